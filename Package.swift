@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+// One executable over a stack of small libraries. A target may import only targets of lower floors; the table in
+// ARCHITECTURE.md says what each floor is for and Tests/ArchitectureTests holds it.
+
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+var targets: [Target] = [
+  // Floor 0: the C side.
+  .target(name: "CSys"),
+  .systemLibrary(name: "CUV"),
+  .systemLibrary(name: "CHTTPParser"),
+  .systemLibrary(name: "CCrypto"),
+  .systemLibrary(name: "CSQLite"),
+  .systemLibrary(name: "CZstd"),
+
+  // Floor 0.
+  library("TerminalEngine"),
+  library("Formats"),
+  library("Sys", ["CSys"]),
+  library("Net", ["CUV", "CHTTPParser", "CCrypto", "Sys", "Formats"]),
+  library("Store", ["CSQLite", "CCrypto", "CZstd", "Sys", "Formats"]),
+
+  // Floor 1.
+  library("Sessions", ["TerminalEngine", "Formats", "Sys", "Net", "Store"]),
+
+  // Floor 2.
+  library("Operations", ["Sessions", "TerminalEngine", "Store", "Net", "Formats"]),
+
+  // Floor 3.
+  library("Surfaces", ["Operations", "Sessions", "TerminalEngine", "Net", "Store", "Formats"]),
+
+  // Floor 4.
+  library("Commands", ["Surfaces", "Operations", "Sessions", "Net", "Store", "Sys", "Formats"]),
+  .executableTarget(name: "roost", dependencies: ["Commands"], swiftSettings: strict),
+
+  // Tests.
+  .target(
+    name: "TestKit", dependencies: ["Net", "Sys", "Formats"], path: "Tests/TestKit", swiftSettings: strict),
+  tests("TerminalEngineTests", ["TerminalEngine"]),
+  tests("FormatsTests", ["Formats"]),
+  tests("SysTests", ["Sys"]),
+  tests("NetTests", ["Net"]),
+  tests("StoreTests", ["Store"]),
+  tests("SessionsTests", ["Sessions", "TerminalEngine", "TestKit"]),
+  tests("OperationsTests", ["Operations"]),
+  tests("CommandsTests", ["Commands"]),
+  tests("ArchitectureTests", []),
+  tests("RoostTests", ["TestKit", "Net", "Formats"]),
+]
+
+// Benchmarks need libvterm to compare with; fuzzers need the sanitizer's driver. Neither belongs in an ordinary build.
+if Context.environment["ROOST_BENCH"] != nil {
+  targets += [
+    .systemLibrary(name: "CVTerm", path: "Benchmarks/CVTerm"),
+    .executableTarget(
+      name: "engine-bench", dependencies: ["TerminalEngine", "CVTerm"], path: "Benchmarks/Engine",
+      swiftSettings: strict),
+  ]
+}
+if Context.environment["ROOST_FUZZ"] != nil {
+  targets += [
+    .executableTarget(
+      name: "fuzz-terminal", dependencies: ["TerminalEngine"], path: "Fuzz/Terminal",
+      swiftSettings: strict + [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
+    .executableTarget(
+      name: "fuzz-net", dependencies: ["Net"], path: "Fuzz/Net",
+      swiftSettings: strict + [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
+  ]
+}
+
+let package = Package(
+  name: "roost",
+  products: [.executable(name: "roost", targets: ["roost"])],
+  targets: targets,
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu11
+)
