@@ -112,10 +112,10 @@ package struct OperationError: Error, Sendable, Equatable {
       self.init(.invalidRequest, "Invalid request: \(field(context.codingPath)) must be \(OperationError.word(for: type)).")
     case .valueNotFound(let type, let context):
       self.init(.invalidRequest, "Invalid request: \(field(context.codingPath)) must be \(OperationError.word(for: type)), not null.")
-    case .dataCorrupted(let context) where context.debugDescription.contains("not representable"):
-      self.init(.invalidRequest, "Invalid request: a number in the body is not a whole number, or is out of range.")
     case .dataCorrupted(let context) where context.codingPath.isEmpty:
-      self.init(.invalidRequest, "Invalid request: the body is not valid JSON.")
+      // The decoder tells a broken document and a number that does not fit apart in no way, so the sentence names both.
+      self.init(
+        .invalidRequest, "Invalid request: the body is not valid JSON, or a number in it is not whole or out of range.")
     case .dataCorrupted(let context):
       self.init(.invalidRequest, "Invalid request: \(field(context.codingPath)): \(context.debugDescription).")
     @unknown default: self.init(.invalidRequest, "Invalid request.")
