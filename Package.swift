@@ -29,10 +29,11 @@ var targets: [Target] = [
   .systemLibrary(name: "CCrypto"),
   .systemLibrary(name: "CSQLite"),
   .systemLibrary(name: "CZstd"),
+  .systemLibrary(name: "CPCRE2"),
 
   // Floor 0.
   library("TerminalEngine"),
-  library("Formats"),
+  library("Formats", ["CPCRE2"]),
   library("Sys", ["CSys"]),
   library("Net", ["CUV", "CHTTPParser", "CCrypto", "Sys", "Formats"]),
   library("Store", ["CSQLite", "CCrypto", "CZstd", "Sys", "Formats"]),
