@@ -48,7 +48,7 @@ var targets: [Target] = [
 
   // Floor 4.
   library("Commands", ["Surfaces", "Operations", "Sessions", "Net", "Store", "Sys", "Formats"]),
-  .executableTarget(name: "roost", dependencies: ["Commands"], swiftSettings: strict),
+  .executableTarget(name: "roost", dependencies: ["Commands", "Sessions"], swiftSettings: strict),
 
   // Tests.
   .target(

@@ -15,11 +15,19 @@ package struct ProcessTree: Sendable, Equatable {
   package init() {}
 
   /// Adds all processes of session `leader` and all descendants of it and of those already found. Zombies are left out.
-  package mutating func grow(from leader: ProcessID, among processes: [ProcessStatus] = ProcessStatus.all()) {
+  /// When the leader has ended and another process has its number by now (`startedAt` tells), that one is left alone.
+  package mutating func grow(
+    from leader: ProcessID, startedAt: UInt64? = nil, among processes: [ProcessStatus] = ProcessStatus.all()
+  ) {
     var children: [ProcessID: [ProcessStatus]] = [:]
     for process in processes { children[process.parent, default: []].append(process) }
-    let known = Set(members.map(\.pid))
-    var pending = processes.filter { $0.session == leader || $0.pid == leader || known.contains($0.pid) }
+    let known = Set(members)
+    // A number is not given out again while a session of that name has members, so only a new leader can mislead.
+    let isOurs = processes.first { $0.pid == leader }.map { startedAt == nil || $0.startTicks == startedAt } ?? true
+    var pending = processes.filter {
+      isOurs && ($0.session == leader || $0.pid == leader)
+        || known.contains(Member(pid: $0.pid, startTicks: $0.startTicks))
+    }
     var seen = Set(pending.map(\.pid))
     while let process = pending.popLast() {
       for child in children[process.pid] ?? [] where seen.insert(child.pid).inserted { pending.append(child) }
