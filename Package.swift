@@ -58,7 +58,7 @@ var targets: [Target] = [
   tests("SysTests", ["Sys"]),
   tests("NetTests", ["Net"]),
   tests("StoreTests", ["Store"]),
-  tests("SessionsTests", ["Sessions", "TerminalEngine", "TestKit"]),
+  tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations"]),
   tests("CommandsTests", ["Commands"]),
   tests("ArchitectureTests", []),

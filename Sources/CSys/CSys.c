@@ -103,7 +103,10 @@ static int spawn_plain(const csys_spawn_request *request, pid_t *pid) {
 
 // In the child of clone3: only async-signal-safe calls. Returns only when something failed.
 static void become_child(const csys_spawn_request *request) {
-  // CLONE_CLEAR_SIGHAND has put every disposition, the ignored ones too, back to the default.
+  // CLONE_CLEAR_SIGHAND resets what was handled, but what was ignored would stay ignored through exec.
+  struct sigaction standard;
+  memset(&standard, 0, sizeof standard);
+  for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
   if (setsid() < 0) return;
   int terminal = open(request->terminal, O_RDWR);
   if (terminal < 0) return;

@@ -268,7 +268,8 @@ final class KeeperProcess {
     var message = message
     defer { message.closeDescriptors() }
     guard !message.truncated, let (number, request) = try? KeeperRequest.decode(message.bytes) else {
-      peer.send(.failed(KeeperError(code: .malformed, message: "the keeper does not understand this packet")), number: 0)
+      peer.send(
+        .failed(KeeperError(code: .malformed, message: "the keeper does not understand this packet")), number: 0)
       peer.drop()
       return
     }

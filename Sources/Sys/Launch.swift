@@ -121,7 +121,9 @@ package enum Launch {
         return .closed
       }
       line.append(contentsOf: chunk[..<count])
-      if let end = line.firstIndex(of: UInt8(ascii: "\n")) { return .line(String(decoding: line[..<end], as: UTF8.self)) }
+      if let end = line.firstIndex(of: UInt8(ascii: "\n")) {
+        return .line(String(decoding: line[..<end], as: UTF8.self))
+      }
     }
     return .closed
   }

@@ -80,6 +80,12 @@ package struct ProcessStatus: Sendable, Equatable {
     link("/proc/\(pid)/exe")
   }
 
+  /// The numbers of its open descriptors.
+  package static func openDescriptors(_ pid: ProcessID) -> [CInt]? {
+    guard access("/proc/\(pid)/fd", R_OK | X_OK) == 0 else { return nil }
+    return numericEntries(of: "/proc/\(pid)/fd")
+  }
+
   private static func link(_ path: String) -> String? {
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = readlink(path, &buffer, buffer.count - 1)

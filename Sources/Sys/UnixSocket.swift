@@ -158,7 +158,8 @@ package enum UnixSocket {
     address.sun_family = sa_family_t(AF_UNIX)
     let bytes = Array(path.utf8)
     guard bytes.count <= longestPath else {
-      throw SystemError(code: ENAMETOOLONG, call: "socket path of \(bytes.count) bytes (at most \(longestPath)) \(path)")
+      throw SystemError(
+        code: ENAMETOOLONG, call: "socket path of \(bytes.count) bytes (at most \(longestPath)) \(path)")
     }
     guard !bytes.isEmpty, !bytes.contains(0) else { throw SystemError(code: EINVAL, call: "socket path") }
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
