@@ -6,10 +6,9 @@ prints the Swift file on standard output:
 
     Tools/generate-width-table.py > Sources/TerminalEngine/WidthTable.swift
 
-One byte is kept for every code point: two bits of width, four bits of grapheme class, one bit that is clear when
-U+FE0F turns the character into a wide emoji. Seven bits in all, so that the table can live in a string literal: it is
-then plain constant data in the executable, shared by every process and needing no initialisation. (That bit is set for
-nearly all, which makes most of the literal printable ASCII.)
+One byte is kept for every code point: two bits of width and five that say how it joins its neighbours. Seven bits in
+all, so that the table can live in a string literal: it is then plain constant data in the executable, shared by every
+process and needing no initialisation. (One bit is stored inverted, which makes most of the literal printable ASCII.)
 """
 import collections
 import sys
@@ -18,12 +17,9 @@ FOLDER = sys.argv[1] if len(sys.argv) > 1 else "/usr/share/unicode"
 END = 0x110000
 BLOCK = 256
 
-# The order is the raw value of `GraphemeClass` in the Swift file.
-CLASSES = [
-    "other", "control", "extend", "zeroWidthJoiner", "spacingMark", "prepend", "regionalIndicator",
-    "hangulLeading", "hangulVowel", "hangulTrailing", "hangulSyllable", "hangulClosedSyllable",
-    "pictograph", "emojiModifier",
-]
+# The bits of a byte, by the names that the Swift file gives them; the width is in the two lowest.
+PICTOGRAPHIC, MODIFIER, REGIONAL_INDICATOR, CONTROL, VARIATION_CAPABLE = 4, 8, 16, 32, 64
+INVERTED = 64
 
 
 def ranges(name):
@@ -73,59 +69,41 @@ def widths(category):
         width[first:last + 1] = [value] * (last - first + 1)
 
     ignorable = those("DerivedCoreProperties.txt", "Default_Ignorable_Code_Point")
-    extending = those("DerivedCoreProperties.txt", "Grapheme_Extend")
     visible_format = those("PropList.txt", "Prepended_Concatenation_Mark")
-    modifiers = those("emoji/emoji-data.txt", "Emoji_Modifier")
     for scalar in range(END):
-        if scalar in modifiers:
-            continue  # alone, a skin tone is drawn as a wide swatch
+        # Spacing marks (Mc) and the Hangul fillers (Lo) keep their width: wcwidth of the C library gives them one.
         if (category[scalar] in ("Mn", "Me", "Cc", "Cf", "Zl", "Zp")
-                or scalar in ignorable or scalar in extending):
+                or scalar in ignorable and category[scalar] not in ("Mc", "Lo")):
             width[scalar] = 0
     for scalar in visible_format:
         width[scalar] = 1  # Arabic number signs and the like: Cf, yet drawn
     for first, last in [(0x1160, 0x11FF), (0xD7B0, 0xD7FF)]:
         width[first:last + 1] = [0] * (last - first + 1)  # vowels and finals are drawn inside the leading consonant
-    width[0x115F] = 2  # the leading filler stands for a leading consonant
     width[0x00AD] = 1  # the soft hyphen is drawn by terminals
+    # Wide in the C library before Unicode 16 made them so: circled numbers on black squares, hexagrams.
+    for first, last in [(0x3248, 0x324F), (0x4DC0, 0x4DFF)]:
+        width[first:last + 1] = [2] * (last - first + 1)
+    # Half a flag has the flag's two columns, so that the other half joins it without moving anything.
+    for scalar in those("PropList.txt", "Regional_Indicator"):
+        width[scalar] = 2
     return width
 
 
-def classes():
-    names = {
-        "CR": "control", "LF": "control", "Control": "control", "Extend": "extend", "ZWJ": "zeroWidthJoiner",
-        "SpacingMark": "spacingMark", "Prepend": "prepend", "Regional_Indicator": "regionalIndicator",
-        "L": "hangulLeading", "V": "hangulVowel", "T": "hangulTrailing", "LV": "hangulSyllable",
-        "LVT": "hangulClosedSyllable",
-    }
-    result = ["other"] * END
-    for first, last, fields in ranges("auxiliary/GraphemeBreakProperty.txt"):
-        result[first:last + 1] = [names[fields[0]]] * (last - first + 1)
+def flags(category):
+    flag = [CONTROL if each == "Cc" else 0 for each in category]
     for scalar in those("emoji/emoji-data.txt", "Extended_Pictographic"):
-        assert result[scalar] == "other", hex(scalar)
-        result[scalar] = "pictograph"
+        flag[scalar] |= PICTOGRAPHIC
     for scalar in those("emoji/emoji-data.txt", "Emoji_Modifier"):
-        assert result[scalar] == "extend", hex(scalar)
-        result[scalar] = "emojiModifier"
-    return result
-
-
-def emoji_presentation():
-    found = set()
-    for first, last, fields in sequences("emoji/emoji-variation-sequences.txt"):
-        if fields[0] == "emoji style":
-            found.add(first)
-    return found
-
-
-def sequences(name):
-    with open(f"{FOLDER}/{name}", encoding="utf-8") as file:
+        flag[scalar] |= MODIFIER
+    for scalar in those("PropList.txt", "Regional_Indicator"):
+        flag[scalar] |= REGIONAL_INDICATOR
+    # "0023 FE0F ; emoji style; # …"
+    with open(f"{FOLDER}/emoji/emoji-variation-sequences.txt", encoding="utf-8") as file:
         for line in file:
-            line = line.split("#")[0].strip()
-            if line:
-                fields = [field.strip() for field in line.split(";")]
-                first = int(fields[0].split()[0], 16)
-                yield first, first, fields[1:]
+            fields = line.split("#")[0].split(";")
+            if len(fields) > 1 and fields[1].strip() == "emoji style":
+                flag[int(fields[0].split()[0], 16)] |= VARIATION_CAPABLE
+    return flag
 
 
 def literal(values, indent):
@@ -143,79 +121,63 @@ def literal(values, indent):
 
 
 def main():
-    width, grapheme, wide_with_selector = widths(general_categories()), classes(), emoji_presentation()
-    byte = [
-        width[scalar] | CLASSES.index(grapheme[scalar]) << 2 | (scalar not in wide_with_selector) << 6
-        for scalar in range(END)
-    ]
+    category = general_categories()
+    byte = [(width | flag) ^ INVERTED for width, flag in zip(widths(category), flags(category))]
     blocks, index = collections.OrderedDict(), []
     for start in range(0, END, BLOCK):
         index.append(blocks.setdefault(tuple(byte[start:start + BLOCK]), len(blocks)))
     assert len(blocks) <= 128, f"{len(blocks)} blocks do not fit into seven bits"
     cells = [value for block in blocks for value in block]
     print(TEMPLATE.replace("@INDEX@", literal(index, "    ")).replace("@CELLS@", literal(cells, "    "))
-          .replace("@CASES@", "\n".join(f"    case {name}" for name in CLASSES))
           .replace("@BLOCKS@", str(len(blocks))).replace("@SIZE@", str(len(index) + len(cells))), end="")
 
 
 TEMPLATE = '''// Made by Tools/generate-width-table.py from Unicode 15.0; change the generator, not this file.
 // swift-format-ignore-file
 
-/// How wide a character is in a terminal, and how it joins its neighbours into a grapheme cluster.
+/// How wide a character is in a terminal, and how it joins its neighbours; one byte for each code point.
 ///
-/// East Asian Width (UAX #11) with the customs of terminals: ambiguous characters are narrow, the soft hyphen is one
-/// column, unassigned code points of the CJK blocks and planes are wide, combining marks, format characters and Hangul
-/// vowels and finals take no column. Spacing marks (Mc) take one column, as they do in `wcwidth`, unless they extend
-/// graphemes by definition. Whatever is not a Unicode scalar is narrow.
+/// East Asian Width (UAX #11) with the customs of terminals, which are those of the C library's `wcwidth`: ambiguous
+/// characters are narrow, the soft hyphen is one column, unassigned code points of the CJK blocks and planes are wide,
+/// combining marks, format characters and Hangul vowels and finals take no column, spacing marks (Mc) take one.
+/// Whatever is not a Unicode scalar is narrow.
 package enum WidthTable {
-  /// The Grapheme_Cluster_Break property (UAX #29) with Extended_Pictographic and Emoji_Modifier taken out of it.
-  package enum GraphemeClass: UInt8, Sendable {
-@CASES@
-  }
+  /// The width in columns: 0, 1 or 2.
+  package static let widthMask: UInt8 = 3
+  /// Extended_Pictographic: joins the one before it when a zero-width joiner (U+200D) stands between them.
+  package static let pictographic: UInt8 = 4
+  /// A skin tone (U+1F3FB…U+1F3FF): joins the picture before it; alone it is a swatch of two columns.
+  package static let modifier: UInt8 = 8
+  /// One of the letters that make a flag in pairs (U+1F1E6…U+1F1FF).
+  package static let regionalIndicator: UInt8 = 16
+  /// A control character (Cc): not text at all; its width is 0.
+  package static let control: UInt8 = 32
+  /// Shown as a picture of two columns when U+FE0F follows (emoji-variation-sequences.txt).
+  package static let variationCapable: UInt8 = 64
 
-  /// What the table knows of one code point, packed into seven bits.
-  package struct Properties: Equatable, Sendable {
-    package let rawValue: UInt8
+  package static let zeroWidthJoiner: UInt32 = 0x200D
+  /// VARIATION SELECTOR-16.
+  package static let emojiPresentation: UInt32 = 0xFE0F
 
-    @inline(__always)
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
-
-    /// Columns: 0, 1 or 2.
-    @inline(__always)
-    package var width: Int { Int(rawValue & 0b11) }
-
-    @inline(__always)
-    package var graphemeClass: GraphemeClass { GraphemeClass(rawValue: rawValue >> 2 & 0b1111) ?? .other }
-
-    /// U+FE0F after this character makes it an emoji of two columns (emoji-variation-sequences.txt).
-    @inline(__always)
-    package var takesEmojiPresentation: Bool { rawValue & 0b100_0000 == 0 }
-
-    /// Extended_Pictographic: joins another one over U+200D.
-    @inline(__always)
-    package var isPictograph: Bool { graphemeClass == .pictograph }
-
-    /// U+1F3FB…U+1F3FF, a skin tone for the pictograph before it.
-    @inline(__always)
-    package var isEmojiModifier: Bool { graphemeClass == .emojiModifier }
-
-    /// U+1F1E6…U+1F1FF: two of them are a flag.
-    @inline(__always)
-    package var isRegionalIndicator: Bool { graphemeClass == .regionalIndicator }
-  }
-
-  /// Columns that a scalar takes on its own: 0, 1 or 2. Controls are 0; beyond U+10FFFF the answer is 1.
+  /// The columns a scalar takes when it stands alone: 0, 1 or 2.
   @inline(__always)
-  package static func width(of scalar: UInt32) -> Int { properties(of: scalar).width }
+  package static func width(of scalar: UInt32) -> Int { Int(properties(of: scalar) & widthMask) }
 
   @inline(__always)
-  package static func properties(of scalar: UInt32) -> Properties {
-    guard scalar < 0x11_0000 else { return Properties(rawValue: 0b100_0001) }
+  package static func width(of scalar: Unicode.Scalar) -> Int { width(of: scalar.value) }
+
+  /// Width and flags of a scalar. Whatever the number, the answer is safe; beyond U+10FFFF it is plain and narrow.
+  @inline(__always)
+  package static func properties(of scalar: UInt32) -> UInt8 {
+    guard scalar < 0x11_0000 else { return 1 }
     // Both reads are in bounds: `index` has an entry for each of the 4,352 blocks below 0x110000, and the generator
     // writes only numbers of blocks that `cells` has.
     let block = unsafe index.utf8Start[Int(scalar >> 8)]
-    return unsafe Properties(rawValue: cells.utf8Start[Int(block) << 8 | Int(scalar & 0xFF)])
+    return unsafe cells.utf8Start[Int(block) << 8 | Int(scalar & 0xFF)] ^ inverted
   }
+
+  /// The bit that the literal stores inverted.
+  private static let inverted: UInt8 = 64
 
   /// Number of the block of `cells` for every 256 code points.
   private static let index: StaticString = """
