@@ -256,7 +256,7 @@ struct History: ~Copyable {
         target += text.count
       } else {
         let scalar = UInt32(truncatingIfNeeded: cell & CellBits.scalar)
-        if scalar >= 0x1100 && !cell.isWide && WidthTable.properties(scalar, in: WidthTable.table) & 2 != 0 {
+        if scalar >= 0x1100 && !cell.isWide && WidthTable.properties(of: scalar) & 2 != 0 {
           // A wide character on a screen one column wide.
           target[0] = HistoryMarker.narrow
           target[1] = UInt8(truncatingIfNeeded: scalar < 0x10000 ? 3 : 4)

@@ -130,13 +130,11 @@ struct HistoryCells {
 
   private var position: UnsafePointer<UInt8>
   private let end: UnsafePointer<UInt8>
-  private let widths: UnsafePointer<UInt8>
 
-  init(_ text: UnsafeBufferPointer<UInt8>, widths: UnsafePointer<UInt8>) {
+  init(_ text: UnsafeBufferPointer<UInt8>) {
     // An empty text of a line still has an address: that of what follows it.
     position = text.baseAddress!
     end = position + text.count
-    self.widths = widths
   }
 
   mutating func next() -> Element? {
@@ -157,7 +155,7 @@ struct HistoryCells {
       let text = UnsafeBufferPointer(start: position, count: length)
       let scalar = UTF8Text.decode(position, length)
       position += length
-      let width = Int(WidthTable.properties(scalar, in: widths) & WidthTable.widthMask)
+      let width = Int(WidthTable.properties(of: scalar) & WidthTable.widthMask)
       return Element(text: text, width: max(width, 1), isLeadSpacer: false, isMarked: false)
     }
   }

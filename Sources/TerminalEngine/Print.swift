@@ -140,7 +140,6 @@ extension Terminal {
     let first = column
     var position = first
     let base = penCell
-    let widths = self.widths
     var last = lastScalar
     let last8 = count - 8
     let isMixed = line.pointee.flags & Row.unicode != 0
@@ -165,12 +164,12 @@ extension Terminal {
         length = 2
       } else if word & 0xC0C0_C0F8 == 0x8080_80F0 {
         scalar = (word & 7) << 18 | (word << 4 & 0x3F000) | (word >> 10 & 0xFC0) | (word >> 24 & 0x3F)
-        if scalar < 0x10000 || scalar >= WidthTable.tableSize { break }
+        if scalar < 0x10000 || scalar > 0x10FFFF { break }
         length = 4
       } else {
         break
       }
-      let properties = widths[Int(scalar)] & ~WidthTable.variationCapable
+      let properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
       if properties == 2 || properties == 2 | WidthTable.pictographic && last != WidthTable.zeroWidthJoiner {
         if position + 2 > limit { break }
         cells[position] = base | UInt64(scalar) | CellBits.wide
@@ -260,7 +259,7 @@ extension Terminal {
   mutating func put(_ scalar: UInt32) {
     var scalar = scalar
     if scalar < 0x80 && !charsets.isPlain { scalar = charsets.map(scalar) }
-    let properties = WidthTable.properties(scalar, in: widths)
+    let properties = WidthTable.properties(of: scalar)
     if properties & ~(WidthTable.widthMask | WidthTable.variationCapable) != 0 {
       if properties & WidthTable.control != 0 {
         controlC1(UInt8(truncatingIfNeeded: scalar))
@@ -351,9 +350,9 @@ extension Terminal {
     if properties & WidthTable.pictographic != 0 {
       guard lastScalar == WidthTable.zeroWidthJoiner else { return false }
     } else if properties & WidthTable.modifier != 0 {
-      guard WidthTable.properties(lastScalar, in: widths) & WidthTable.pictographic != 0 else { return false }
+      guard WidthTable.properties(of: lastScalar) & WidthTable.pictographic != 0 else { return false }
     } else if properties & WidthTable.regionalIndicator != 0 {
-      guard WidthTable.properties(lastScalar, in: widths) & WidthTable.regionalIndicator != 0,
+      guard WidthTable.properties(of: lastScalar) & WidthTable.regionalIndicator != 0,
         let previous = previousColumn(), !grid.rows[row].cells[previous].isCluster
       else { return false }
     } else {
@@ -373,7 +372,7 @@ extension Terminal {
     if scalar == WidthTable.zeroWidthJoiner {
       lastScalar = scalar
     } else if scalar == WidthTable.emojiPresentation && !base.isCluster && !base.isWide {
-      let properties = WidthTable.properties(UInt32(truncatingIfNeeded: base & CellBits.scalar), in: widths)
+      let properties = WidthTable.properties(of: UInt32(truncatingIfNeeded: base & CellBits.scalar))
       if properties & WidthTable.variationCapable != 0 { widen(previous) }
     }
   }

@@ -143,7 +143,7 @@ extension Terminal {
       runs.append(HistoryRun(columns: columnCount(of: line), style: -1, link: -1))
     }
     trimRuns(&runs, line, tables, trim)
-    var cells = HistoryCells(line.text, widths: widths)
+    var cells = HistoryCells(line.text)
     var scratch: [UInt8] = []
     var offset = line.text.baseAddress!
     for run in runs where run.columns > 0 {
@@ -173,7 +173,7 @@ extension Terminal {
 
   private func columnCount(of line: HistoryLine) -> Int {
     if line.isASCII { return line.text.count }
-    var cells = HistoryCells(line.text, widths: widths)
+    var cells = HistoryCells(line.text)
     var columns = 0
     while let cell = cells.next() { columns += cell.width }
     return columns
@@ -278,14 +278,13 @@ extension Terminal {
       }
       return
     }
-    let widths = self.widths
     _ = history.withLine(line, decompress) { encoded, _ in
       if encoded.isASCII {
         let end = min(to, encoded.text.count)
         if from < end { bytes.append(contentsOf: encoded.text[from..<end]) }
         return
       }
-      var cells = HistoryCells(encoded.text, widths: widths)
+      var cells = HistoryCells(encoded.text)
       var column = 0
       while column < to, let cell = cells.next() {
         if column >= from { bytes.append(contentsOf: cell.text) }

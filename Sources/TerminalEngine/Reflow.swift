@@ -109,7 +109,7 @@ private struct Reflow {
   }
 
   /// Writes a row's cells and says what kinds they are of.
-  func fill(_ target: Target, _ cells: UnsafeMutablePointer<Cell>, width: Int, widths: UnsafePointer<UInt8>) -> Row {
+  func fill(_ target: Target, _ cells: UnsafeMutablePointer<Cell>, width: Int) -> Row {
     var row = Row(cells: cells)
     var length = 0
     var index = 0
@@ -122,7 +122,7 @@ private struct Reflow {
         row.flags |= Row.clustered
         index += 1
       } else if width > 1 && !cell.isWide && !cell.isTail && cell & CellBits.scalar >= 0x1100 && !cell.isCluster
-        && WidthTable.properties(UInt32(truncatingIfNeeded: cell & CellBits.scalar), in: widths) & 2 != 0
+        && WidthTable.properties(of: UInt32(truncatingIfNeeded: cell & CellBits.scalar)) & 2 != 0
       {
         // Narrow because it once stood on such a screen; it stays so until it is written again.
         row.flags |= Row.clustered
@@ -280,11 +280,11 @@ extension Terminal {
     defer { line.deallocate() }
     for (index, target) in work.targets.enumerated() {
       if index < leaving {
-        let row = work.fill(target, line, width: size.columns, widths: widths)
+        let row = work.fill(target, line, width: size.columns)
         history.push(row, styles: styles, clusters: clusters, links: links)
       } else if index - leaving < size.rows {
         fresh.rows[index - leaving] = work.fill(
-          target, fresh.rows[index - leaving].cells, width: size.columns, widths: widths)
+          target, fresh.rows[index - leaving].cells, width: size.columns)
       }
     }
     swap(&main, &fresh)
@@ -337,7 +337,7 @@ extension Terminal {
   }
 
   private mutating func decode(_ line: HistoryLine, _ tables: History.Tables, into cells: inout [Cell]) {
-    var elements = HistoryCells(line.text, widths: widths)
+    var elements = HistoryCells(line.text)
     while let element = elements.next() {
       if element.isLeadSpacer {
         cells.append(CellBits.leadSpacer)

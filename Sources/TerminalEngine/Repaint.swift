@@ -63,7 +63,7 @@ extension Terminal {
       return true
     }
     UTF8Text.forEachByte(of: scalar) { out.bytes.append($0) }
-    let properties = WidthTable.properties(scalar, in: widths)
+    let properties = WidthTable.properties(of: scalar)
     return properties & ~(WidthTable.widthMask | WidthTable.variationCapable | WidthTable.pictographic) == 0
   }
 

@@ -82,7 +82,6 @@ package struct Terminal: ~Copyable {
   var controlStringFinal: UInt8 = 0
   /// The last character printed, for REP and for joining emoji; 0 after anything else.
   var lastScalar: UInt32 = 0
-  let widths: UnsafePointer<UInt8>
 
   // What is published.
   /// The caller's counter: every row touched from now on is stamped with it. Set it before each `feed`.
@@ -124,7 +123,6 @@ package struct Terminal: ~Copyable {
     parameters = .allocate(capacity: Self.parameterLimit + 1)
     parameters.initialize(repeating: 0, count: Self.parameterLimit + 1)
     history = History(byteLimit: options.historyBytes, lineLimit: options.historyLines)
-    widths = WidthTable.table
     shownCursor = Cursor(row: 0, column: 0, isVisible: true, shape: .block, blinks: false)
     resetTabStops(from: 0)
   }
@@ -147,6 +145,9 @@ package struct Terminal: ~Copyable {
 
   /// Whether the next character goes to the next line.
   package var isWrapPending: Bool { pendingWrap }
+
+  /// Whether no sequence, string or character is cut in the middle: other bytes may be shown between two `feed`s only now.
+  package var isAtRest: Bool { state == .ground }
 
   /// Whether mode 2026 holds drawing back until a frame is complete.
   package var isSynchronized: Bool { modeSet.contains(.synchronizedOutput) }
