@@ -47,7 +47,7 @@ struct KeeperClientTests {
   private func spec(_ arguments: [String]) -> ChildSpec {
     ChildSpec(
       arguments: arguments, environment: ["PATH=/usr/bin:/bin", "TERM=xterm"], directory: "/tmp",
-      size: TerminalSize(rows: 24, columns: 80))
+      size: WindowSize(rows: 24, columns: 80))
   }
 
   @Test("starts a keeper when none answers, and programs through it")

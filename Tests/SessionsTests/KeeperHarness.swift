@@ -151,7 +151,7 @@ final class KeeperTalk {
     label: [UInt8] = []
   ) throws -> KeptForTest {
     let spec = ChildSpec(
-      arguments: arguments, environment: environment, directory: "/tmp", size: TerminalSize(rows: 24, columns: 80))
+      arguments: arguments, environment: environment, directory: "/tmp", size: WindowSize(rows: 24, columns: 80))
     let answer = try ask(.spawn(id: id, spec: spec, label: label))
     switch answer.reply {
     case .spawned(let pid):

@@ -49,7 +49,7 @@ struct KeeperHostileTests {
   func mutations() {
     var random = SeededBytes(state: 42)
     let spec = ChildSpec(
-      arguments: ["sh", "-c", "true"], environment: ["A=b"], directory: "/", size: TerminalSize(rows: 1, columns: 1))
+      arguments: ["sh", "-c", "true"], environment: ["A=b"], directory: "/", size: WindowSize(rows: 1, columns: 1))
     let requests: [KeeperRequest] = [
       .hello(version: 1), .spawn(id: "a", spec: spec, label: [1, 2]), .update(id: "a", label: [3]), .list,
       .store(id: "a", slot: 1), .forget(id: "a"),
