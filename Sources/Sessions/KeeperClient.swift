@@ -60,6 +60,8 @@ package actor KeeperClient {
 
   private let socket: CInt
   private var watch: DescriptorWatch?
+  /// The pidfd of a keeper that we started: it is our child, so we reap it.
+  private var ownChild: CInt?
   private let onExit: @Sendable (String, ExitStatus) -> Void
   private let onLost: @Sendable (KeeperError) -> Void
   private var isLost = false
@@ -92,12 +94,15 @@ package actor KeeperClient {
   /// A keeper can end in the moment in which we reach it; the next attempt starts a new one.
   private static let attempts = 3
   private static let packetsPerTurn = 64
+  /// A keeper that has hung up is about to end: longer than that takes, short enough to wait for on the loop.
+  private static let reapWithin: CInt = 100
 
   private init(
-    socket: CInt, loop: EventLoop, onExit: @escaping @Sendable (String, ExitStatus) -> Void,
+    socket: CInt, ownChild: CInt?, loop: EventLoop, onExit: @escaping @Sendable (String, ExitStatus) -> Void,
     onLost: @escaping @Sendable (KeeperError) -> Void
   ) {
     self.socket = socket
+    self.ownChild = ownChild
     self.loop = loop
     self.onExit = onExit
     self.onLost = onLost
@@ -117,6 +122,7 @@ package actor KeeperClient {
     onLost: @escaping @Sendable (KeeperError) -> Void = { _ in }
   ) async throws(KeeperError) -> KeeperClient {
     var failure = KeeperError(code: .unavailable, message: "no keeper answers at \(socketPath)")
+    var launched: CInt?
     for _ in 0..<attempts {
       let socket: CInt
       do throws(SystemError) {
@@ -125,11 +131,13 @@ package actor KeeperClient {
         guard error.code == ENOENT || error.code == ECONNREFUSED, let launch else {
           throw KeeperError(code: .unavailable, message: "the keeper cannot be reached: \(error)")
         }
-        reapWhenEnded(try start(launch), on: loop)
+        if let launched { Glibc.close(launched) }
+        launched = try start(launch)
         continue
       }
       UnixSocket.setSendBuffer(socket, bytes: KeeperLimits.longestPacket * 2)
-      let client = KeeperClient(socket: socket, loop: loop, onExit: onExit, onLost: onLost)
+      let client = KeeperClient(socket: socket, ownChild: launched, loop: loop, onExit: onExit, onLost: onLost)
+      launched = nil
       do throws(KeeperError) {
         try await client.begin()
         return client
@@ -138,22 +146,8 @@ package actor KeeperClient {
         failure = error
       }
     }
+    if let launched { Glibc.close(launched) }
     throw failure
-  }
-
-  /// A keeper that we started is our child, whatever becomes of the connection to it.
-  private static func reapWhenEnded(_ pidfd: CInt, on loop: EventLoop) {
-    loop.execute {
-      // Held by its own closure until the keeper has ended.
-      var watch: DescriptorWatch?
-      watch = try? loop.watch(pidfd, .readable) { _ in
-        guard let status = try? reap(pidfd: pidfd) else { return }
-        _ = status
-        watch?.cancel()
-        watch = nil
-        Glibc.close(pidfd)
-      }
-    }
   }
 
   private static func start(_ launch: KeeperLaunch) throws(KeeperError) -> CInt {
@@ -401,16 +395,19 @@ package actor KeeperClient {
     guard !isLost else { return }
     let error = KeeperError(code: .lost, message: reason)
     let known = keeperPid != 0
-    shutDown(error)
+    shutDown(error, hasEnded: true)
     if known { onLost(error) }
   }
 
-  private func shutDown(_ error: KeeperError = KeeperError(code: .lost, message: "disconnected from the keeper")) {
+  private func shutDown(
+    _ error: KeeperError = KeeperError(code: .lost, message: "disconnected from the keeper"), hasEnded: Bool = false
+  ) {
     guard !isLost else { return }
     isLost = true
     watch?.cancel()
     watch = nil
     Glibc.close(socket)
+    reapKeeper(hasEnded: hasEnded)
     for outgoing in outbox { for descriptor in outgoing.descriptors { Glibc.close(descriptor) } }
     outbox = []
     let unanswered = pending
@@ -419,6 +416,17 @@ package actor KeeperClient {
       Self.discard(waiting.answers)
       waiting.continuation.resume(returning: .failure(error))
     }
+  }
+
+  private func reapKeeper(hasEnded: Bool) {
+    guard let pidfd = ownChild else { return }
+    ownChild = nil
+    if hasEnded {
+      var entry = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+      poll(&entry, 1, Self.reapWithin)
+      _ = try? reap(pidfd: pidfd)
+    }
+    Glibc.close(pidfd)
   }
 
   private static func discard(_ answers: [Answer]) {

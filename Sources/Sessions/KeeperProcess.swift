@@ -101,8 +101,9 @@ final class KeeperProcess {
   private var orphans: [KeeperSession] = []
   /// Accepting failed (no descriptors left); until then the listener is not looked at, or poll would spin.
   private var acceptAgainAt: UInt64 = 0
-  /// Since when there has been no server (monotonic nanoseconds); nil while there is one.
-  private var aloneSince: UInt64? = Clock.monotonic
+  /// Since when there has been no server (monotonic nanoseconds); nil while there is one. Whoever started it gets a
+  /// while to come.
+  private var aloneSince: UInt64? = Clock.monotonic &+ helloWithin
   private var lastEnd: UInt64 = 0
   /// Set by `quit`: the moment at which it ends even if something would not die.
   private var quitBy: UInt64?
