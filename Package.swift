@@ -29,10 +29,11 @@ var targets: [Target] = [
   .systemLibrary(name: "CCrypto"),
   .systemLibrary(name: "CSQLite"),
   .systemLibrary(name: "CZstd"),
+  .systemLibrary(name: "CPCRE2"),
 
   // Floor 0.
   library("TerminalEngine"),
-  library("Formats"),
+  library("Formats", ["CPCRE2"]),
   library("Sys", ["CSys"]),
   library("Net", ["CUV", "CHTTPParser", "CCrypto", "Sys", "Formats"]),
   library("Store", ["CSQLite", "CCrypto", "CZstd", "Sys", "Formats"]),
@@ -48,7 +49,7 @@ var targets: [Target] = [
 
   // Floor 4.
   library("Commands", ["Surfaces", "Operations", "Sessions", "Net", "Store", "Sys", "Formats"]),
-  .executableTarget(name: "roost", dependencies: ["Commands"], swiftSettings: strict),
+  .executableTarget(name: "roost", dependencies: ["Commands", "Sessions"], swiftSettings: strict),
 
   // Tests.
   .target(
@@ -58,7 +59,7 @@ var targets: [Target] = [
   tests("SysTests", ["Sys"]),
   tests("NetTests", ["Net"]),
   tests("StoreTests", ["Store"]),
-  tests("SessionsTests", ["Sessions", "TerminalEngine", "TestKit"]),
+  tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations"]),
   tests("CommandsTests", ["Commands"]),
   tests("ArchitectureTests", []),
