@@ -1,6 +1,7 @@
 import Formats
 import Operations
 import Sessions
+import TerminalEngine
 
 /// What a client asked to be told about a session (`subscribe`).
 struct ScreenSubscription: Sendable {

@@ -2,6 +2,9 @@ import Formats
 import Net
 import Operations
 import Sessions
+import TerminalEngine
+
+import enum Sys.ExitStatus
 
 /// `/sessions/{session}/ws/raw`: the bytes of one terminal, both ways.
 ///
@@ -69,17 +72,12 @@ actor SessionRawSocket {
     }
     // What a later version may say is none of our business.
     guard let resize = members.last(where: { $0.name == "resize" })?.value else { return }
-    var size = TerminalSize(rows: 0, columns: 0)
-    for (name, value) in JSONText.members(of: resize) ?? [] {
-      switch name {
-      case "rows": size.rows = JSONText.integer(value) ?? 0
-      case "cols": size.columns = JSONText.integer(value) ?? 0
-      default: break
-      }
-    }
-    guard size.rows > 0, size.columns > 0 else { return close(1003, "resize wants rows and cols") }
+    let sides = JSONText.members(of: resize) ?? []
+    func side(_ name: String) -> Int { sides.last { $0.name == name }.flatMap { JSONText.integer($0.value) } ?? 0 }
+    let (rows, columns) = (side("rows"), side("cols"))
+    guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
     if isReadOnly { return }
-    let wanted = size
+    let wanted = TerminalSize(rows: rows, columns: columns)
     session.assumeIsolated { session in
       // It can only have ended, which is told by itself.
       try? session.resize(wanted)
@@ -135,10 +133,11 @@ actor SessionRawSocket {
     if isClosed { return }
     if isAttach {
       control("exited") { json in
+        let (status, signal) = exit.jsonFields
         json.key("exit_status")
-        if let status = exit?.status { json.integer(status) } else { json.null() }
+        if let status { json.integer(status) } else { json.null() }
         json.key("exit_signal")
-        if let signal = exit?.signal { json.string(signal) } else { json.null() }
+        if let signal { json.string(signal) } else { json.null() }
       }
     }
     close(1000, "session ended")
