@@ -59,7 +59,7 @@ var targets: [Target] = [
   library("Operations", ["Sessions", "TerminalEngine", "Store", "Net", "Formats"]),
 
   // Floor 3.
-  library("Surfaces", ["Operations", "Sessions", "TerminalEngine", "Net", "Store", "Formats"]),
+  library("Surfaces", ["Operations", "Sessions", "TerminalEngine", "Net", "Store", "Sys", "Formats"]),
 
   // Floor 4.
   library("Commands", ["Surfaces", "Operations", "Sessions", "Net", "Store", "Sys", "Formats"]),
@@ -79,6 +79,7 @@ var targets: [Target] = [
   tests("StoreTests", ["Store"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations"]),
+  tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "Net", "Formats"]),
   tests("CommandsTests", ["Commands"]),
   tests("ArchitectureTests", []),
   tests("RoostTests", ["TestKit", "Net", "Formats"]),
