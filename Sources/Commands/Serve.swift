@@ -1,0 +1,9 @@
+/// `roost serve`: runs a server until it is told to stop.
+func serve(_ options: ServeOptions) async -> ExitCode {
+  .failed
+}
+
+/// `roost keeper`: holds the sessions' terminals while servers come and go. Started by a server, never by hand.
+func keeper(_ arguments: [String]) -> ExitCode {
+  .failed
+}
