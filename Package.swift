@@ -48,7 +48,7 @@ var targets: [Target] = [
 
   // Floor 4.
   library("Commands", ["Surfaces", "Operations", "Sessions", "Net", "Store", "Sys", "Formats"]),
-  .executableTarget(name: "roost", dependencies: ["Commands"], swiftSettings: strict),
+  .executableTarget(name: "roost", dependencies: ["Commands", "Sessions"], swiftSettings: strict),
 
   // Tests.
   .target(
@@ -58,7 +58,7 @@ var targets: [Target] = [
   tests("SysTests", ["Sys"]),
   tests("NetTests", ["Net"]),
   tests("StoreTests", ["Store"]),
-  tests("SessionsTests", ["Sessions", "TerminalEngine", "TestKit"]),
+  tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations"]),
   tests("CommandsTests", ["Commands"]),
   tests("ArchitectureTests", []),

@@ -1,1 +1,293 @@
+#define _GNU_SOURCE
 #include "CSys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const int csys_cld_exited = CLD_EXITED;
+const long csys_number_of_read = SYS_read;
+const long csys_number_of_readv = SYS_readv;
+
+int csys_open_pty(char *path, size_t path_capacity) {
+  int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (master < 0) return -1;
+  int failed = unlockpt(master) != 0 ? errno : ptsname_r(master, path, path_capacity);
+  if (failed) {
+    close(master);
+    errno = failed;
+    return -1;
+  }
+  return master;
+}
+
+int csys_pty_number(int master) {
+  unsigned number = 0;
+  return ioctl(master, TIOCGPTN, &number) == 0 ? (int)number : -1;
+}
+
+int csys_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int csys_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int csys_pidfd_send_signal(int pidfd, int signal) {
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+int csys_reap(int pidfd, int *code, int *status) {
+  siginfo_t info;
+  memset(&info, 0, sizeof info);
+  int result;
+  do result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+  while (result < 0 && errno == EINTR);
+  if (result < 0) return -1;
+  if (info.si_pid == 0) return 0;
+  *code = info.si_code;
+  *status = info.si_status;
+  return 1;
+}
+
+// The ordinary way: posix_spawn shares the address space until exec, so it costs the same whatever the heap.
+// POSIX_SPAWN_SETSID comes before the file actions: the slave, opened without O_NOCTTY by a session leader that has no
+// terminal, becomes its controlling terminal (tty_ioctl(4)).
+static int spawn_plain(const csys_spawn_request *request, pid_t *pid) {
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_t actions;
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  int failed = posix_spawnattr_init(&attributes);
+  if (failed) return failed;
+  failed = posix_spawn_file_actions_init(&actions);
+  if (failed) {
+    posix_spawnattr_destroy(&attributes);
+    return failed;
+  }
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  failed = posix_spawn_file_actions_addopen(&actions, 0, request->terminal, O_RDWR, 0);
+  if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, 0, 1);
+  if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, 0, 2);
+  if (!failed) failed = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  if (!failed && request->directory) failed = posix_spawn_file_actions_addchdir_np(&actions, request->directory);
+
+  // posix_spawn has no attribute for limits: the child takes over ours, so ours is lowered for the length of the call.
+  struct rlimit own;
+  int lowered = 0;
+  if (!failed && request->open_file_limit >= 0 && getrlimit(RLIMIT_NOFILE, &own) == 0) {
+    struct rlimit childs = {.rlim_cur = (rlim_t)request->open_file_limit, .rlim_max = own.rlim_max};
+    if (childs.rlim_cur < own.rlim_cur) lowered = setrlimit(RLIMIT_NOFILE, &childs) == 0;
+  }
+  if (!failed)
+    failed = posix_spawn(pid, request->executable, &actions, &attributes, (char *const *)request->arguments,
+                         (char *const *)request->environment);
+  if (lowered) setrlimit(RLIMIT_NOFILE, &own);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return failed;
+}
+
+// In the child of clone3: only async-signal-safe calls. Returns only when something failed.
+static void become_child(const csys_spawn_request *request) {
+  // CLONE_CLEAR_SIGHAND resets what was handled, but what was ignored would stay ignored through exec.
+  struct sigaction standard;
+  memset(&standard, 0, sizeof standard);
+  for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
+  if (setsid() < 0) return;
+  int terminal = open(request->terminal, O_RDWR);
+  if (terminal < 0) return;
+  if (dup2(terminal, 0) < 0 || dup2(terminal, 1) < 0 || dup2(terminal, 2) < 0) return;
+  if (terminal > 2) close(terminal);
+  if (request->open_file_limit >= 0) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)request->open_file_limit < limit.rlim_cur) {
+      limit.rlim_cur = (rlim_t)request->open_file_limit;
+      setrlimit(RLIMIT_NOFILE, &limit);
+    }
+  }
+  if (request->directory && chdir(request->directory) < 0) return;
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  execve(request->executable, (char *const *)request->arguments, (char *const *)request->environment);
+}
+
+// Born inside a cgroup: only clone3 can do that. It copies the caller's page tables, so the caller should be small.
+static int spawn_into_cgroup(const csys_spawn_request *request, pid_t *pid, int *pidfd) {
+  int report[2];
+  if (pipe2(report, O_CLOEXEC) < 0) return errno;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+
+  int child_pidfd = -1;
+  struct clone_args arguments;
+  memset(&arguments, 0, sizeof arguments);
+  arguments.flags = CLONE_PIDFD | CLONE_VFORK | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
+  arguments.pidfd = (uint64_t)(uintptr_t)&child_pidfd;
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = (uint64_t)request->cgroup;
+  long child = syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (child == 0) {
+    // The report's end must outlive the closing of everything above 2, so descriptors are marked instead of closed:
+    // the successful exec closes them, this one included.
+    if (syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) == 0) become_child(request);
+    int failed = errno;
+    ssize_t written = write(report[1], &failed, sizeof failed);
+    (void)written;
+    _exit(127);
+  }
+  int failed = child < 0 ? -errno : 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  close(report[1]);
+  if (child > 0) {
+    int reported = 0;
+    ssize_t count;
+    do count = read(report[0], &reported, sizeof reported);
+    while (count < 0 && errno == EINTR);
+    if (count == (ssize_t)sizeof reported) {
+      failed = reported ? reported : EINVAL;
+      while (waitpid((pid_t)child, NULL, 0) < 0 && errno == EINTR) {}
+      close(child_pidfd);
+    } else {
+      *pid = (pid_t)child;
+      *pidfd = child_pidfd;
+    }
+  }
+  close(report[0]);
+  return failed;
+}
+
+int csys_spawn(const csys_spawn_request *request, pid_t *pid, int *pidfd) {
+  if (request->cgroup >= 0) return spawn_into_cgroup(request, pid, pidfd);
+  int failed = spawn_plain(request, pid);
+  if (failed) return failed;
+  // Nobody else reaps our children, so the pid cannot have been used again.
+  *pidfd = csys_pidfd_open(*pid);
+  if (*pidfd >= 0) return 0;
+  failed = errno;
+  kill(*pid, SIGKILL);
+  while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR) {}
+  return failed;
+}
+
+int csys_spawn_detached(const char *executable, const char *const *arguments, const char *const *environment,
+                        const char *directory, int input, int output, int error, int extra, pid_t *pid) {
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_t actions;
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  int failed = posix_spawnattr_init(&attributes);
+  if (failed) return failed;
+  failed = posix_spawn_file_actions_init(&actions);
+  if (failed) {
+    posix_spawnattr_destroy(&attributes);
+    return failed;
+  }
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  // dup2 onto itself clears close-on-exec in posix_spawn, so a descriptor already at its place is passed on as well.
+  failed = posix_spawn_file_actions_adddup2(&actions, input, 0);
+  if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, output, 1);
+  if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, error, 2);
+  if (!failed && extra >= 0) failed = posix_spawn_file_actions_adddup2(&actions, extra, 3);
+  if (!failed) failed = posix_spawn_file_actions_addclosefrom_np(&actions, extra >= 0 ? 4 : 3);
+  if (!failed && directory) failed = posix_spawn_file_actions_addchdir_np(&actions, directory);
+  if (!failed)
+    failed = posix_spawn(pid, executable, &actions, &attributes, (char *const *)arguments,
+                         (char *const *)environment);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return failed;
+}
+
+ssize_t csys_send(int socket, const void *bytes, size_t count, const int *descriptors, int descriptor_count) {
+  if (descriptor_count < 0 || descriptor_count > csys_max_descriptors) {
+    errno = EINVAL;
+    return -1;
+  }
+  union {
+    char bytes[CMSG_SPACE(sizeof(int) * csys_max_descriptors)];
+    struct cmsghdr align;
+  } control;
+  memset(&control, 0, sizeof control);
+  struct iovec vector = {.iov_base = (void *)bytes, .iov_len = count};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+  if (descriptor_count > 0) {
+    message.msg_control = control.bytes;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)descriptor_count);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)descriptor_count);
+    memcpy(CMSG_DATA(header), descriptors, sizeof(int) * (size_t)descriptor_count);
+  }
+  ssize_t sent;
+  do sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
+ssize_t csys_receive(int socket, void *bytes, size_t capacity, int *descriptors, int *descriptor_count,
+                     int *truncated) {
+  union {
+    char bytes[CMSG_SPACE(sizeof(int) * csys_max_descriptors)];
+    struct cmsghdr align;
+  } control;
+  struct iovec vector = {.iov_base = bytes, .iov_len = capacity};
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  int room = *descriptor_count;
+  *descriptor_count = 0;
+  *truncated = 0;
+  ssize_t received;
+  do received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  while (received < 0 && errno == EINTR);
+  if (received < 0) return -1;
+  if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) *truncated = 1;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+      int descriptor;
+      memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof descriptor);
+      if (*descriptor_count < room) {
+        descriptors[(*descriptor_count)++] = descriptor;
+      } else {
+        close(descriptor);
+        *truncated = 1;
+      }
+    }
+  }
+  return received;
+}
+
+int csys_peer_credentials(int socket, pid_t *pid, uid_t *uid) {
+  struct ucred credentials;
+  socklen_t length = sizeof credentials;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return -1;
+  *pid = credentials.pid;
+  *uid = credentials.uid;
+  return 0;
+}
+
+int csys_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int csys_device_major(uint64_t device) { return (int)major(device); }
+int csys_device_minor(uint64_t device) { return (int)minor(device); }

@@ -1,1 +1,56 @@
+// What `import Glibc` does not offer: PTY masters, spawning onto a terminal, pidfds, descriptor passing.
+// Every function returns -1 (or an errno value where said so) and leaves the reason in errno. No macros leak from here.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// A new PTY master (O_CLOEXEC, O_NOCTTY, unlocked); the slave's path goes to `path`.
+int csys_open_pty(char *path, size_t path_capacity);
+
+// The N of the slave's /dev/pts/N.
+int csys_pty_number(int master);
+
+typedef struct csys_spawn_request {
+  const char *executable;        // absolute
+  const char *const *arguments;  // NULL-terminated
+  const char *const *environment;
+  const char *directory;         // NULL: the caller's own
+  const char *terminal;          // path of the slave: becomes descriptors 0, 1, 2 and the controlling terminal
+  int cgroup;                    // descriptor of a cgroup v2 folder that the child is born into, or -1
+  int64_t open_file_limit;       // soft RLIMIT_NOFILE of the child, or -1 to inherit
+} csys_spawn_request;
+
+// Starts a session leader on its own terminal with default signal dispositions, an empty signal mask and no
+// descriptor above 2. Returns 0, or the errno of what failed (exec included); `pid` and `pidfd` are set on success.
+// A negative errno: the kernel would not make a child inside that cgroup; nothing of the request itself was tried.
+int csys_spawn(const csys_spawn_request *request, pid_t *pid, int *pidfd);
+
+// Starts a process in a session of its own with the given descriptors as 0, 1, 2 and, when `extra` >= 0, as 3.
+// Nothing else is inherited. Returns 0 or an errno value.
+int csys_spawn_detached(const char *executable, const char *const *arguments, const char *const *environment,
+                        const char *directory, int input, int output, int error, int extra, pid_t *pid);
+
+int csys_pidfd_open(pid_t pid);
+int csys_pidfd_send_signal(int pidfd, int signal);
+// 1: ended (code is CLD_*, status its value), 0: still running, -1: errno.
+int csys_reap(int pidfd, int *code, int *status);
+extern const int csys_cld_exited;
+
+// One SOCK_SEQPACKET/SOCK_STREAM message with descriptors. At most csys_max_descriptors.
+enum { csys_max_descriptors = 16 };
+ssize_t csys_send(int socket, const void *bytes, size_t count, const int *descriptors, int descriptor_count);
+// `descriptor_count`: in capacity, out received. `truncated` is set when bytes or descriptors did not fit (those that
+// came are still handed over). Received descriptors are close-on-exec.
+ssize_t csys_receive(int socket, void *bytes, size_t capacity, int *descriptors, int *descriptor_count,
+                     int *truncated);
+int csys_peer_credentials(int socket, pid_t *pid, uid_t *uid);
+
+int csys_pipe(int ends[2]);  // both close-on-exec
+int csys_memfd(const char *name);
+int csys_device_major(uint64_t device);
+int csys_device_minor(uint64_t device);
+
+// System call numbers of this architecture that /proc/PID/syscall shows for a blocking read.
+extern const long csys_number_of_read;
+extern const long csys_number_of_readv;

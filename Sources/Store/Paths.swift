@@ -1,0 +1,105 @@
+import Glibc
+import Sys
+
+/// Where one server of this user keeps its things (XDG Base Directory Specification).
+package struct Paths: Sendable, Equatable {
+  /// What distinguishes several servers of one user; "default" unless said otherwise.
+  package let serverName: String
+  /// Configuration: `$XDG_CONFIG_HOME/roost` or `~/.config/roost`. Shared by all servers of the user.
+  package let configuration: String
+  /// What must survive: `$XDG_STATE_HOME/roost/<server>` or `~/.local/state/roost/<server>`.
+  package let state: String
+  /// What lives as long as the machine runs: `$XDG_RUNTIME_DIR/roost` or `/tmp/roost-<uid>`.
+  package let runtime: String
+
+  package static let defaultServerName = "default"
+  /// Leaves room for the runtime folder and the longest suffix in the 107 bytes of a socket's path.
+  package static let longestServerName = 32
+
+  /// Works the paths out; nothing is touched. `environment` answers for a variable, nil when unset or empty.
+  package init(
+    serverName: String = Paths.defaultServerName, environment: (String) -> String? = { Host.environment($0) }
+  ) throws(StoreError) {
+    let allowed = serverName.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+        true
+      default: false
+      }
+    }
+    guard allowed, !serverName.isEmpty, serverName.utf8.count <= Self.longestServerName, !serverName.hasPrefix(".")
+    else {
+      throw StoreError(
+        code: .invalidName,
+        message: "\"\(serverName)\" cannot name a server: use 1 to \(Self.longestServerName) letters, digits, - _ .")
+    }
+    // The specification: a relative path in these variables is to be ignored.
+    func folder(_ variable: String) -> String? {
+      guard let value = environment(variable), value.hasPrefix("/") else { return nil }
+      return value
+    }
+    let home = folder("HOME") ?? Host.userHome
+    self.serverName = serverName
+    configuration = (folder("XDG_CONFIG_HOME") ?? "\(home)/.config") + "/roost"
+    state = (folder("XDG_STATE_HOME") ?? "\(home)/.local/state") + "/roost/\(serverName)"
+    runtime = folder("XDG_RUNTIME_DIR").map { "\($0)/roost" } ?? "/tmp/roost-\(Host.userID)"
+  }
+
+  /// The server's socket for clients.
+  package var socket: String { "\(runtime)/\(serverName).sock" }
+  /// The keeper's socket for the server.
+  package var keeperSocket: String { "\(runtime)/\(serverName).keeper.sock" }
+  /// Held by the running server of this name.
+  package var lock: String { "\(runtime)/\(serverName).lock" }
+  /// The scripts of the shell integration; the same for every server.
+  package var shellIntegration: String { "\(runtime)/shell" }
+  /// What a server started in the background says of itself.
+  package var log: String { "\(state)/server.log" }
+  package var tokenDatabase: String { "\(state)/tokens.sqlite" }
+  package var identityFile: String { "\(state)/server_id" }
+
+  /// Makes the runtime folder, and refuses one that others own or can enter: its sockets are the way in.
+  package func prepareRuntime() throws(StoreError) { try preparePrivateFolder(runtime) }
+
+  /// Makes the state folder, private to the user.
+  package func prepareState() throws(StoreError) { try preparePrivateFolder(state) }
+}
+
+/// Makes a folder of mode 0700 (its parents as needed) and checks that it is a real folder of ours that nobody else
+/// can enter.
+package func preparePrivateFolder(_ path: String) throws(StoreError) {
+  if mkdir(path, 0o700) != 0, errno != EEXIST {
+    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+      throw StoreError(code: .systemFailure, message: "\(path) cannot be made: \(SystemError.last("mkdir").reason)")
+    }
+    try makeParents(String(path[..<slash]))
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+      throw StoreError(code: .systemFailure, message: "\(path) cannot be made: \(SystemError.last("mkdir").reason)")
+    }
+  }
+  // lstat: in /tmp somebody else could have put a link of that name before us.
+  var status = stat()
+  guard lstat(path, &status) == 0 else {
+    throw StoreError(code: .systemFailure, message: "\(path): \(SystemError.last("lstat").reason)")
+  }
+  guard status.st_mode & S_IFMT == S_IFDIR else {
+    throw StoreError(code: .unsafeFolder, message: "\(path) is not a folder; move it away")
+  }
+  guard status.st_uid == geteuid() else {
+    throw StoreError(code: .unsafeFolder, message: "\(path) belongs to another user (uid \(status.st_uid))")
+  }
+  guard status.st_mode & 0o077 == 0 else {
+    throw StoreError(code: .unsafeFolder, message: "\(path) can be entered by others; run: chmod 700 \(path)")
+  }
+}
+
+/// The folders above ours (`~/.local`, `~/.local/state`): made if missing, otherwise left as they are.
+private func makeParents(_ path: String) throws(StoreError) {
+  if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+  if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+    try makeParents(String(path[..<slash]))
+    if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+  }
+  throw StoreError(code: .systemFailure, message: "\(path) cannot be made: \(SystemError.last("mkdir").reason)")
+}

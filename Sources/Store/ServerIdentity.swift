@@ -1,0 +1,56 @@
+import Sys
+
+/// Who this server is: a random UUID (RFC 9562 version 4) made once and kept in the state folder, and the machine's
+/// name as it is now.
+package struct ServerIdentity: Sendable, Equatable {
+  package let id: String
+  package let hostname: String
+
+  /// Reads the id, or makes it durable first. A file that holds no UUID is refused rather than replaced: other servers
+  /// know us by it.
+  package static func load(_ paths: Paths) throws(StoreError) -> ServerIdentity {
+    if let bytes = try? readFile(paths.identityFile, limit: 64) {
+      let id = String(decoding: bytes, as: UTF8.self).filter { $0 != "\n" }
+      guard isUUID(id) else {
+        throw StoreError(
+          code: .corrupt, message: "\(paths.identityFile) does not hold a UUID; restore it, or remove it for a new one")
+      }
+      return ServerIdentity(id: id, hostname: Host.hostname)
+    }
+    try paths.prepareState()
+    let id = makeUUID()
+    do {
+      try AtomicFile.write(Array((id + "\n").utf8), to: paths.identityFile)
+    } catch {
+      throw StoreError(code: .systemFailure, message: "the server's id could not be stored: \(error)")
+    }
+    return ServerIdentity(id: id, hostname: Host.hostname)
+  }
+
+  static func isUUID(_ text: String) -> Bool {
+    let bytes = Array(text.utf8)
+    return bytes.count == 36
+      && bytes.indices.allSatisfy { index in
+        if [8, 13, 18, 23].contains(index) { return bytes[index] == UInt8(ascii: "-") }
+        switch bytes[index] {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): return true
+        default: return false
+        }
+      }
+  }
+}
+
+/// A random UUID, lower case.
+package func makeUUID() -> String {
+  var bytes = randomBytes(16)
+  bytes[6] = bytes[6] & 0x0f | 0x40
+  bytes[8] = bytes[8] & 0x3f | 0x80
+  let digits = Array("0123456789abcdef".utf8)
+  var text: [UInt8] = []
+  for (index, byte) in bytes.enumerated() {
+    if [4, 6, 8, 10].contains(index) { text.append(UInt8(ascii: "-")) }
+    text.append(digits[Int(byte >> 4)])
+    text.append(digits[Int(byte & 15)])
+  }
+  return String(decoding: text, as: UTF8.self)
+}

@@ -1,0 +1,25 @@
+/// What went wrong with something kept on disk; `message` says what to do where something can be done.
+package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
+  package enum Code: String, Sendable, CaseIterable {
+    /// A server's, token's or session's name that is not allowed.
+    case invalidName = "invalid_name"
+    /// A folder that others own or can enter.
+    case unsafeFolder = "unsafe_folder"
+    /// Another process holds the lock.
+    case alreadyRunning = "already_running"
+    case notFound = "not_found"
+    /// Data that was read back is not what was written.
+    case corrupt
+    /// The disk or the file system refused.
+    case systemFailure = "system_failure"
+  }
+  package var code: Code
+  package var message: String
+
+  package init(code: Code, message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  package var description: String { message }
+}

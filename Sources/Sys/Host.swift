@@ -1,0 +1,92 @@
+import Glibc
+
+/// Facts about the machine and the user we run as.
+package enum Host {
+  package static var hostname: String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+    return String(cBuffer: buffer)
+  }
+
+  package static var userID: UInt32 { geteuid() }
+  package static var processID: ProcessID { getpid() }
+
+  /// `HOME`, or else what the user database says, or "/".
+  package static var userHome: String {
+    if let home = environment("HOME"), home.hasPrefix("/") { return home }
+    guard let entry = getpwuid(geteuid()), let home = entry.pointee.pw_dir else { return "/" }
+    return String(cString: home)
+  }
+
+  /// The login shell of the user database, or "/bin/sh"; `SHELL` is the caller's to consider.
+  package static var userShell: String {
+    guard let entry = getpwuid(geteuid()), let shell = entry.pointee.pw_shell, shell.pointee != 0 else {
+      return "/bin/sh"
+    }
+    return String(cString: shell)
+  }
+
+  /// A variable of our own environment; nil when unset or empty.
+  package static func environment(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
+  }
+
+  /// Our whole environment, "NAME=value" each.
+  package static var environment: [String] {
+    var entries: [String] = []
+    var next = environ
+    while let entry = next.pointee {
+      entries.append(String(cString: entry))
+      next += 1
+    }
+    return entries
+  }
+
+  /// The path of the running program; valid after an upgrade replaced the file too ("/proc/self/exe" still opens it).
+  package static var executablePath: String {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+    guard count > 0 else { return "/proc/self/exe" }
+    let path = String(cBuffer: buffer)
+    return access(path, X_OK) == 0 ? path : "/proc/self/exe"
+  }
+
+  /// Raises our soft limit of open files to the hard one; returns the soft limit as it was, for our children.
+  @discardableResult
+  package static func raiseOpenFileLimit() -> UInt64 {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+    let before = limit.rlim_cur
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return UInt64(before)
+  }
+}
+
+/// Points in time, in nanoseconds.
+package enum Clock {
+  /// Never jumps; counts from some moment before now, the same for every process of this machine's boot.
+  package static var monotonic: UInt64 { now(CLOCK_MONOTONIC) }
+  /// Since 1970 UTC; jumps when the clock is set.
+  package static var realtime: UInt64 { now(CLOCK_REALTIME) }
+
+  private static func now(_ clock: clockid_t) -> UInt64 {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}
+
+/// Bytes from the kernel's generator, fit for secrets.
+package func randomBytes(_ count: Int) -> [UInt8] {
+  [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+    while filled < count {
+      // getentropy gives at most 256 bytes a call and, once the machine has booted, cannot fail.
+      let wanted = min(256, count - filled)
+      let result = getentropy(buffer.baseAddress.unsafelyUnwrapped + filled, wanted)
+      precondition(result == 0, "the kernel gives no random bytes")
+      filled += wanted
+    }
+  }
+}

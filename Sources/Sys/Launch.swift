@@ -1,0 +1,130 @@
+import CSys
+import Glibc
+
+/// Starting a long-lived process that outlives us, and learning whether it came up.
+package enum Launch {
+  /// The descriptor on which a launched process announces itself.
+  package static let readinessDescriptor: CInt = 3
+  /// The longest announcement that is read.
+  private static let longestLine = 4096
+
+  package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Code: String, Sendable { case notStarted = "not_started", ended, timedOut = "timed_out" }
+    package var code: Code
+    package var message: String
+    package var description: String { message }
+  }
+
+  package struct Launched: ~Copyable, Sendable {
+    /// It is a child of ours until we exit: reap it through the pidfd when that becomes readable.
+    package var pid: ProcessID
+    package var pidfd: Descriptor
+    /// What it announced, without the line's end.
+    package var line: String
+
+    /// Takes the pidfd out; the caller closes it.
+    package consuming func releasePidfd() -> CInt { pidfd.release() }
+  }
+
+  /// Starts `executable` in a session of its own, standard streams on /dev/null (errors appended to `log` when given),
+  /// nothing inherited but the readiness descriptor, and waits until it has announced one line there. Blocks the
+  /// calling thread for as long as that takes: a few milliseconds for a program that comes up.
+  package static func detached(
+    executable: String, arguments: [String], environment: [String], directory: String? = "/", log: String? = nil,
+    timeout: Duration = .seconds(10)
+  ) throws(Failure) -> Launched {
+    let started: (pid: ProcessID, pidfd: CInt, reader: CInt)
+    do {
+      started = try start(executable, arguments, environment, directory, log)
+    } catch {
+      throw Failure(code: .notStarted, message: "\(executable) could not be started: \(error)")
+    }
+    let pidfd = Descriptor(owning: started.pidfd)
+    let reader = Descriptor(owning: started.reader)
+    switch readLine(reader.raw, timeout: timeout) {
+    case .line(let line):
+      return Launched(pid: started.pid, pidfd: pidfd, line: line)
+    case .closed:
+      // It is about to end or has closed the descriptor unannounced: both are failures, and neither may linger.
+      var entry = pollfd(fd: pidfd.raw, events: Int16(POLLIN), revents: 0)
+      if poll(&entry, 1, 1000) != 1 { _ = csys_pidfd_send_signal(pidfd.raw, SIGKILL) }
+      poll(&entry, 1, 1000)
+      let status = (try? reap(pidfd: pidfd.raw)).flatMap { $0 }
+      let how =
+        switch status {
+        case .exited(let code)?: "exit status \(code)"
+        case .signaled(let number)?: Signal(number: number)?.description ?? "signal \(number)"
+        case nil: "no exit status"
+        }
+      throw Failure(code: .ended, message: "\(executable) ended before it was ready (\(how))")
+    case .timedOut:
+      _ = csys_pidfd_send_signal(pidfd.raw, SIGKILL)
+      var entry = pollfd(fd: pidfd.raw, events: Int16(POLLIN), revents: 0)
+      poll(&entry, 1, 1000)
+      _ = try? reap(pidfd: pidfd.raw)
+      throw Failure(code: .timedOut, message: "\(executable) was not ready within \(timeout)")
+    }
+  }
+
+  /// For the launched process: writes the line and closes the descriptor. Does nothing when the launcher is gone.
+  package static func announce(_ line: String, on descriptor: CInt = readinessDescriptor) {
+    // The launcher may have given up: its end closed must not kill us.
+    signal(SIGPIPE, SIG_IGN)
+    try? writeAll(descriptor, Array((line + "\n").utf8))
+    close(descriptor)
+  }
+
+  private static func start(
+    _ executable: String, _ arguments: [String], _ environment: [String], _ directory: String?, _ log: String?
+  ) throws(SystemError) -> (pid: ProcessID, pidfd: CInt, reader: CInt) {
+    let nullOpened = open("/dev/null", O_RDWR | O_CLOEXEC)
+    guard nullOpened >= 0 else { throw .last("open /dev/null") }
+    let null = Descriptor(owning: nullOpened)
+    let logOpened = log.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) } ?? -1
+    guard log == nil || logOpened >= 0 else { throw .last("open \(log ?? "")") }
+    let pipe = try makePipe()
+    let writer = Descriptor(owning: pipe.write)
+    let reader = Descriptor(owning: pipe.read)
+    var pid: ProcessID = 0
+    let failure = withCStrings(arguments) { arguments in
+      withCStrings(environment) { environment in
+        let start = { (directory: UnsafePointer<CChar>?) in
+          csys_spawn_detached(
+            executable, arguments, environment, directory, nullOpened, nullOpened,
+            logOpened >= 0 ? logOpened : nullOpened, pipe.write, &pid)
+        }
+        return directory.map { $0.withCString(start) } ?? start(nil)
+      }
+    }
+    if logOpened >= 0 { close(logOpened) }
+    _ = consume null
+    _ = consume writer
+    guard failure == 0 else { throw SystemError(code: failure, call: "posix_spawn") }
+    let pidfd = csys_pidfd_open(pid)
+    guard pidfd >= 0 else { throw .last("pidfd_open") }
+    return (pid, pidfd, reader.release())
+  }
+
+  private enum Announcement { case line(String), closed, timedOut }
+
+  private static func readLine(_ descriptor: CInt, timeout: Duration) -> Announcement {
+    let milliseconds = timeout.components.seconds * 1000 + timeout.components.attoseconds / 1_000_000_000_000_000
+    let deadline = Clock.monotonic + UInt64(clamping: milliseconds) * 1_000_000
+    var line: [UInt8] = []
+    while line.count < longestLine {
+      let now = Clock.monotonic
+      guard now < deadline else { return .timedOut }
+      var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&entry, 1, CInt(clamping: (deadline - now) / 1_000_000 + 1)) == 1 else { continue }
+      var chunk = [UInt8](repeating: 0, count: 512)
+      guard case .bytes(let count) = chunk.withUnsafeMutableBytes({ readBytes(descriptor, into: $0) }) else {
+        return .closed
+      }
+      line.append(contentsOf: chunk[..<count])
+      if let end = line.firstIndex(of: UInt8(ascii: "\n")) {
+        return .line(String(decoding: line[..<end], as: UTF8.self))
+      }
+    }
+    return .closed
+  }
+}

@@ -1,0 +1,160 @@
+import CSys
+import Glibc
+
+/// What /proc/PID/stat says of a process (proc(5)). Every reader answers nil once the process is gone.
+package struct ProcessStatus: Sendable, Equatable {
+  package var pid: ProcessID
+  /// The program's name, cut by the kernel after 15 bytes.
+  package var name: String
+  /// R running, S sleeping, D disk wait, T stopped, t traced, Z zombie, …
+  package var state: UInt8
+  package var parent: ProcessID
+  package var group: ProcessID
+  package var session: ProcessID
+  /// CPU time used so far, user and system, in nanoseconds.
+  package var processorTime: UInt64
+  /// Start time in clock ticks since boot: with the pid it names a process for good.
+  package var startTicks: UInt64
+  package var residentBytes: Int
+
+  package var isZombie: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+
+  package static func read(_ pid: ProcessID) -> ProcessStatus? {
+    guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096) else { return nil }
+    return parse(text)
+  }
+
+  /// `pid (name) state ppid …`; the name may hold spaces and parentheses, so it ends at the last `)`.
+  static func parse(_ text: [UInt8]) -> ProcessStatus? {
+    guard let open = text.firstIndex(of: UInt8(ascii: "(")), let close = text.lastIndex(of: UInt8(ascii: ")")),
+      open < close, let pid = number(text[..<open])
+    else { return nil }
+    let fields = text[(close + 1)...].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
+    // fields[0] is the third field of proc(5): its (n) is fields[n - 3].
+    guard fields.count > 21, let state = fields[0].first, let parent = number(fields[1]),
+      let group = number(fields[2]), let session = number(fields[3]), let user = number(fields[11]),
+      let system = number(fields[12]), let start = number(fields[19]), let pages = number(fields[21])
+    else { return nil }
+    let ticksPerSecond = max(sysconf(CInt(_SC_CLK_TCK)), 1)
+    let nanosecondsPerTick = UInt64(1_000_000_000 / ticksPerSecond)
+    return ProcessStatus(
+      pid: ProcessID(clamping: pid), name: String(decoding: text[(open + 1)..<close], as: UTF8.self), state: state,
+      parent: ProcessID(clamping: parent), group: ProcessID(clamping: group), session: ProcessID(clamping: session),
+      processorTime: UInt64(clamping: user + system) &* nanosecondsPerTick, startTicks: UInt64(clamping: start),
+      residentBytes: pages * sysconf(CInt(_SC_PAGESIZE)))
+  }
+
+  private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
+    Int(String(decoding: digits, as: UTF8.self).filter { $0 != " " })
+  }
+
+  /// Every process of the machine that can be seen now.
+  package static func all() -> [ProcessStatus] {
+    numericEntries(of: "/proc").compactMap(read)
+  }
+
+  /// The program's name: of its command line when that can be read, so that it is not cut.
+  package static func name(_ pid: ProcessID) -> String? {
+    if let first = commandLine(pid)?.first, !first.isEmpty {
+      // A login shell is called "-bash".
+      let path = first.hasPrefix("-") ? first.dropFirst() : first[...]
+      let name = path.split(separator: "/").last.map(String.init)
+      if let name, !name.contains(" ") { return name }
+    }
+    return read(pid)?.name
+  }
+
+  /// argv; empty for a kernel thread or a zombie. At most 64 KiB of it.
+  package static func commandLine(_ pid: ProcessID) -> [String]? {
+    guard var bytes = try? readFile("/proc/\(pid)/cmdline", limit: 64 << 10) else { return nil }
+    if bytes.last == 0 { bytes.removeLast() }
+    if bytes.isEmpty { return [] }
+    return bytes.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  package static func workingDirectory(_ pid: ProcessID) -> String? {
+    link("/proc/\(pid)/cwd")
+  }
+
+  package static func executable(_ pid: ProcessID) -> String? {
+    link("/proc/\(pid)/exe")
+  }
+
+  /// The numbers of its open descriptors.
+  package static func openDescriptors(_ pid: ProcessID) -> [CInt]? {
+    guard access("/proc/\(pid)/fd", R_OK | X_OK) == 0 else { return nil }
+    return numericEntries(of: "/proc/\(pid)/fd")
+  }
+
+  private static func link(_ path: String) -> String? {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = readlink(path, &buffer, buffer.count - 1)
+    return count > 0 ? String(cBuffer: buffer) : nil
+  }
+}
+
+extension ProcessStatus {
+  /// The most processes of a group and threads of a process that are looked at: this runs while somebody waits.
+  private static let mostLookedAt = 64
+
+  /// Whether some process of the group is blocked in `read` or `readv` on the terminal, that is, waits for input now.
+  /// Waiting in poll, select or epoll does not count: such programs wait for other things too.
+  ///
+  /// nil: the kernel would not say (it answers only to who may trace the process).
+  package static func isReading(group: ProcessID, terminal device: UInt64) -> Bool? {
+    // Nearly always the leader is the one who reads; the others need a walk over /proc.
+    let leader = isReading(process: group, terminal: device)
+    if leader == true { return true }
+    var refused = leader == nil && read(group) != nil
+    for process in all().lazy.filter({ $0.group == group && $0.pid != group && !$0.isZombie }).prefix(mostLookedAt) {
+      switch isReading(process: process.pid, terminal: device) {
+      case true?: return true
+      case false?: continue
+      case nil: refused = true
+      }
+    }
+    return refused ? nil : false
+  }
+
+  private static func isReading(process: ProcessID, terminal device: UInt64) -> Bool? {
+    var answered = false
+    for thread in numericEntries(of: "/proc/\(process)/task").prefix(mostLookedAt) {
+      guard let text = try? readFile("/proc/\(process)/task/\(thread)/syscall", limit: 512) else { continue }
+      answered = true
+      // "0 0x0 0x7ffd… …": the call's number and its arguments; "running" when it is in none.
+      let fields = text.split(separator: UInt8(ascii: " "), maxSplits: 2).map { String(decoding: $0, as: UTF8.self) }
+      guard fields.count > 1, let call = Int(fields[0]), call == csys_number_of_read || call == csys_number_of_readv,
+        fields[1].hasPrefix("0x"), let descriptor = UInt64(fields[1].dropFirst(2), radix: 16)
+      else { continue }
+      var status = stat()
+      guard stat("/proc/\(process)/fd/\(descriptor & 0xffff_ffff)", &status) == 0 else { continue }
+      // /dev/tty (5:0) is whatever terminal controls the process.
+      if UInt64(status.st_rdev) == device
+        || (csys_device_major(UInt64(status.st_rdev)) == 5 && csys_device_minor(UInt64(status.st_rdev)) == 0)
+      {
+        return true
+      }
+    }
+    return answered ? false : nil
+  }
+}
+
+/// The entries of a folder that are numbers: processes, threads, descriptors.
+func numericEntries(of folder: String) -> [ProcessID] {
+  guard let directory = opendir(folder) else { return [] }
+  defer { closedir(directory) }
+  var numbers: [ProcessID] = []
+  while let entry = readdir(directory) {
+    let number = withUnsafeBytes(of: &entry.pointee.d_name) { name -> ProcessID? in
+      var value: ProcessID = 0
+      for byte in name {
+        if byte == 0 { return value }
+        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), value < 100_000_000 else { return nil }
+        value = value * 10 + ProcessID(byte - UInt8(ascii: "0"))
+      }
+      return nil
+    }
+    if let number { numbers.append(number) }
+  }
+  return numbers
+}

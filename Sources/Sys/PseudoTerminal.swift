@@ -1,0 +1,79 @@
+import CSys
+import Glibc
+
+/// Rows and columns of a terminal, in cells.
+package struct TerminalSize: Sendable, Equatable {
+  package var rows: UInt16
+  package var columns: UInt16
+
+  package init(rows: UInt16, columns: UInt16) {
+    self.rows = rows
+    self.columns = columns
+  }
+}
+
+/// The line discipline's modes that tell how a program reads (termios(3)).
+package struct LineMode: Sendable, Equatable {
+  /// ICANON: input comes in lines.
+  package var canonical: Bool
+  /// ECHO: what is typed is shown. Canonical without echo is how passwords are read.
+  package var echo: Bool
+  /// ISIG: Ctrl-C and its like make signals.
+  package var signals: Bool
+}
+
+/// A fresh PTY: the master and where its slave is.
+package struct OpenedTerminal: ~Copyable, Sendable {
+  package var master: Descriptor
+  package var path: String
+}
+
+/// Calls on the master side of a PTY (pty(7)). Linux answers the terminal questions on the master too.
+package enum PseudoTerminal {
+  /// A new pair: the master (close-on-exec, blocking) and the path of its slave.
+  package static func open(size: TerminalSize) throws(SystemError) -> OpenedTerminal {
+    var path = [CChar](repeating: 0, count: 64)
+    let opened = csys_open_pty(&path, path.count)
+    guard opened >= 0 else { throw .last("posix_openpt") }
+    let master = Descriptor(owning: opened)
+    try setSize(master.raw, size)
+    return OpenedTerminal(master: master, path: String(cBuffer: path))
+  }
+
+  /// Sets the size; the foreground process group gets SIGWINCH when it changed.
+  package static func setSize(_ master: CInt, _ size: TerminalSize) throws(SystemError) {
+    var window = winsize(ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0)
+    guard ioctl(master, UInt(TIOCSWINSZ), &window) == 0 else { throw .last("ioctl(TIOCSWINSZ)") }
+  }
+
+  /// The size of any terminal descriptor, or nil when it is not a terminal.
+  package static func size(of descriptor: CInt) -> TerminalSize? {
+    var window = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &window) == 0 else { return nil }
+    return TerminalSize(rows: window.ws_row, columns: window.ws_col)
+  }
+
+  /// The process group that owns the terminal now, or nil when there is none.
+  package static func foregroundGroup(of master: CInt) -> ProcessID? {
+    var group: ProcessID = 0
+    guard ioctl(master, UInt(TIOCGPGRP), &group) == 0, group > 0 else { return nil }
+    return group
+  }
+
+  package static func lineMode(of master: CInt) -> LineMode? {
+    var settings = termios()
+    guard tcgetattr(master, &settings) == 0 else { return nil }
+    let flags = settings.c_lflag
+    return LineMode(
+      canonical: flags & tcflag_t(ICANON) != 0, echo: flags & tcflag_t(ECHO) != 0,
+      signals: flags & tcflag_t(ISIG) != 0)
+  }
+
+  /// The slave's device number as `stat` and /proc show it, for `ProcessStatus.isReading`.
+  package static func device(of master: CInt) -> UInt64? {
+    let number = csys_pty_number(master)
+    var status = stat()
+    guard number >= 0, stat("/dev/pts/\(number)", &status) == 0 else { return nil }
+    return UInt64(status.st_rdev)
+  }
+}

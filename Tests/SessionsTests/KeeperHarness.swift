@@ -1,0 +1,198 @@
+import Glibc
+import Sys
+import Testing
+
+@testable import Sessions
+
+/// A real keeper process in a scratch folder, and raw packets to talk to it with.
+final class KeeperHarness {
+  let folder: String
+  let socketPath: String
+  let pid: ProcessID
+  let pidfd: CInt
+
+  /// The binary that the package builds, beside the test bundle.
+  static let roost: String = {
+    let bundle = Host.executablePath
+    return String(bundle[..<(bundle.lastIndex(of: "/") ?? bundle.startIndex)]) + "/roost"
+  }()
+
+  init(endAfter: Duration = .seconds(5), keepEndedFor: Duration = .seconds(600)) throws {
+    var template = Array("/tmp/roost-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw SystemError.last("mkdtemp") }
+    folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    socketPath = folder + "/keeper.sock"
+    var options = KeeperOptions(socketPath: socketPath)
+    options.endAfter = endAfter
+    options.keepEndedFor = keepEndedFor
+    options.readinessDescriptor = Launch.readinessDescriptor
+    let launched = try Launch.detached(
+      executable: Self.roost, arguments: ["roost", "keeper"] + options.arguments, environment: ["PATH=/usr/bin:/bin"])
+    #expect(launched.line == "ready")
+    pid = launched.pid
+    pidfd = launched.releasePidfd()
+  }
+
+  deinit {
+    _ = try? sendSignal(.kill, to: .pidfd(pidfd))
+    _ = waitReadable(pidfd)
+    _ = try? reap(pidfd: pidfd)
+    // A killed keeper leaves its cgroups to the next one; after a test there may be none.
+    if let own = ControlGroup.own() {
+      for name in own.children() where name.hasPrefix("roost-\(pid)-") {
+        let group = own.child(named: name)
+        group.kill()
+        var events = pollfd(fd: (try? group.openEvents().release()) ?? -1, events: Int16(POLLPRI), revents: 0)
+        while ControlGroup.isPopulated(events: events.fd), poll(&events, 1, patience) == 1 {}
+        close(events.fd)
+        group.remove()
+      }
+    }
+    close(pidfd)
+    unlink(socketPath)
+    rmdir(folder)
+  }
+
+  func connect() throws -> KeeperTalk { try KeeperTalk(socketPath) }
+}
+
+/// How long a test waits for what must happen; reached only when it fails.
+let patience: CInt = 20_000
+
+func waitReadable(_ descriptor: CInt, milliseconds: CInt = patience) -> Bool {
+  var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+  return poll(&entry, 1, milliseconds) == 1
+}
+
+/// One connection to a keeper, blocking.
+final class KeeperTalk {
+  let socket: CInt
+  private var number: UInt32 = 0
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: KeeperLimits.longestPacket, alignment: 16)
+  /// Pushes that came while an answer was awaited.
+  private var exits: [(id: String, status: Sys.ExitStatus)] = []
+
+  struct Answer {
+    var number: UInt32
+    var reply: KeeperReply
+    var descriptors: [CInt]
+  }
+  struct Closed: Error {}
+
+  init(_ path: String) throws {
+    socket = try UnixSocket.connect(path, .packets).release()
+    UnixSocket.setSendBuffer(socket, bytes: KeeperLimits.longestPacket * 2)
+  }
+
+  deinit {
+    close(socket)
+    buffer.deallocate()
+  }
+
+  func sendRaw(_ bytes: [UInt8], descriptors: [CInt] = []) -> TransferResult {
+    UnixSocket.send(socket, bytes, descriptors: descriptors)
+  }
+
+  func receive() throws -> Answer {
+    guard waitReadable(socket), case .message(let message) = UnixSocket.receive(socket, buffer: buffer) else {
+      throw Closed()
+    }
+    let (number, reply) = try KeeperReply.decode(message.bytes)
+    return Answer(number: number, reply: reply, descriptors: message.descriptors)
+  }
+
+  /// Sends the request and gives its answer.
+  func ask(_ request: KeeperRequest, descriptors: [CInt] = []) throws -> Answer {
+    number += 1
+    guard case .bytes = sendRaw(request.encoded(number: number), descriptors: descriptors) else { throw Closed() }
+    while true {
+      let answer = try receive()
+      if case .exited(let id, let status) = answer.reply {
+        exits.append((id, status))
+        continue
+      }
+      #expect(answer.number == number)
+      return answer
+    }
+  }
+
+  func hello() throws {
+    guard case .welcome(KeeperLimits.version, _, _) = try ask(.hello(version: KeeperLimits.version)).reply else {
+      throw Closed()
+    }
+  }
+
+  func nextExit() throws -> (id: String, status: Sys.ExitStatus) {
+    if !exits.isEmpty { return exits.removeFirst() }
+    while true {
+      if case .exited(let id, let status) = try receive().reply { return (id, status) }
+    }
+  }
+
+  func spawn(
+    _ id: String, _ arguments: [String], environment: [String] = ["PATH=/usr/bin:/bin", "TERM=xterm"],
+    label: [UInt8] = []
+  ) throws -> KeptForTest {
+    let spec = ChildSpec(
+      arguments: arguments, environment: environment, directory: "/tmp", size: TerminalSize(rows: 24, columns: 80))
+    let answer = try ask(.spawn(id: id, spec: spec, label: label))
+    switch answer.reply {
+    case .spawned(let pid):
+      #expect(answer.descriptors.count == 2)
+      return KeptForTest(pid: pid, master: answer.descriptors[0], pidfd: answer.descriptors[1])
+    case .failed(let error): throw error
+    default: throw Closed()
+    }
+  }
+
+  func list() throws -> [Answer] {
+    var listed: [Answer] = []
+    var answer = try ask(.list)
+    while case .session = answer.reply {
+      listed.append(answer)
+      answer = try receive()
+    }
+    guard case .done = answer.reply else { throw Closed() }
+    return listed
+  }
+}
+
+final class KeptForTest {
+  let pid: ProcessID
+  let master: CInt
+  let pidfd: CInt
+
+  init(pid: ProcessID, master: CInt, pidfd: CInt) {
+    self.pid = pid
+    self.master = master
+    self.pidfd = pidfd
+  }
+
+  deinit {
+    close(master)
+    close(pidfd)
+  }
+
+  /// What the program writes until its end, or until `marker` has come.
+  func output(until marker: String? = nil) -> String {
+    readOutput(master, until: marker)
+  }
+
+  func type(_ text: String) throws { try writeAll(master, Array(text.utf8)) }
+}
+
+func readOutput(_ master: CInt, until marker: String? = nil) -> String {
+  var bytes: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 4096)
+  while waitReadable(master), case .bytes(let count) = chunk.withUnsafeMutableBytes({ readBytes(master, into: $0) }) {
+    bytes.append(contentsOf: chunk[..<count])
+    if let marker, String(decoding: bytes, as: UTF8.self).contains(marker) { break }
+  }
+  return String(decoding: bytes, as: UTF8.self)
+}
+
+/// Waits until the process is gone, whoever reaps it.
+func waitGone(_ pid: ProcessID) -> Bool {
+  guard let descriptor = try? openPidfd(pid) else { return true }
+  return waitReadable(descriptor.raw)
+}
