@@ -1,0 +1,91 @@
+import FoundationEssentials
+
+/// What a caller sent with an operation, before it is checked: the pieces of a REST request, or the parameters of an RPC call.
+package struct Arguments: Sendable {
+  package enum Body: Sendable {
+    case none
+    /// A JSON object.
+    case json([UInt8])
+    /// Bytes for the operation's ``Operation/rawField``.
+    case raw([UInt8])
+  }
+
+  /// Values taken from the path, decoded, by the names in the route's template.
+  package var path: [(name: String, value: String)] = []
+  /// Values of the query, decoded, in the order sent.
+  package var query: [(name: String, value: String)] = []
+  package var body: Body = .none
+
+  package init(path: [(name: String, value: String)] = [], query: [(name: String, value: String)] = [], body: Body = .none) {
+    self.path = path
+    self.query = query
+    self.body = body
+  }
+
+  /// Decodes an operation's input. `known` names every field it has; anything else is refused by name, except `server`, which the
+  /// catalogue has dealt with already.
+  func decode<Input: Decodable>(_ type: Input.Type, known: Set<String>, rawField: String?) throws -> Input {
+    for (name, _) in query where !known.contains(name) && name != "server" {
+      throw OperationError(.invalidRequest, "Invalid request: '\(name)' is not a parameter here; known are \(Arguments.list(known)).")
+    }
+    var overlay = Overlay(texts: path + query)
+    let json: [UInt8]
+    switch body {
+    case .none: json = Array("{}".utf8)
+    case .json(let bytes): json = bytes.allSatisfy({ $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }) ? Array("{}".utf8) : bytes
+    case .raw(let bytes):
+      json = Array("{}".utf8)
+      overlay.raw = bytes
+      overlay.rawField = rawField
+    }
+    let decoder = JSONDecoder()
+    decoder.userInfo[.arguments] = Context(overlay: overlay, known: known, fromPath: Set(path.map(\.name)))
+    return try decoder.decode(Checked<Input>.self, from: Data(json)).input
+  }
+
+  /// The value of `server`, wherever it was given.
+  func requestedServer() throws -> String? {
+    if let text = query.first(where: { $0.name == "server" })?.value { return text }
+    guard case .json(let bytes) = body, !bytes.isEmpty, bytes.contains(0x22) else { return nil }
+    struct Server: Decodable { var server: String? }
+    // A malformed body is reported by `decode`, which also knows the operation's fields.
+    return try? JSONDecoder().decode(Server.self, from: Data(bytes)).server
+  }
+
+  private static func list(_ names: Set<String>) -> String {
+    names.isEmpty ? "none" : names.sorted().map { "'\($0)'" }.joined(separator: ", ")
+  }
+
+  fileprivate struct Context: Sendable {
+    let overlay: Overlay
+    let known: Set<String>
+    let fromPath: Set<String>
+  }
+
+  /// Runs inside the JSON decoder so that the fields of the body and those of the path and query meet in one input.
+  private struct Checked<Input: Decodable>: Decodable {
+    let input: Input
+
+    init(from decoder: any Decoder) throws {
+      guard let context = decoder.userInfo[.arguments] as? Context else { throw OperationError(.internalError, "No arguments.") }
+      guard let container = try? decoder.container(keyedBy: AnyKey.self) else {
+        throw OperationError(.invalidRequest, "Invalid request: the body must be a JSON object.")
+      }
+      for key in container.allKeys {
+        if context.fromPath.contains(key.stringValue) {
+          throw OperationError(.invalidRequest, "Invalid request: '\(key.stringValue)' is given by the path already.")
+        }
+        if !context.known.contains(key.stringValue), key.stringValue != "server" {
+          throw OperationError(
+            .invalidRequest,
+            "Invalid request: unknown field '\(key.stringValue)'; known are \(Arguments.list(context.known.subtracting(context.fromPath))).")
+        }
+      }
+      input = try Input(from: ArgumentDecoder(overlay: context.overlay, base: decoder, container: container))
+    }
+  }
+}
+
+extension CodingUserInfoKey {
+  fileprivate static let arguments = CodingUserInfoKey(rawValue: "roost.arguments")!
+}

@@ -1,0 +1,77 @@
+package import Sessions
+
+/// What a caller may do. `admin` includes all others.
+package enum Scope: String, Sendable, CaseIterable, Codable {
+  case sessionsRead = "sessions:read"
+  case sessionsInput = "sessions:input"
+  case sessionsManage = "sessions:manage"
+  case filesRead = "files:read"
+  case filesWrite = "files:write"
+  case topology
+  case cluster
+  case admin
+}
+
+extension Scope: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = Scope.sessionsRead
+}
+
+/// Who asked.
+package enum Principal: Sendable, Equatable, CustomStringConvertible {
+  /// A process of this machine, known by the peer credentials of the Unix socket.
+  case localUser(uid: UInt32)
+  /// A bearer of a token.
+  case token(id: String, name: String)
+  /// Anybody, on a server started with `--no-auth`.
+  case anonymous
+
+  package var description: String {
+    switch self {
+    case .localUser(let uid): "user:\(uid)"
+    case .token(let id, let name): "token:\(name.isEmpty ? id : name)"
+    case .anonymous: "anonymous"
+    }
+  }
+}
+
+/// What a principal may do, and to which sessions.
+package struct Access: Sendable, Equatable {
+  package var scopes: Set<Scope>
+  /// Only these sessions, by name; `nil` for all.
+  package var sessions: Set<String>?
+  /// Only sessions with one of these tags; `nil` for all.
+  package var tags: Set<String>?
+
+  package init(scopes: Set<Scope>, sessions: Set<String>? = nil, tags: Set<String>? = nil) {
+    self.scopes = scopes
+    self.sessions = sessions
+    self.tags = tags
+  }
+
+  package static let everything = Access(scopes: Set(Scope.allCases))
+
+  package func allows(_ scope: Scope) -> Bool { scopes.contains(scope) || scopes.contains(.admin) }
+
+  /// Whether a session with this name and these tags is within reach.
+  package func covers(name: String, tags sessionTags: some Collection<Tag>) -> Bool {
+    if sessions == nil, tags == nil { return true }
+    if let sessions, sessions.contains(name) { return true }
+    if let tags, sessionTags.contains(where: { tags.contains($0.text) }) { return true }
+    return false
+  }
+}
+
+/// One call of an operation: who asked, from where.
+package struct Call: Sendable {
+  package let principal: Principal
+  package let access: Access
+  /// The address of the peer, for people: `unix`, `127.0.0.1:51234`.
+  package let peer: String
+
+  package init(principal: Principal, access: Access, peer: String) {
+    self.principal = principal
+    self.access = access
+    self.peer = peer
+  }
+}

@@ -1,0 +1,116 @@
+import FoundationEssentials
+
+/// Where an operation is found over REST: the method and a path template such as `/sessions/{session}/screen`.
+package struct Route: Sendable, Equatable {
+  package let method: String
+  package let path: String
+
+  package init(_ method: String, _ path: String) {
+    self.method = method
+    self.path = path
+  }
+}
+
+/// What an operation answered.
+package enum Answer: Sendable {
+  /// A JSON document.
+  case json([UInt8])
+  /// Done, and there is nothing to say.
+  case empty
+}
+
+/// An answer that was encoded by hand, because it is asked for often.
+package protocol EncodedDocument: Sendable {
+  static var schema: Schema { get }
+  consuming func encoded() -> [UInt8]
+}
+
+/// One thing that a client can ask for, stated once. Every surface is made from these values: the REST route, the JSON-RPC method,
+/// the OpenAPI document and `roost call`.
+package struct Operation: Sendable {
+  /// `domain.action`.
+  package let name: String
+  /// One sentence for people.
+  package let summary: String
+  /// What the caller must be allowed to do; `nil` for what anybody may ask.
+  package let scope: Scope?
+  package let route: Route
+  /// HTTP status of success.
+  package let status: Int
+  package let input: Schema
+  /// `nil` when the answer is empty.
+  package let output: Schema?
+  /// The field that takes the body of a REST request as it is, where the body is not JSON.
+  package let rawField: String?
+  package let perform: @Sendable (Call, Arguments) async throws -> Answer
+
+  private init(
+    _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, status: Int, input: Schema, output: Schema?, rawField: String?,
+    perform: @escaping @Sendable (Call, Arguments) async throws -> Answer
+  ) {
+    self.name = name
+    self.summary = summary
+    self.scope = scope
+    self.route = route
+    self.status = status
+    self.input = input
+    self.output = output
+    self.rawField = rawField
+    self.perform = perform
+  }
+
+  /// An operation that answers with a record, encoded generally.
+  package init<Input: Decodable & Sendable, Output: Codable & Sendable>(
+    _ name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, status: Int = 200, rawField: String? = nil,
+    body: @escaping @Sendable (Call, Input) async throws -> Output
+  ) {
+    let input = Schema.of(Input.self)
+    let known = Set(input.fields.map(\.name))
+    self.init(
+      name, summary, scope, Route(method, path), status: status, input: input, output: .of(Output.self), rawField: rawField
+    ) { call, arguments in
+      let output = try await body(call, try arguments.decode(Input.self, known: known, rawField: rawField))
+      return .json(try encodeJSON(output))
+    }
+  }
+
+  /// An operation whose answer is encoded by hand.
+  package init<Input: Decodable & Sendable, Output: EncodedDocument>(
+    document name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, rawField: String? = nil,
+    body: @escaping @Sendable (Call, Input) async throws -> Output
+  ) {
+    let input = Schema.of(Input.self)
+    let known = Set(input.fields.map(\.name))
+    self.init(name, summary, scope, Route(method, path), status: 200, input: input, output: Output.schema, rawField: rawField) {
+      call, arguments in
+      .json(try await body(call, try arguments.decode(Input.self, known: known, rawField: rawField)).encoded())
+    }
+  }
+
+  /// An operation that has nothing to answer.
+  package init<Input: Decodable & Sendable>(
+    silent name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, status: Int = 204,
+    body: @escaping @Sendable (Call, Input) async throws -> Void
+  ) {
+    let input = Schema.of(Input.self)
+    let known = Set(input.fields.map(\.name))
+    self.init(name, summary, scope, Route(method, path), status: status, input: input, output: nil, rawField: nil) {
+      call, arguments in
+      try await body(call, try arguments.decode(Input.self, known: known, rawField: nil))
+      return .empty
+    }
+  }
+}
+
+/// An input without fields.
+package struct NoInput: Codable, Sendable {
+  package init() {}
+}
+
+/// JSON as every surface writes it: snake case, slashes as they are.
+package func encodeJSON(_ value: some Encodable) throws -> [UInt8] {
+  let encoder = JSONEncoder()
+  encoder.keyEncodingStrategy = .convertToSnakeCase
+  encoder.outputFormatting = [.withoutEscapingSlashes]
+  return Array(try encoder.encode(value))
+}

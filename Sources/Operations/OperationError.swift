@@ -1,0 +1,135 @@
+package import Sessions
+
+/// Every code that an answer can carry, with what it means to each surface. The table of `docs/errors.md` is this one.
+package enum ErrorCode: String, Sendable, CaseIterable {
+  case invalidRequest = "invalid_request"
+  case invalidSessionName = "invalid_session_name"
+  case invalidTag = "invalid_tag"
+  case invalidKey = "invalid_key"
+  case invalidSignal = "invalid_signal"
+  case invalidPattern = "invalid_pattern"
+  case authRequired = "auth_required"
+  case authInvalid = "auth_invalid"
+  case insufficientScope = "insufficient_scope"
+  case originNotAllowed = "origin_not_allowed"
+  case hostNotAllowed = "host_not_allowed"
+  case notFound = "not_found"
+  case sessionNotFound = "session_not_found"
+  case noSessions = "no_sessions"
+  case serverNotFound = "server_not_found"
+  case tokenNotFound = "token_not_found"
+  case methodNotAllowed = "method_not_allowed"
+  case unknownMethod = "unknown_method"
+  case sessionRequired = "session_required"
+  case idleTimeout = "idle_timeout"
+  case waitTimeout = "wait_timeout"
+  case runTimeout = "run_timeout"
+  case requestTimeout = "request_timeout"
+  case idleSuperseded = "idle_superseded"
+  case sessionNameConflict = "session_name_conflict"
+  case sessionEnded = "session_ended"
+  case commandRunning = "command_running"
+  case sessionsRunning = "sessions_running"
+  case payloadTooLarge = "payload_too_large"
+  case uriTooLong = "uri_too_long"
+  case headersTooLarge = "headers_too_large"
+  case unsupported = "unsupported"
+  case resourceLimitReached = "resource_limit_reached"
+  case internalError = "internal_error"
+  case sessionCreateFailed = "session_create_failed"
+  case inputSendFailed = "input_send_failed"
+  case maxSessionsReached = "max_sessions_reached"
+  case serverStopping = "server_stopping"
+  case keeperUnavailable = "keeper_unavailable"
+
+  /// The HTTP status that goes with the code (RFC 9110 §15).
+  package var httpStatus: Int {
+    switch self {
+    case .invalidRequest, .invalidSessionName, .invalidTag, .invalidKey, .invalidSignal, .invalidPattern, .unknownMethod,
+      .sessionRequired:
+      400
+    case .authRequired: 401
+    case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed: 403
+    case .notFound, .sessionNotFound, .noSessions, .serverNotFound, .tokenNotFound: 404
+    case .methodNotAllowed: 405
+    case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408
+    case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded: 409
+    case .payloadTooLarge: 413
+    case .uriTooLong: 414
+    case .resourceLimitReached: 429
+    case .headersTooLarge: 431
+    case .internalError, .sessionCreateFailed, .inputSendFailed: 500
+    case .unsupported: 501
+    case .maxSessionsReached, .serverStopping, .keeperUnavailable: 503
+    }
+  }
+
+  /// The JSON-RPC 2.0 error number: the reserved ones where they fit, else −32000 minus the HTTP status.
+  package var rpcCode: Int {
+    switch self {
+    case .unknownMethod: -32601
+    case .invalidRequest: -32602
+    case .internalError: -32603
+    default: -32000 - httpStatus
+    }
+  }
+}
+
+/// Why an operation was refused or failed: the one error that every surface knows how to show.
+package struct OperationError: Error, Sendable, Equatable {
+  package let code: ErrorCode
+  /// A sentence for the user that says what to do.
+  package let message: String
+
+  package init(_ code: ErrorCode, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  package init(_ error: SessionError) {
+    // Every code of a session is in the table above; a test holds that.
+    self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
+  }
+
+  /// Whatever a domain threw, as an operation's error.
+  package init(wrapping error: any Error) {
+    switch error {
+    case let error as OperationError: self = error
+    case let error as SessionError: self.init(error)
+    case let error as DecodingError: self.init(error)
+    case is CancellationError: self.init(.requestTimeout, "The caller went away before the answer was ready.")
+    default: self.init(.internalError, "Something failed inside the server: \(String(describing: error)).")
+    }
+  }
+
+  private init(_ error: DecodingError) {
+    func field(_ path: [any CodingKey]) -> String {
+      path.isEmpty ? "the input" : "'" + path.map { $0.intValue.map { "[\($0)]" } ?? snakeCased($0.stringValue) }.joined(separator: ".") + "'"
+    }
+    switch error {
+    case .keyNotFound(let key, _): self.init(.invalidRequest, "Invalid request: '\(snakeCased(key.stringValue))' is missing.")
+    case .typeMismatch(let type, let context):
+      self.init(.invalidRequest, "Invalid request: \(field(context.codingPath)) must be \(OperationError.word(for: type)).")
+    case .valueNotFound(let type, let context):
+      self.init(.invalidRequest, "Invalid request: \(field(context.codingPath)) must be \(OperationError.word(for: type)), not null.")
+    case .dataCorrupted(let context) where context.codingPath.isEmpty:
+      // The decoder tells a broken document and a number that does not fit apart in no way, so the sentence names both.
+      self.init(
+        .invalidRequest, "Invalid request: the body is not valid JSON, or a number in it is not whole or out of range.")
+    case .dataCorrupted(let context):
+      self.init(.invalidRequest, "Invalid request: \(field(context.codingPath)): \(context.debugDescription).")
+    @unknown default: self.init(.invalidRequest, "Invalid request.")
+    }
+  }
+
+  private static func word(for type: Any.Type) -> String {
+    switch type {
+    case is String.Type: "a string"
+    case is Bool.Type: "true or false"
+    case is any BinaryInteger.Type: "a whole number"
+    case is any BinaryFloatingPoint.Type: "a number"
+    case is [Any].Type: "a list"
+    default: "an object"
+    }
+  }
+}

@@ -1,0 +1,143 @@
+package import Formats
+
+/// A JSON Schema (draft 2020-12), as far as operations need one.
+package indirect enum Schema: Sendable, Equatable {
+  case string(format: StringFormat = .plain)
+  case integer(ClosedRange<Int>?)
+  case number
+  case boolean
+  case array(Schema)
+  case map(Schema)
+  case object([Field])
+  case optional(Schema)
+  case any
+
+  package enum StringFormat: Sendable, Equatable {
+    case plain
+    case pattern(String, maximumLength: Int)
+    case oneOf([String])
+    case dateTime
+  }
+
+  package struct Field: Sendable, Equatable {
+    package var name: String
+    package var schema: Schema
+    package var required: Bool
+
+    package init(_ name: String, _ schema: Schema, required: Bool = true) {
+      self.name = name
+      self.schema = schema
+      self.required = required
+    }
+  }
+
+  /// The fields of an object; empty for anything else.
+  package var fields: [Field] { if case .object(let fields) = self { fields } else { [] } }
+
+  /// Writes the schema as JSON.
+  package func write(to json: inout JSONWriter) {
+    switch self {
+    case .optional(let schema): schema.write(to: &json)
+    case .any:
+      json.beginObject()
+      json.endObject()
+    default:
+      json.beginObject()
+      writeBody(to: &json)
+      json.endObject()
+    }
+  }
+
+  private func writeBody(to json: inout JSONWriter) {
+    func type(_ name: String, _ json: inout JSONWriter) {
+      json.key("type")
+      json.string(name)
+    }
+    switch self {
+    case .string(let format):
+      type("string", &json)
+      switch format {
+      case .plain: break
+      case .pattern(let pattern, let length):
+        json.key("pattern")
+        json.string(pattern)
+        json.key("maxLength")
+        json.integer(length)
+      case .oneOf(let values):
+        json.key("enum")
+        json.beginArray()
+        for value in values { json.string(value) }
+        json.endArray()
+      case .dateTime:
+        json.key("format")
+        json.string("date-time")
+      }
+    case .integer(let range):
+      type("integer", &json)
+      if let range {
+        json.key("minimum")
+        json.integer(range.lowerBound)
+        if range.upperBound != Int.max {
+          json.key("maximum")
+          json.integer(range.upperBound)
+        }
+      }
+    case .number: type("number", &json)
+    case .boolean: type("boolean", &json)
+    case .array(let element):
+      type("array", &json)
+      json.key("items")
+      element.write(to: &json)
+    case .map(let value):
+      type("object", &json)
+      json.key("additionalProperties")
+      value.write(to: &json)
+    case .object(let fields):
+      type("object", &json)
+      json.key("properties")
+      json.beginObject()
+      for field in fields {
+        json.key(text: field.name)
+        field.schema.write(to: &json)
+      }
+      json.endObject()
+      let required = fields.filter(\.required)
+      if !required.isEmpty {
+        json.key("required")
+        json.beginArray()
+        for field in required { json.string(field.name) }
+        json.endArray()
+      }
+      json.key("additionalProperties")
+      json.bool(false)
+    case .optional, .any: break
+    }
+  }
+}
+
+/// A value type that states its own schema: a constrained name, an enumeration, a duration.
+///
+/// Such a type checks itself while it decodes, so an operation never sees a bad one. `sample` is any valid value: it stands in
+/// while the schema of a type that contains this one is read.
+package protocol SchemaDescribing {
+  static var schema: Schema { get }
+  static var sample: Self { get }
+}
+
+/// `lastActivityMs` → `last_activity_ms`: Swift's names inside, snake case in JSON.
+package func snakeCased(_ name: String) -> String {
+  var result = ""
+  result.reserveCapacity(name.utf8.count + 4)
+  var previousIsLower = false
+  for character in name {
+    if character.isUppercase {
+      if previousIsLower { result.append("_") }
+      result.append(contentsOf: character.lowercased())
+      previousIsLower = false
+    } else {
+      result.append(character)
+      previousIsLower = character.isLowercase || character.isNumber
+    }
+  }
+  return result
+}

@@ -1,0 +1,39 @@
+/// Why something asked of a session was not done.
+package struct SessionError: Error, Sendable, Equatable {
+  /// Stable names, the same as in every answer. ``message`` may be reworded; these may not.
+  package enum Code: String, Sendable, CaseIterable {
+    case sessionNotFound = "session_not_found"
+    case noSessions = "no_sessions"
+    case sessionNameConflict = "session_name_conflict"
+    case invalidSessionName = "invalid_session_name"
+    case invalidTag = "invalid_tag"
+    case invalidRequest = "invalid_request"
+    case invalidKey = "invalid_key"
+    case invalidSignal = "invalid_signal"
+    case invalidPattern = "invalid_pattern"
+    case maxSessionsReached = "max_sessions_reached"
+    case resourceLimitReached = "resource_limit_reached"
+    case sessionCreateFailed = "session_create_failed"
+    case sessionEnded = "session_ended"
+    case inputSendFailed = "input_send_failed"
+    case idleTimeout = "idle_timeout"
+    case waitTimeout = "wait_timeout"
+    case runTimeout = "run_timeout"
+    case commandRunning = "command_running"
+    case serverStopping = "server_stopping"
+    case keeperUnavailable = "keeper_unavailable"
+  }
+
+  package let code: Code
+  /// A sentence for the user that says what to do.
+  package let message: String
+
+  package init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  package static func notFound(_ name: String) -> SessionError {
+    SessionError(.sessionNotFound, "Session not found: \(name).")
+  }
+}

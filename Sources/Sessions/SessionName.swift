@@ -1,0 +1,64 @@
+/// The name of a session, unique on its server: 1 to 64 bytes of letters, digits, `-`, `_` and `.`, in any script.
+///
+/// `.` and `..` are refused: they mean something else wherever a name becomes part of a path.
+package struct SessionName: Sendable, Hashable, Codable, CustomStringConvertible {
+  package let text: String
+
+  /// Longest name, in bytes of UTF-8.
+  package static let maximumBytes = 64
+
+  package init(_ text: String) throws(SessionError) {
+    guard SessionName.isWellFormed(text), text != ".", text != ".." else {
+      throw SessionError(
+        .invalidSessionName, "Invalid session name: use 1 to 64 letters, digits, '.', '_' or '-' (but not '.' or '..').")
+    }
+    self.text = text
+  }
+
+  package var description: String { text }
+
+  package init(from decoder: any Decoder) throws {
+    try self.init(try decoder.singleValueContainer().decode(String.self))
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(text)
+  }
+
+  /// The rule that names and tags share.
+  static func isWellFormed(_ text: String) -> Bool {
+    guard !text.isEmpty, text.utf8.count <= maximumBytes else { return false }
+    return text.unicodeScalars.allSatisfy { scalar in
+      scalar == "-" || scalar == "_" || scalar == "."
+        || (scalar.isASCII
+          ? (scalar.value >= 0x30 && scalar.value <= 0x39) || (scalar.value | 0x20 >= 0x61 && scalar.value | 0x20 <= 0x7A)
+          : scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+    }
+  }
+}
+
+/// A label of a session, by which sessions are found together. The rule for its characters is that of ``SessionName``.
+package struct Tag: Sendable, Hashable, Comparable, Codable, CustomStringConvertible {
+  package let text: String
+
+  package init(_ text: String) throws(SessionError) {
+    guard SessionName.isWellFormed(text) else {
+      throw SessionError(.invalidTag, "Invalid tag: use 1 to 64 letters, digits, '.', '_' or '-'.")
+    }
+    self.text = text
+  }
+
+  package var description: String { text }
+
+  package static func < (left: Tag, right: Tag) -> Bool { left.text < right.text }
+
+  package init(from decoder: any Decoder) throws {
+    try self.init(try decoder.singleValueContainer().decode(String.self))
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(text)
+  }
+}

@@ -1,0 +1,54 @@
+import Formats
+import Testing
+
+@Suite("Formats")
+struct FormatsTests {
+  @Test("JSON strings escape what must be escaped and mend bad UTF-8")
+  func escapes() {
+    var json = JSONWriter()
+    json.beginObject()
+    json.key("text")
+    json.string("a\"b\\c\n\u{1}é😀")
+    json.key("bad")
+    let bad: [UInt8] = [0x41, 0xFF, 0xE2, 0x82, 0x42]
+    bad.withUnsafeBufferPointer { json.string(utf8: $0) }
+    json.key("list")
+    json.beginArray()
+    json.integer(1)
+    json.integer(-20)
+    json.bool(true)
+    json.null()
+    json.endArray()
+    json.endObject()
+    #expect(
+      String(decoding: json.finish(), as: UTF8.self)
+        == #"{"text":"a\"b\\c\n\u0001é😀","bad":"A\#u{FFFD}\#u{FFFD}\#u{FFFD}B","list":[1,-20,true,null]}"#)
+  }
+
+  @Test("Base64 goes there and back", arguments: 0..<40)
+  func base64(length: Int) {
+    let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 73 &+ length) }
+    #expect(Base64.decode(Base64.encode(bytes)) == bytes)
+  }
+
+  @Test("Base64 refuses what is not canonical", arguments: ["a", "ab", "abc", "a===", "ab=c", "ab c", "====", "YQ==YQ=="])
+  func badBase64(text: String) { #expect(Base64.decode(Array(text.utf8)) == nil) }
+
+  @Test("percent-decoding refuses cut escapes, NUL and bad UTF-8", arguments: ["%", "%4", "%zz", "%00", "%ff", "%c3"])
+  func badEscapes(text: String) { #expect(PercentEncoding.decode(text) == nil) }
+
+  @Test("percent-encoding goes there and back", arguments: ["", "a/b", "..", "é😀 +%", "\"'?#&="])
+  func percent(text: String) { #expect(PercentEncoding.decode(PercentEncoding.encode(text)) == text) }
+
+  @Test("times are written and read as RFC 3339", arguments: [0, 1, 951_782_400_000, 1_700_000_000_123, 4_102_444_799_999] as [Int64])
+  func timestamps(milliseconds: Int64) {
+    let time = Timestamp(milliseconds: milliseconds)
+    #expect(Timestamp(text: time.text) == time)
+  }
+
+  @Test("a known time") func knownTime() {
+    #expect(Timestamp(milliseconds: 951_782_400_000).text == "2000-02-29T00:00:00.000Z")
+    #expect(Timestamp(text: "2026-11-21T07:34:05Z")?.milliseconds == 1_795_246_445_000)
+    #expect(Timestamp(text: "2026-11-21 07:34:05") == nil)
+  }
+}
