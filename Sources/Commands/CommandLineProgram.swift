@@ -10,7 +10,7 @@ package enum CommandLineProgram {
   package static func run(arguments: [String], environment: [String: String]) -> Int32 {
     let parser = CommandParser(root: CommandTable.root, globals: CommandTable.globals, environment: environment)
     let outcome: CommandParser.Outcome
-    do {
+    do throws(CommandParser.UsageError) {
       outcome = try parser.parse(arguments)
     } catch {
       let usesJSON = arguments.contains(Options.json.name)

@@ -1,3 +1,5 @@
+import Sessions
+
 /// `roost serve`: runs a server until it is told to stop.
 func serve(_ options: ServeOptions) async -> ExitCode {
   .failed
@@ -5,5 +7,5 @@ func serve(_ options: ServeOptions) async -> ExitCode {
 
 /// `roost keeper`: holds the sessions' terminals while servers come and go. Started by a server, never by hand.
 func keeper(_ arguments: [String]) -> ExitCode {
-  .failed
+  ExitCode(rawValue: runKeeper(arguments: arguments))
 }

@@ -101,7 +101,8 @@ package struct ServeOptions: Sendable, Equatable {
 func checkedServerName(_ invocation: Invocation) throws(CommandFailure) -> String {
   guard let name = invocation.text(Options.serverName) else { return "default" }
   let isPlain = name.unicodeScalars.allSatisfy {
-    ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0) || "-_.".unicodeScalars.contains($0)
+    ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
+      || "-_.".unicodeScalars.contains($0)
   }
   guard isPlain, !name.isEmpty, name.utf8.count <= 32, !name.hasPrefix(".") else {
     throw CommandFailure(

@@ -56,6 +56,7 @@ private struct JSONParser {
   private mutating func value(depth: Int) throws(JSONSyntaxError) -> JSON {
     guard depth < JSON.deepestNesting else { throw failure("nested too deep") }
     skipSpace()
+    guard let next else { throw failure("the document ends too early") }
     switch next {
     case UInt8(ascii: "{"): return try object(depth: depth)
     case UInt8(ascii: "["): return try array(depth: depth)
@@ -64,7 +65,6 @@ private struct JSONParser {
     case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
-    case nil: throw failure("the document ends too early")
     default: throw failure("this begins no value")
     }
   }

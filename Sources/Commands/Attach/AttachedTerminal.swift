@@ -94,7 +94,8 @@ actor AttachedTerminal: WebSocketHandler {
 
   private func run(_ session: String, client: ServerClient) async throws(CommandFailure) -> AttachEnd {
     let target =
-      ServerClient.sessionPath(session, "ws/raw") + ServerClient.queryText([("readonly", options.readOnly ? "true" : nil)])
+      ServerClient.sessionPath(session, "ws/raw")
+      + ServerClient.queryText([("readonly", options.readOnly ? "true" : nil)])
     let socket = try await client.webSocket(target, subprotocols: [AttachedTerminal.subprotocol], handler: self)
     self.socket = socket
     do {

@@ -3,10 +3,10 @@ import Glibc
 import Net
 
 /// What a command that talks to a server works with.
-package struct ClientContext: Sendable {
-  package let invocation: Invocation
-  package let client: ServerClient
-  package let output: Output
+struct ClientContext: Sendable {
+  let invocation: Invocation
+  let client: ServerClient
+  let output: Output
 
   var usesJSON: Bool { invocation.has(Options.json) }
 

@@ -3,29 +3,30 @@ import Glibc
 import Sys
 
 /// Where a command writes: standard output for what was asked for, standard error for remarks and failures.
-package struct Output: Sendable {
-  package let isTerminal: Bool
-  package let style: TextStyle
-  package let errorStyle: TextStyle
+struct Output: Sendable {
+  let isTerminal: Bool
+  let style: TextStyle
+  let errorStyle: TextStyle
   /// Columns of the terminal; nil when standard output is none.
-  package let width: Int?
+  let width: Int?
   /// Failures are JSON too.
-  package let usesJSON: Bool
+  let usesJSON: Bool
 
-  package init(environment: [String: String], usesJSON: Bool = false) {
+  init(environment: [String: String], usesJSON: Bool = false) {
     isTerminal = isatty(STDOUT_FILENO) == 1
     style = TextStyle(isTerminal: isTerminal, environment: environment)
     errorStyle = TextStyle(isTerminal: isatty(STDERR_FILENO) == 1, environment: environment)
-    width = isTerminal ? PseudoTerminal.size(of: STDOUT_FILENO).map { Int($0.columns) }.flatMap { $0 > 0 ? $0 : nil } : nil
+    width =
+      isTerminal ? PseudoTerminal.size(of: STDOUT_FILENO).map { Int($0.columns) }.flatMap { $0 > 0 ? $0 : nil } : nil
     self.usesJSON = usesJSON
   }
 
   /// Writes as it is. A reader that has gone away ends the process quietly, as SIGPIPE would.
-  package func write(_ text: String) {
+  func write(_ text: String) {
     write(bytes: Array(text.utf8))
   }
 
-  package func write(bytes: [UInt8]) {
+  func write(bytes: [UInt8]) {
     do {
       try writeAll(STDOUT_FILENO, bytes)
     } catch {
@@ -35,21 +36,21 @@ package struct Output: Sendable {
     }
   }
 
-  package func line(_ text: String) {
+  func line(_ text: String) {
     write(text + "\n")
   }
 
   /// Indented for people, on one line for programs.
-  package func json(_ value: JSON) {
+  func json(_ value: JSON) {
     line(isTerminal ? value.prettyText : value.text)
   }
 
   /// A remark for people.
-  package func note(_ text: String) {
+  func note(_ text: String) {
     try? writeAll(STDERR_FILENO, Array("\(text)\n".utf8))
   }
 
-  package func fail(_ failure: CommandFailure, commandLine: String = "roost") {
+  func fail(_ failure: CommandFailure, commandLine: String = "roost") {
     if usesJSON {
       let code = failure.serverCode ?? "exit_\(failure.exitCode.rawValue)"
       let error: JSON = .object(["code": .string(code), "message": .string(failure.message)])

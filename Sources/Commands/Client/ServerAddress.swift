@@ -2,16 +2,16 @@ import Net
 import Store
 
 /// Which server a command means and how it is reached.
-package struct ServerAddress: Sendable {
-  package var endpoint: Endpoint
-  package var serverName: String
+struct ServerAddress: Sendable {
+  var endpoint: Endpoint
+  var serverName: String
   /// For TCP; the Unix socket needs none.
-  package var token: String?
+  var token: String?
   /// Folders of the server; nil when it was named by an address and may be anybody's.
-  package var paths: Paths?
+  var paths: Paths?
 
   /// What is typed beats the environment; an address beats a socket's path, and that a server's name.
-  package init(_ invocation: Invocation) throws(CommandFailure) {
+  init(_ invocation: Invocation) throws(CommandFailure) {
     serverName = try checkedServerName(invocation)
     let sources: [Invocation.Source] = [.commandLine, .environment]
     for source in sources {
@@ -41,7 +41,7 @@ package struct ServerAddress: Sendable {
     }
   }
 
-  package var description: String {
+  var description: String {
     switch endpoint {
     case .unix(let path): path
     case .tcp(let host, let port): "\(host):\(port)"

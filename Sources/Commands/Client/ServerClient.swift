@@ -2,32 +2,32 @@ import Formats
 import Net
 
 /// A server's API as the commands use it: JSON in, JSON out, failures with an exit code.
-package struct ServerClient: Sendable {
-  package let address: ServerAddress
+struct ServerClient: Sendable {
+  let address: ServerAddress
   let loop: EventLoop
   private let http: HTTPClient
 
-  package init(address: ServerAddress, loop: EventLoop) {
+  init(address: ServerAddress, loop: EventLoop) {
     self.address = address
     self.loop = loop
     http = HTTPClient(endpoint: address.endpoint, loop: loop)
   }
 
   /// Calls one operation by its route. `path` is encoded already; see ``sessionPath(_:_:)``.
-  package func call(
+  func call(
     _ method: String, _ path: String, query: [(String, String?)] = [], body: JSON? = nil
   ) async throws(CommandFailure) -> JSON {
     try await send(method, path, query: query, body: body?.bytes ?? [], contentType: "application/json")
   }
 
   /// The same with a body of any bytes.
-  package func send(
+  func send(
     _ method: String, _ path: String, query: [(String, String?)] = [], body: [UInt8], contentType: String
   ) async throws(CommandFailure) -> JSON {
     var headers = self.headers
     if !body.isEmpty { headers.append("content-type", contentType) }
     let request = HTTPClientRequest(
-      method: method, target: path + ServerClient.queryText(query), headers: headers, body: body)
+      method, path + ServerClient.queryText(query), headers: headers, body: body)
     let response: HTTPResponse
     do {
       response = try await http.send(request)
@@ -63,7 +63,7 @@ package struct ServerClient: Sendable {
   }
 
   /// `/sessions/NAME/input`
-  package static func sessionPath(_ session: String, _ rest: String = "") -> String {
+  static func sessionPath(_ session: String, _ rest: String = "") -> String {
     "/sessions/" + PercentEncoding.encode(session) + (rest.isEmpty ? "" : "/" + rest)
   }
 

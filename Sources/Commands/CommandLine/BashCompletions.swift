@@ -78,7 +78,8 @@ struct BashCompletions {
 
   private func optionValueCases() -> String {
     var lines: [String] = []
-    for command in [CompletedCommand(words: [], command: root)] + commands where !command.isGroup || command.words.isEmpty {
+    for command in [CompletedCommand(words: [], command: root)] + commands
+    where !command.isGroup || command.words.isEmpty {
       for option in command.command.options where !option.isSwitch {
         let patterns = spellings(option).map { shellQuoted("\(command.name) \($0)") }.joined(separator: "|")
         lines.append("    \(patterns)) \(action(option.kind)); return ;;")
@@ -94,7 +95,8 @@ struct BashCompletions {
   private func optionNameCases() -> String {
     ([CompletedCommand(words: [], command: root)] + commands).map { command in
       let names = (command.command.options + globals).flatMap(spellings) + ["--help"]
-      return "      \(shellQuoted(command.name))) _roost_words \(shellQuoted(names.joined(separator: "\n"))) \"$cur\" ;;"
+      return
+        "      \(shellQuoted(command.name))) _roost_words \(shellQuoted(names.joined(separator: "\n"))) \"$cur\" ;;"
     }.joined(separator: "\n")
   }
 
@@ -102,7 +104,8 @@ struct BashCompletions {
     var lines = ["    ' 0') _roost_words \(shellQuoted(names(root))) \"$cur\" ;;"]
     for command in commands {
       if command.isGroup {
-        lines.append("    \(shellQuoted(command.name + " 0"))) _roost_words \(shellQuoted(names(command.command))) \"$cur\" ;;")
+        lines.append(
+          "    \(shellQuoted(command.name + " 0"))) _roost_words \(shellQuoted(names(command.command))) \"$cur\" ;;")
       }
       for (position, argument) in command.command.arguments.enumerated() {
         // The last argument goes on for as long as it repeats.

@@ -18,7 +18,7 @@ package struct CommandDefinition: Sendable {
   package var isHidden = false
   /// Takes every following word as it is; nothing is parsed.
   package var takesRawArguments = false
-  package var action: CommandAction
+  var action: CommandAction
 
   /// The subcommand called `word`, by name or alias.
   package func subcommand(named word: String) -> CommandDefinition? {
@@ -31,7 +31,7 @@ package struct CommandDefinition: Sendable {
 }
 
 /// How a command is carried out.
-package enum CommandAction: Sendable {
+enum CommandAction: Sendable {
   /// Needs nothing but the process itself; no thread is started.
   case immediate(@Sendable (Invocation) throws(CommandFailure) -> ExitCode)
   /// Talks to a server; runs on an event loop.

@@ -11,7 +11,8 @@ extension CommandTable {
       Parameters are KEY=VALUE, where the operation's schema says whether the value is a number, a list (commas \
       separate) or text; KEY:=JSON gives any value; one JSON object gives all of them. The result is JSON.
       """,
-    section: .server, arguments: [Arguments.operation, Arguments.parameters], options: [Options.describe, Options.names],
+    section: .server, arguments: [Arguments.operation, Arguments.parameters],
+    options: [Options.describe, Options.names],
     examples: [
       CommandExample("roost call", "list the operations"),
       CommandExample("roost call session.wait --describe", "what it takes and gives"),
@@ -108,7 +109,7 @@ private func readStandardInput() throws(CommandFailure) -> [UInt8] {
 // MARK: Parameters
 
 /// The parameters that the words say, as the operation's JSON Schema wants them.
-package func operationParameters(
+func operationParameters(
   _ words: [String], schema: JSON, operation: String
 ) throws(CommandFailure) -> JSON {
   if words.count == 1, let first = words[0].first(where: { !$0.isWhitespace }), first == "{" {

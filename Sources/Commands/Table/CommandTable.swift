@@ -4,7 +4,7 @@ import Net
 
 /// Every command of `roost`.
 package enum CommandTable {
-  package static let root = CommandDefinition(
+  package static let root: CommandDefinition = CommandDefinition(
     name: "",
     summary: "Roost hosts terminal sessions that people and programs drive together.",
     discussion: """
@@ -18,7 +18,8 @@ package enum CommandTable {
     examples: [
       CommandExample("roost", "a new session, right here"),
       CommandExample("roost new build -d -- make -j4", "run a program in the background, with a screen of its own"),
-      CommandExample("roost run build --new -- make test", "run a command in a session and get its output and exit status"),
+      CommandExample(
+        "roost run build --new -- make test", "run a command in a session and get its output and exit status"),
       CommandExample("roost interact build 'git status' --enter --prompt", "type something and see what came of it"),
       CommandExample("roost wait build --match 'Listening on' --timeout 1m", "wait for a sign of life"),
     ],
@@ -35,7 +36,7 @@ package enum CommandTable {
 }
 
 extension CommandTable {
-  static let completions = CommandDefinition(
+  static let completions: CommandDefinition = CommandDefinition(
     name: "completions", summary: "print the completion script of a shell",
     discussion: """
       Load it in your shell's start-up file: 'source <(roost completions bash)', likewise for zsh (after compinit), or \
@@ -53,7 +54,7 @@ extension CommandTable {
       return .ok
     })
 
-  static let help = CommandDefinition(
+  static let help: CommandDefinition = CommandDefinition(
     name: "help", summary: "explain a command, or print the manual page",
     arguments: [Arguments.helpTopic], options: [Options.manual],
     examples: [

@@ -48,7 +48,8 @@ extension CommandTable {
       """,
     section: .driving,
     arguments: [
-      ArgumentDefinition("SESSION", kind: .session, count: .optional, help: "name or id of the session"), Arguments.keys,
+      ArgumentDefinition("SESSION", kind: .session, count: .optional, help: "name or id of the session"),
+      Arguments.keys,
     ],
     options: [Options.listKeys],
     examples: [
@@ -114,7 +115,8 @@ extension CommandTable {
 
   static let commands = CommandDefinition(
     name: "commands", summary: "list the commands that were run in a session",
-    discussion: "Known where the shell tells: bash, zsh and fish do, unless the session was made with --no-integration.",
+    discussion:
+      "Known where the shell tells: bash, zsh and fish do, unless the session was made with --no-integration.",
     section: .driving, arguments: [Arguments.session], options: [Options.limit],
     examples: [CommandExample("roost commands build --limit 5", "the five newest, with exit status and duration")],
     action: .client { context async throws(CommandFailure) in
@@ -341,10 +343,12 @@ private func makeIfMissing(_ session: String, _ context: ClientContext) async th
 package func shellCommandLine(_ words: [String]) -> String {
   guard words.count != 1 else { return words[0] }
   return words.map { word in
-    let isPlain = !word.isEmpty && word.unicodeScalars.allSatisfy {
-      ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
-        || "-_./:=@%+,".unicodeScalars.contains($0)
-    }
+    let isPlain =
+      !word.isEmpty
+      && word.unicodeScalars.allSatisfy {
+        ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
+          || "-_./:=@%+,".unicodeScalars.contains($0)
+      }
     return isPlain ? word : shellQuoted(word)
   }.joined(separator: " ")
 }

@@ -1,5 +1,6 @@
 import Formats
 import Glibc
+import Net
 import Sys
 
 /// `roost` and `roost new`.
@@ -13,7 +14,8 @@ func openSession(_ context: ClientContext) async throws(CommandFailure) -> ExitC
     }
   }
   let detachKey = try readDetachKey(invocation)
-  let request = try creationRequest(invocation, name: invocation.argument(Arguments.newName) ?? invocation.text(Options.name))
+  let request = try creationRequest(
+    invocation, name: invocation.argument(Arguments.newName) ?? invocation.text(Options.name))
   try ServerLaunch.ensureRunning(context.client.address)
   let record = try await context.client.call("POST", "/sessions", body: request)
   guard isDetached else {
@@ -121,10 +123,12 @@ private func mostRecentSession(_ context: ClientContext) async throws(CommandFai
 func isNested(_ record: JSON, in environment: [String: String], address: ServerAddress) -> Bool {
   guard let inside = environment["ROOST_SESSION"], !inside.isEmpty else { return false }
   // A session of another server may have the same name.
-  if let socket = environment["ROOST_SOCKET"], !socket.isEmpty, case .unix(let path) = address.endpoint, path != socket {
+  if let socket = environment["ROOST_SOCKET"], !socket.isEmpty, case .unix(let path) = address.endpoint, path != socket
+  {
     return false
   }
-  if let server = environment["ROOST_SERVER_NAME"], !server.isEmpty, address.paths != nil, server != address.serverName {
+  if let server = environment["ROOST_SERVER_NAME"], !server.isEmpty, address.paths != nil, server != address.serverName
+  {
     return false
   }
   return record["name"].string == inside || record["id"].string == inside

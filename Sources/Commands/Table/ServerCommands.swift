@@ -55,7 +55,8 @@ extension CommandTable {
 
   private static let tokenCreate = CommandDefinition(
     name: "create", summary: "make a token and print its secret, this once",
-    arguments: [Arguments.tokenName], options: [Options.scope, Options.tokenSession, Options.tokenTag, Options.expires],
+    arguments: [Arguments.tokenName],
+    options: [Options.scope, Options.tokenSession, Options.tokenTag, Options.expires],
     examples: [
       CommandExample("roost token create agent -s sessions:read -s sessions:input", "may look and type"),
       CommandExample("roost token create ci --tag ci --expires 12h", "may look at sessions tagged ci, until tonight"),

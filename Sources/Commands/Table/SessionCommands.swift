@@ -89,8 +89,8 @@ extension CommandTable {
     })
 
   static let resize = CommandDefinition(
-    name: "resize", summary: "change the size of a session's screen", section: .sessions,
-    discussion: "Without --rows and --cols it takes the size of this terminal.",
+    name: "resize", summary: "change the size of a session's screen",
+    discussion: "Without --rows and --cols it takes the size of this terminal.", section: .sessions,
     arguments: [Arguments.session], options: [Options.rows, Options.columns],
     examples: [CommandExample("roost resize build --rows 50 --cols 160", "a large screen for a large program")],
     action: .client { context async throws(CommandFailure) in
@@ -247,7 +247,8 @@ private func sessionTable(_ records: [JSON], _ output: Output) -> String {
     table.add([
       Table.Cell(record["name"].plainText, paint: style.bold),
       Table.Cell(stateText(record), paint: statePaint(record, style)),
-      Table.Cell(exited ? age(record["ended_at"]) : briefDuration(milliseconds: record["last_activity_ms"].integer ?? 0)),
+      Table.Cell(
+        exited ? age(record["ended_at"]) : briefDuration(milliseconds: record["last_activity_ms"].integer ?? 0)),
       Table.Cell("\(record["cols"].plainText)x\(record["rows"].plainText)"),
       Table.Cell(record["clients"].plainText),
       Table.Cell(record["tags"].strings.joined(separator: ",")),
