@@ -1,0 +1,352 @@
+import CUV
+import Glibc
+import Synchronization
+
+/// One thread that polls (libuv), and the serial executor of every actor bound to it.
+///
+/// An actor is bound with
+/// `nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }`.
+/// Callbacks of timers, watches and sockets run on the loop's thread, outside any task: use `assumeIsolated` there.
+package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+  // Unchecked because the fields below the line are touched by the loop's thread alone (`isCurrent` is checked at the
+  // entries that could be called from elsewhere); the others are atomic, behind a mutex, or constant.
+
+  /// How many jobs run between two polls. Large enough that polling costs little per job (a poll is about 1 µs, a job
+  /// 0.1–1 µs), small enough that a flood of jobs delays I/O by well under a millisecond.
+  private static let jobsPerTurn = 256
+  /// Turns that `stop()` grants for closing callbacks and their consequences before it gives up on late jobs.
+  private static let stopTurns = 1000
+  /// One read of a socket takes at most this much; the buffer is shared by all sockets of the loop.
+  static let readBufferBytes = 64 * 1024
+
+  package let name: String
+  let uv: UnsafeMutablePointer<uv_loop_t>
+  let readBuffer: UnsafeMutableRawBufferPointer
+  private let wake: UnsafeMutablePointer<uv_async_t>
+  private let inbox = Mutex(Inbox())
+  private let threadID = Atomic<UInt>(0)
+  private let joined = Mutex(false)
+  private let thread: pthread_t
+
+  // ---- only on the loop's thread ----
+  private var current: [Work] = []
+  private var next = 0
+  private var incoming: [Work] = []
+  /// Reused for response heads and the like. Borrow, never keep.
+  var scratch: [UInt8] = []
+  var date = HTTPDate()
+  /// The actor whose isolation stands for "on this loop"; tasks of connections run in it.
+  nonisolated(unsafe) private(set) var isolation: LoopIsolation!
+
+  private enum Work: @unchecked Sendable {
+    // Unchecked for `local`, which is made and run on the loop's thread only.
+    case job(UnownedJob)
+    case closure(@Sendable () -> Void)
+    case local(() -> Void)
+  }
+
+  private struct Inbox {
+    var work: [Work] = []
+    var isStopping = false
+    var isClosed = false
+  }
+
+  /// Starts the loop's thread. Errors: `.exhausted` when the system has no descriptor or thread left.
+  package init(name: String) throws(NetError) {
+    self.name = name
+    uv = .allocate(capacity: 1)
+    wake = .allocate(capacity: 1)
+    readBuffer = .allocate(byteCount: EventLoop.readBufferBytes, alignment: 16)
+    var status = uv_loop_init(uv)
+    if status == 0 {
+      status = uv_async_init(uv, wake) { _ in }
+      if status != 0 { uv_loop_close(uv) }
+    }
+    guard status == 0 else {
+      uv.deallocate()
+      wake.deallocate()
+      readBuffer.deallocate()
+      thread = 0
+      throw NetError(uv: status, "event loop")
+    }
+    wake.pointee.data = nil
+
+    // The thread waits for `start`, so that every field is set before it runs.
+    let start = ThreadStart()
+    var created = pthread_t()
+    let failure = pthread_create(
+      &created, nil,
+      { argument in
+        guard let argument else { return nil }
+        let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
+        start.waitForLoop().run()
+        return nil
+      }, Unmanaged.passRetained(start).toOpaque())
+    guard failure == 0 else {
+      Unmanaged.passUnretained(start).release()
+      uv_close(UnsafeMutableRawPointer(wake).assumingMemoryBound(to: uv_handle_t.self), nil)
+      uv_run(uv, UV_RUN_DEFAULT)
+      uv_loop_close(uv)
+      uv.deallocate()
+      wake.deallocate()
+      readBuffer.deallocate()
+      thread = 0
+      throw NetError(errno: failure, "thread")
+    }
+    thread = created
+    threadID.store(UInt(created), ordering: .releasing)
+    isolation = LoopIsolation(self)
+    start.begin(self)
+  }
+
+  deinit {
+    // Reached only after the thread has ended (it holds a reference), or when init threw, which frees the memory itself.
+    if thread != 0 {
+      uv.deallocate()
+      wake.deallocate()
+      readBuffer.deallocate()
+    }
+  }
+
+  // MARK: Executor
+
+  package func enqueue(_ job: consuming ExecutorJob) {
+    submit(.job(UnownedJob(job)))
+  }
+
+  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+    UnownedSerialExecutor(ordinary: self)
+  }
+
+  package func checkIsolated() {
+    preconditionCurrent()
+  }
+
+  package func isIsolatingCurrentContext() -> Bool? {
+    isCurrent
+  }
+
+  /// Is the caller on this loop's thread?
+  package var isCurrent: Bool {
+    UInt(pthread_self()) == threadID.load(ordering: .relaxed)
+  }
+
+  /// Traps when called off the loop, in release builds too.
+  package func preconditionCurrent() {
+    precondition(isCurrent, "called off its event loop")
+  }
+
+  /// Runs `work` on the loop: any thread may call, never inline, in order with jobs from the same thread.
+  /// Work handed to a stopped loop is dropped.
+  package func execute(_ work: @escaping @Sendable () -> Void) {
+    submit(.closure(work))
+  }
+
+  /// Like `execute` for callers already on the loop, whose closures need not be Sendable.
+  func later(_ work: @escaping () -> Void) {
+    preconditionCurrent()
+    incoming.append(.local(work))
+  }
+
+  private func submit(_ work: Work) {
+    if isCurrent {
+      incoming.append(work)
+      return
+    }
+    inbox.withLock { box in
+      guard !box.isClosed else { return }
+      box.work.append(work)
+      // Under the lock: `isClosed` is set under it before the async handle goes away.
+      if box.work.count == 1 { uv_async_send(wake) }
+    }
+  }
+
+  // MARK: Timers, descriptors, signals
+
+  /// Calls `fire` after a delay (rounded up to whole milliseconds), then every `every` if given. On the loop only.
+  /// Ends with `cancel()` or with the last reference to the returned timer.
+  package func schedule(after: Duration, every: Duration? = nil, _ fire: @escaping () -> Void) -> LoopTimer {
+    LoopTimer(loop: self, after: after, every: every, fire)
+  }
+
+  /// Level-triggered readiness of a descriptor that the caller owns and closes (after `cancel()`). On the loop only.
+  /// The descriptor is set non-blocking; one watch per descriptor and loop. Regular files cannot be watched.
+  package func watch(
+    _ fd: CInt, _ interest: Readiness, _ ready: @escaping (Readiness) -> Void
+  ) throws(NetError) -> DescriptorWatch {
+    try DescriptorWatch(loop: self, fd: fd, interest: interest, ready)
+  }
+
+  /// Calls `fire` on the loop whenever the process receives the signal. On the loop only.
+  package func onSignal(_ number: CInt, _ fire: @escaping () -> Void) throws(NetError) -> SignalWatch {
+    try SignalWatch(loop: self, number: number, fire)
+  }
+
+  /// Milliseconds of the loop's clock, read once per turn: cheap, monotonic, coarse.
+  var milliseconds: UInt64 { uv_now(uv) }
+
+  // MARK: The thread
+
+  /// Ends the thread after closing every handle (sockets, timers, watches), and joins it unless called on the loop
+  /// itself. Pending jobs run first, as far as a bounded number of turns allows. Safe to call twice.
+  package func stop() {
+    inbox.withLock { box in
+      guard !box.isClosed else { return }
+      box.isStopping = true
+      uv_async_send(wake)
+    }
+    if isCurrent { return }
+    joined.withLock { joined in
+      if !joined {
+        pthread_join(thread, nil)
+        joined = true
+      }
+    }
+  }
+
+  private func run() {
+    EventLoop.nameThread(name)
+    while !inbox.withLock({ $0.isStopping }) {
+      uv_run(uv, runJobs() ? UV_RUN_NOWAIT : UV_RUN_ONCE)
+    }
+    closeEverything()
+  }
+
+  /// Runs up to one turn's budget of jobs. True when some are left.
+  private func runJobs() -> Bool {
+    inbox.withLock { box in
+      guard !box.work.isEmpty else { return }
+      if incoming.isEmpty {
+        swap(&incoming, &box.work)
+      } else {
+        incoming.append(contentsOf: box.work)
+        box.work.removeAll(keepingCapacity: true)
+      }
+    }
+    let serial = asUnownedSerialExecutor()
+    let tasks = asUnownedTaskExecutor()
+    for _ in 0..<EventLoop.jobsPerTurn {
+      if next == current.count {
+        if incoming.isEmpty { break }
+        current.removeAll(keepingCapacity: true)
+        next = 0
+        swap(&current, &incoming)
+      }
+      let work = current[next]
+      next += 1
+      switch work {
+      case .job(let job): job.runSynchronously(isolatedTo: serial, taskExecutor: tasks)
+      case .closure(let closure): closure()
+      case .local(let closure): closure()
+      }
+    }
+    if next == current.count, next > 0 {
+      // Let go of what the closures hold before the poll sleeps.
+      current.removeAll(keepingCapacity: current.capacity <= 4 * EventLoop.jobsPerTurn)
+      next = 0
+    }
+    return next < current.count || !incoming.isEmpty
+  }
+
+  private func closeEverything() {
+    for _ in 0..<EventLoop.stopTurns {
+      var open = OpenHandles(except: UnsafeMutableRawPointer(wake))
+      withUnsafeMutablePointer(to: &open) { open in
+        uv_walk(
+          uv,
+          { handle, argument in
+            guard let handle, let argument else { return }
+            let open = argument.assumingMemoryBound(to: OpenHandles.self)
+            guard UnsafeMutableRawPointer(handle) != open.pointee.except else { return }
+            open.pointee.any = true
+            if uv_is_closing(handle) == 0 { LoopHandle.of(handle.pointee.data)?.loopStops() }
+          }, open)
+      }
+      let more = runJobs()
+      if !open.any && !more { break }
+      uv_run(uv, UV_RUN_NOWAIT)
+    }
+    inbox.withLock { box in
+      box.isClosed = true
+      box.work = []
+    }
+    current = []
+    incoming = []
+    next = 0
+    uv_close(UnsafeMutableRawPointer(wake).assumingMemoryBound(to: uv_handle_t.self), nil)
+    while uv_loop_close(uv) == UV_EBUSY.rawValue { uv_run(uv, UV_RUN_ONCE) }
+    threadID.store(0, ordering: .relaxed)  // the system may give the number to another thread
+  }
+
+  private struct OpenHandles {
+    let except: UnsafeMutableRawPointer
+    var any = false
+    init(except: UnsafeMutableRawPointer) { self.except = except }
+  }
+
+  /// So that `top -H` and debuggers tell the loops apart. The kernel keeps 15 bytes.
+  private static func nameThread(_ name: String) {
+    let fd = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+    guard fd >= 0 else { return }
+    let bytes = Array(name.utf8.prefix(15))
+    _ = write(fd, bytes, bytes.count)
+    close(fd)
+  }
+}
+
+/// Hands the loop to its thread once the loop is fully initialised.
+private final class ThreadStart: @unchecked Sendable {
+  // Guarded by the semaphore: written before the post, read after the wait.
+  private var semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+  private var loop: EventLoop?
+
+  init() { sem_init(semaphore, 0, 0) }
+
+  deinit {
+    sem_destroy(semaphore)
+    semaphore.deallocate()
+  }
+
+  func begin(_ loop: EventLoop) {
+    self.loop = loop
+    sem_post(semaphore)
+  }
+
+  func waitForLoop() -> EventLoop {
+    while sem_wait(semaphore) != 0 {}
+    guard let loop else { fatalError("the loop's thread was started without a loop") }
+    self.loop = nil
+    return loop
+  }
+}
+
+/// Isolation that means "on this loop", for tasks that belong to no actor in particular.
+actor LoopIsolation {
+  // Unowned: the loop holds this actor for as long as it lives.
+  nonisolated unowned let loop: EventLoop
+
+  init(_ loop: EventLoop) { self.loop = loop }
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  /// Hops to the loop and runs `body` there.
+  func run<Result: Sendable, Failure: Error>(
+    _ body: @Sendable () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body()
+  }
+}
+
+extension EventLoop {
+  /// Runs `body` on the loop and returns what it returned; inline when already there (and isolated to it).
+  package func run<Result: Sendable, Failure: Error>(
+    _ body: @Sendable () throws(Failure) -> Result
+  ) async throws(Failure) -> Result {
+    try await isolation.run(body)
+  }
+}
+
+/// A write to a socket whose reader is gone must be an error (`EPIPE`), not the death of the process.
+package func ignoreBrokenPipe() {
+  signal(SIGPIPE, SIG_IGN)
+}

@@ -1,0 +1,60 @@
+/// Writes a response body piece by piece, in chunks (RFC 9112 §7.1), or plainly for HTTP/1.0.
+package final class HTTPBodyWriter: @unchecked Sendable {
+  // Unchecked: all state is touched on the connection's loop only; `write` hops there.
+
+  /// Above this the writer waits until the peer has taken everything: enough to keep a fast peer busy, little enough
+  /// that a thousand stalled ones do not matter.
+  private static let highWater = 256 * 1024
+
+  package let loop: EventLoop
+  private weak var connection: HTTPConnection?
+  private var waiters: [CheckedContinuation<Void, Never>] = []
+
+  init(_ connection: HTTPConnection) {
+    loop = connection.loop
+    self.connection = connection
+  }
+
+  /// Sends `bytes`, and suspends while the peer is behind. Throws `.closed` when the client is gone, `.cancelled` when
+  /// the task is cancelled. May be called from anywhere; one call at a time.
+  package func write(_ bytes: [UInt8]) async throws(NetError) {
+    try await loop.isolation.write(bytes, to: self)
+  }
+
+  fileprivate func send(_ bytes: [UInt8]) throws(NetError) {
+    guard let connection, connection.isStreaming else { throw NetError(.closed, "the client is gone") }
+    if bytes.isEmpty { return }
+    connection.writePiece(bytes)
+  }
+
+  fileprivate var isBehind: Bool {
+    guard let connection, connection.isStreaming else { return false }
+    return connection.queuedBytes > HTTPBodyWriter.highWater
+  }
+
+  fileprivate func add(_ waiter: CheckedContinuation<Void, Never>) {
+    if isBehind { waiters.append(waiter) } else { waiter.resume() }
+  }
+
+  /// The peer has taken everything, is gone, or the task is cancelled: look again.
+  func wake() {
+    let waiting = waiters
+    waiters = []
+    for waiter in waiting { waiter.resume() }
+  }
+}
+
+extension LoopIsolation {
+  fileprivate func write(_ bytes: [UInt8], to writer: HTTPBodyWriter) async throws(NetError) {
+    if Task.isCancelled { throw NetError(.cancelled, "the task was cancelled") }
+    try writer.send(bytes)
+    guard writer.isBehind else { return }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { writer.add($0) }
+    } onCancel: {
+      loop.execute { writer.wake() }
+    }
+    if Task.isCancelled { throw NetError(.cancelled, "the task was cancelled") }
+    try writer.send([])
+  }
+}

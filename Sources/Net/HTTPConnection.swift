@@ -1,0 +1,425 @@
+/// A connection the server keeps count of.
+protocol ServedConnection: AnyObject, Sendable {
+  var loop: EventLoop { get }
+  /// Ends as soon as what is under way is done. On the loop.
+  func shutDown()
+  /// Ends now. On the loop.
+  func abort()
+}
+
+/// The server's end of one HTTP connection: reads requests, has them answered one after the other, writes the answers.
+final class HTTPConnection: ServedConnection, @unchecked Sendable {
+  // Unchecked: all state is touched on the loop only; `Socket` checks.
+
+  /// Input that came ahead of its turn (pipelined requests) is kept up to this; then the peer waits. Reading goes on
+  /// below it so that a disconnect is seen while a handler runs.
+  private static let maxUnreadBytes = 64 * 1024
+  /// Responses queued for a peer that does not read: beyond this its further requests wait.
+  private static let maxQueuedBytes = 1024 * 1024
+
+  let loop: EventLoop
+  private let server: HTTPServer
+  private let socket: Socket
+  private var decoder: HTTPRequestDecoder
+  private var unread: [UInt8] = []
+
+  private enum State {
+    /// Between requests, or within one that is still arriving.
+    case reading
+    /// A handler is at work.
+    case answering
+    /// A response body is being written piece by piece.
+    case streaming
+    /// The 101 is out; the connection waits to leave this loop, or has left.
+    case upgraded
+    case finished
+  }
+
+  /// What must be known of a request until it is answered.
+  private struct Exchange {
+    var method: String
+    var headers: HTTPHeaders
+    var keepsAlive: Bool
+    var isVersion10: Bool
+    var isHead: Bool { method == "HEAD" }
+  }
+
+  private var state = State.reading
+  private var exchange: Exchange?
+  private var task: Task<Void, Never>?
+  private var reply: HTTPReply?
+  private var writer: HTTPBodyWriter?
+  private var departure: (() -> Void)?
+  private var isPumping = false
+  private var isBlocked = false
+  private var peerEnded = false
+  private var isShuttingDown = false
+
+  private var deadline: Deadline?
+  private var timedPhase = HTTPRequestDecoder.Phase.idle
+  private var takenAtDeadline: UInt64 = 0
+
+  init(server: HTTPServer, socket: Socket) {
+    self.server = server
+    self.socket = socket
+    loop = socket.loop
+    decoder = HTTPRequestDecoder(limits: server.limits)
+  }
+
+  func start() {
+    socket.setOwner(self)
+    deadline = Deadline(loop: loop) { [unowned self] in deadlinePassed() }
+    deadline?.set(after: server.timeouts.idle)
+    socket.startReading()
+  }
+
+  func shutDown() {
+    isShuttingDown = true
+    if state == .reading { finish() }
+  }
+
+  func abort() { socket.close(nil) }
+
+  private func finish() {
+    state = .finished
+    deadline?.close()
+    unread = []
+    socket.finish()
+  }
+
+  // MARK: Requests
+
+  private func pump(_ input: inout UnsafeRawBufferPointer) {
+    isPumping = true
+    defer { isPumping = false }
+    while true {
+      if let reply {
+        self.reply = nil
+        perform(reply, &input)
+        continue
+      }
+      guard state == .reading, !isBlocked, !input.isEmpty else { break }
+      do throws(HTTPFault) {
+        guard let event = try decoder.next(&input) else { break }
+        switch event {
+        case .expectsContinue: socket.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        case .request(let parsed): begin(parsed)
+        }
+      } catch {
+        fail(error)
+      }
+    }
+    if state == .finished { input = UnsafeRawBufferPointer(rebasing: input[input.count...]) }
+    setDeadline()
+  }
+
+  private func pumpUnread() {
+    let bytes = unread
+    unread = []
+    bytes.withUnsafeBytes { bytes in
+      var input = bytes
+      pump(&input)
+      if !input.isEmpty { unread.append(contentsOf: input) }
+    }
+    if unread.count < HTTPConnection.maxUnreadBytes, state != .finished, state != .upgraded { socket.startReading() }
+    // A peer that sent its last request and then ended is done once that is answered.
+    if peerEnded, state == .reading, reply == nil, !isBlocked { finish() }
+  }
+
+  private func begin(_ parsed: HTTPRequestDecoder.Parsed) {
+    state = .answering
+    exchange = Exchange(
+      method: parsed.method, headers: parsed.headers, keepsAlive: parsed.keepsAlive, isVersion10: parsed.isVersion10)
+    let request = HTTPRequest(
+      method: parsed.method, target: parsed.target, headers: parsed.headers, body: parsed.body, peer: socket.peer)
+    // Runs here and now up to the handler's first suspension; most answers need none.
+    let task = loop.isolation.assumeIsolated { $0.answer(request, of: self, server.handler) }
+    if reply == nil, state == .answering || state == .streaming { self.task = task }
+  }
+
+  /// The handler's answer. Called on the loop, within `begin` or later.
+  fileprivate func deliver(_ reply: HTTPReply) {
+    task = nil
+    guard state == .answering else { return }
+    self.reply = reply
+    if !isPumping { pumpUnread() }
+  }
+
+  private func perform(_ reply: HTTPReply, _ input: inout UnsafeRawBufferPointer) {
+    switch reply {
+    case .response(let response): send(response)
+    case .upgrade(let upgrade): accept(upgrade, &input)
+    case .stream: break  // never delivered: see `answer`
+    }
+  }
+
+  // MARK: Responses
+
+  private func send(_ response: HTTPResponse) {
+    guard let exchange else { return }
+    let closes = mustClose(exchange, response)
+    loop.scratch.removeAll(keepingCapacity: true)
+    let date = loop.date.now()
+    HTTPEncoder.append(
+      head: response, framing: HTTPStatus.hasNoBody(response.status) ? .none : .length(response.body.count),
+      closes: closes, confirmsKeepAlive: exchange.isVersion10, date: date, to: &loop.scratch)
+    loop.scratch.withUnsafeBytes { head in
+      if exchange.isHead || HTTPStatus.hasNoBody(response.status) {
+        socket.write(head)
+      } else {
+        response.body.withUnsafeBytes { socket.write(head, $0) }
+      }
+    }
+    endExchange(closes: closes)
+  }
+
+  private func mustClose(_ exchange: Exchange, _ response: HTTPResponse) -> Bool {
+    !exchange.keepsAlive || peerEnded && unread.isEmpty || isShuttingDown
+      || (!response.headers.isEmpty && response.headers.list("connection", has: "close"))
+  }
+
+  private func endExchange(closes: Bool) {
+    exchange = nil
+    task = nil
+    writer = nil
+    if closes || socket.isClosed {
+      finish()
+    } else {
+      state = .reading
+      isBlocked = socket.queuedBytes > HTTPConnection.maxQueuedBytes
+    }
+  }
+
+  /// Answers by itself what breaks the protocol, and closes: after a fault nobody knows where the next request begins.
+  private func fail(_ fault: HTTPFault) {
+    let response = server.errorBody(fault)
+    if exchange == nil {
+      exchange = Exchange(method: "GET", headers: .init(), keepsAlive: false, isVersion10: false)
+    }
+    exchange?.keepsAlive = false
+    send(response)
+  }
+
+  // MARK: Streams
+
+  var isStreaming: Bool { state == .streaming }
+  var queuedBytes: Int { socket.queuedBytes }
+
+  fileprivate func beginStream(_ response: HTTPResponse) -> HTTPBodyWriter? {
+    guard state == .answering, let exchange, !socket.isClosed else { return nil }
+    state = .streaming
+    if exchange.isVersion10 { self.exchange?.keepsAlive = false }
+    let hasNoBody = exchange.isHead || HTTPStatus.hasNoBody(response.status)
+    loop.scratch.removeAll(keepingCapacity: true)
+    let date = loop.date.now()
+    HTTPEncoder.append(
+      head: response,
+      framing: HTTPStatus.hasNoBody(response.status) ? .none : exchange.isVersion10 ? .untilClose : .chunked,
+      closes: mustClose(exchange, response) || exchange.isVersion10, confirmsKeepAlive: false, date: date,
+      to: &loop.scratch)
+    socket.write(loop.scratch)
+    if mustClose(exchange, response) { self.exchange?.keepsAlive = false }
+    if !hasNoBody, !response.body.isEmpty { writePiece(response.body) }
+    let writer = HTTPBodyWriter(self)
+    self.writer = writer
+    return writer
+  }
+
+  func writePiece(_ bytes: [UInt8]) {
+    guard let exchange, !exchange.isHead else { return }
+    bytes.withUnsafeBytes { bytes in
+      if exchange.isVersion10 {
+        socket.write(bytes)
+        return
+      }
+      loop.scratch.removeAll(keepingCapacity: true)
+      loop.scratch.append(hexadecimal: bytes.count)
+      loop.scratch.append("\r\n")
+      let end: StaticString = "\r\n"
+      loop.scratch.withUnsafeBytes { head in
+        socket.write(head, bytes, UnsafeRawBufferPointer(start: end.utf8Start, count: 2))
+      }
+    }
+  }
+
+  fileprivate func endStream() {
+    guard state == .streaming, let exchange else { return }
+    if !exchange.isVersion10, !exchange.isHead { socket.write(Array("0\r\n\r\n".utf8)) }
+    endExchange(closes: !exchange.keepsAlive || peerEnded || isShuttingDown)
+    if !isPumping { pumpUnread() }
+  }
+
+  // MARK: Upgrades
+
+  private func accept(_ upgrade: WebSocketUpgrade, _ input: inout UnsafeRawBufferPointer) {
+    guard let exchange else { return }
+    let head: [UInt8]
+    do throws(HTTPFault) {
+      head = try WebSocketHandshake.answer(
+        method: exchange.method, isVersion10: exchange.isVersion10, headers: exchange.headers, upgrade: upgrade)
+    } catch {
+      var response = server.errorBody(error)
+      if error == .upgradeRequired {
+        response.headers.set("Sec-WebSocket-Version", "13")
+        response.headers.set("Upgrade", "websocket")
+      }
+      send(response)
+      return
+    }
+    socket.write(head)
+    state = .upgraded
+    deadline?.close()
+    // While pumping, bytes that wait are either in `input` or in `unread`, never in both.
+    let rest = unread + input
+    unread = []
+    input = UnsafeRawBufferPointer(rebasing: input[input.count...])
+    if let target = upgrade.loop, target !== loop {
+      socket.stopReading()
+      departure = { [self] in depart(to: target, upgrade, rest) }
+      if socket.queuedBytes == 0 { leave() }
+    } else {
+      HTTPConnection.open(socket, upgrade, rest, instead: self, server)
+    }
+  }
+
+  private func leave() {
+    take(&departure)?()
+  }
+
+  /// Moves the connection: a duplicate of the descriptor opens on the other loop after this one has let go of it.
+  private func depart(to target: EventLoop, _ upgrade: WebSocketUpgrade, _ rest: [UInt8]) {
+    guard let detached = socket.detach() else {
+      socket.close(NetError(.exhausted, "no descriptor left"))
+      return
+    }
+    target.execute { [self, server] in
+      do throws(NetError) {
+        HTTPConnection.open(try detached.attach(to: target), upgrade, rest, instead: self, server)
+      } catch {
+        server.remove(self)
+      }
+    }
+  }
+
+  private static func open(
+    _ socket: Socket, _ upgrade: WebSocketUpgrade, _ rest: [UInt8], instead old: HTTPConnection, _ server: HTTPServer
+  ) {
+    let webSocket = WebSocket(
+      socket: socket, role: .server, subprotocol: upgrade.subprotocol, maxMessageBytes: upgrade.maxMessageBytes,
+      pingInterval: upgrade.pingInterval, pongTimeout: upgrade.pongTimeout)
+    webSocket.whenGone { [unowned webSocket] in server.remove(webSocket) }
+    let isClosing = server.replace(old, by: webSocket)
+    upgrade.opened(webSocket)
+    webSocket.start(unread: rest)
+    if isClosing { webSocket.shutDown() }
+  }
+
+  // MARK: Time
+
+  private func setDeadline() {
+    guard let deadline else { return }
+    switch state {
+    case .answering, .streaming:
+      deadline.clear()
+      timedPhase = .idle
+    case .reading:
+      let phase = decoder.phase
+      guard phase == .idle || phase != timedPhase else { return }
+      timedPhase = phase
+      takenAtDeadline = socket.takenBytes
+      switch phase {
+      case .idle: deadline.set(after: server.timeouts.idle)
+      case .head: deadline.set(after: server.timeouts.header)
+      case .body: deadline.set(after: server.timeouts.body)
+      }
+    case .upgraded, .finished:
+      break
+    }
+  }
+
+  private func deadlinePassed() {
+    guard state == .reading else { return }
+    switch decoder.phase {
+    case .idle:
+      // A slow reader of a long response is no idler.
+      if socket.queuedBytes > 0, socket.takenBytes != takenAtDeadline {
+        takenAtDeadline = socket.takenBytes
+        deadline?.set(after: server.timeouts.idle)
+      } else if socket.queuedBytes > 0 {
+        socket.close(NetError(.timedOut, "the peer does not read"))
+      } else {
+        finish()
+      }
+    case .head, .body:
+      fail(.requestTimeout)
+    }
+  }
+}
+
+extension HTTPConnection: SocketOwner {
+  func socket(_ socket: Socket, received bytes: UnsafeRawBufferPointer) {
+    guard state == .reading, !isBlocked, unread.isEmpty else {
+      unread.append(contentsOf: bytes)
+      if unread.count >= HTTPConnection.maxUnreadBytes { socket.stopReading() }
+      return
+    }
+    var input = bytes
+    pump(&input)
+    if !input.isEmpty { unread.append(contentsOf: input) }
+  }
+
+  func socketEnded(_ socket: Socket) {
+    peerEnded = true
+    switch state {
+    case .reading:
+      if isBlocked { return }  // answers are still on their way
+      if decoder.phase == .idle { finish() } else { socket.close(nil) }
+    case .answering, .streaming:
+      // The client may only have closed its sending side, so an answer that comes all the same is still written.
+      task?.cancel()
+      if state == .streaming {
+        exchange?.keepsAlive = false
+      }
+    case .upgraded, .finished:
+      break
+    }
+  }
+
+  func socketDrained(_ socket: Socket) {
+    if state == .upgraded { leave() }
+    writer?.wake()
+    if isBlocked {
+      isBlocked = false
+      if state == .reading { pumpUnread() }
+    }
+  }
+
+  func socketClosed(_ socket: Socket, error: NetError?) {
+    state = .finished
+    deadline?.close()
+    _ = take(&departure)
+    unread = []
+    take(&task)?.cancel()
+    writer?.wake()
+    writer = nil
+    server.remove(self)
+  }
+}
+
+extension LoopIsolation {
+  /// One task per request, in the isolation of the loop.
+  fileprivate func answer(
+    _ request: HTTPRequest, of connection: HTTPConnection, _ handler: any HTTPHandler
+  ) -> Task<Void, Never> {
+    Task.immediate {
+      let reply = await handler.respond(to: request, on: self.loop)
+      guard case .stream(let response, let body) = reply else {
+        connection.deliver(reply)
+        return
+      }
+      guard let writer = connection.beginStream(response) else { return }
+      await body(writer)
+      connection.endStream()
+    }
+  }
+}

@@ -1,0 +1,215 @@
+import Glibc
+import Synchronization
+
+/// Serves HTTP/1.1 and WebSockets on any number of listening sockets.
+package final class HTTPServer: Sendable {
+  /// At most this long after connections were cut do we wait for their loops to say so.
+  private static let abortWait: Duration = .seconds(1)
+
+  struct Timeouts: Sendable {
+    let header: UInt64
+    let body: UInt64
+    let idle: UInt64
+  }
+
+  let loops: LoopGroup
+  let handler: any HTTPHandler
+  let limits: HTTPLimits
+  let timeouts: Timeouts
+  let errorBody: @Sendable (HTTPFault) -> HTTPResponse
+
+  private struct State {
+    var listeners: [Listener] = []
+    var connections: [ObjectIdentifier: any ServedConnection] = [:]
+    /// Accepted connections on their way to their loop.
+    var arriving = 0
+    var isClosing = false
+    var whenEmpty: [CheckedContinuation<Void, Never>] = []
+
+    var isEmpty: Bool { connections.isEmpty && arriving == 0 }
+  }
+
+  private let state = Mutex(State())
+
+  /// `errorBody` makes the response for protocol-level faults; its status should be the fault's.
+  package init(
+    loops: LoopGroup, handler: any HTTPHandler, limits: HTTPLimits = .init(),
+    errorBody: @escaping @Sendable (HTTPFault) -> HTTPResponse
+  ) {
+    ignoreBrokenPipe()
+    self.loops = loops
+    self.handler = handler
+    self.limits = limits
+    self.errorBody = errorBody
+    timeouts = Timeouts(
+      header: limits.headerTimeout.wholeMilliseconds, body: limits.bodyTimeout.wholeMilliseconds,
+      idle: limits.idleTimeout.wholeMilliseconds)
+  }
+
+  /// Listens on a Unix socket of mode 0600. A socket file on which nobody answers any more is replaced; one that answers
+  /// gives `.addressInUse`.
+  package func listen(unix path: String) throws(NetError) {
+    let fd = try Listener.bind(unix: path)
+    try add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .unix, path: path))
+  }
+
+  /// Listens on an address or on the first address of a name that can be bound, IPv4 or IPv6 (`::` takes both).
+  /// Returns the port, which the system chooses when `port` is 0.
+  package func listen(host: String, port: Int) async throws(NetError) -> Int {
+    guard let number = UInt16(exactly: port) else { throw NetError(.invalidArgument, "port \(port)") }
+    let addresses = try await NameResolution.addresses(of: host, port: number, on: loops.loops[0])
+    var failure = NetError(.notFound, "\(host): no address")
+    for address in addresses {
+      do throws(NetError) {
+        let fd = try Listener.bind(address)
+        let bound = SocketAddress(localOf: fd)?.numeric?.port ?? port
+        try add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .tcp, path: nil))
+        return bound
+      } catch {
+        failure = error
+      }
+    }
+    throw failure
+  }
+
+  private func add(_ listener: Listener) throws(NetError) {
+    let closing = state.withLock { state in
+      if !state.isClosing { state.listeners.append(listener) }
+      return state.isClosing
+    }
+    if closing {
+      listener.close()
+      throw NetError(.closed, "the server is closing")
+    }
+    listener.start()
+  }
+
+  /// Connections of both kinds now open.
+  package var connectionCount: Int { state.withLock { $0.connections.count } }
+
+  // MARK: Connections
+
+  /// Takes an accepted descriptor to the next loop. Called on a listener's loop.
+  func accepted(_ fd: CInt, _ kind: Socket.Kind) {
+    guard let peer = PeerAddress(ofSocket: fd) else {
+      Glibc.close(fd)
+      return
+    }
+    let admitted = state.withLock { state in
+      guard !state.isClosing, state.connections.count + state.arriving < limits.maxConnections else { return false }
+      state.arriving += 1
+      return true
+    }
+    guard admitted else {
+      refuse(fd)
+      return
+    }
+    let detached = DetachedSocket(fd: fd, kind: kind, peer: peer)
+    let loop = loops.next()
+    if loop.isCurrent {
+      adopt(detached, on: loop)
+    } else {
+      loop.execute { [self] in adopt(detached, on: loop) }
+    }
+  }
+
+  private func adopt(_ detached: DetachedSocket, on loop: EventLoop) {
+    let connection = (try? detached.attach(to: loop)).map { HTTPConnection(server: self, socket: $0) }
+    let (closing, waiting) = state.withLock { state in
+      state.arriving -= 1
+      if let connection { state.connections[ObjectIdentifier(connection)] = connection }
+      return (state.isClosing, Self.takeWaiting(&state))
+    }
+    for waiter in waiting { waiter.resume() }
+    connection?.start()
+    if closing { connection?.shutDown() }
+  }
+
+  /// Says 503 as far as the socket takes it at once, and closes.
+  private func refuse(_ fd: CInt) {
+    let response = errorBody(.unavailable)
+    var bytes: [UInt8] = []
+    HTTPEncoder.append(
+      head: response, framing: .length(response.body.count), closes: true, confirmsKeepAlive: false,
+      date: HTTPDate.format(time(nil)), to: &bytes)
+    bytes += response.body
+    _ = send(fd, bytes, bytes.count, CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL))
+    shutdown(fd, CInt(SHUT_WR))
+    Glibc.close(fd)
+  }
+
+  func remove(_ connection: any ServedConnection) {
+    let waiting = state.withLock { state in
+      state.connections[ObjectIdentifier(connection)] = nil
+      return Self.takeWaiting(&state)
+    }
+    for waiter in waiting { waiter.resume() }
+  }
+
+  /// An upgraded connection takes the place of the one it came from. Is the server closing?
+  func replace(_ old: any ServedConnection, by new: any ServedConnection) -> Bool {
+    state.withLock { state in
+      state.connections[ObjectIdentifier(old)] = nil
+      state.connections[ObjectIdentifier(new)] = new
+      return state.isClosing
+    }
+  }
+
+  private static func takeWaiting(_ state: inout sending State) -> [CheckedContinuation<Void, Never>] {
+    guard state.isEmpty else { return [] }
+    let waiting = state.whenEmpty
+    state.whenEmpty = []
+    return waiting
+  }
+
+  // MARK: Closing
+
+  /// Stops accepting, lets requests under way be answered and WebSockets close with 1001, and cuts what is left after
+  /// `graceful`.
+  package func close(graceful: Duration) async {
+    let (listeners, connections) = state.withLock { state in
+      state.isClosing = true
+      let listeners = state.listeners
+      state.listeners = []
+      return (listeners, Array(state.connections.values))
+    }
+    for listener in listeners { listener.close() }
+    for connection in connections { connection.loop.execute { connection.shutDown() } }
+    let loop = loops.loops[0]
+    let timer = CloseTimer()
+    loop.execute { [self] in
+      timer.timer = loop.schedule(after: graceful) { [self] in
+        abortAll()
+        timer.timer = loop.schedule(after: Self.abortWait) { [self] in resumeAll() }
+      }
+    }
+    await withCheckedContinuation { continuation in
+      let isEmpty = state.withLock { state in
+        if !state.isEmpty { state.whenEmpty.append(continuation) }
+        return state.isEmpty
+      }
+      if isEmpty { continuation.resume() }
+    }
+    loop.execute { timer.cancel() }
+  }
+
+  private final class CloseTimer: @unchecked Sendable {
+    // Unchecked: touched on one loop only.
+    var timer: LoopTimer?
+    func cancel() { _ = take(&timer) }
+  }
+
+  private func abortAll() {
+    let connections = state.withLock { Array($0.connections.values) }
+    for connection in connections { connection.loop.execute { connection.abort() } }
+  }
+
+  private func resumeAll() {
+    let waiting = state.withLock { state in
+      let waiting = state.whenEmpty
+      state.whenEmpty = []
+      return waiting
+    }
+    for waiter in waiting { waiter.resume() }
+  }
+}

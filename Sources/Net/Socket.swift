@@ -1,0 +1,350 @@
+import CUV
+import Glibc
+
+/// What a socket tells the one who reads it. All calls come on the loop, from libuv's callbacks or a later job: never
+/// from inside a call that the owner itself made.
+protocol SocketOwner: AnyObject {
+  /// The bytes are the loop's shared buffer: copy what must last.
+  func socket(_ socket: Socket, received bytes: UnsafeRawBufferPointer)
+  /// The peer will send nothing more (it may still read).
+  func socketEnded(_ socket: Socket)
+  /// `queuedBytes` fell to 0 after having been above.
+  func socketDrained(_ socket: Socket)
+  /// The socket is gone; the last call, exactly once. `error` is nil when this side closed it.
+  func socketClosed(_ socket: Socket, error: NetError?)
+}
+
+/// A connected stream socket, TCP or Unix: the one place that reads and writes descriptors of connections, and so the
+/// place where TLS goes in.
+///
+/// Writing tries the kernel at once with the caller's own bytes; what it does not take is copied and sent when the socket
+/// is writable. One libuv write is under way at a time, what comes meanwhile is gathered for the next.
+final class Socket: LoopHandle {
+  enum Kind { case tcp, unix }
+
+  /// A closing side waits this long for the peer to close too, so that the peer can still read the last response instead
+  /// of meeting a reset (RFC 9112 §9.6).
+  private static let lingerMilliseconds: UInt64 = 2000
+  /// Queued output must shrink within this time while the socket is closing.
+  private static let drainMilliseconds: UInt64 = 10_000
+  /// Dead peers that never said goodbye are found by TCP probes after this many idle seconds.
+  private static let keepAliveSeconds: UInt32 = 60
+
+  let peer: PeerAddress
+  private var owner: (any SocketOwner)?
+  private var isReading = false
+  private var isFinishing = false
+  private var isShutDown = false
+  private var hasEnded = false
+  private var linger: Deadline?
+  private var lingerProgress: UInt64 = 0
+
+  private var pending = OutputBuffer()
+  private var inFlight = OutputBuffer()
+  private var request: UnsafeMutablePointer<uv_write_t>?
+  private var isWriting = false
+  /// Bytes ever accepted by `write`.
+  private var accepted: UInt64 = 0
+
+  /// Takes the descriptor over: it is closed with the socket, and at once when this throws.
+  init(adopting fd: CInt, kind: Kind, peer: PeerAddress, on loop: EventLoop) throws(NetError) {
+    self.peer = peer
+    do {
+      switch kind {
+      case .tcp: try super.init(uv_tcp_t.self, on: loop, "socket") { uv_tcp_init(loop.uv, $0) }
+      case .unix: try super.init(uv_pipe_t.self, on: loop, "socket") { uv_pipe_init(loop.uv, $0, 0) }
+      }
+    } catch {
+      Glibc.close(fd)
+      throw error
+    }
+    let status: CInt
+    switch kind {
+    case .tcp:
+      let tcp = raw.assumingMemoryBound(to: uv_tcp_t.self)
+      status = uv_tcp_open(tcp, fd)
+      if status == 0 {
+        uv_tcp_nodelay(tcp, 1)
+        uv_tcp_keepalive(tcp, 1, Socket.keepAliveSeconds)
+      }
+    case .unix:
+      status = uv_pipe_open(raw.assumingMemoryBound(to: uv_pipe_t.self), fd)
+    }
+    guard status == 0 else {
+      Glibc.close(fd)
+      super.close()
+      throw NetError(uv: status, "socket")
+    }
+  }
+
+  deinit {
+    request?.deallocate()
+  }
+
+  private var stream: UnsafeMutablePointer<uv_stream_t> { raw.assumingMemoryBound(to: uv_stream_t.self) }
+
+  // MARK: Reading
+
+  /// Hands the socket to its reader. Bytes come after `startReading()`.
+  func setOwner(_ owner: any SocketOwner) { self.owner = owner }
+
+  func startReading() {
+    guard !isClosed, !isReading, !hasEnded else { return }
+    isReading = true
+    let status = uv_read_start(
+      stream,
+      { handle, _, buffer in
+        guard let socket = Socket.of(handle?.pointee.data), let buffer else { return }
+        let shared = socket.loop.readBuffer
+        buffer.pointee = uv_buf_init(shared.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(shared.count))
+      },
+      { handle, count, buffer in
+        guard let socket = Socket.of(handle?.pointee.data) else { return }
+        socket.read(count, buffer?.pointee.base)
+      })
+    if status != 0 { close(NetError(uv: status, "read")) }
+  }
+
+  func stopReading() {
+    guard !isClosed, isReading else { return }
+    isReading = false
+    uv_read_stop(stream)
+  }
+
+  private func read(_ count: Int, _ base: UnsafeMutablePointer<CChar>?) {
+    if count > 0 {
+      guard !isFinishing else { return }  // input after the last response is dropped
+      owner?.socket(self, received: UnsafeRawBufferPointer(start: base, count: count))
+    } else if count == Int(UV_EOF.rawValue) {
+      isReading = false
+      hasEnded = true
+      if isFinishing {
+        if isShutDown { close(nil) }
+      } else {
+        owner?.socketEnded(self)
+      }
+    } else if count < 0 {
+      close(NetError(uv: CInt(truncatingIfNeeded: count), "read"))
+    }
+  }
+
+  // MARK: Writing
+
+  /// Accepted, not yet taken by the kernel.
+  var queuedBytes: Int {
+    guard !isClosed else { return 0 }
+    return pending.count + (isWriting ? uv_stream_get_write_queue_size(stream) : 0)
+  }
+
+  /// Bytes the kernel has taken so far: moves when the peer reads.
+  var takenBytes: UInt64 { accepted - UInt64(queuedBytes) }
+
+  /// Sends the parts one after the other. Never fails here: a broken socket is told to the owner by `socketClosed`.
+  func write(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer = .init(start: nil, count: 0),
+    _ third: UnsafeRawBufferPointer = .init(start: nil, count: 0)
+  ) {
+    guard !isClosed, !isFinishing else { return }
+    let total = first.count + second.count + third.count
+    if total == 0 { return }
+    accepted += UInt64(total)
+    var taken = 0
+    if !isWriting {
+      let count = tryWrite(first, second, third)
+      if count < 0, count != UV_EAGAIN.rawValue {
+        close(NetError(uv: count, "write"))
+        return
+      }
+      taken = max(0, Int(count))
+      if taken == total { return }
+    }
+    for part in [first, second, third] {
+      if taken >= part.count {
+        taken -= part.count
+      } else {
+        pending.append(UnsafeRawBufferPointer(rebasing: part[taken...]))
+        taken = 0
+      }
+    }
+    if !isWriting { sendPending() }
+  }
+
+  func write(_ bytes: [UInt8]) {
+    bytes.withUnsafeBytes { write($0) }
+  }
+
+  private func tryWrite(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer
+  ) -> CInt {
+    withUnsafeTemporaryAllocation(of: uv_buf_t.self, capacity: 3) { buffers in
+      var count = 0
+      func add(_ part: UnsafeRawBufferPointer) {
+        guard let base = part.baseAddress, part.count > 0 else { return }
+        // libuv takes lengths of 32 bits; a larger part is cut, which reads as a partial write.
+        buffers[count] = uv_buf_init(
+          UnsafeMutableRawPointer(mutating: base).assumingMemoryBound(to: CChar.self), UInt32(clamping: part.count))
+        count += 1
+      }
+      add(first)
+      if first.count <= Int(UInt32.max) { add(second) }
+      if first.count <= Int(UInt32.max), second.count <= Int(UInt32.max) { add(third) }
+      return uv_try_write(stream, buffers.baseAddress, UInt32(count))
+    }
+  }
+
+  private func sendPending() {
+    swap(&pending, &inFlight)
+    let request = self.request ?? .allocate(capacity: 1)
+    self.request = request
+    request.pointee.data = base.pointee.data
+    var buffer = uv_buf_init(inFlight.base?.assumingMemoryBound(to: CChar.self), UInt32(clamping: inFlight.count))
+    isWriting = true
+    let status = uv_write(request, stream, &buffer, 1) { request, status in
+      Socket.of(request?.pointee.data)?.wrote(status)
+    }
+    if status != 0 {
+      isWriting = false
+      inFlight.free()
+      close(NetError(uv: status, "write"))
+    }
+  }
+
+  private func wrote(_ status: CInt) {
+    isWriting = false
+    inFlight.free()
+    if isClosed { return }
+    if status < 0 {
+      close(NetError(uv: status, "write"))
+    } else if pending.count > 0 {
+      sendPending()
+    } else if isFinishing {
+      shutDown()
+    } else {
+      owner?.socketDrained(self)
+    }
+  }
+
+  // MARK: Ending
+
+  /// Closes after everything written has been taken and the peer has had a moment to read it.
+  func finish() {
+    guard !isClosed, !isFinishing else { return }
+    isFinishing = true
+    let linger = Deadline(loop: loop) { [unowned self] in lingerPassed() }
+    self.linger = linger
+    if isWriting {
+      lingerProgress = takenBytes
+      linger.set(after: Socket.drainMilliseconds)
+    } else {
+      shutDown()
+    }
+    startReading()  // to see the peer's end
+  }
+
+  private func shutDown() {
+    guard !isClosed, !isShutDown else { return }
+    isShutDown = true
+    if hasEnded {
+      close(nil)
+      return
+    }
+    // Nothing is queued here, so the descriptor can be shut down directly.
+    var fd: uv_os_fd_t = -1
+    if uv_fileno(base, &fd) == 0 { shutdown(fd, CInt(SHUT_WR)) }
+    linger?.set(after: Socket.lingerMilliseconds)
+  }
+
+  private func lingerPassed() {
+    let progress = takenBytes
+    if !isShutDown, progress != lingerProgress {
+      lingerProgress = progress
+      linger?.set(after: Socket.drainMilliseconds)
+    } else {
+      close(isShutDown ? nil : NetError(.timedOut, "the peer does not read"))
+    }
+  }
+
+  /// Closes now; queued output is lost. The owner hears of it in a later job.
+  func close(_ error: NetError?) {
+    guard !isClosed else { return }
+    let owner = take(&owner)
+    release()
+    if let owner {
+      loop.later { owner.socketClosed(self, error: error) }
+    }
+  }
+
+  override func close() { close(nil) }
+
+  override func loopStops() { close(NetError(.closed, "the event loop stopped")) }
+
+  private func release() {
+    linger?.close()
+    linger = nil
+    pending.free()
+    super.close()
+  }
+
+  /// Takes the connection off this loop: a duplicate of the descriptor, this socket closed without a word to its owner.
+  /// Only when nothing is queued. Nil when the system has no descriptor left.
+  func detach() -> DetachedSocket? {
+    guard !isClosed, queuedBytes == 0 else { return nil }
+    var fd: uv_os_fd_t = -1
+    guard uv_fileno(base, &fd) == 0 else { return nil }
+    let copy = fcntl(fd, F_DUPFD_CLOEXEC, 3)
+    guard copy >= 0 else { return nil }
+    let kind: Kind = base.pointee.type == UV_TCP ? .tcp : .unix
+    _ = take(&owner)
+    release()
+    return DetachedSocket(fd: copy, kind: kind, peer: peer)
+  }
+}
+
+/// A connected descriptor on its way to a loop; closed if it never gets there.
+final class DetachedSocket: @unchecked Sendable {
+  // Unchecked: handed over once, from one loop to another.
+  private var fd: CInt
+  private let kind: Socket.Kind
+  private let peer: PeerAddress
+
+  init(fd: CInt, kind: Socket.Kind, peer: PeerAddress) {
+    self.fd = fd
+    self.kind = kind
+    self.peer = peer
+  }
+
+  func attach(to loop: EventLoop) throws(NetError) -> Socket {
+    let descriptor = fd
+    fd = -1
+    return try Socket(adopting: descriptor, kind: kind, peer: peer, on: loop)
+  }
+
+  deinit {
+    if fd >= 0 { close(fd) }
+  }
+}
+
+/// Growing output in memory whose address libuv may keep until the write is done.
+struct OutputBuffer {
+  private(set) var base: UnsafeMutableRawPointer?
+  private(set) var count = 0
+  private var capacity = 0
+
+  mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    guard let source = bytes.baseAddress, bytes.count > 0 else { return }
+    if count + bytes.count > capacity {
+      capacity = max(4096, count + bytes.count, capacity * 2)
+      guard let grown = realloc(base, capacity) else { fatalError("out of memory") }
+      base = grown
+    }
+    memcpy(base! + count, source, bytes.count)
+    count += bytes.count
+  }
+
+  mutating func free() {
+    Glibc.free(base)
+    base = nil
+    count = 0
+    capacity = 0
+  }
+}

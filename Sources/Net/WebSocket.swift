@@ -1,0 +1,343 @@
+/// What a WebSocket tells its user. All calls come on the socket's loop, never from inside a call to the socket.
+/// Handlers are usually actors bound to that loop, which use `assumeIsolated`.
+package protocol WebSocketHandler: AnyObject, Sendable {
+  func webSocket(_ ws: WebSocket, text: [UInt8])
+  func webSocket(_ ws: WebSocket, binary: [UInt8])
+  /// `queuedBytes` fell to 0 after having been above.
+  func webSocketDrained(_ ws: WebSocket)
+  /// The last call, exactly once. `code` is the peer's, or that of the fault it was closed for; 1005: the peer gave none;
+  /// 1006: the connection ended without a close frame.
+  func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String)
+}
+
+/// How to turn a connection into a WebSocket.
+package struct WebSocketUpgrade: Sendable {
+  /// The subprotocol chosen among those the client offered, if any.
+  package var subprotocol: String?
+  /// More fields for the `101` response.
+  package var headers: HTTPHeaders
+  /// Moves the connection to this loop; nil keeps it where it is.
+  package var loop: EventLoop?
+  /// A larger message closes with 1009.
+  package var maxMessageBytes = 1 << 20
+  /// A ping is sent after so long a silence of the peer. Proxies drop idle connections after 60 s.
+  package var pingInterval: Duration = .seconds(30)
+  /// A peer that stays silent so long after the ping, and takes no output either, is dropped.
+  package var pongTimeout: Duration = .seconds(30)
+  /// Called on the socket's loop before any message is delivered; sets `handler`.
+  package var opened: @Sendable (WebSocket) -> Void
+
+  package init(
+    subprotocol: String? = nil, headers: HTTPHeaders = .init(), loop: EventLoop? = nil,
+    maxMessageBytes: Int = 1 << 20, opened: @escaping @Sendable (WebSocket) -> Void
+  ) {
+    self.subprotocol = subprotocol
+    self.headers = headers
+    self.loop = loop
+    self.maxMessageBytes = maxMessageBytes
+    self.opened = opened
+  }
+}
+
+/// One WebSocket (RFC 6455), server's or client's. Bound to its loop: every call is checked to come from there.
+package final class WebSocket: @unchecked Sendable {
+  // Unchecked: all state is touched on the loop only, which every entry checks.
+
+  /// A peer that lets more than this pile up is dropped: its user should have stopped sending long before.
+  package static let maxQueuedBytes = 16 * 1024 * 1024
+  /// How long `close` waits for the peer's answer.
+  private static let closeMilliseconds: UInt64 = 2000
+  /// Pongs are not added to a queue that is longer than this (RFC 6455 §5.5.3 lets only the latest ping be answered).
+  private static let maxQueuedForPong = 64 * 1024
+
+  package let loop: EventLoop
+  package let peer: PeerAddress
+  /// The subprotocol both sides agreed on.
+  package let subprotocol: String?
+  /// Kept until the socket is closed. On the loop only.
+  package var handler: (any WebSocketHandler)?
+
+  private enum State {
+    case open
+    /// Our close frame is out, the peer's is awaited.
+    case closing
+    /// Both are out, or the socket is broken.
+    case ended
+  }
+
+  private let socket: Socket
+  private let role: WebSocketDecoder.Role
+  private var decoder: WebSocketDecoder
+  private var state = State.open
+  private var isPaused = false
+  private var isConsuming = false
+  private var unread: [UInt8] = []
+  private var hasReported = false
+  private var ending: (code: UInt16, reason: String)?
+  private var gone: (() -> Void)?
+
+  private let pingMilliseconds: UInt64
+  private let pongMilliseconds: UInt64
+  private var silence: Deadline?
+  private var closing: Deadline?
+  private var awaitsPong = false
+  private var takenAtPing: UInt64 = 0
+  private var random = SystemRandomNumberGenerator()
+
+  /// Zero intervals mean no pings.
+  init(
+    socket: Socket, role: WebSocketDecoder.Role, subprotocol: String?, maxMessageBytes: Int,
+    pingInterval: Duration = .zero, pongTimeout: Duration = .zero
+  ) {
+    self.socket = socket
+    self.role = role
+    self.subprotocol = subprotocol
+    loop = socket.loop
+    peer = socket.peer
+    decoder = WebSocketDecoder(role: role, maxMessageBytes: maxMessageBytes)
+    pingMilliseconds = pingInterval.wholeMilliseconds
+    pongMilliseconds = max(1, pongTimeout.wholeMilliseconds)
+  }
+
+  /// Has `gone` called when the connection is over, for whoever keeps count of them.
+  func whenGone(_ gone: @escaping () -> Void) { self.gone = gone }
+
+  /// Begins to deliver, first the bytes that came along with the handshake.
+  func start(unread bytes: [UInt8]) {
+    loop.preconditionCurrent()
+    socket.setOwner(self)
+    if pingMilliseconds > 0 {
+      silence = Deadline(loop: loop) { [unowned self] in silencePassed() }
+      silence?.set(after: pingMilliseconds)
+    }
+    unread = bytes
+    resumeDelivery()
+  }
+
+  // MARK: Sending
+
+  /// One text frame. The bytes must be UTF-8.
+  package func send(text: [UInt8]) {
+    text.withUnsafeBytes { send(.text, $0) }
+  }
+
+  package func send(text: String) {
+    var text = text
+    text.withUTF8 { send(.text, UnsafeRawBufferPointer($0)) }
+  }
+
+  /// One binary frame. What the kernel takes at once is not copied.
+  package func send(binary: UnsafeRawBufferPointer) {
+    send(.binary, binary)
+  }
+
+  package func send(binary: [UInt8]) {
+    binary.withUnsafeBytes { send(.binary, $0) }
+  }
+
+  /// Bytes accepted, not yet taken by the kernel. A user with much to say stops when this grows, and goes on at
+  /// `webSocketDrained`.
+  package var queuedBytes: Int {
+    loop.preconditionCurrent()
+    return socket.queuedBytes
+  }
+
+  /// Can messages still be sent? False from the moment either side closes.
+  package var isOpen: Bool { state == .open }
+
+  private func send(_ opcode: WebSocketOpcode, _ payload: UnsafeRawBufferPointer) {
+    loop.preconditionCurrent()
+    guard state == .open else { return }
+    write(opcode, payload)
+    if socket.queuedBytes > WebSocket.maxQueuedBytes {
+      ending = ending ?? (1013, "the peer does not read")
+      state = .ended
+      socket.close(NetError(.tooLarge, "the peer does not read"))
+    }
+  }
+
+  private func write(_ opcode: WebSocketOpcode, _ payload: UnsafeRawBufferPointer) {
+    withUnsafeTemporaryAllocation(byteCount: WebSocketEncoder.maxHeaderBytes, alignment: 8) { header in
+      switch role {
+      case .server:
+        let count = WebSocketEncoder.header(opcode, count: payload.count, into: header)
+        socket.write(UnsafeRawBufferPointer(rebasing: header[..<count]), payload)
+      case .client:
+        let mask = UInt32.random(in: .min ... .max, using: &random)
+        let count = WebSocketEncoder.header(opcode, count: payload.count, mask: mask, into: header)
+        var masked: [UInt8] = []
+        WebSocketMask.append(payload, mask: mask, to: &masked)
+        masked.withUnsafeBytes { socket.write(UnsafeRawBufferPointer(rebasing: header[..<count]), $0) }
+      }
+    }
+  }
+
+  // MARK: Flow
+
+  /// Inbound backpressure: no message is delivered until `resumeReading()`, and the kernel makes the peer wait. Pongs
+  /// are not seen meanwhile, so the peer is not pinged either.
+  package func pauseReading() {
+    loop.preconditionCurrent()
+    guard state == .open, !isPaused else { return }
+    isPaused = true
+    socket.stopReading()
+  }
+
+  package func resumeReading() {
+    loop.preconditionCurrent()
+    guard isPaused else { return }
+    isPaused = false
+    if pingMilliseconds > 0 {
+      awaitsPong = false
+      silence?.set(after: pingMilliseconds)
+    }
+    // Not from inside the handler's own call.
+    loop.later { [self] in resumeDelivery() }
+  }
+
+  private func resumeDelivery() {
+    guard !isPaused, state != .ended, !isConsuming else { return }
+    if !unread.isEmpty {
+      let bytes = unread
+      unread = []
+      bytes.withUnsafeBytes { consume($0) }
+    }
+    if !isPaused, state != .ended { socket.startReading() }
+  }
+
+  private func consume(_ bytes: UnsafeRawBufferPointer) {
+    var input = bytes
+    isConsuming = true
+    defer { isConsuming = false }
+    do throws(WebSocketFault) {
+      while state != .ended {
+        if isPaused {
+          if !input.isEmpty { unread.append(contentsOf: input) }
+          return
+        }
+        guard let event = try decoder.next(&input) else { return }
+        handle(event)
+      }
+    } catch {
+      fail(error)
+    }
+  }
+
+  private func handle(_ event: WebSocketEvent) {
+    switch event {
+    case .text(let bytes):
+      if state == .open { handler?.webSocket(self, text: bytes) }
+    case .binary(let bytes):
+      if state == .open { handler?.webSocket(self, binary: bytes) }
+    case .ping(let payload):
+      if state == .open, socket.queuedBytes <= WebSocket.maxQueuedForPong {
+        payload.withUnsafeBytes { write(.pong, $0) }
+      }
+    case .pong:
+      break
+    case .close(let code, let reason):
+      if state == .open {
+        let echo = code == WebSocketCloseCode.noStatus ? [] : WebSocketEncoder.closePayload(code: code, reason: "")
+        echo.withUnsafeBytes { write(.close, $0) }
+      }
+      end(code, reason)
+    }
+  }
+
+  // MARK: Ending
+
+  /// Closes after queued output, with a close frame; force-closes when the peer has not answered within 2 s.
+  /// Messages that still arrive are dropped. Codes that may not be sent (RFC 6455 §7.4) leave the frame empty.
+  package func close(code: UInt16, reason: String) {
+    loop.preconditionCurrent()
+    guard state == .open else { return }
+    state = .closing
+    WebSocketEncoder.closePayload(code: code, reason: reason).withUnsafeBytes { write(.close, $0) }
+    closing = Deadline(loop: loop) { [unowned self] in socket.close(nil) }
+    closing?.set(after: WebSocket.closeMilliseconds)
+    isPaused = false
+    loop.later { [self] in resumeDelivery() }
+  }
+
+  private func fail(_ fault: WebSocketFault) {
+    if state == .open {
+      WebSocketEncoder.closePayload(code: fault.code, reason: fault.reason).withUnsafeBytes { write(.close, $0) }
+    }
+    end(fault.code, fault.reason)
+  }
+
+  /// Nothing more to say: the connection goes down, the handler hears of it now.
+  private func end(_ code: UInt16, _ reason: String) {
+    state = .ended
+    if ending == nil { ending = (code, reason) }
+    silence?.close()
+    closing?.close()
+    socket.finish()
+    loop.later { [self] in report() }
+  }
+
+  private func report() {
+    guard !hasReported else { return }
+    hasReported = true
+    let (code, reason) = ending ?? (WebSocketCloseCode.abnormal, "")
+    take(&handler)?.webSocketClosed(self, code: code, reason: reason)
+  }
+
+  private func silencePassed() {
+    guard state == .open else { return }
+    if isPaused {
+      silence?.set(after: pingMilliseconds)
+    } else if !awaitsPong || takenAtPing != socket.takenBytes {
+      if !awaitsPong { write(.ping, UnsafeRawBufferPointer(start: nil, count: 0)) }
+      awaitsPong = true
+      takenAtPing = socket.takenBytes
+      silence?.set(after: pongMilliseconds)
+    } else {
+      ending = (WebSocketCloseCode.abnormal, "no answer to a ping")
+      socket.close(NetError(.timedOut, "no answer to a ping"))
+    }
+  }
+}
+
+extension WebSocket: SocketOwner {
+  func socket(_ socket: Socket, received bytes: UnsafeRawBufferPointer) {
+    if pingMilliseconds > 0 {
+      awaitsPong = false
+      silence?.set(after: pingMilliseconds)
+    }
+    if isPaused || !unread.isEmpty {
+      unread.append(contentsOf: bytes)
+    } else {
+      consume(bytes)
+    }
+  }
+
+  func socketEnded(_ socket: Socket) {
+    state = .ended
+    socket.close(nil)
+  }
+
+  func socketDrained(_ socket: Socket) {
+    if state == .open { handler?.webSocketDrained(self) }
+  }
+
+  func socketClosed(_ socket: Socket, error: NetError?) {
+    state = .ended
+    silence?.close()
+    closing?.close()
+    unread = []
+    if ending == nil { ending = (WebSocketCloseCode.abnormal, error?.message ?? "") }
+    report()
+    take(&gone)?()
+  }
+}
+
+extension WebSocket: ServedConnection {
+  func shutDown() {
+    close(code: WebSocketCloseCode.goingAway, reason: "the server is going away")
+  }
+
+  func abort() {
+    socket.close(nil)
+  }
+}
