@@ -1,6 +1,13 @@
 import Commands
 import Glibc
-import Sessions
 
-let arguments = Array(CommandLine.arguments.dropFirst())
-if arguments.first == "keeper" { exit(runKeeper(arguments: Array(arguments.dropFirst()))) }
+var environment: [String: String] = [:]
+var entry = environ
+while let variable = entry.pointee {
+  let text = String(cString: variable)
+  if let equals = text.firstIndex(of: "="), environment[String(text[..<equals])] == nil {
+    environment[String(text[..<equals])] = String(text[text.index(after: equals)...])
+  }
+  entry += 1
+}
+exit(CommandLineProgram.run(arguments: Array(CommandLine.arguments.dropFirst()), environment: environment))

@@ -1,0 +1,63 @@
+import Formats
+import Glibc
+import Sys
+
+/// Where a command writes: standard output for what was asked for, standard error for remarks and failures.
+struct Output: Sendable {
+  let isTerminal: Bool
+  let style: TextStyle
+  let errorStyle: TextStyle
+  /// Columns of the terminal; nil when standard output is none.
+  let width: Int?
+  /// Failures are JSON too.
+  let usesJSON: Bool
+
+  init(environment: [String: String], usesJSON: Bool = false) {
+    isTerminal = isatty(STDOUT_FILENO) == 1
+    style = TextStyle(isTerminal: isTerminal, environment: environment)
+    errorStyle = TextStyle(isTerminal: isatty(STDERR_FILENO) == 1, environment: environment)
+    width =
+      isTerminal ? PseudoTerminal.size(of: STDOUT_FILENO).map { Int($0.columns) }.flatMap { $0 > 0 ? $0 : nil } : nil
+    self.usesJSON = usesJSON
+  }
+
+  /// Writes as it is. A reader that has gone away ends the process quietly, as SIGPIPE would.
+  func write(_ text: String) {
+    write(bytes: Array(text.utf8))
+  }
+
+  func write(bytes: [UInt8]) {
+    do {
+      try writeAll(STDOUT_FILENO, bytes)
+    } catch {
+      if error.code == EPIPE { exit(128 + SIGPIPE) }
+      note("standard output: \(error)")
+      exit(ExitCode.failed.rawValue)
+    }
+  }
+
+  func line(_ text: String) {
+    write(text + "\n")
+  }
+
+  /// Indented for people, on one line for programs.
+  func json(_ value: JSON) {
+    line(isTerminal ? value.prettyText : value.text)
+  }
+
+  /// A remark for people.
+  func note(_ text: String) {
+    try? writeAll(STDERR_FILENO, Array("\(text)\n".utf8))
+  }
+
+  func fail(_ failure: CommandFailure, commandLine: String = "roost") {
+    if usesJSON {
+      let code = failure.serverCode ?? "exit_\(failure.exitCode.rawValue)"
+      let error: JSON = .object(["code": .string(code), "message": .string(failure.message)])
+      note(JSON.object(["error": error]).text)
+      return
+    }
+    note("\(errorStyle.red("\(commandLine):")) \(printableLines(failure.message))")
+    if let hint = failure.hint { note(printableLines(hint)) }
+  }
+}

@@ -1,0 +1,50 @@
+import Net
+import Store
+
+/// Which server a command means and how it is reached.
+struct ServerAddress: Sendable {
+  var endpoint: Endpoint
+  var serverName: String
+  /// For TCP; the Unix socket needs none.
+  var token: String?
+  /// Folders of the server; nil when it was named by an address and may be anybody's.
+  var paths: Paths?
+
+  /// What is typed beats the environment; an address beats a socket's path, and that a server's name.
+  init(_ invocation: Invocation) throws(CommandFailure) {
+    serverName = try checkedServerName(invocation)
+    let sources: [Invocation.Source] = [.commandLine, .environment]
+    for source in sources {
+      if invocation.source(of: Options.connect) == source, let text = invocation.text(Options.connect) {
+        guard let address = ServeOptions.BindAddress(text) else {
+          throw CommandFailure(.usage, "'\(printable(text))' is not of the form HOST:PORT")
+        }
+        endpoint = .tcp(host: address.host, port: address.port)
+        token = invocation.environment["ROOST_TOKEN"]
+        return
+      }
+      if invocation.source(of: Options.socket) == source, let path = invocation.text(Options.socket) {
+        endpoint = .unix(path: path)
+        return
+      }
+      if invocation.source(of: Options.serverName) == source { break }
+    }
+    do {
+      let environment = invocation.environment
+      let paths = try Paths(serverName: serverName) { name in
+        environment[name].flatMap { $0.isEmpty ? nil : $0 }
+      }
+      self.paths = paths
+      endpoint = .unix(path: paths.socket)
+    } catch {
+      throw CommandFailure(.usage, error.message)
+    }
+  }
+
+  var description: String {
+    switch endpoint {
+    case .unix(let path): path
+    case .tcp(let host, let port): "\(host):\(port)"
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import Formats
+import Net
+
+/// A server's API as the commands use it: JSON in, JSON out, failures with an exit code.
+struct ServerClient: Sendable {
+  let address: ServerAddress
+  let loop: EventLoop
+  private let http: HTTPClient
+
+  init(address: ServerAddress, loop: EventLoop) {
+    self.address = address
+    self.loop = loop
+    http = HTTPClient(endpoint: address.endpoint, loop: loop)
+  }
+
+  /// Calls one operation by its route. `path` is encoded already; see ``sessionPath(_:_:)``.
+  func call(
+    _ method: String, _ path: String, query: [(String, String?)] = [], body: JSON? = nil
+  ) async throws(CommandFailure) -> JSON {
+    try await send(method, path, query: query, body: body?.bytes ?? [], contentType: "application/json")
+  }
+
+  /// The same with a body of any bytes.
+  func send(
+    _ method: String, _ path: String, query: [(String, String?)] = [], body: [UInt8], contentType: String
+  ) async throws(CommandFailure) -> JSON {
+    var headers = self.headers
+    if !body.isEmpty { headers.append("content-type", contentType) }
+    let request = HTTPClientRequest(
+      method, path + ServerClient.queryText(query), headers: headers, body: body)
+    let response: HTTPResponse
+    do {
+      response = try await http.send(request)
+    } catch {
+      throw failure(error)
+    }
+    guard (200..<300).contains(response.status) else {
+      throw ServerClient.failure(status: response.status, body: response.body)
+    }
+    guard !response.body.isEmpty else { return .null }
+    do {
+      return try JSON(parsing: response.body)
+    } catch {
+      throw CommandFailure(.failed, "the server's answer is no JSON: \(error.message) at byte \(error.offset)")
+    }
+  }
+
+  /// Opens a WebSocket on the client's loop.
+  func webSocket(
+    _ target: String, subprotocols: [String], handler: any WebSocketHandler
+  ) async throws(CommandFailure) -> WebSocket {
+    do {
+      return try await http.webSocket(target: target, headers: headers, subprotocols: subprotocols, handler: handler)
+    } catch {
+      throw failure(error)
+    }
+  }
+
+  private var headers: HTTPHeaders {
+    var headers = HTTPHeaders()
+    if let token = address.token { headers.append("authorization", "Bearer \(token)") }
+    return headers
+  }
+
+  /// `/sessions/NAME/input`
+  static func sessionPath(_ session: String, _ rest: String = "") -> String {
+    "/sessions/" + PercentEncoding.encode(session) + (rest.isEmpty ? "" : "/" + rest)
+  }
+
+  static func queryText(_ query: [(String, String?)]) -> String {
+    let pairs = query.compactMap { name, value in
+      value.map { "\(PercentEncoding.encode(name))=\(PercentEncoding.encode($0))" }
+    }
+    return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
+  }
+
+  private func failure(_ error: NetError) -> CommandFailure {
+    switch error.code {
+    case .upgradeRefused(let status, let body):
+      return ServerClient.failure(status: status, body: body)
+    case .connectionRefused, .notFound, .unreachable:
+      let name = address.paths == nil ? "" : " named '\(address.serverName)'"
+      return CommandFailure(
+        .noServer, "no server\(name) is running at \(address.description)",
+        hint: "Start one with 'roost serve', or just run 'roost'.", serverCode: "no_server")
+    case .permissionDenied:
+      return CommandFailure(
+        .refused, "\(address.description): permission denied", serverCode: "permission_denied")
+    case .timedOut:
+      return CommandFailure(.timedOut, "the server at \(address.description) does not answer")
+    case .closed:
+      return CommandFailure(.noServer, "the server closed the connection before it answered")
+    default:
+      return CommandFailure(.failed, "\(address.description): \(error.message)")
+    }
+  }
+
+  /// The failure that an answer describes: `{"error":{"code","message"}}`.
+  static func failure(status: Int, body: [UInt8]) -> CommandFailure {
+    let error = ((try? JSON(parsing: body)) ?? .null)["error"]
+    let message = error["message"].string ?? error.string ?? "the server answered with status \(status)"
+    var failure = CommandFailure(ExitCode(httpStatus: status), message, serverCode: error["code"].string)
+    if status == 401 { failure.hint = "Give a token in the variable ROOST_TOKEN." }
+    return failure
+  }
+}

@@ -1,0 +1,127 @@
+import Glibc
+import Net
+import Synchronization
+import Sys
+
+/// The program `roost`: reads its command line, does what it says, and gives the exit status.
+package enum CommandLineProgram {
+  /// Runs a command to its end on the calling thread, which must be the main one.
+  /// - Parameter arguments: the command line without the program's name.
+  package static func run(arguments: [String], environment: [String: String]) -> Int32 {
+    let parser = CommandParser(root: CommandTable.root, globals: CommandTable.globals, environment: environment)
+    let outcome: CommandParser.Outcome
+    do throws(CommandParser.UsageError) {
+      outcome = try parser.parse(arguments)
+    } catch {
+      let usesJSON = arguments.contains(Options.json.name)
+      let failure = CommandFailure(.usage, error.message, hint: error.hint, serverCode: "usage")
+      let output = Output(environment: environment, usesJSON: usesJSON)
+      output.fail(failure, commandLine: error.commandLine)
+      if !usesJSON { output.note("'\(error.commandLine) --help' says how it is used.") }
+      return ExitCode.usage.rawValue
+    }
+    switch outcome {
+    case .help(let path):
+      let output = Output(environment: environment)
+      let help = HelpText(
+        root: CommandTable.root, globals: CommandTable.globals, width: output.width ?? 80, style: output.style)
+      output.write(help.text(path))
+      return ExitCode.ok.rawValue
+    case .version:
+      Output(environment: environment).line("roost \(roostVersion)")
+      return ExitCode.ok.rawValue
+    case .run(let invocation):
+      return carryOut(invocation).rawValue
+    }
+  }
+
+  private static func carryOut(_ invocation: Invocation) -> ExitCode {
+    let output = Output(environment: invocation.environment, usesJSON: invocation.has(Options.json))
+    do {
+      switch invocation.command.action {
+      case .immediate(let body):
+        return try body(invocation)
+      case .client(let body):
+        return try runClient(invocation, output, body)
+      case .server(let body):
+        return try waitFor(on: nil) { () async throws(CommandFailure) in try await body(invocation) }
+      case .group:
+        return .usage
+      }
+    } catch {
+      let name = invocation.commandName
+      output.fail(error, commandLine: name.isEmpty ? "roost" : "roost \(name)")
+      return error.exitCode
+    }
+  }
+
+  private static func runClient(
+    _ invocation: Invocation, _ output: Output,
+    _ body: @escaping @Sendable (ClientContext) async throws(CommandFailure) -> ExitCode
+  ) throws(CommandFailure) -> ExitCode {
+    let address = try ServerAddress(invocation)
+    let loop: EventLoop
+    do {
+      loop = try EventLoop(name: "client")
+    } catch {
+      throw CommandFailure(.failed, "no event loop: \(error.message)")
+    }
+    let context = ClientContext(
+      invocation: invocation, client: ServerClient(address: address, loop: loop), output: output)
+    return try waitFor(on: loop) { () async throws(CommandFailure) in try await body(context) }
+  }
+
+  /// Blocks until the task is done. A client's task lives on its loop, so that talking to the socket costs no hop.
+  private static func waitFor(
+    on loop: EventLoop?, _ body: @escaping @Sendable () async throws(CommandFailure) -> ExitCode
+  ) throws(CommandFailure) -> ExitCode {
+    let done = Completion()
+    Task(executorPreference: loop) {
+      do throws(CommandFailure) {
+        done.finish(.success(try await body()))
+      } catch {
+        done.finish(.failure(error))
+      }
+    }
+    return try done.wait().get()
+  }
+}
+
+/// A result that one thread waits for and another one gives.
+private final class Completion: Sendable {
+  private let result = Mutex<Result<ExitCode, CommandFailure>?>(nil)
+  private let isDone = Signalled()
+
+  func finish(_ value: Result<ExitCode, CommandFailure>) {
+    result.withLock { $0 = value }
+    isDone.signal()
+  }
+
+  func wait() -> Result<ExitCode, CommandFailure> {
+    isDone.wait()
+    return result.withLock { $0 } ?? .failure(CommandFailure(.failed, "the command ended without a result"))
+  }
+}
+
+/// A POSIX semaphore in memory of its own: it must not move.
+private final class Signalled: @unchecked Sendable {
+  // Safe to share: POSIX semaphores are, and the pointer never changes.
+  private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+  init() {
+    sem_init(semaphore, 0, 0)
+  }
+
+  deinit {
+    sem_destroy(semaphore)
+    semaphore.deallocate()
+  }
+
+  func signal() {
+    sem_post(semaphore)
+  }
+
+  func wait() {
+    while sem_wait(semaphore) != 0, errno == EINTR {}
+  }
+}

@@ -1,0 +1,170 @@
+/// The options, each said once; a command lists those it takes.
+package enum Options {
+  // MARK: Every command
+
+  package static let serverName = OptionDefinition(
+    "--server-name", short: "L", placeholder: "NAME", environment: "ROOST_SERVER_NAME", defaultText: "default",
+    help: "which server of yours: each name is a server of its own")
+  package static let socket = OptionDefinition(
+    "--socket", placeholder: "PATH", kind: .file, environment: "ROOST_SOCKET",
+    help: "path of the server's Unix socket, instead of the one its name gives")
+  package static let connect = OptionDefinition(
+    "--connect", placeholder: "HOST:PORT", environment: "ROOST_CONNECT",
+    help: "reach the server over TCP, with the token in ROOST_TOKEN")
+  package static let json = OptionDefinition("--json", help: "print JSON, as the API gives it")
+
+  package static let globals = [serverName, socket, connect, json]
+
+  // MARK: Sessions
+
+  package static let name = OptionDefinition(
+    "--name", short: "n", placeholder: "NAME", help: "name of the new session (otherwise a number)")
+  package static let command = OptionDefinition(
+    "--command", short: "c", placeholder: "COMMAND", help: "run this command line in a shell, instead of a login shell")
+  package static let shell = OptionDefinition(
+    "--shell", placeholder: "PATH", kind: .file, environment: "ROOST_SHELL", defaultText: "$SHELL of the server",
+    help: "shell of the session")
+  package static let workingDirectory = OptionDefinition(
+    "--cwd", placeholder: "DIR", kind: .directory, defaultText: "the current one", help: "folder it starts in")
+  package static let variable = OptionDefinition(
+    "--env", short: "e", placeholder: "KEY=VALUE", kind: .assignment, repeats: true,
+    help: "set a variable for the session")
+  package static let tag = OptionDefinition(
+    "--tag", short: "t", placeholder: "TAG", repeats: true, help: "put a tag on the session")
+  package static let rows = OptionDefinition(
+    "--rows", placeholder: "N", kind: .integer(1...1000), help: "height of the screen")
+  package static let columns = OptionDefinition(
+    "--cols", placeholder: "N", kind: .integer(1...1000), help: "width of the screen")
+  package static let noIntegration = OptionDefinition(
+    "--no-integration", help: "start the shell without Roost's integration (no command records, weaker waits)")
+  package static let detached = OptionDefinition("--detached", short: "d", help: "do not attach; print the name")
+  package static let detachKey = OptionDefinition(
+    "--detach-key", placeholder: "KEYS", environment: "ROOST_DETACH_KEY", defaultText: "'ctrl+\\ ctrl+\\'",
+    help: "keys that detach: 'f12', 'ctrl+b d' (a prefix and a key), or 'none'")
+  package static let readOnly = OptionDefinition("--readonly", short: "r", help: "watch only: nothing typed is sent")
+  package static let force = OptionDefinition("--force", help: "attach even from inside the session itself")
+  package static let detachOthers = OptionDefinition(
+    "--detach-others", short: "d", help: "detach everybody else who is attached")
+
+  package static let tagFilter = OptionDefinition(
+    "--tag", short: "t", placeholder: "TAG", repeats: true, help: "only sessions with one of these tags")
+  package static let names = OptionDefinition("--names", help: "only the names, one a line")
+
+  // MARK: Looking
+
+  package static let screenFormat = OptionDefinition(
+    "--format", short: "f", placeholder: "FORMAT", kind: .choice(["plain", "styled", "ansi"]),
+    defaultText: "ansi on a terminal, otherwise plain", help: "text, styled runs as JSON, or text with colours")
+  package static let since = OptionDefinition(
+    "--since", placeholder: "GENERATION", kind: .integer(0...Int.max),
+    help: "only what changed after this generation")
+  package static let offset = OptionDefinition(
+    "--offset", placeholder: "LINE", kind: .integer(0...Int.max), defaultText: "0, the oldest kept",
+    help: "line to begin with")
+  package static let limit = OptionDefinition(
+    "--limit", placeholder: "N", kind: .integer(1...Int.max), help: "how many at most")
+  package static let last = OptionDefinition(
+    "--last", placeholder: "N", kind: .integer(1...Int.max), help: "only the newest N lines")
+
+  // MARK: Typing and waiting
+
+  package static let enter = OptionDefinition("--enter", help: "press Enter afterwards")
+  package static let key = OptionDefinition(
+    "--key", short: "k", placeholder: "KEY", kind: .key, repeats: true,
+    help: "press a key after the text: enter, f5, ctrl+c")
+  package static let listKeys = OptionDefinition("--list", help: "print the names of the keys")
+  package static let idle = OptionDefinition(
+    "--idle", placeholder: "DURATION", kind: .duration, help: "until the screen has not changed for this long")
+  package static let prompt = OptionDefinition("--prompt", help: "until the shell shows its prompt")
+  package static let match = OptionDefinition(
+    "--match", short: "m", placeholder: "REGEX", help: "until a line of the screen matches")
+  package static let exit = OptionDefinition("--exit", help: "until the session's program has ended")
+  package static let change = OptionDefinition("--change", help: "until anything on the screen changes")
+  package static let reading = OptionDefinition("--reading", help: "until a program waits for input")
+  package static let timeout = OptionDefinition(
+    "--timeout", placeholder: "DURATION", kind: .duration, defaultText: "30s", help: "give up after this long")
+  package static let showScreen = OptionDefinition("--screen", help: "print the screen when it is so")
+
+  package static let new = OptionDefinition(
+    "--new", help: "make the session first when there is none of that name")
+  package static let runTimeout = OptionDefinition(
+    "--timeout", placeholder: "DURATION", kind: .duration, defaultText: "none",
+    help: "stop waiting after this long; the command goes on")
+  package static let maxOutput = OptionDefinition(
+    "--max-output", placeholder: "BYTES", kind: .integer(1...Int.max), help: "keep at most this much of the output")
+
+  // MARK: Ending
+
+  package static let signal = OptionDefinition(
+    "--signal", short: "s", placeholder: "NAME", kind: .signal, defaultText: "HUP", help: "signal to send")
+  package static let grace = OptionDefinition(
+    "--grace", placeholder: "DURATION", kind: .duration, defaultText: "5s",
+    help: "how long the programs have to end before they are killed")
+  package static let addTag = OptionDefinition(
+    "--add", short: "a", placeholder: "TAG", repeats: true, help: "put a tag on it")
+  package static let removeTag = OptionDefinition(
+    "--remove", short: "r", placeholder: "TAG", repeats: true, help: "take a tag off it")
+  package static let killSessions = OptionDefinition(
+    "--kill-sessions", help: "end the sessions that still run; without it a server that has some refuses to stop")
+  package static let stopTimeout = OptionDefinition(
+    "--timeout", placeholder: "DURATION", kind: .duration, defaultText: "15s", help: "how long to wait for its end")
+
+  // MARK: Tokens
+
+  package static let scope = OptionDefinition(
+    "--scope", short: "s", placeholder: "SCOPE", kind: .scope, defaultText: "sessions:read", repeats: true,
+    help: "what the token may do: \(tokenScopes.joined(separator: ", "))")
+  package static let tokenSession = OptionDefinition(
+    "--session", placeholder: "NAME", kind: .session, repeats: true, help: "only for this session")
+  package static let tokenTag = OptionDefinition(
+    "--tag", short: "t", placeholder: "TAG", repeats: true, help: "only for sessions with this tag")
+  package static let expires = OptionDefinition(
+    "--expires", placeholder: "DURATION", kind: .duration, defaultText: "never", help: "valid for this long")
+
+  // MARK: Others
+
+  package static let describe = OptionDefinition("--describe", help: "say what the operation takes and gives")
+  package static let manual = OptionDefinition("--man", help: "print the manual page, for man -l -")
+
+  // MARK: Serving
+
+  package static let bind = OptionDefinition(
+    "--bind", placeholder: "HOST:PORT", environment: "ROOST_BIND", defaultText: "none", repeats: true,
+    help: "also listen on TCP")
+  package static let token = OptionDefinition(
+    "--token", placeholder: "TOKEN", environment: "ROOST_TOKEN",
+    help: "a token with every right for TCP clients; better in the variable, where no process list shows it")
+  package static let noAuthentication = OptionDefinition(
+    "--no-auth", environment: "ROOST_NO_AUTH", help: "ask TCP clients for no token; loopback addresses only")
+  package static let ephemeral = OptionDefinition(
+    "--ephemeral", help: "end with the last session, or when there is none for 30s")
+  package static let maxSessions = OptionDefinition(
+    "--max-sessions", placeholder: "N", kind: .integer(1...100_000), environment: "ROOST_MAX_SESSIONS",
+    defaultText: "256", help: "most sessions at a time")
+  package static let corsOrigin = OptionDefinition(
+    "--cors-origin", placeholder: "ORIGIN", repeats: true, help: "let pages of this origin call the API")
+  package static let hostname = OptionDefinition(
+    "--hostname", placeholder: "NAME", environment: "ROOST_HOSTNAME", defaultText: "the machine's",
+    help: "name of this server in what it answers")
+  package static let basePrefix = OptionDefinition(
+    "--base-prefix", placeholder: "/PATH", environment: "ROOST_BASE_PREFIX",
+    help: "serve everything below this path, behind a proxy")
+  package static let keepEnded = OptionDefinition(
+    "--keep-ended", placeholder: "DURATION", kind: .duration, environment: "ROOST_KEEP_ENDED", defaultText: "1h",
+    help: "how long an ended session stays, with its screen and exit status")
+  package static let loops = OptionDefinition(
+    "--loops", placeholder: "N", kind: .integer(1...64), defaultText: "one for each core, up to 8",
+    help: "event loop threads")
+  package static let readiness = OptionDefinition(
+    "--ready-fd", placeholder: "FD", kind: .integer(0...1023), help: "write one line there when ready")
+}
+
+/// What a token may be allowed to do.
+package let tokenScopes = [
+  "sessions:read", "sessions:input", "sessions:manage", "files:read", "files:write", "topology", "cluster", "admin",
+]
+
+/// The signals worth offering; the server knows all of them.
+let commonSignalNames = [
+  "HUP", "INT", "QUIT", "KILL", "TERM", "USR1", "USR2", "STOP", "TSTP", "CONT", "WINCH", "ALRM",
+]

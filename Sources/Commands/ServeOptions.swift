@@ -1,0 +1,113 @@
+/// What `roost serve` was asked for, checked.
+package struct ServeOptions: Sendable, Equatable {
+  /// Which server of the user this is; decides the names of its socket, lock and state.
+  package var serverName = "default"
+  /// The Unix socket to listen on when it is not the one the name gives.
+  package var socketPath: String?
+  /// TCP addresses to listen on besides the Unix socket, which is always there.
+  package var binds: [BindAddress] = []
+  package var token: String?
+  package var requiresAuthentication = true
+  package var isEphemeral = false
+  package var maxSessions = 256
+  package var corsOrigins: [String] = []
+  package var hostname: String?
+  /// Begins with a slash and does not end with one; nil when everything is served at the root.
+  package var basePrefix: String?
+  package var keepEnded = Duration.seconds(3600)
+  /// Event loop threads; nil leaves it to the number of cores.
+  package var loops: Int?
+  package var shell: String?
+  /// Where to write one line when ready.
+  package var readinessDescriptor: CInt?
+
+  package struct BindAddress: Sendable, Equatable {
+    package var host: String
+    package var port: Int
+
+    /// Reads `127.0.0.1:8080`, `[::1]:8080`, `localhost:0`.
+    package init?(_ text: String) {
+      guard let colon = text.lastIndex(of: ":") else { return nil }
+      var host = text[..<colon]
+      guard let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+      if host.hasPrefix("["), host.hasSuffix("]") {
+        host = host.dropFirst().dropLast()
+      } else if host.contains(":") {
+        return nil
+      }
+      guard !host.isEmpty, host.allSatisfy({ !$0.isWhitespace }) else { return nil }
+      self.host = String(host)
+      self.port = Int(port)
+    }
+
+    package init(host: String, port: Int) {
+      self.host = host
+      self.port = port
+    }
+
+    /// An address that only programs of this machine reach.
+    package var isLoopback: Bool {
+      let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+      let isIPv4 = parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+      return host == "localhost" || host == "::1" || isIPv4
+    }
+  }
+
+  package init() {}
+
+  package init(_ invocation: Invocation) throws(CommandFailure) {
+    serverName = try checkedServerName(invocation)
+    socketPath = invocation.text(Options.socket)
+    for text in invocation.texts(Options.bind) {
+      guard let address = BindAddress(text) else {
+        throw CommandFailure(.usage, "--bind: '\(printable(text))' is not of the form HOST:PORT")
+      }
+      binds.append(address)
+    }
+    token = invocation.text(Options.token)
+    if let token, token.utf8.count < ServeOptions.shortestToken {
+      throw CommandFailure(.usage, "--token: a token needs at least \(ServeOptions.shortestToken) characters")
+    }
+    requiresAuthentication = !invocation.has(Options.noAuthentication)
+    if !requiresAuthentication, let exposed = binds.first(where: { !$0.isLoopback }) {
+      throw CommandFailure(
+        .usage, "--no-auth is only for loopback addresses, and \(exposed.host) is none",
+        hint: "Anybody who reaches that address could run commands as you. Give a --token instead.")
+    }
+    isEphemeral = invocation.has(Options.ephemeral)
+    maxSessions = invocation.integer(Options.maxSessions) ?? maxSessions
+    corsOrigins = invocation.texts(Options.corsOrigin)
+    hostname = invocation.text(Options.hostname)
+    basePrefix = try ServeOptions.basePrefix(invocation)
+    keepEnded = invocation.duration(Options.keepEnded) ?? keepEnded
+    loops = invocation.integer(Options.loops)
+    shell = invocation.text(Options.shell)
+    readinessDescriptor = invocation.integer(Options.readiness).map { CInt($0) }
+  }
+
+  /// Shorter ones can be guessed (the limit of wsh).
+  static let shortestToken = 16
+
+  private static func basePrefix(_ invocation: Invocation) throws(CommandFailure) -> String? {
+    guard let prefix = invocation.text(Options.basePrefix) else { return nil }
+    guard prefix.hasPrefix("/"), !prefix.hasSuffix("/") else {
+      throw CommandFailure(.usage, "--base-prefix must begin with '/' and not end with one")
+    }
+    return prefix
+  }
+}
+
+/// The name of the server to use. It becomes part of file names.
+func checkedServerName(_ invocation: Invocation) throws(CommandFailure) -> String {
+  guard let name = invocation.text(Options.serverName) else { return "default" }
+  let isPlain = name.unicodeScalars.allSatisfy {
+    ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
+      || "-_.".unicodeScalars.contains($0)
+  }
+  guard isPlain, !name.isEmpty, name.utf8.count <= 32, !name.hasPrefix(".") else {
+    throw CommandFailure(
+      .usage, "'\(printable(name))' is no name for a server",
+      hint: "Use up to 32 letters, digits, '-', '_' and '.', not beginning with a dot.")
+  }
+  return name
+}

@@ -1,0 +1,292 @@
+import Formats
+import Glibc
+import Net
+import Sys
+
+extension CommandTable {
+  static let new = CommandDefinition(
+    name: "new", summary: "make a session, and attach to it",
+    discussion: """
+      Starts a server when none runs. The session runs your shell, a command line (-c), or a program with its arguments \
+      (after '--'). It stays listed for a while after its program has ended, with its last screen and exit status.
+      """,
+    section: .sessions, arguments: [Arguments.newName], trailing: Arguments.program,
+    options: [
+      Options.detached, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
+      Options.rows, Options.columns, Options.noIntegration, Options.detachKey,
+    ],
+    examples: [
+      CommandExample("roost new", "a session with a number for a name"),
+      CommandExample("roost new web -d -c 'npm run dev' -t frontend", "start a server in the background"),
+      CommandExample("roost new db -d --rows 50 --cols 132 -- psql -d shop", "a program on a screen of that size"),
+    ],
+    action: .client(openSession))
+
+  static let attach = CommandDefinition(
+    name: "attach", aliases: ["a"], summary: "show a session here and type into it",
+    discussion: """
+      Everything typed goes to the session, until the detach key: ctrl+\\ twice within half a second (once, it goes to \
+      the session after that time). --detach-key sets others: 'ctrl+b d' is the prefix ctrl+b and then d, as in tmux; \
+      'f12' is one key; 'none' leaves only 'roost detach'.
+
+      Detaching leaves the session running. The terminal is put back as it was, whatever the session did to it.
+      """,
+    section: .sessions, arguments: [Arguments.attachedSession],
+    options: [Options.readOnly, Options.detachKey, Options.detachOthers, Options.force],
+    examples: [
+      CommandExample("roost attach build", "go on where you left"),
+      CommandExample("roost attach --readonly build", "look over somebody's shoulder"),
+      CommandExample("roost attach --detach-key 'ctrl+a d' build", "leave it as you would leave screen"),
+    ],
+    action: .client(attachSession))
+
+  static let ls = CommandDefinition(
+    name: "ls", aliases: ["list"], summary: "list the sessions",
+    discussion: """
+      STATE says what the session does, as well as can be told: busy, quiet (nothing has changed for a while), prompt \
+      (the shell waits for a command), reading (a program waits for input), password, or exited with its status.
+      """,
+    section: .sessions, options: [Options.tagFilter, Options.names],
+    examples: [
+      CommandExample("roost ls -t frontend", "only sessions with that tag"),
+      CommandExample("roost ls --json | jq -r '.[] | select(.state == \"prompt\").name'", "sessions that wait for you"),
+    ],
+    action: .client(listSessions))
+
+  static let rename = CommandDefinition(
+    name: "rename", summary: "give a session another name", section: .sessions,
+    arguments: [Arguments.session, Arguments.rename],
+    examples: [CommandExample("roost rename 0 build", "the session 0 is called build from now on")],
+    action: .client { context async throws(CommandFailure) in
+      let session = try context.invocation.required(Arguments.session)
+      let name = try context.invocation.required(Arguments.rename)
+      let record = try await context.client.call(
+        "PATCH", ServerClient.sessionPath(session), body: ["name": .string(name)])
+      context.show(record) { "" }
+      return .ok
+    })
+
+  static let tag = CommandDefinition(
+    name: "tag", summary: "add and remove tags of a session, or print them", section: .sessions,
+    arguments: [Arguments.session], options: [Options.addTag, Options.removeTag],
+    examples: [
+      CommandExample("roost tag build --add ci --remove draft", "change its tags"),
+      CommandExample("roost tag build", "print its tags"),
+    ],
+    action: .client { context async throws(CommandFailure) in
+      let path = ServerClient.sessionPath(try context.invocation.required(Arguments.session))
+      let added = context.invocation.texts(Options.addTag)
+      let removed = context.invocation.texts(Options.removeTag)
+      let record: JSON
+      if added.isEmpty, removed.isEmpty {
+        record = try await context.client.call("GET", path)
+      } else {
+        record = try await context.client.call(
+          "PATCH", path, body: ["add_tags": JSON(strings: added), "remove_tags": JSON(strings: removed)])
+      }
+      context.show(record) { record["tags"].strings.map { printable($0) + "\n" }.joined() }
+      return .ok
+    })
+
+  static let resize = CommandDefinition(
+    name: "resize", summary: "change the size of a session's screen",
+    discussion: "Without --rows and --cols it takes the size of this terminal.", section: .sessions,
+    arguments: [Arguments.session], options: [Options.rows, Options.columns],
+    examples: [CommandExample("roost resize build --rows 50 --cols 160", "a large screen for a large program")],
+    action: .client { context async throws(CommandFailure) in
+      let path = ServerClient.sessionPath(try context.invocation.required(Arguments.session))
+      var rows = context.invocation.integer(Options.rows)
+      var columns = context.invocation.integer(Options.columns)
+      if rows == nil, columns == nil {
+        guard let size = PseudoTerminal.size(of: STDOUT_FILENO) ?? PseudoTerminal.size(of: STDIN_FILENO) else {
+          throw CommandFailure(.usage, "say how large: this is no terminal whose size could be taken")
+        }
+        rows = Int(size.rows)
+        columns = Int(size.columns)
+      } else if rows == nil || columns == nil {
+        let record = try await context.client.call("GET", path)
+        rows = rows ?? record["rows"].integer
+        columns = columns ?? record["cols"].integer
+      }
+      let size = JSON.object(["rows": rows.map { .integer($0) }, "cols": columns.map { .integer($0) }])
+      let record = try await context.client.call("POST", path + "/resize", body: size)
+      context.show(record) { "" }
+      return .ok
+    })
+
+  static let clients = CommandDefinition(
+    name: "clients", summary: "list who is connected to a session", section: .sessions,
+    arguments: [Arguments.session],
+    examples: [CommandExample("roost clients build", "who watches, since when, from where")],
+    action: .client { context async throws(CommandFailure) in
+      let path = ServerClient.sessionPath(try context.invocation.required(Arguments.session), "clients")
+      let clients = try await context.client.call("GET", path)
+      context.show(clients) {
+        var table = Table(["ID", "KIND", "SINCE", "PEER"], style: context.output.style)
+        for client in clients.array ?? [] {
+          table.add([client["id"].plainText, client["kind"].plainText, age(client["since"]), client["peer"].plainText])
+        }
+        return table.text(width: context.output.width)
+      }
+      return .ok
+    })
+
+  static let detach = CommandDefinition(
+    name: "detach", summary: "detach everybody who is attached to a session", section: .sessions,
+    arguments: [Arguments.sessions],
+    examples: [CommandExample("roost detach build", "the terminals that show it get their own screen back")],
+    action: .client { context async throws(CommandFailure) in
+      await context.forEach(context.invocation.arguments(Arguments.sessions)) { session async throws(CommandFailure) in
+        _ = try await context.client.call("POST", ServerClient.sessionPath(session, "detach"))
+        return .string(session)
+      }
+    })
+
+  static let kill = CommandDefinition(
+    name: "kill", summary: "end sessions with everything they started",
+    discussion: """
+      Sends a signal to every process of the session, and kills those that are still there after a grace period. The \
+      session stays listed as exited; 'roost rm' takes it away. To interrupt only what runs in the foreground, use \
+      'roost signal' or 'roost keys SESSION ctrl+c'.
+      """,
+    section: .sessions, arguments: [Arguments.sessions], options: [Options.signal, Options.grace],
+    examples: [
+      CommandExample("roost kill build", "hang up, and kill what remains after 5s"),
+      CommandExample("roost kill --signal TERM --grace 30s db", "let a database close its files"),
+    ],
+    action: .client { context async throws(CommandFailure) in
+      let body = JSON.object([
+        "signal": context.invocation.text(Options.signal).map { .string($0) },
+        "grace_ms": context.invocation.milliseconds(Options.grace).map { .integer($0) },
+      ])
+      return await context.forEach(context.invocation.arguments(Arguments.sessions)) {
+        session async throws(CommandFailure) in
+        try await context.client.call("POST", ServerClient.sessionPath(session, "kill"), body: body)
+      }
+    })
+
+  static let signal = CommandDefinition(
+    name: "signal", summary: "send a signal to what runs in the foreground", section: .sessions,
+    arguments: [Arguments.session, Arguments.signalName],
+    examples: [CommandExample("roost signal web USR1", "the program in the foreground gets SIGUSR1")],
+    action: .client { context async throws(CommandFailure) in
+      let session = try context.invocation.required(Arguments.session)
+      let name = try context.invocation.required(Arguments.signalName)
+      _ = try await context.client.call(
+        "POST", ServerClient.sessionPath(session, "signal"), body: ["signal": .string(name)])
+      context.show([:]) { "" }
+      return .ok
+    })
+
+  static let rm = CommandDefinition(
+    name: "rm", aliases: ["delete"], summary: "end sessions at once and forget them",
+    discussion: "What still runs in them is killed without warning. 'roost kill' is gentler and keeps the last screen.",
+    section: .sessions, arguments: [Arguments.sessions],
+    examples: [CommandExample("roost rm build test", "both are gone")],
+    action: .client { context async throws(CommandFailure) in
+      await context.forEach(context.invocation.arguments(Arguments.sessions)) { session async throws(CommandFailure) in
+        _ = try await context.client.call("DELETE", ServerClient.sessionPath(session))
+        return .string(session)
+      }
+    })
+}
+
+extension JSON {
+  init(strings: [String]) {
+    self = .array(strings.map { .string($0) })
+  }
+
+  var strings: [String] {
+    array?.compactMap(\.string) ?? []
+  }
+
+  /// A scalar as people read it; nothing for null.
+  var plainText: String {
+    switch self {
+    case .null: ""
+    case .string(let text): text
+    default: text
+    }
+  }
+}
+
+/// How long ago a time of the API was.
+func age(_ time: JSON) -> String {
+  guard let text = time.string, let time = Timestamp(text: text) else { return time.plainText }
+  return briefDuration(milliseconds: Int(clamping: Timestamp.now().milliseconds - time.milliseconds)) + " ago"
+}
+
+private func listSessions(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
+  let tags = context.invocation.texts(Options.tagFilter)
+  let query = [("tag", tags.isEmpty ? nil : tags.joined(separator: ","))]
+  let sessions = try await context.client.call("GET", "/sessions", query: query)
+  let records = (sessions.array ?? []).sorted { naturallyPrecedes($0["name"].plainText, $1["name"].plainText) }
+  if context.invocation.has(Options.names) {
+    context.output.write(records.map { printable($0["name"].plainText) + "\n" }.joined())
+  } else {
+    context.show(.array(records)) { sessionTable(records, context.output) }
+  }
+  return .ok
+}
+
+/// 2 before 10, and letters as they are.
+func naturallyPrecedes(_ first: String, _ second: String) -> Bool {
+  switch (Int(first), Int(second)) {
+  case (let a?, let b?): a < b
+  case (_?, nil): true
+  case (nil, _?): false
+  case (nil, nil): first < second
+  }
+}
+
+private func sessionTable(_ records: [JSON], _ output: Output) -> String {
+  let style = output.style
+  var table = Table(["NAME", "STATE", "QUIET", "SIZE", "CLIENTS", "TAGS", "CWD", "COMMAND"], style: style)
+  for record in records {
+    let exited = record["state"].string == "exited"
+    table.add([
+      Table.Cell(record["name"].plainText, paint: style.bold),
+      Table.Cell(stateText(record), paint: statePaint(record, style)),
+      Table.Cell(
+        exited ? age(record["ended_at"]) : briefDuration(milliseconds: record["last_activity_ms"].integer ?? 0)),
+      Table.Cell("\(record["cols"].plainText)x\(record["rows"].plainText)"),
+      Table.Cell(record["clients"].plainText),
+      Table.Cell(record["tags"].strings.joined(separator: ",")),
+      Table.Cell(shortPath(record["cwd"].plainText)),
+      Table.Cell(whatRuns(record)),
+    ])
+  }
+  return table.text(width: output.width)
+}
+
+/// `busy`, `exited 1`, `exited SIGKILL`.
+func stateText(_ record: JSON) -> String {
+  let state = record["state"].plainText
+  guard state == "exited" else { return state }
+  if let signal = record["exit_signal"].string { return "exited \(signal)" }
+  return record["exit_status"].integer.map { "exited \($0)" } ?? state
+}
+
+private func statePaint(_ record: JSON, _ style: TextStyle) -> @Sendable (String) -> String {
+  switch record["state"].string {
+  case "prompt"?, "reading"?: style.green
+  case "password"?: style.cyan
+  case "busy"?: style.yellow
+  case "exited"? where record["exit_status"].integer != 0: style.red
+  case "exited"?: style.faint
+  default: { $0 }
+  }
+}
+
+/// The program in the foreground when it is not what the session was started with.
+private func whatRuns(_ record: JSON) -> String {
+  let command = record["command"].plainText
+  let foreground = record["foreground"].string ?? ""
+  return foreground.isEmpty || command.contains(foreground) ? command : "\(command) (\(foreground))"
+}
+
+private func shortPath(_ path: String) -> String {
+  let home = Host.userHome
+  guard home.count > 1, path == home || path.hasPrefix(home + "/") else { return path }
+  return "~" + path.dropFirst(home.count)
+}
