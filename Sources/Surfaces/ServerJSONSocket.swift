@@ -267,10 +267,7 @@ actor ServerJSONSocket: OperationSocket {
     await lookup.store.observe(self)
     if isClosed { return await lookup.store.removeObserver(self) }
     if lifecycle.isRestricted {
-      for session in await lookup.store.list() {
-        let (name, tags) = await lookup.nameAndTags(of: session)
-        lifecycle.learn(name, tags)
-      }
+      for session in await lookup.store.list() { lifecycle.learn(session.name.text, session.tags) }
     }
     await tellLifecycle()
   }
