@@ -17,6 +17,21 @@ package struct ObservedLine: Equatable, Sendable {
   package var columns: Int { runs.reduce(0) { $0 + $1.columns } }
 }
 
+extension StyledText: CustomStringConvertible {
+  package var description: String {
+    "'\(text)'"
+      + (style == Style()
+        ? ""
+        : "⟨\(style.foreground.kind) on \(style.background.kind) \(style.attributes.rawValue) "
+          + "underline \(style.underline) \(style.underlineColor.kind)⟩")
+      + (link.map { "⟨link '\($0)'⟩" } ?? "") + (columns == text.unicodeScalars.count ? "" : "/\(columns)")
+  }
+}
+
+extension ObservedLine: CustomStringConvertible {
+  package var description: String { runs.map(\.description).joined(separator: " ") + (isWrapped ? " ↩" : "") }
+}
+
 /// Everything that a consumer can see of a terminal, for comparing two of them.
 package struct Observation: Equatable, Sendable {
   package var rows: [ObservedLine]
