@@ -38,8 +38,8 @@ package struct Observation: Equatable, Sendable {
   package var history: [ObservedLine]
   package var firstLine: Int
   package var screenTop: Int
-  package var cursor: String
-  package var modes: String
+  package var cursor: Cursor
+  package var modes: TerminalModes
   package var titles: [String]
   package var isAlternateScreen: Bool
   package var replies: [UInt8] = []
@@ -51,8 +51,8 @@ package struct Observation: Equatable, Sendable {
     screenTop = terminal.screenTop
     history = []
     for line in firstLine..<max(firstLine, screenTop) { history.append(observeLine(&terminal, line)) }
-    cursor = "\(terminal.cursor)"
-    modes = "\(terminal.modes)"
+    cursor = terminal.cursor
+    modes = terminal.modes
     titles = [terminal.title, terminal.iconName, terminal.workingDirectory]
     isAlternateScreen = terminal.isAlternateScreen
   }
