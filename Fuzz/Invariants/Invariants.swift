@@ -45,6 +45,8 @@ private struct Run: ~Copyable {
   private let vault = PageVault()
   private var replies: [UInt8] = []
   private var events: [TerminalEvent] = []
+  /// One column cannot show wide characters; what becomes of them there is only required not to trap.
+  private var wasTooNarrow: Bool
 
   private init(_ scenario: Scenario) {
     self.scenario = scenario
@@ -52,6 +54,7 @@ private struct Run: ~Copyable {
     options.historyLines = scenario.historyLines
     options.historyBytes = scenario.historyBytes
     terminal = Terminal(size: scenario.size, options: options)
+    wasTooNarrow = scenario.size.columns < 2
     let vault = vault
     terminal.decompress = { packed, size in vault.unpack(packed, size) }
   }
@@ -77,7 +80,9 @@ private struct Run: ~Copyable {
     terminal.stamp += 1
     switch step {
     case .feed(let bytes): bytes.withUnsafeBytes { terminal.feed($0) }
-    case .resize(let size): terminal.resize(size)
+    case .resize(let size):
+      terminal.resize(size)
+      wasTooNarrow = wasTooNarrow || size.columns < 2
     case .sealHistory:
       let vault = vault
       _ = terminal.sealHistory { vault.pack($0) }
@@ -176,7 +181,7 @@ private struct Run: ~Copyable {
         widest += properties & WidthTable.variationCapable != 0 ? 2 : max(width, 1)
         if width == 0 || properties & ~(WidthTable.widthMask | WidthTable.variationCapable) != 0 { mayCluster = true }
       }
-      guard mayCluster ? run.columns <= widest : run.columns == sum else {
+      guard wasTooNarrow || (mayCluster ? run.columns <= widest : run.columns == sum) else {
         throw Violation(promise: "wide characters take two columns, others one", detail: "\(name): \(run)")
       }
     }
@@ -221,11 +226,11 @@ private struct Run: ~Copyable {
     guard terminal.size == size else {
       throw Violation(promise: "a resize takes effect", detail: "\(terminal.size) for \(size)")
     }
-    // One column cannot show wide characters, and a full history rightly drops its oldest lines.
-    guard !terminal.isAlternateScreen, size.columns >= 2, terminal.firstLine == 0 else { return }
+    // A full history rightly drops its oldest lines.
+    guard !terminal.isAlternateScreen, !wasTooNarrow, scenario.historyLines >= 1_000, scenario.historyBytes >= 8_192,
+      terminal.firstLine == 0
+    else { return }
     let after = survivingText()
-    // Lines that the limit of the history hid may come back when the screen takes some of it.
-    if after.count > before.count, after.suffix(before.count) == before[...] { return }
     // What stands below the cursor may be cut where it does not fit although the cursor is at the top already.
     let lost = before.count - after.count
     guard after == before || terminal.cursor.row == 0 && before.starts(with: after) && lost > 0 else {
@@ -238,6 +243,7 @@ private struct Run: ~Copyable {
 
   /// The repaint stream rebuilds the screen on another terminal.
   private func checkRepaint() throws(Violation) {
+    guard !wasTooNarrow else { return }
     var copy = Terminal(size: terminal.size)
     terminal.repaint().withUnsafeBytes { copy.feed($0) }
     for row in 0..<terminal.size.rows {
