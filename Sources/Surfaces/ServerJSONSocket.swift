@@ -219,6 +219,12 @@ actor ServerJSONSocket: OperationSocket {
         .resourceLimitReached, "Resource limit reached: one socket follows \(ServerJSONSocket.maximumFeeds) sessions.")
     }
     let feed = SessionFeed(session, subscription, access: call.access, namesSession: true, sink: self)
+    do {
+      try await feed.join()
+    } catch {
+      throw OperationError(error)
+    }
+    if isClosed { return await feed.stop() }
     feeds[session.id] = feed
     // The answer first: the feed's first event may be here before its start is.
     reply(message.answer(subscription.result))
@@ -267,10 +273,7 @@ actor ServerJSONSocket: OperationSocket {
     await lookup.store.observe(self)
     if isClosed { return await lookup.store.removeObserver(self) }
     if lifecycle.isRestricted {
-      for session in await lookup.store.list() {
-        let (name, tags) = await lookup.nameAndTags(of: session)
-        lifecycle.learn(name, tags)
-      }
+      for (name, tags, _) in await lookup.store.list() { lifecycle.learn(name.text, tags) }
     }
     await tellLifecycle()
   }
@@ -290,11 +293,8 @@ actor ServerJSONSocket: OperationSocket {
   private func tellLifecycle() async {
     while !isClosed, !waiting.isEmpty {
       let event = waiting.removeFirst()
-      if lifecycle.isRestricted, let name = event.nameNow {
-        if let session = await lookup.session(named: name) {
-          let (name, tags) = await lookup.nameAndTags(of: session)
-          lifecycle.learn(name, tags)
-        }
+      if lifecycle.isRestricted, let text = event.nameNow, let name = try? SessionName(text) {
+        lifecycle.learn(text, await lookup.store.tags(of: name))
       }
       if lifecycle.admits(event) { send(event) }
     }

@@ -25,9 +25,6 @@ actor SessionJSONSocket: OperationSocket {
   private var ending: ObserverID?
   private var isClosed = false
 
-  /// Terminal input waiting to be read by the program; above this the socket is not read until it has been.
-  static let maximumInputQueued = 64 << 10
-
   init(_ session: Session, _ webSocket: WebSocket, catalogue: Catalogue, call: Call) {
     self.session = session
     self.webSocket = webSocket
@@ -39,12 +36,21 @@ actor SessionJSONSocket: OperationSocket {
   func open() {
     webSocket.handler = self
     webSocket.send(text: "{\"connected\":true}")
-    let isRunning = session.assumeIsolated { session in
-      // Nothing but the end is wanted here, so changes may be as rare as can be.
-      session.exit == nil ? session.addObserver(self, interval: .seconds(3600), idleAfter: nil) : nil
+    let client = ClientInfo(kind: "json", peer: call.peer, readOnly: !call.access.allows(.sessionsInput))
+    let joined: Result<ObserverID?, SessionError> = session.assumeIsolated { session in
+      if session.exit != nil { return .success(nil) }
+      do throws(SessionError) {
+        // Nothing but the end is wanted here, so changes may be as rare as can be.
+        return .success(try session.addObserver(self, client: client, interval: .seconds(3600), idleAfter: nil))
+      } catch {
+        return .failure(error)
+      }
     }
-    ending = isRunning
-    if ending == nil { end() }
+    switch joined {
+    case .success(let observer?): ending = observer
+    case .success(nil): end()
+    case .failure(let error): close(1013, error.message)
+    }
   }
 
   // MARK: Requests
@@ -112,7 +118,7 @@ actor SessionJSONSocket: OperationSocket {
     }
     let (generation, queued) = try outcome.get()
     reply(message.answer(TerminalInput.result(generation: generation)))
-    if queued > SessionJSONSocket.maximumInputQueued {
+    if queued > SessionLimits.inputHighWater {
       pause(.input)
       session.assumeIsolated { $0.onceInputDrained { [weak self] in self?.assumeIsolated { $0.resume(.input) } } }
     }
@@ -149,9 +155,13 @@ actor SessionJSONSocket: OperationSocket {
   private func subscribe(_ message: SocketMessage) throws(OperationError) {
     let subscription = try ScreenSubscription(message)
     stopFeed()
-    reply(message.answer(subscription.result))
     let feed = SessionFeed(session, subscription, access: call.access, namesSession: false, sink: self)
+    let joined: Result<Void, SessionError> = feed.assumeIsolated { feed in
+      do throws(SessionError) { return .success(try feed.join()) } catch { return .failure(error) }
+    }
+    if case .failure(let error) = joined { throw OperationError(error) }
     self.feed = feed
+    reply(message.answer(subscription.result))
     feed.assumeIsolated { $0.start() }
   }
 
