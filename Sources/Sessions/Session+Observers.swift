@@ -42,14 +42,10 @@ final class Observer {
 
 extension Session {
   /// Follows the session. `interval` is the least time between two ``SessionObserver/sessionChanged(_:)``; `client` makes it count as a
-  /// client. Throws ``SessionError/Code/resourceLimitReached`` above ``SessionLimits/clients``.
+  /// client. Whoever adds observers bounds their number, by the sockets that they stand for.
   package func addObserver(
     _ object: any SessionObserver, client: ClientInfo? = nil, interval: Duration, idleAfter: Duration?
-  ) throws(SessionError) -> ObserverID {
-    guard observers.count < SessionLimits.clients * 4, client == nil || clientCount < SessionLimits.clients else {
-      throw SessionError(
-        .resourceLimitReached, "Resource limit reached: \(SessionLimits.clients) clients follow \(name) already.")
-    }
+  ) -> ObserverID {
     let id = ObserverID(number: ticket())
     let observer = Observer(object, client: client, interval: interval, idleAfter: idleAfter)
     observers[id] = observer

@@ -108,7 +108,7 @@ struct ScreenEvents: Sendable {
       json.key("screen")
       session.appendScreen(to: &json, format: subscription.format)
       json.key("scrollback_lines")
-      json.integer(session.totalLines)
+      json.integer(session.scrollbackLines)
     }
   }
 
@@ -177,7 +177,7 @@ struct ScreenEvents: Sendable {
       json.key("screen")
       session.appendScreen(to: &json, format: subscription.format)
       json.key("scrollback_lines")
-      json.integer(session.totalLines)
+      json.integer(session.scrollbackLines)
     }
   }
 

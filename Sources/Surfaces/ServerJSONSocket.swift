@@ -219,12 +219,6 @@ actor ServerJSONSocket: OperationSocket {
         .resourceLimitReached, "Resource limit reached: one socket follows \(ServerJSONSocket.maximumFeeds) sessions.")
     }
     let feed = SessionFeed(session, subscription, access: call.access, namesSession: true, sink: self)
-    do {
-      try await feed.join()
-    } catch {
-      throw OperationError(error)
-    }
-    if isClosed { return await feed.stop() }
     feeds[session.id] = feed
     // The answer first: the feed's first event may be here before its start is.
     reply(message.answer(subscription.result))

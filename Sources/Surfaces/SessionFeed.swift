@@ -27,7 +27,6 @@ actor SessionFeed: SessionObserver {
   private var observer: ObserverID?
   private var outstanding = 0
   private var isBehind = false
-  private var hasStarted = false
 
   init(_ session: Session, _ subscription: ScreenSubscription, access: Access, namesSession: Bool, sink: any EventSink)
   {
@@ -37,25 +36,13 @@ actor SessionFeed: SessionObserver {
     events = ScreenEvents(subscription, namesSession: namesSession)
   }
 
-  /// Takes a place among the session's observers. Nothing is sent before ``start()``.
-  func join() throws(SessionError) {
+  /// Shows the screen as it is and follows it from there.
+  func start() {
     guard observer == nil else { return }
     let subscription = events.subscription
-    let joined: Result<ObserverID, SessionError> = session.assumeIsolated { session in
-      do throws(SessionError) {
-        return .success(
-          try session.addObserver(self, interval: subscription.interval, idleAfter: subscription.idleAfter))
-      } catch {
-        return .failure(error)
-      }
+    observer = session.assumeIsolated {
+      $0.addObserver(self, interval: subscription.interval, idleAfter: subscription.idleAfter)
     }
-    observer = try joined.get()
-  }
-
-  /// Shows the screen as it is; what changes follows.
-  func start() {
-    guard observer != nil, !hasStarted else { return }
-    hasStarted = true
     synchronize()
   }
 
@@ -112,7 +99,7 @@ actor SessionFeed: SessionObserver {
 
   /// Whether events may be sent now. Notes when one has to be left out.
   private func isFollowing() -> Bool {
-    guard observer != nil, hasStarted, isAllowed() else { return false }
+    guard observer != nil, isAllowed() else { return false }
     if outstanding > SessionFeed.maximumOutstanding { isBehind = true }
     return !isBehind
   }

@@ -37,20 +37,14 @@ actor SessionJSONSocket: OperationSocket {
     webSocket.handler = self
     webSocket.send(text: "{\"connected\":true}")
     let client = ClientInfo(kind: "json", peer: call.peer, readOnly: !call.access.allows(.sessionsInput))
-    let joined: Result<ObserverID?, SessionError> = session.assumeIsolated { session in
-      if session.exit != nil { return .success(nil) }
-      do throws(SessionError) {
-        // Nothing but the end is wanted here, so changes may be as rare as can be.
-        return .success(try session.addObserver(self, client: client, interval: .seconds(3600), idleAfter: nil))
-      } catch {
-        return .failure(error)
-      }
+    let joined: (observer: ObserverID?, isFull: Bool) = session.assumeIsolated { session in
+      if session.exit != nil { return (nil, false) }
+      if session.clientCount >= SessionLimits.clients { return (nil, true) }
+      // Nothing but the end is wanted here, so changes may be as rare as can be.
+      return (session.addObserver(self, client: client, interval: .seconds(3600), idleAfter: nil), false)
     }
-    switch joined {
-    case .success(let observer?): ending = observer
-    case .success(nil): end()
-    case .failure(let error): close(1013, error.message)
-    }
+    ending = joined.observer
+    if joined.isFull { close(1013, "too many clients follow this session") } else if ending == nil { end() }
   }
 
   // MARK: Requests
@@ -156,10 +150,6 @@ actor SessionJSONSocket: OperationSocket {
     let subscription = try ScreenSubscription(message)
     stopFeed()
     let feed = SessionFeed(session, subscription, access: call.access, namesSession: false, sink: self)
-    let joined: Result<Void, SessionError> = feed.assumeIsolated { feed in
-      do throws(SessionError) { return .success(try feed.join()) } catch { return .failure(error) }
-    }
-    if case .failure(let error) = joined { throw OperationError(error) }
     self.feed = feed
     reply(message.answer(subscription.result))
     feed.assumeIsolated { $0.start() }
