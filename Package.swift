@@ -5,6 +5,10 @@ import PackageDescription
 // One executable over a stack of small libraries. A target may import only targets of lower floors; the table in
 // ARCHITECTURE.md says what each floor is for and Tests/ArchitectureTests holds it.
 
+// Benchmarks need libvterm to compare with; fuzzers need the sanitizer's driver. Neither belongs in an ordinary build.
+let benchmarking = Context.environment["ROOST_BENCH"] != nil
+let fuzzing = Context.environment["ROOST_FUZZ"] != nil
+
 let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
   .enableUpcomingFeature("ExistentialAny"),
@@ -13,12 +17,22 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+// A fuzzer finds its way only through code that was compiled to tell it where it went.
+let instrumented: [SwiftSetting] = fuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : []
+
 func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
-  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict + instrumented)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
   .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func fuzzer(_ name: String, _ dependencies: [Target.Dependency], path: String) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies, path: path,
+    swiftSettings: strict + instrumented + [.unsafeFlags(["-parse-as-library"])],
+    linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
 }
 
 var targets: [Target] = [
@@ -29,10 +43,11 @@ var targets: [Target] = [
   .systemLibrary(name: "CCrypto"),
   .systemLibrary(name: "CSQLite"),
   .systemLibrary(name: "CZstd"),
+  .systemLibrary(name: "CPCRE2"),
 
   // Floor 0.
   library("TerminalEngine"),
-  library("Formats"),
+  library("Formats", ["CPCRE2"]),
   library("Sys", ["CSys"]),
   library("Net", ["CUV", "CHTTPParser", "CCrypto", "Sys", "Formats"]),
   library("Store", ["CSQLite", "CCrypto", "CZstd", "Sys", "Formats"]),
@@ -44,7 +59,7 @@ var targets: [Target] = [
   library("Operations", ["Sessions", "TerminalEngine", "Store", "Net", "Formats"]),
 
   // Floor 3.
-  library("Surfaces", ["Operations", "Sessions", "TerminalEngine", "Net", "Store", "Formats"]),
+  library("Surfaces", ["Operations", "Sessions", "TerminalEngine", "Net", "Store", "Sys", "Formats"]),
 
   // Floor 4.
   library("Commands", ["Surfaces", "Operations", "Sessions", "Net", "Store", "Sys", "Formats"]),
@@ -53,37 +68,35 @@ var targets: [Target] = [
   // Tests.
   .target(
     name: "TestKit", dependencies: ["Net", "Sys", "Formats"], path: "Tests/TestKit", swiftSettings: strict),
-  tests("TerminalEngineTests", ["TerminalEngine"]),
+  // What must hold for any bytes, said once for the property tests and the fuzzer.
+  .target(
+    name: "TerminalInvariants", dependencies: ["TerminalEngine"], path: "Fuzz/Invariants",
+    swiftSettings: strict + instrumented),
+  tests("TerminalEngineTests", ["TerminalEngine", "TerminalInvariants"]),
   tests("FormatsTests", ["Formats"]),
   tests("SysTests", ["Sys"]),
   tests("NetTests", ["Net"]),
   tests("StoreTests", ["Store"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations"]),
+  tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "Net", "Formats"]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests("RoostTests", ["TestKit", "Net", "Formats"]),
 ]
 
-// Benchmarks need libvterm to compare with; fuzzers need the sanitizer's driver. Neither belongs in an ordinary build.
-if Context.environment["ROOST_BENCH"] != nil {
+if benchmarking {
   targets += [
     .systemLibrary(name: "CVTerm", path: "Benchmarks/CVTerm"),
     .executableTarget(
-      name: "engine-bench", dependencies: ["TerminalEngine", "CVTerm"], path: "Benchmarks/Engine",
+      name: "engine-bench", dependencies: ["TerminalEngine", "CVTerm", "CZstd"], path: "Benchmarks/Engine",
       swiftSettings: strict),
   ]
 }
-if Context.environment["ROOST_FUZZ"] != nil {
+if fuzzing {
   targets += [
-    .executableTarget(
-      name: "fuzz-terminal", dependencies: ["TerminalEngine"], path: "Fuzz/Terminal",
-      swiftSettings: strict + [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])],
-      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
-    .executableTarget(
-      name: "fuzz-net", dependencies: ["Net"], path: "Fuzz/Net",
-      swiftSettings: strict + [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])],
-      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
+    fuzzer("fuzz-terminal", ["TerminalEngine", "TerminalInvariants"], path: "Fuzz/Terminal"),
+    fuzzer("fuzz-net", ["Net"], path: "Fuzz/Net"),
   ]
 }
 

@@ -1,11 +1,28 @@
+import Net
 import Sessions
+import Store
+import Sys
 
 /// `roost serve`: runs a server until it is told to stop.
 func serve(_ options: ServeOptions) async -> ExitCode {
-  .failed
+  do {
+    let server = try await Server.start(options)
+    await server.runUntilStopped()
+    return .ok
+  } catch {
+    complain(error.message)
+    // Whoever launched us reads this line instead of "ready".
+    if let descriptor = options.readinessDescriptor { Launch.announce(error.message, on: descriptor) }
+    return error.exitCode
+  }
 }
 
 /// `roost keeper`: holds the sessions' terminals while servers come and go. Started by a server, never by hand.
 func keeper(_ arguments: [String]) -> ExitCode {
   ExitCode(rawValue: runKeeper(arguments: arguments))
+}
+
+/// A line for whoever looks at the server's terminal or its log.
+func complain(_ message: String) {
+  try? writeAll(2, Array("roost: \(message)\n".utf8))
 }

@@ -111,6 +111,6 @@ package struct NoInput: Codable, Sendable {
 package func encodeJSON(_ value: some Encodable) throws -> [UInt8] {
   let encoder = JSONEncoder()
   encoder.keyEncodingStrategy = .convertToSnakeCase
-  encoder.outputFormatting = [.withoutEscapingSlashes]
+  encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
   return Array(try encoder.encode(value))
 }

@@ -1,3 +1,10 @@
+/// Room for one received packet. Its pages cost nothing until a packet that large has come.
+final class PacketBuffer {
+  let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: KeeperLimits.longestPacket, alignment: 16)
+
+  deinit { bytes.deallocate() }
+}
+
 /// Builds the body of one packet: little-endian integers, byte strings with a 32-bit length before them.
 struct PacketWriter {
   private(set) var bytes: [UInt8] = []

@@ -101,12 +101,13 @@ final class KeeperProcess {
   private var orphans: [KeeperSession] = []
   /// Accepting failed (no descriptors left); until then the listener is not looked at, or poll would spin.
   private var acceptAgainAt: UInt64 = 0
-  /// Since when there has been no server (monotonic nanoseconds); nil while there is one.
-  private var aloneSince: UInt64? = Clock.monotonic
+  /// Since when there has been no server (monotonic nanoseconds); nil while there is one. Whoever started it gets a
+  /// while to come.
+  private var aloneSince: UInt64? = Clock.monotonic &+ helloWithin
   private var lastEnd: UInt64 = 0
   /// Set by `quit`: the moment at which it ends even if something would not die.
   private var quitBy: UInt64?
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: KeeperLimits.longestPacket, alignment: 16)
+  private let buffer = PacketBuffer()
 
   /// Connections that have not said hello yet: enough for a few that probe, few enough to hold no resources.
   private static let mostPeers = 8
@@ -123,8 +124,6 @@ final class KeeperProcess {
     self.openFileLimit = openFileLimit
   }
 
-  deinit { buffer.deallocate() }
-
   func run() {
     while true {
       let now = Clock.monotonic
@@ -132,6 +131,8 @@ final class KeeperProcess {
       if shouldEnd(now: now) { break }
       turn(timeout: timeout(now: now))
     }
+    // Those that still hold programs (nohup) stay, for a later keeper to remove when they are empty.
+    for session in sessions.values { session.group?.remove() }
     // The name first: once nobody answers, a new keeper may take it, and that one's must not be removed.
     unlink(options.socketPath)
     close(listener)
@@ -182,7 +183,7 @@ final class KeeperProcess {
       return
     }
     for _ in 0..<Self.packetsPerTurn where !peer.isGone && !peer.hasOutput {
-      switch UnixSocket.receive(peer.socket, buffer: buffer) {
+      switch UnixSocket.receive(peer.socket, buffer: buffer.bytes) {
       case .wouldBlock: return
       case .endOfFile, .failed: peer.drop()
       case .message(let message): handle(message, from: peer)

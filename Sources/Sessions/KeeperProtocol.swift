@@ -263,6 +263,6 @@ extension PacketReader {
     let directory = try optionalString()
     return ChildSpec(
       arguments: arguments, executable: executable, environment: environment, directory: directory,
-      size: TerminalSize(rows: try integer(), columns: try integer()))
+      size: WindowSize(rows: try integer(), columns: try integer()))
   }
 }

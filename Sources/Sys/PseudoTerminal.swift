@@ -2,7 +2,7 @@ import CSys
 import Glibc
 
 /// Rows and columns of a terminal, in cells.
-package struct TerminalSize: Sendable, Equatable {
+package struct WindowSize: Sendable, Equatable {
   package var rows: UInt16
   package var columns: UInt16
 
@@ -31,7 +31,7 @@ package struct OpenedTerminal: ~Copyable, Sendable {
 /// Calls on the master side of a PTY (pty(7)). Linux answers the terminal questions on the master too.
 package enum PseudoTerminal {
   /// A new pair: the master (close-on-exec, blocking) and the path of its slave.
-  package static func open(size: TerminalSize) throws(SystemError) -> OpenedTerminal {
+  package static func open(size: WindowSize) throws(SystemError) -> OpenedTerminal {
     var path = [CChar](repeating: 0, count: 64)
     let opened = csys_open_pty(&path, path.count)
     guard opened >= 0 else { throw .last("posix_openpt") }
@@ -41,16 +41,16 @@ package enum PseudoTerminal {
   }
 
   /// Sets the size; the foreground process group gets SIGWINCH when it changed.
-  package static func setSize(_ master: CInt, _ size: TerminalSize) throws(SystemError) {
+  package static func setSize(_ master: CInt, _ size: WindowSize) throws(SystemError) {
     var window = winsize(ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0)
     guard ioctl(master, UInt(TIOCSWINSZ), &window) == 0 else { throw .last("ioctl(TIOCSWINSZ)") }
   }
 
   /// The size of any terminal descriptor, or nil when it is not a terminal.
-  package static func size(of descriptor: CInt) -> TerminalSize? {
+  package static func size(of descriptor: CInt) -> WindowSize? {
     var window = winsize()
     guard ioctl(descriptor, UInt(TIOCGWINSZ), &window) == 0 else { return nil }
-    return TerminalSize(rows: window.ws_row, columns: window.ws_col)
+    return WindowSize(rows: window.ws_row, columns: window.ws_col)
   }
 
   /// The process group that owns the terminal now, or nil when there is none.

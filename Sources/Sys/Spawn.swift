@@ -11,14 +11,14 @@ package struct ChildSpec: Sendable, Equatable {
   package var environment: [String]
   /// Working directory; nil keeps the caller's.
   package var directory: String?
-  package var size: TerminalSize
+  package var size: WindowSize
   /// The child's soft limit of open files; nil inherits. While a child without a cgroup is being started the caller's
   /// own limit is lowered to it, so only a single-threaded caller should ask for it.
   package var openFileLimit: UInt64?
 
   package init(
     arguments: [String], executable: String? = nil, environment: [String], directory: String? = nil,
-    size: TerminalSize, openFileLimit: UInt64? = nil
+    size: WindowSize, openFileLimit: UInt64? = nil
   ) {
     self.arguments = arguments
     self.executable = executable

@@ -51,4 +51,18 @@ struct FormatsTests {
     #expect(Timestamp(text: "2026-11-21T07:34:05Z")?.milliseconds == 1_795_246_445_000)
     #expect(Timestamp(text: "2026-11-21 07:34:05") == nil)
   }
+
+  @Test("patterns find texts, lines and nothing that is not there") func patterns() throws {
+    let text = Array("alpha\nbuild ok in 3s\n$ ".utf8)
+    #expect(try Pattern(#"^build \w+"#).firstMatch(in: text) == "build ok")
+    #expect(try Pattern("a.c", literal: true).firstMatch(in: Array("abc a.c".utf8)) == "a.c")
+    #expect(try Pattern("zzz").firstMatch(in: text) == nil)
+    #expect(try Pattern("é").firstMatch(in: [0xFF, 0xC3, 0xA9]) == "é")
+    #expect(throws: Pattern.Invalid.self) { try Pattern("(") }
+    #expect(throws: Pattern.Invalid.self) { try Pattern("") }
+  }
+
+  @Test("a pattern that backtracks without end gives up") func runaway() throws {
+    #expect(try Pattern("(a+)+$").firstMatch(in: Array(repeating: 0x61, count: 5000) + [0x62]) == nil)
+  }
 }

@@ -56,7 +56,7 @@ struct OperationTests {
       (#"{"nam":1}"#, "'nam'"), (#"{"timeout_ms":"many"}"#, "'timeout_ms' must be a whole number"),
       (#"{"tags":["a/b"]}"#, "Invalid tag"), (#"[1]"#, "JSON object"), (#"{"timeout_ms":"#, "not valid JSON"),
       (#"{"session":"x"}"#, "given by the path"), (#"{"timeoutMs":1}"#, "'timeoutMs'"), (#"{"tags":"a"}"#, "'tags'"),
-      (#"{"timeout_ms":1.5}"#, "not a whole number"), (#"{"timeout_ms":99999999999999999999}"#, "out of range"),
+      (#"{"timeout_ms":1.5}"#, "not whole"), (#"{"timeout_ms":99999999999999999999}"#, "out of range"),
     ])
   func refusals(body: String, expected: String) async {
     let error = await refusal(Arguments(path: [("session", "dev")], body: .json(Array(body.utf8))))

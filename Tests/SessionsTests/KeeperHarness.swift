@@ -4,9 +4,31 @@ import Testing
 
 @testable import Sessions
 
+/// A folder of its own for one test, removed with all that is in it (but not below folders of its own).
+final class ScratchFolder: Sendable {
+  let path: String
+
+  init() throws {
+    var template = Array("/tmp/roost-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw SystemError.last("mkdtemp") }
+    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  deinit {
+    if let directory = opendir(path) {
+      while let entry = readdir(directory) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        unlink("\(path)/\(name)")
+      }
+      closedir(directory)
+    }
+    rmdir(path)
+  }
+}
+
 /// A real keeper process in a scratch folder, and raw packets to talk to it with.
 final class KeeperHarness {
-  let folder: String
+  let folder: ScratchFolder
   let socketPath: String
   let pid: ProcessID
   let pidfd: CInt
@@ -18,10 +40,8 @@ final class KeeperHarness {
   }()
 
   init(endAfter: Duration = .seconds(5), keepEndedFor: Duration = .seconds(600)) throws {
-    var template = Array("/tmp/roost-test-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw SystemError.last("mkdtemp") }
-    folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    socketPath = folder + "/keeper.sock"
+    folder = try ScratchFolder()
+    socketPath = folder.path + "/keeper.sock"
     var options = KeeperOptions(socketPath: socketPath)
     options.endAfter = endAfter
     options.keepEndedFor = keepEndedFor
@@ -49,8 +69,6 @@ final class KeeperHarness {
       }
     }
     close(pidfd)
-    unlink(socketPath)
-    rmdir(folder)
   }
 
   func connect() throws -> KeeperTalk { try KeeperTalk(socketPath) }
@@ -68,7 +86,7 @@ func waitReadable(_ descriptor: CInt, milliseconds: CInt = patience) -> Bool {
 final class KeeperTalk {
   let socket: CInt
   private var number: UInt32 = 0
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: KeeperLimits.longestPacket, alignment: 16)
+  private let buffer = PacketBuffer()
   /// Pushes that came while an answer was awaited.
   private var exits: [(id: String, status: Sys.ExitStatus)] = []
 
@@ -86,7 +104,6 @@ final class KeeperTalk {
 
   deinit {
     close(socket)
-    buffer.deallocate()
   }
 
   func sendRaw(_ bytes: [UInt8], descriptors: [CInt] = []) -> TransferResult {
@@ -94,7 +111,7 @@ final class KeeperTalk {
   }
 
   func receive() throws -> Answer {
-    guard waitReadable(socket), case .message(let message) = UnixSocket.receive(socket, buffer: buffer) else {
+    guard waitReadable(socket), case .message(let message) = UnixSocket.receive(socket, buffer: buffer.bytes) else {
       throw Closed()
     }
     let (number, reply) = try KeeperReply.decode(message.bytes)
@@ -134,7 +151,7 @@ final class KeeperTalk {
     label: [UInt8] = []
   ) throws -> KeptForTest {
     let spec = ChildSpec(
-      arguments: arguments, environment: environment, directory: "/tmp", size: TerminalSize(rows: 24, columns: 80))
+      arguments: arguments, environment: environment, directory: "/tmp", size: WindowSize(rows: 24, columns: 80))
     let answer = try ask(.spawn(id: id, spec: spec, label: label))
     switch answer.reply {
     case .spawned(let pid):

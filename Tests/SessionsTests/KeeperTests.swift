@@ -229,7 +229,7 @@ struct KeeperTests {
     try talk.hello()
     let spec = ChildSpec(
       arguments: arguments, environment: ["PATH=/usr/bin:/bin"], directory: directory,
-      size: TerminalSize(rows: 24, columns: 80))
+      size: WindowSize(rows: 24, columns: 80))
     guard case .failed(let error) = try talk.ask(.spawn(id: "a", spec: spec, label: [])).reply else {
       Issue.record("it was started")
       return

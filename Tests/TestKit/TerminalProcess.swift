@@ -28,7 +28,7 @@ package final class TerminalProcess: @unchecked Sendable {
     let spec = ChildSpec(
       arguments: [executable] + arguments, executable: executable,
       environment: environment.map { "\($0.key)=\($0.value)" }, directory: directory,
-      size: TerminalSize(rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
+      size: WindowSize(rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
     (master, pid, pidfd) = try spawn(spec).release()
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(changed, nil)
@@ -57,7 +57,7 @@ package final class TerminalProcess: @unchecked Sendable {
   }
 
   package func resize(rows: Int, columns: Int) throws {
-    try PseudoTerminal.setSize(master, TerminalSize(rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
+    try PseudoTerminal.setSize(master, WindowSize(rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
   }
 
   /// Whether the terminal's line discipline is as a shell leaves it: lines, echo, signals.

@@ -30,9 +30,9 @@ final class UserTerminal {
   var inputDescriptor: CInt { input }
   var queuedBytes: Int { queue.count - taken }
 
-  var size: TerminalSize {
+  var size: WindowSize {
     let size = PseudoTerminal.size(of: STDOUT_FILENO)
-    guard let size, size.rows > 0, size.columns > 0 else { return TerminalSize(rows: 24, columns: 80) }
+    guard let size, size.rows > 0, size.columns > 0 else { return WindowSize(rows: 24, columns: 80) }
     return size
   }
 

@@ -1,0 +1,53 @@
+# `make run` and `make test` do all the set-up on a fresh Debian 12 machine with Swift.
+
+SWIFT ?= swift
+RELEASE = .build/release/roost
+SOURCES = Package.swift Sources Tests Benchmarks Fuzz
+
+.PHONY: run build release test check format lint fuzz bench install clean help
+
+help:
+	@echo "make run      build, start the server with a first session, attach"
+	@echo "make test     build and run all tests"
+	@echo "make release  build .build/release/roost, one file"
+	@echo "make lint     check the format;  make format  apply it"
+	@echo "make fuzz     run every fuzz target for 20 s (SECONDS_EACH=n)"
+	@echo "make bench    measure against the peers (minutes)"
+	@echo "make install  copy roost to PREFIX/bin (default /usr/local)"
+
+run: release
+	@Tools/run.sh $(RELEASE)
+
+build:
+	@Tools/setup.sh build
+	$(SWIFT) build
+
+release:
+	@Tools/setup.sh build
+	$(SWIFT) build -c release --static-swift-stdlib --product roost
+
+test:
+	@Tools/setup.sh test
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel $(wildcard $(SOURCES))
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel $(wildcard $(SOURCES))
+
+fuzz:
+	@Tools/setup.sh build
+	Tools/fuzz-smoke.sh $(SECONDS_EACH)
+
+bench: release
+	@Tools/setup.sh bench
+	Benchmarks/run.sh
+
+PREFIX ?= /usr/local
+install: release
+	install -D -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/roost
+
+clean:
+	rm -rf .build

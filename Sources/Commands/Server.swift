@@ -1,0 +1,229 @@
+import Formats
+import Glibc
+import Net
+import Operations
+import Sessions
+import Store
+import Surfaces
+import Synchronization
+import Sys
+
+/// A running server: builds the parts, hands them to each other, and takes them down in order.
+actor Server {
+  /// An ephemeral server that nobody has given a session ends after this long (wsh's figure).
+  private static let ephemeralPatience = Duration.seconds(30)
+  /// Sessions told to end may take this long before they are killed.
+  private static let killGrace = Duration.seconds(3)
+  /// Requests under way at the end may take this long.
+  private static let closeGrace = Duration.seconds(2)
+
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  private let options: ServeOptions
+  private let paths: Paths
+  private let socketPath: String
+  private let identity: ServerIdentity
+  private let hostname: String
+  private let startedAt = Timestamp.now()
+  private let lock: ServerLock
+  private let loops: LoopGroup
+  private let keeper: KeeperClient
+  private let store: SessionStore
+  private var http: HTTPServer?
+  private var tcpAddresses: [String] = []
+  private var isPersistent: Bool
+  private var isStopping = false
+  private var signals: [SignalWatch] = []
+  private var patience: LoopTimer?
+  private var stopped: CheckedContinuation<Void, Never>?
+  private var hasStopped = false
+
+  /// Brings a server up: when it returns, the sockets answer.
+  static func start(_ options: ServeOptions) async throws(CommandFailure) -> Server {
+    ignoreBrokenPipe()
+    Host.raiseOpenFileLimit()
+    do {
+      let paths = try Paths(serverName: options.serverName)
+      try paths.prepareRuntime()
+      let lock = try ServerLock(paths: paths)
+      let identity = try ServerIdentity.load(paths)
+      let loops = try LoopGroup(count: options.loops ?? defaultLoops)
+      let exits = ExitRelay()
+      let keeper = try await KeeperClient.connect(
+        socketPath: paths.keeperSocket, launch: KeeperLaunch(socketPath: paths.keeperSocket), loop: loops.loops[0],
+        onExit: { id, status in exits.programEnded(id, status) },
+        onLost: { complain("the keeper is gone: \($0.message) Sessions that run go on, but their exit statuses are lost.") })
+      let server = Server(options, paths, lock, identity, loops, keeper)
+      exits.attach(server.store)
+      try await server.store.adopt()
+      try await server.open()
+      return server
+    } catch let error as StoreError {
+      throw CommandFailure(error.code == .alreadyRunning ? .conflict : .failed, error.message)
+    } catch let error as NetError {
+      throw CommandFailure(.failed, error.message)
+    } catch let error as KeeperError {
+      throw CommandFailure(.failed, error.message)
+    } catch let error as SessionError {
+      throw CommandFailure(.failed, error.message)
+    } catch let error as CommandFailure {
+      throw error
+    } catch {
+      throw CommandFailure(.failed, String(describing: error))
+    }
+  }
+
+  private static var defaultLoops: Int { max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  private init(
+    _ options: ServeOptions, _ paths: Paths, _ lock: ServerLock, _ identity: ServerIdentity, _ loops: LoopGroup,
+    _ keeper: KeeperClient
+  ) {
+    self.options = options
+    self.paths = paths
+    self.lock = lock
+    self.identity = identity
+    self.loops = loops
+    self.keeper = keeper
+    loop = loops.loops[0]
+    hostname = options.hostname ?? identity.hostname
+    socketPath = options.socketPath ?? paths.socket
+    isPersistent = !options.isEphemeral
+    var environment: [String: String] = [:]
+    for entry in Host.environment {
+      guard let equals = entry.firstIndex(of: "=") else { continue }
+      environment[String(entry[..<equals])] = String(entry[entry.index(after: equals)...])
+    }
+    var store = SessionStoreOptions(
+      shell: options.shell ?? Host.environment("SHELL") ?? Host.userShell, integrationFolder: paths.shellIntegration,
+      environment: environment, home: Host.userHome, socketPath: socketPath, serverName: paths.serverName)
+    store.maximumSessions = options.maxSessions
+    store.keepEnded = options.keepEnded
+    self.store = SessionStore(loops: loops, keeper: keeper, options: store)
+  }
+
+  /// Opens the sockets and says so.
+  private func open() async throws {
+    let tickets = Tickets()
+    let tokens = Tokens(fixed: options.token, paths: paths)
+    let sessions = SessionOperations(store: store, server: hostname)
+    let catalogue = Catalogue(
+      sessions.all + serverOperations(self) + tokenOperations(tokens) + [tickets.operation],
+      ownNames: [hostname, identity.id])
+    var configuration = HTTPSurface.Configuration(version: roostVersion)
+    configuration.hostNames = [hostname, identity.hostname]
+    configuration.allowedOrigins = Set(options.corsOrigins)
+    if let prefix = options.basePrefix.flatMap(BasePrefix.init) { configuration.basePrefix = prefix }
+    let surface = HTTPSurface(
+      catalogue: catalogue, sessions: store,
+      authenticator: Authenticator(
+        ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets),
+      configuration: configuration)
+    let http = HTTPServer(loops: loops, handler: surface, errorBody: HTTPSurface.response(to:))
+    self.http = http
+    for number in [SIGTERM, SIGINT] {
+      signals.append(
+        try loop.onSignal(number) { [weak self] in self?.assumeIsolated { server in _ = Task { await server.stop(endingSessions: false) } } })
+    }
+    // A terminal that goes away takes a server in its foreground along no more than tmux's.
+    signal(SIGHUP, SIG_IGN)
+    await store.onEmpty { [weak self] in self?.assumeIsolated { server in _ = Task { await server.sessionsAreGone() } } }
+    try http.listen(unix: socketPath)
+    for bind in options.binds {
+      let port = try await http.listen(host: bind.host, port: bind.port)
+      tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
+    }
+    awaitSessions()
+    announce()
+  }
+
+  private func announce() {
+    if let descriptor = options.readinessDescriptor {
+      Launch.announce("ready", on: descriptor)
+      return
+    }
+    complain("listening at \(socketPath)")
+    for address in tcpAddresses { complain("listening at http://\(address)\(options.basePrefix ?? "")") }
+    if !tcpAddresses.isEmpty, options.requiresAuthentication, options.token == nil {
+      complain("clients over TCP need a token: 'roost token create' makes one")
+    }
+  }
+
+  // MARK: stopping
+
+  /// Returns once the server has been stopped.
+  func runUntilStopped() async {
+    if hasStopped { return }
+    await withCheckedContinuation { stopped = $0 }
+  }
+
+  /// An ephemeral server that has no session waits a while for one, and then ends.
+  private func awaitSessions() {
+    patience?.cancel()
+    patience = nil
+    guard !isPersistent, !isStopping else { return }
+    patience = loop.schedule(after: Server.ephemeralPatience) { [weak self] in
+      self?.assumeIsolated { server in _ = Task { if await server.store.count == 0 { await server.sessionsAreGone() } } }
+    }
+  }
+
+  private func sessionsAreGone() async {
+    if !isPersistent { await stop(endingSessions: false) }
+  }
+
+  /// Stops: refuses new sessions, ends the old ones when told to (else the keeper holds them for the next server), closes the sockets.
+  private func stop(endingSessions: Bool) async {
+    guard !isStopping else { return }
+    isStopping = true
+    patience?.cancel()
+    if endingSessions {
+      await store.shutDown(grace: Server.killGrace)
+      try? await keeper.quit(grace: Server.killGrace)
+    } else {
+      await store.stopCreating()
+    }
+    await http?.close(graceful: Server.closeGrace)
+    await keeper.close()
+    if options.socketPath == nil { unlink(paths.socket) }
+    hasStopped = true
+    stopped?.resume()
+    stopped = nil
+  }
+}
+
+extension Server: ServerControl {
+  func info() async -> ServerInfo {
+    ServerInfo(
+      hostname: hostname, version: roostVersion, serverID: identity.id, instanceName: paths.serverName, socketPath: socketPath,
+      tcpAddr: tcpAddresses.first, sessionCount: await store.runningCount, startedAt: startedAt, pid: Int(getpid()),
+      keeperPid: Int(await keeper.keeperPid), persistent: isPersistent)
+  }
+
+  func setPersistent(_ persistent: Bool) {
+    isPersistent = persistent
+    awaitSessions()
+  }
+
+  func shutDown(endingSessions: Bool) async throws(OperationError) {
+    let running = await store.runningCount
+    guard endingSessions || running == 0 else {
+      throw OperationError(
+        .sessionsRunning, "\(running) \(running == 1 ? "session runs" : "sessions run") on this server; end them, or say that they are to be ended too.")
+    }
+    // Answered first: the caller hears that it begins before the sockets close.
+    Task { await stop(endingSessions: endingSessions) }
+  }
+}
+
+/// Carries the keeper's news to the store, which is made after the keeper's client.
+private final class ExitRelay: Sendable {
+  private let store = Mutex<SessionStore?>(nil)
+
+  func attach(_ store: SessionStore) { self.store.withLock { $0 = store } }
+
+  func programEnded(_ id: String, _ status: ExitStatus) {
+    guard let store = store.withLock({ $0 }) else { return }
+    Task { await store.programEnded(id: id, status: status) }
+  }
+}

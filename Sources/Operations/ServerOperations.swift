@@ -1,0 +1,73 @@
+package import Formats
+
+/// What a server tells of itself.
+package struct ServerInfo: Codable, Sendable {
+  package var hostname: String
+  package var version: String
+  package var serverID: String
+  package var instanceName: String
+  package var socketPath: String
+  package var tcpAddr: String?
+  package var sessionCount: Int
+  package var startedAt: Timestamp
+  package var pid: Int
+  package var keeperPid: Int?
+  /// Whether the server goes on when its last session has ended.
+  package var persistent: Bool
+
+  package init(
+    hostname: String, version: String, serverID: String, instanceName: String, socketPath: String, tcpAddr: String?, sessionCount: Int,
+    startedAt: Timestamp, pid: Int, keeperPid: Int?, persistent: Bool
+  ) {
+    self.hostname = hostname
+    self.version = version
+    self.serverID = serverID
+    self.instanceName = instanceName
+    self.socketPath = socketPath
+    self.tcpAddr = tcpAddr
+    self.sessionCount = sessionCount
+    self.startedAt = startedAt
+    self.pid = pid
+    self.keeperPid = keeperPid
+    self.persistent = persistent
+  }
+}
+
+/// What the `server` domain needs from the process that it runs in.
+package protocol ServerControl: Sendable {
+  func info() async -> ServerInfo
+  /// Whether the server goes on when its last session has ended.
+  func setPersistent(_ persistent: Bool) async
+  /// Begins to stop. Throws ``ErrorCode/sessionsRunning`` when sessions run and are not to be ended.
+  func shutDown(endingSessions: Bool) async throws(OperationError)
+}
+
+private struct Health: Codable, Sendable { var status: String }
+private struct ShutdownInput: Decodable, Sendable { var killSessions: Bool? }
+private struct Persistence: Codable, Sendable { var persistent: Bool }
+
+/// The operations of the `server` domain.
+package func serverOperations(_ control: any ServerControl) -> [Operation] {
+  [
+    Operation("server.health", "Say that the server is up", nil, "GET", "/health") { (_: Call, _: NoInput) -> Health in
+      Health(status: "ok")
+    },
+    Operation("server.info", "Tell what this server is", .sessionsRead, "GET", "/server/info") { (_: Call, _: NoInput) -> ServerInfo in
+      await control.info()
+    },
+    Operation("server.persistence", "Tell whether the server goes on without sessions", .sessionsRead, "GET", "/server/persist") {
+      (_: Call, _: NoInput) -> Persistence in
+      Persistence(persistent: await control.info().persistent)
+    },
+    Operation("server.persist", "Let the server go on without sessions, or end with the last one", .admin, "PUT", "/server/persist") {
+      (_: Call, input: Persistence) -> Persistence in
+      await control.setPersistent(input.persistent)
+      return input
+    },
+    Operation(
+      silent: "server.shutdown", "Stop the server; with kill_sessions, end its sessions too", .admin, "POST", "/server/shutdown", status: 202
+    ) { (_: Call, input: ShutdownInput) in
+      try await control.shutDown(endingSessions: input.killSessions ?? false)
+    },
+  ]
+}

@@ -1,0 +1,270 @@
+import Formats
+package import Sessions
+import TerminalEngine
+
+// The inputs and outputs of the session operations. Property names become JSON's snake case.
+
+/// Milliseconds, 0 to one day.
+package struct Milliseconds: Sendable, Decodable, SchemaDescribing {
+  package let value: Int
+
+  package static let limit = 24 * 3600 * 1000
+  package static let schema = Schema.integer(0...limit)
+  package static let sample = Milliseconds(0)
+
+  init(_ value: Int) { self.value = value }
+
+  package init(from decoder: any Decoder) throws {
+    value = try decoder.singleValueContainer().decode(Int.self)
+    guard (0...Milliseconds.limit).contains(value) else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "milliseconds from 0 to \(Milliseconds.limit) are needed"))
+    }
+  }
+
+  var duration: Duration { .milliseconds(value) }
+
+  /// wsh's waits are cut to five minutes rather than refused.
+  var clamped: Duration { .milliseconds(min(value, 300_000)) }
+}
+
+extension ScreenFormat: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = ScreenFormat.styled
+}
+
+extension SessionState: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = SessionState.busy
+}
+
+extension Evidence: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = Evidence.output
+}
+
+extension WaitOutcome.Reason: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = WaitOutcome.Reason.idle
+}
+
+/// What ``WaitFields`` can wait for, by the words of the API.
+package enum WaitKind: String, Sendable, Codable, CaseIterable, SchemaDescribing {
+  case idle, prompt, input, match, change, exit
+
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = WaitKind.idle
+}
+
+/// One word, or a list of them.
+package struct WaitKinds: Sendable, Decodable, SchemaDescribing {
+  package let kinds: [WaitKind]
+
+  package static let schema = Schema.array(WaitKind.schema)
+  package static let sample = WaitKinds([])
+
+  init(_ kinds: [WaitKind]) { self.kinds = kinds }
+
+  package init(from decoder: any Decoder) throws {
+    if let one = try? decoder.singleValueContainer().decode(WaitKind.self) {
+      kinds = [one]
+    } else {
+      kinds = try [WaitKind](from: decoder)
+    }
+    guard !kinds.isEmpty else {
+      throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "name at least one condition"))
+    }
+  }
+}
+
+struct SessionInput: Decodable, Sendable { var session: SessionName }
+
+struct CreateInput: Decodable, Sendable {
+  var name: SessionName?
+  var command: String?
+  var argv: [String]?
+  var shell: String?
+  var rows: Int?
+  var cols: Int?
+  var cwd: String?
+  var env: [String: String]?
+  var tags: [Tag]?
+  var integration: Bool?
+
+  func spec() throws(OperationError) -> SessionSpec {
+    guard command == nil || argv == nil else {
+      throw OperationError(.invalidRequest, "Invalid request: give 'command' or 'argv', not both.")
+    }
+    guard shell == nil || command == nil && argv == nil else {
+      throw OperationError(.invalidRequest, "Invalid request: 'shell' goes with neither 'command' nor 'argv'.")
+    }
+    let program: SessionSpec.Program = if let argv { .argv(argv) } else if let command { .command(command) } else { .shell(shell) }
+    return SessionSpec(
+      name: name, program: program,
+      size: TerminalSize(rows: rows ?? SessionSpec.defaultSize.rows, columns: cols ?? SessionSpec.defaultSize.columns), directory: cwd,
+      environment: env ?? [:], tags: Set(tags ?? []), integrates: integration ?? true)
+  }
+}
+
+struct ListInput: Decodable, Sendable { var tag: [Tag]? }
+
+struct UpdateInput: Decodable, Sendable {
+  var session: SessionName
+  var name: SessionName?
+  var addTags: [Tag]?
+  var removeTags: [Tag]?
+}
+
+struct KillInput: Decodable, Sendable {
+  var session: SessionName
+  var signal: String?
+  var graceMs: Milliseconds?
+}
+
+struct SignalInput: Decodable, Sendable {
+  var session: SessionName
+  var signal: String
+}
+
+struct TypeInput: Decodable, Sendable {
+  enum Encoding: String, Codable, Sendable, CaseIterable, SchemaDescribing {
+    case utf8, base64
+    static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+    static let sample = Encoding.utf8
+  }
+  var session: SessionName
+  var data: InputBytes
+  var encoding: Encoding?
+}
+
+struct KeysInput: Decodable, Sendable {
+  var session: SessionName
+  var keys: [String]
+}
+
+struct ResizeInput: Decodable, Sendable {
+  var session: SessionName
+  var rows: Int
+  var cols: Int
+}
+
+struct ScreenInput: Decodable, Sendable {
+  var session: SessionName
+  var format: ScreenFormat?
+  var since: UInt64?
+}
+
+struct ScrollbackInput: Decodable, Sendable {
+  var session: SessionName
+  var format: ScreenFormat?
+  var offset: Int?
+  var limit: Int?
+}
+
+struct IdleInput: Decodable, Sendable {
+  var session: SessionName
+  var timeoutMs: Milliseconds
+  var maxWaitMs: Milliseconds?
+  var format: ScreenFormat?
+  var lastGeneration: UInt64?
+  var fresh: Bool?
+}
+
+struct IdleAnyInput: Decodable, Sendable {
+  var timeoutMs: Milliseconds
+  var maxWaitMs: Milliseconds?
+  var format: ScreenFormat?
+  var lastGeneration: UInt64?
+  var lastSession: SessionName?
+  var fresh: Bool?
+  var tag: [Tag]?
+}
+
+struct WaitInput: Decodable, Sendable {
+  var session: SessionName
+  var `for`: WaitKinds
+  var idleMs: Milliseconds?
+  var pattern: String?
+  var text: String?
+  var since: UInt64?
+  var timeoutMs: Milliseconds?
+  var format: ScreenFormat?
+}
+
+struct InteractInput: Decodable, Sendable {
+  var session: SessionName
+  var text: String?
+  var keys: [String]?
+  var paste: Bool?
+  var `for`: WaitKinds?
+  var idleMs: Milliseconds?
+  var pattern: String?
+  var match: String?
+  var timeoutMs: Milliseconds?
+  var format: ScreenFormat?
+}
+
+struct RunInput: Decodable, Sendable {
+  var session: SessionName
+  var command: String
+  var timeoutMs: Milliseconds?
+  var maxOutputBytes: Int?
+}
+
+struct CommandsInput: Decodable, Sendable {
+  var session: SessionName
+  var limit: Int?
+}
+
+/// The generation before what was done; whatever it brings about has a greater one.
+struct GenerationOutput: Codable, Sendable { var generation: UInt64 }
+
+struct ClientOutput: Codable, Sendable {
+  var id: Int
+  var kind: String
+  var peer: String
+  var readOnly: Bool
+  var since: Timestamp
+}
+
+struct CommandOutput: Codable, Sendable {
+  struct Lines: Codable, Sendable {
+    var first: Int
+    var last: Int?
+  }
+  var id: Int
+  var command: String?
+  var cwd: String?
+  var startedAt: Timestamp
+  var endedAt: Timestamp?
+  var exitStatus: Int?
+  var outputLines: Lines
+  var principal: String?
+  var evidence: Evidence
+
+  init(_ record: CommandRecord) {
+    id = record.id
+    command = record.command
+    cwd = record.directory
+    startedAt = record.startedAt
+    endedAt = record.endedAt
+    exitStatus = record.exitStatus
+    outputLines = Lines(first: record.outputStart.line, last: record.outputEnd?.line)
+    principal = record.principal
+    evidence = record.evidence
+  }
+}
+
+struct RunOutput: Codable, Sendable {
+  var session: String
+  var command: String
+  var exitStatus: Int?
+  var output: String
+  var truncated: Bool
+  var durationMs: Int?
+  var startedAt: Timestamp?
+  var endedAt: Timestamp?
+  var cwd: String?
+  var evidence: Evidence
+  var generation: UInt64
+}

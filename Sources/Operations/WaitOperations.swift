@@ -1,0 +1,176 @@
+import Formats
+import Sessions
+
+extension SessionOperations {
+  private static let defaultWait = Duration.seconds(30)
+  private static let defaultIdle = Duration.milliseconds(500)
+
+  var waiting: [Operation] {
+    [
+      Operation(
+        document: "session.idle", "Wait until a session has been silent; silence is weak evidence, so see also session.wait", .sessionsRead,
+        "GET", "/sessions/{session}/idle"
+      ) { (call: Call, input: IdleInput) -> IdleOutput in
+        let session = try await session(input.session, for: call)
+        let fresh = input.fresh ?? false
+        _ = try await session.wait(
+          for: [.idle(for: input.timeoutMs.clamped, beyond: fresh ? nil : input.lastGeneration, fresh: fresh)],
+          timeout: input.maxWaitMs?.clamped ?? Self.defaultWait, onTimeout: Self.idleTimeout)
+        return await session.idleDocument(format: input.format ?? .styled, naming: false)
+      },
+      Operation(document: "session.idle_any", "Wait until any of the sessions has been silent", .sessionsRead, "GET", "/idle") {
+        (call: Call, input: IdleAnyInput) -> IdleOutput in
+        try await idleAny(input, call)
+      },
+      Operation(
+        document: "session.wait", "Wait for silence, a prompt, input being read, a text, a change or the end: whichever comes first",
+        .sessionsRead, "POST", "/sessions/{session}/wait"
+      ) { (call: Call, input: WaitInput) -> WaitOutput in
+        let session = try await session(input.session, for: call)
+        let plan = try WaitPlan(
+          kinds: input.for.kinds, idle: input.idleMs?.duration ?? Self.defaultIdle, pattern: input.pattern, text: input.text,
+          since: input.since)
+        return try await plan.wait(on: session, since: input.since, timeout: input.timeoutMs?.duration ?? Self.defaultWait, format: input.format ?? .styled)
+      },
+      Operation(
+        document: "session.interact", "Type text or keys and wait for what they bring about, in one call and without a race", .sessionsInput,
+        "POST", "/sessions/{session}/interact"
+      ) { (call: Call, input: InteractInput) -> WaitOutput in
+        let session = try await session(input.session, for: call)
+        let kinds = input.for?.kinds ?? (input.pattern != nil || input.match != nil ? [.match] : [.prompt, .idle])
+        // The plan is made before anything is typed, so that a bad pattern types nothing.
+        let plan = try WaitPlan(
+          kinds: kinds, idle: input.idleMs?.duration ?? Self.defaultIdle, pattern: input.pattern, text: input.match, since: 0)
+        return try await session.interact(
+          text: input.text, keys: input.keys ?? [], paste: input.paste ?? false, plan: plan,
+          timeout: input.timeoutMs?.duration ?? Self.defaultWait, format: input.format ?? .styled)
+      },
+      Operation("session.run", "Run a command in a session's shell, wait for that command, and answer its exit status and output", .sessionsInput, "POST", "/sessions/{session}/run") {
+        (call: Call, input: RunInput) -> RunOutput in
+        try await run(input, call)
+      },
+    ]
+  }
+
+  private static let idleTimeout = SessionError(.idleTimeout, "Terminal did not become idle within the deadline.")
+
+  private func idleAny(_ input: IdleAnyInput, _ call: Call) async throws -> IdleOutput {
+    var candidates: [Session] = []
+    for (name, tags, session) in await store.list(tags: Set(input.tag ?? [])) where call.access.covers(name: name.text, tags: tags) {
+      if await session.exit == nil { candidates.append(session) }
+    }
+    guard !candidates.isEmpty else { throw OperationError(.noSessions, "No sessions exist.") }
+    let fresh = input.fresh ?? false
+    let time = input.timeoutMs.clamped
+    let deadline = input.maxWaitMs?.clamped ?? Self.defaultWait
+    // The first to be met wins; the others are cancelled, which ends their waits.
+    let quiet = try await withThrowingTaskGroup(of: Session?.self) { group in
+      for session in candidates {
+        group.addTask {
+          let isLast = await session.name == input.lastSession
+          let outcome = try? await session.wait(
+            for: [.idle(for: time, beyond: isLast && !fresh ? input.lastGeneration : nil, fresh: fresh)], timeout: deadline,
+            onTimeout: Self.idleTimeout)
+          return outcome?.reason == .idle ? session : nil
+        }
+      }
+      defer { group.cancelAll() }
+      while let result = try await group.next() { if let result { return result } }
+      throw Self.idleTimeout
+    }
+    return await quiet.idleDocument(format: input.format ?? .styled, naming: true)
+  }
+
+  private func run(_ input: RunInput, _ call: Call) async throws -> RunOutput {
+    guard !input.command.isEmpty, !input.command.utf8.contains(0) else {
+      throw OperationError(.invalidRequest, "Invalid request: 'command' is empty or contains NUL.")
+    }
+    let limit = input.maxOutputBytes ?? SessionLimits.runOutputBytes
+    guard (0...SessionLimits.runOutputLimit).contains(limit) else {
+      throw OperationError(.invalidRequest, "Invalid request: 'max_output_bytes' must be 0 to \(SessionLimits.runOutputLimit).")
+    }
+    let session = try await session(input.session, for: call)
+    let result = try await session.run(
+      input.command, timeout: input.timeoutMs?.duration ?? .seconds(120), maximumOutputBytes: limit,
+      principal: call.principal.description)
+    let record = result.record
+    let duration = record.flatMap { record in record.endedAt.map { Int($0.milliseconds - record.startedAt.milliseconds) } }
+    return RunOutput(
+      session: input.session.text, command: record?.command ?? input.command, exitStatus: result.exitStatus,
+      output: String(decoding: result.output, as: UTF8.self), truncated: result.truncated, durationMs: duration,
+      startedAt: record?.startedAt, endedAt: record?.endedAt, cwd: record?.directory, evidence: result.evidence,
+      generation: result.generation)
+  }
+}
+
+/// The conditions of a wait, checked and compiled.
+struct WaitPlan: Sendable {
+  private let kinds: [WaitKind]
+  private let idle: Duration
+  private let pattern: Pattern?
+
+  init(kinds: [WaitKind], idle: Duration, pattern: String?, text: String?, since: UInt64?) throws(OperationError) {
+    guard pattern == nil || text == nil else {
+      throw OperationError(.invalidRequest, "Invalid request: give a regular expression or a text to match, not both.")
+    }
+    do {
+      if let pattern {
+        self.pattern = try Pattern(pattern)
+      } else if let text {
+        self.pattern = try Pattern(text, literal: true)
+      } else {
+        self.pattern = nil
+      }
+    } catch {
+      throw OperationError(.invalidPattern, error.message)
+    }
+    guard self.pattern != nil || !kinds.contains(.match) else {
+      throw OperationError(.invalidRequest, "Invalid request: waiting for a match needs a pattern or a text.")
+    }
+    self.kinds = kinds
+    self.idle = idle
+  }
+
+  /// `since` is the generation that counts as the past; `nil` accepts what is there already.
+  func conditions(since: UInt64?, generation: UInt64) -> [WaitCondition] {
+    kinds.map { kind in
+      switch kind {
+      case .idle: .idle(for: idle, beyond: nil, fresh: false)
+      case .prompt: .prompt(since: since)
+      case .input: .input(since: since)
+      case .match: pattern.map { .match($0, since: since) } ?? .exit
+      case .change: .change(since: since ?? generation)
+      case .exit: .exit
+      }
+    }
+  }
+
+  var reasons: Set<WaitOutcome.Reason> { Set(kinds.compactMap { WaitOutcome.Reason(rawValue: $0.rawValue) }) }
+
+  func wait(on session: Session, since: UInt64?, timeout: Duration, format: ScreenFormat) async throws -> WaitOutput {
+    let conditions = conditions(since: since, generation: await session.generation)
+    let outcome = try await session.wait(for: conditions, timeout: timeout, onTimeout: WaitPlan.timeout(timeout))
+    await session.picture()
+    return await session.waitDocument(outcome, format: format, wanted: reasons)
+  }
+
+  static func timeout(_ timeout: Duration) -> SessionError {
+    SessionError(.waitTimeout, "None of the conditions was met within \(timeout.milliseconds) ms; the program goes on.")
+  }
+}
+
+extension Session {
+  /// Types and waits. On the session's loop from the first byte to the registered wait, so nothing can come in between.
+  func interact(text: String?, keys: [String], paste: Bool, plan: WaitPlan, timeout: Duration, format: ScreenFormat) async throws -> WaitOutput {
+    var bytes: [UInt8] = []
+    if let text { bytes += paste ? pasteBytes(text) : Array(text.utf8) }
+    bytes += try encode(keys: keys)
+    let before = try write(bytes)
+    let outcome = try await wait(
+      for: plan.conditions(since: before, generation: before), timeout: timeout, onTimeout: WaitPlan.timeout(timeout))
+    await picture()
+    return waitDocument(outcome, format: format, wanted: plan.reasons)
+  }
+
+  func press(_ keys: [String]) throws(SessionError) -> UInt64 { try write(try encode(keys: keys)) }
+}

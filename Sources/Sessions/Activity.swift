@@ -1,0 +1,26 @@
+/// When a session last did something, and how often it has.
+///
+/// Input and output count, each piece once. The generation is what makes "act, then wait" free of races: the one taken before an
+/// act is smaller than any that the act's consequences get.
+struct Activity {
+  private(set) var generation: UInt64 = 0
+  private(set) var last: ContinuousClock.Instant
+
+  init(now: ContinuousClock.Instant = .now) { last = now }
+
+  mutating func touch(now: ContinuousClock.Instant = .now) {
+    generation += 1
+    last = now
+  }
+
+  func quiet(now: ContinuousClock.Instant = .now) -> Duration { last.duration(to: now) }
+}
+
+extension Duration {
+  /// Whole milliseconds, rounded down; saturating.
+  package var milliseconds: Int {
+    let (seconds, attoseconds) = components
+    let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+    return overflow ? (seconds < 0 ? Int.min : Int.max) : Int(whole + attoseconds / 1_000_000_000_000_000)
+  }
+}

@@ -1,0 +1,80 @@
+import Glibc
+import Net
+import Sys
+
+/// The session's side of its PTY: the master, the watch on it, and input that the program has not taken yet.
+struct PTY {
+  let master: CInt
+  /// The slave's device number, by which the kernel's tables name what a process reads.
+  var device: UInt64?
+  var watch: DescriptorWatch?
+  private(set) var isOpen = true
+  private var queue: [UInt8] = []
+  private var sent = 0
+
+  init(master: CInt) { self.master = master }
+
+  /// Input accepted and not yet taken by the kernel.
+  var queued: Int { queue.count - sent }
+
+  enum WriteResult { case taken, waiting, full, gone }
+
+  /// Writes what the kernel takes and queues the rest, all or nothing against the bound.
+  mutating func write(_ bytes: UnsafeRawBufferPointer) -> WriteResult {
+    guard isOpen else { return .gone }
+    if queued + bytes.count > SessionLimits.inputBytes { return .full }
+    var rest = bytes
+    if queued == 0 {
+      switch writeBytes(master, from: rest) {
+      case .bytes(let count): rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      case .wouldBlock: break
+      case .endOfFile, .failed: return .gone
+      }
+      if rest.isEmpty { return .taken }
+    }
+    queue.append(contentsOf: rest)
+    watch?.interest = [.readable, .writable]
+    return .waiting
+  }
+
+  /// Goes on with what is queued. Returns whether the queue is empty now.
+  mutating func flush() -> Bool {
+    while queued > 0 {
+      let result = queue.withUnsafeBytes { writeBytes(master, from: UnsafeRawBufferPointer(rebasing: $0[sent...])) }
+      switch result {
+      case .bytes(let count): sent += count
+      case .wouldBlock:
+        compact()
+        return false
+      case .endOfFile, .failed: sent = queue.count
+      }
+    }
+    queue = []
+    sent = 0
+    watch?.interest = .readable
+    return true
+  }
+
+  private mutating func compact() {
+    // Only when the dead front outweighs the rest, so that a slow reader does not make every write move everything.
+    if sent > queue.count / 2 {
+      queue.removeFirst(sent)
+      sent = 0
+    }
+  }
+
+  /// Nothing more will come out; what is in the kernel has been read.
+  mutating func stopWatching() {
+    watch?.cancel()
+    watch = nil
+  }
+
+  mutating func close() {
+    guard isOpen else { return }
+    stopWatching()
+    isOpen = false
+    queue = []
+    sent = 0
+    Glibc.close(master)
+  }
+}

@@ -1,0 +1,126 @@
+import Formats
+import TerminalEngine
+
+/// How lines are written in JSON.
+package enum ScreenFormat: String, Sendable, Codable, CaseIterable {
+  /// Every line is a list of spans of one style.
+  case styled
+  /// Every line is a string without its trailing blanks.
+  case plain
+}
+
+extension JSONWriter {
+  /// One row of the visible screen.
+  mutating func line(of terminal: borrowing Terminal, row: Int, format: ScreenFormat) {
+    switch format {
+    case .plain:
+      withUnsafeTemporaryText { text in
+        terminal.visitRuns(row: row, trim: .blankAny) { text.append($0.text) }
+      }
+    case .styled:
+      beginArray()
+      terminal.visitRuns(row: row, trim: .blankDefault) { span($0) }
+      endArray()
+    }
+  }
+
+  /// One line of the history or the main screen, by absolute number.
+  mutating func line(of terminal: inout Terminal, line: Int, format: ScreenFormat) {
+    switch format {
+    case .plain:
+      withUnsafeTemporaryText { text in
+        terminal.visitRuns(line: line, trim: .blankAny) { text.append($0.text) }
+      }
+    case .styled:
+      beginArray()
+      terminal.visitRuns(line: line, trim: .blankDefault) { span($0) }
+      endArray()
+    }
+  }
+
+  /// A string made of several runs.
+  private mutating func withUnsafeTemporaryText(_ fill: (inout LineText) -> Void) {
+    var text = LineText()
+    fill(&text)
+    text.bytes.withUnsafeBufferPointer { string(utf8: $0) }
+  }
+
+  /// One run: its text and whatever its style sets.
+  mutating func span(_ run: Run) {
+    beginObject()
+    key("text")
+    string(utf8: run.text)
+    if !run.style.isDefault { style(run.style) }
+    endObject()
+  }
+
+  private mutating func style(_ style: Style) {
+    color("fg", style.foreground)
+    color("bg", style.background)
+    let attributes = style.attributes
+    if attributes.contains(.bold) { flag("bold") }
+    if attributes.contains(.faint) { flag("faint") }
+    if attributes.contains(.italic) { flag("italic") }
+    if style.underline != .none {
+      flag("underline")
+      if style.underline != .single {
+        key("underline_style")
+        string(style.underline.name)
+      }
+      color("underline_color", style.underlineColor)
+    }
+    if attributes.contains(.strikethrough) { flag("strikethrough") }
+    if attributes.contains(.blink) { flag("blink") }
+    if attributes.contains(.inverse) { flag("inverse") }
+    if attributes.contains(.invisible) { flag("invisible") }
+    if attributes.contains(.overline) { flag("overline") }
+  }
+
+  private mutating func flag(_ name: StaticString) {
+    key(name)
+    bool(true)
+  }
+
+  private mutating func color(_ name: StaticString, _ color: Color) {
+    switch color.kind {
+    case .default: return
+    case .indexed(let index):
+      key(name)
+      beginObject()
+      key("indexed")
+      integer(index)
+      endObject()
+    case .rgb(let value):
+      key(name)
+      beginObject()
+      key("rgb")
+      beginObject()
+      key("r")
+      integer(value.red)
+      key("g")
+      integer(value.green)
+      key("b")
+      integer(value.blue)
+      endObject()
+      endObject()
+    }
+  }
+}
+
+private struct LineText {
+  var bytes: [UInt8] = []
+  mutating func append(_ text: UnsafeBufferPointer<UInt8>) { bytes.append(contentsOf: text) }
+}
+
+extension UnderlineStyle {
+  var name: String {
+    switch self {
+    case .none: "none"
+    case .single: "single"
+    case .double: "double"
+    case .curly: "curly"
+    case .dotted: "dotted"
+    case .dashed: "dashed"
+    }
+  }
+}

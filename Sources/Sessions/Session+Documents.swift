@@ -1,0 +1,115 @@
+package import Formats
+import TerminalEngine
+
+extension Session {
+  /// The screen as a document: wsh's fields, with `generation`, `last_activity_ms` and `title` beside them.
+  package func screen(format: ScreenFormat) -> [UInt8] {
+    var json = JSONWriter(reserving: 8192)
+    appendScreen(to: &json, format: format)
+    return json.finish()
+  }
+
+  package func appendScreen(to json: inout JSONWriter, format: ScreenFormat) {
+    json.beginObject()
+    appendFacts(to: &json)
+    json.key("lines")
+    json.beginArray()
+    for row in 0..<terminal.size.rows { json.line(of: terminal, row: row, format: format) }
+    json.endArray()
+    json.endObject()
+  }
+
+  /// Only the rows that changed after `since`, as `changed: [{row, line}]`, with the same facts beside them.
+  package func screenChanges(since: UInt64, format: ScreenFormat) -> [UInt8] {
+    var json = JSONWriter(reserving: 2048)
+    json.beginObject()
+    appendFacts(to: &json)
+    json.key("since")
+    json.integer(since)
+    json.key("changed")
+    json.beginArray()
+    for row in rowsChanged(since: since) {
+      json.beginObject()
+      json.key("row")
+      json.integer(row)
+      json.key("line")
+      json.line(of: terminal, row: row, format: format)
+      json.endObject()
+    }
+    json.endArray()
+    json.endObject()
+    return json.finish()
+  }
+
+  /// One row of the screen: a list of spans, or a string.
+  package func appendLine(row: Int, to json: inout JSONWriter, format: ScreenFormat) {
+    json.line(of: terminal, row: row, format: format)
+  }
+
+  /// Rows whose picture changed after that generation.
+  package func rowsChanged(since: UInt64) -> [Int] {
+    (0..<terminal.size.rows).filter { terminal.rowStamp($0) > since }
+  }
+
+  private func appendFacts(to json: inout JSONWriter) {
+    json.key("epoch")
+    json.integer(0)
+    json.key("first_line_index")
+    json.integer(totalLines - terminal.size.rows)
+    json.key("total_lines")
+    json.integer(totalLines)
+    json.key("cursor")
+    json.beginObject()
+    json.key("row")
+    json.integer(terminal.cursor.row)
+    json.key("col")
+    json.integer(terminal.cursor.column)
+    json.key("visible")
+    json.bool(terminal.cursor.isVisible)
+    json.endObject()
+    json.key("cols")
+    json.integer(terminal.size.columns)
+    json.key("rows")
+    json.integer(terminal.size.rows)
+    json.key("alternate_active")
+    json.bool(terminal.isAlternateScreen)
+    json.key("generation")
+    json.integer(generation)
+    json.key("last_activity_ms")
+    json.integer(lastActivityMs)
+    json.key("title")
+    json.string(terminal.title)
+  }
+
+  /// Most lines that one call answers.
+  package static let scrollbackLimit = 10_000
+
+  /// Lines of the history and the screen, counted from the oldest kept one: `{epoch, lines, total_lines, offset}`.
+  package func scrollback(offset: Int, limit: Int, format: ScreenFormat) -> [UInt8] {
+    var json = JSONWriter(reserving: 16384)
+    json.beginObject()
+    json.key("epoch")
+    json.integer(0)
+    json.key("total_lines")
+    json.integer(totalLines)
+    json.key("offset")
+    json.integer(offset)
+    json.key("lines")
+    json.beginArray()
+    let start = min(max(offset, 0), totalLines)
+    let end = min(totalLines, start + min(max(limit, 0), Session.scrollbackLimit))
+    for index in start..<end { json.line(of: &terminal, line: terminal.firstLine + index, format: format) }
+    json.endArray()
+    json.endObject()
+    return json.finish()
+  }
+
+  /// The latest commands, oldest first.
+  package func recentCommands(_ limit: Int) -> [CommandRecord] { Array(commands.records.suffix(limit)) }
+
+  /// A picture of the screen as escape sequences, for a terminal.
+  package func repaint() -> [UInt8] { terminal.repaint() }
+
+  /// Compresses the full pages of history.
+  func sealHistory() { _ = terminal.sealHistory { HistoryCodec.compress($0) } }
+}

@@ -1,0 +1,100 @@
+package import Sys
+package import TerminalEngine
+
+extension Session {
+  /// Types bytes into the session. Returns the generation before the write: whatever the bytes bring about has a greater one.
+  ///
+  /// Throws ``SessionError/Code/sessionEnded`` after the end, ``SessionError/Code/inputSendFailed`` when 1 MiB of earlier input still
+  /// waits for a program that does not read. Either all bytes are accepted or none.
+  @discardableResult
+  package func write(_ bytes: [UInt8]) throws(SessionError) -> UInt64 {
+    let before = activity.generation
+    if bytes.isEmpty { return before }
+    guard exit == nil else { throw endedError }
+    switch bytes.withUnsafeBytes({ pty.write($0) }) {
+    case .taken, .waiting:
+      activity.touch()
+      return before
+    case .full:
+      throw SessionError(
+        .inputSendFailed, "The program in \(name) is not reading: 1 MiB of input waits already. Try again when it reads, or kill it.")
+    case .gone:
+      throw endedError
+    }
+  }
+
+  var endedError: SessionError {
+    SessionError(.sessionEnded, "The session \(name) has ended; its screen and history can still be read.")
+  }
+
+  /// Input accepted and not yet taken by the program's terminal.
+  package var inputQueued: Int { pty.queued }
+
+  /// Calls `resume` on the loop once no input waits any more; at once if none does.
+  package func onceInputDrained(_ resume: @escaping @Sendable () -> Void) {
+    if pty.queued == 0 { resume() } else { inputDrained.append(resume) }
+  }
+
+  func flushInput() {
+    guard pty.flush() else { return }
+    let drained = inputDrained
+    inputDrained = []
+    for resume in drained { resume() }
+  }
+
+  /// Bytes of a list of keys, as the terminal's present modes want them. Throws ``SessionError/Code/invalidKey`` for an empty element.
+  package func encode(keys: [String]) throws(SessionError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for key in keys {
+      guard !key.isEmpty else { throw SessionError(.invalidKey, "A key is empty; name a key such as 'enter' or give text.") }
+      bytes += KeyEncoding.bytes(for: key, modes: terminal.modes)
+    }
+    return bytes
+  }
+
+  /// Text as a paste: line ends become what Enter sends, and the program is told that it is a paste when it asked to be.
+  package func pasteBytes(_ text: String) -> [UInt8] {
+    // A paste cannot be allowed to end itself: what would close the bracket is left out.
+    let bytes = Array(text.utf8).map { $0 == 0x0A ? 0x0D : $0 }.filter { $0 != 0x1B }
+    guard terminal.modes.bracketedPaste else { return bytes }
+    return Array("\u{1B}[200~".utf8) + bytes + Array("\u{1B}[201~".utf8)
+  }
+
+  /// Gives the session another size; its program is told by SIGWINCH.
+  package func resize(_ size: TerminalEngine.TerminalSize) throws(SessionError) {
+    guard exit == nil else { throw endedError }
+    if size == terminal.size { return }
+    do {
+      try PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(size.columns)))
+    } catch {
+      throw SessionError(.invalidRequest, "The size could not be set: \(error).")
+    }
+    activity.touch()
+    terminal.stamp = activity.generation
+    terminal.resize(size)
+    tellViewersOfResize()
+    if !observers.isEmpty { outputReachedObservers() }
+    if !waiters.isEmpty { checkWaiters() }
+  }
+
+  /// Makes the program paint anew, by another size for a moment.
+  func askForRepaint() {
+    let size = terminal.size
+    let other = size.columns < TerminalEngine.TerminalSize.limit ? size.columns + 1 : size.columns - 1
+    try? PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(other)))
+    try? PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(size.columns)))
+  }
+
+  /// Sends a signal to the group that owns the terminal now (what Ctrl-C would reach).
+  package func signal(_ signal: Signal) throws(SessionError) {
+    guard exit == nil else { throw endedError }
+    let group = PseudoTerminal.foregroundGroup(of: pty.master) ?? pid
+    do {
+      guard try sendSignal(signal, to: .group(group)) else { throw endedError }
+    } catch let error as SystemError {
+      throw SessionError(.invalidSignal, "The signal could not be sent: \(error).")
+    } catch {
+      throw endedError
+    }
+  }
+}

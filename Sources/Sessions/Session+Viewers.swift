@@ -1,0 +1,100 @@
+import Net
+import TerminalEngine
+
+extension Session {
+  /// Bytes that one viewer is given before the next has its turn.
+  private static let pieceBytes = 64 << 10
+  /// A round of writing to viewers may take at most one part in this many of the loop's time while output streams in: the child's
+  /// speed comes before its viewers'. A viewer that cannot follow at that pace is shown pictures instead of every byte.
+  private static let pumpShare = 6
+  /// Rounds shorter than this are not followed by a pause: a keystroke's echo goes out at once.
+  private static let freePump = Duration.microseconds(150)
+
+  /// Adds a viewer. The first thing it is shown is a picture of the screen.
+  /// Throws ``SessionError/Code/resourceLimitReached`` above ``SessionLimits/clients``.
+  package func addViewer(_ viewer: any RawViewer, client: ClientInfo) throws(SessionError) -> ViewerID {
+    guard clientCount < SessionLimits.clients else {
+      throw SessionError(
+        .resourceLimitReached, "Resource limit reached: \(SessionLimits.clients) clients are attached to \(name) already.")
+    }
+    let id = ViewerID(number: ticket())
+    viewers.add(viewer, client, id: id)
+    if exit != nil {
+      // Nothing more will come, so the picture is the whole story.
+      viewers.repaint(id, picture: terminal.repaint())
+      viewer.sessionEnded(exit)
+      viewers.remove(id)
+    } else {
+      pumpViewers()
+    }
+    return id
+  }
+
+  /// The viewer's socket has taken everything it was given.
+  package func viewerIsReady(_ id: ViewerID) {
+    viewers.setReady(id)
+    if exit == nil { pumpViewers() } else { finishViewer(id) }
+  }
+
+  package func removeViewer(_ id: ViewerID) { viewers.remove(id) }
+
+  package var clients: [(id: Int, info: ClientInfo)] {
+    (viewers.clients.map { ($0.0.number, $0.1) } + observers.compactMap { id, observer in observer.client.map { (id.number, $0) } })
+      .sorted { $0.0 < $1.0 }
+  }
+
+  /// Sends every attached client away.
+  package func detachViewers(reason: String) {
+    let leaving = viewers.viewers
+    viewers.removeAll()
+    for viewer in leaving { viewer.detached(reason: reason) }
+  }
+
+  /// Gives every ready viewer what it has not seen, and then pauses in proportion to what that took.
+  func pumpViewers() {
+    guard pumpTimer == nil else { return }
+    let clock = ContinuousClock()
+    let began = clock.now
+    for id in viewers.ids { pump(id) }
+    let cost = began.duration(to: clock.now)
+    guard cost > Session.freePump else { return }
+    pumpTimer = loop.schedule(after: cost * (Session.pumpShare - 1)) { [weak self] in
+      self?.assumeIsolated { session in
+        session.pumpTimer = nil
+        session.pumpViewers()
+      }
+    }
+  }
+
+  private func pump(_ id: ViewerID) {
+    while true {
+      switch viewers.advance(id, pieceBytes: Session.pieceBytes) {
+      case .nothing: return
+      case .shown: continue
+      case .repaint:
+        // In the middle of an escape sequence or a character a picture would be torn apart by the rest of it.
+        guard terminal.isAtRest else { return }
+        viewers.repaint(id, picture: terminal.repaint())
+      }
+    }
+  }
+
+  func tellViewersOfResize() {
+    let size = terminal.size
+    for viewer in viewers.viewers { viewer.sessionResized(size) }
+  }
+
+  /// The program has ended: those who can take it get the rest, the others get it when their socket has room.
+  func endViewers() {
+    pumpTimer?.cancel()
+    pumpTimer = nil
+    for id in viewers.ids { finishViewer(id) }
+  }
+
+  private func finishViewer(_ id: ViewerID) {
+    pump(id)
+    guard let entry = viewers.entries[id], entry.isReady else { return }
+    entry.viewer.sessionEnded(exit)
+    viewers.remove(id)
+  }
+}

@@ -1,0 +1,191 @@
+import Formats
+import Net
+import TerminalEngine
+
+/// One wait in progress.
+final class Waiter {
+  let conditions: [WaitCondition]
+  let began: ContinuousClock.Instant
+  /// The lowest line that a look for a text begins at, on the main screen.
+  var searchFrom: Int
+  var lastLook: ContinuousClock.Instant?
+  /// Looks again when nothing has come in the meantime.
+  var recheck: LoopTimer?
+  var deadline: LoopTimer?
+  /// Next pause before the kernel is asked again whether the program reads.
+  var probePause = Duration.milliseconds(20)
+  let resume: (Result<WaitOutcome, SessionError>) -> Void
+
+  init(
+    _ conditions: [WaitCondition], began: ContinuousClock.Instant, searchFrom: Int,
+    resume: @escaping (Result<WaitOutcome, SessionError>) -> Void
+  ) {
+    self.conditions = conditions
+    self.began = began
+    self.searchFrom = searchFrom
+    self.resume = resume
+  }
+
+  func finish(_ result: Result<WaitOutcome, SessionError>) {
+    recheck?.cancel()
+    deadline?.cancel()
+    resume(result)
+  }
+}
+
+extension Session {
+  /// Waits until one of the conditions holds, or the program ends.
+  ///
+  /// Throws `timeout` after the time given, ``SessionError/Code/resourceLimitReached`` when too many wait already, and `CancellationError` when
+  /// the calling task is cancelled.
+  package func wait(for conditions: [WaitCondition], timeout: Duration, onTimeout error: SessionError) async throws -> WaitOutcome {
+    guard waiters.count < SessionLimits.waiters else {
+      throw SessionError(.resourceLimitReached, "Resource limit reached: \(SessionLimits.waiters) waits on \(name) already.")
+    }
+    let number = ticket()
+    return try await withTaskCancellationHandler {
+      let result = await withCheckedContinuation { continuation in
+        beginWait(number, conditions, timeout: timeout, onTimeout: error) { continuation.resume(returning: $0) }
+      }
+      try Task.checkCancellation()
+      return try result.get()
+    } onCancel: {
+      loop.execute { self.assumeIsolated { $0.cancelWait(number) } }
+    }
+  }
+
+  private func beginWait(
+    _ number: Int, _ conditions: [WaitCondition], timeout: Duration, onTimeout error: SessionError,
+    _ resume: @escaping (Result<WaitOutcome, SessionError>) -> Void
+  ) {
+    let waiter = Waiter(conditions, began: .now, searchFrom: searchStart(conditions), resume: resume)
+    waiters[number] = waiter
+    waiter.deadline = loop.schedule(after: timeout) { [weak self] in
+      self?.assumeIsolated { session in
+        guard let waiter = session.waiters.removeValue(forKey: number) else { return }
+        // The last moment counts too: a condition may hold that no event announced.
+        waiter.finish(session.look(number, waiter, final: true).map { .success($0) } ?? .failure(error))
+      }
+    }
+    check(number, waiter)
+  }
+
+  private func cancelWait(_ number: Int) {
+    waiters.removeValue(forKey: number)?.finish(.failure(SessionError(.waitTimeout, "The wait was given up.")))
+  }
+
+  func failWaiters(_ error: SessionError) {
+    let failing = waiters.values
+    waiters = [:]
+    for waiter in failing { waiter.finish(.failure(error)) }
+  }
+
+  /// Something happened: looks at every wait.
+  func checkWaiters() {
+    for (number, waiter) in waiters { check(number, waiter) }
+  }
+
+  private func check(_ number: Int, _ waiter: Waiter) {
+    guard let outcome = look(number, waiter, final: exit != nil) else { return }
+    waiters[number] = nil
+    waiter.finish(.success(outcome))
+  }
+
+  private func recheck(_ number: Int, _ waiter: Waiter, after delay: Duration) {
+    guard waiter.recheck == nil else { return }
+    waiter.recheck = loop.schedule(after: max(delay, .milliseconds(1))) { [weak self] in
+      self?.assumeIsolated { session in
+        guard let waiter = session.waiters[number] else { return }
+        waiter.recheck = nil
+        session.check(number, waiter)
+      }
+    }
+  }
+
+  /// Whether one of the waiter's conditions holds now; arranges for another look when time alone can make one hold.
+  private func look(_ number: Int, _ waiter: Waiter, final: Bool) -> WaitOutcome? {
+    func met(_ reason: WaitOutcome.Reason, _ evidence: Evidence, match: String? = nil) -> WaitOutcome {
+      WaitOutcome(reason: reason, evidence: evidence, match: match, generation: generation)
+    }
+    for condition in waiter.conditions {
+      switch condition {
+      case .match(let pattern, let since):
+        if let text = find(pattern, since: since, for: number, waiter, final: final) { return met(.match, .match, match: text) }
+      case .prompt(let since):
+        if isPromptNew(since: since) { return met(.prompt, .osc133) }
+      case .change(let since):
+        if terminal.screenStamp > since { return met(.change, .screenChange) }
+      case .idle(let time, let beyond, let fresh):
+        guard exit == nil else { continue }
+        if let beyond, generation == beyond { continue }
+        let from = fresh ? max(waiter.began, activity.last) : activity.last
+        let rest = time - from.duration(to: .now)
+        if rest <= .zero { return met(.idle, .screenQuiet) }
+        recheck(number, waiter, after: rest)
+      case .input(let since):
+        guard exit == nil else { continue }
+        if let evidence = inputEvidence(since: since) { return met(.input, evidence) }
+        recheck(number, waiter, after: waiter.probePause)
+        waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
+      case .command(let first, let since, let line):
+        if let record = commands.ended(from: first) { return met(.command, record.evidence) }
+        if commands.lastID < first, isPromptNew(since: since), case .atPrompt(let position) = commands.phase, position.line > line {
+          return met(.prompt, .osc133)
+        }
+      case .exit: break
+      }
+    }
+    return exit == nil ? nil : met(.exit, .exit)
+  }
+
+  private func isPromptNew(since: UInt64?) -> Bool {
+    guard case .atPrompt = commands.phase else { return false }
+    guard let since else { return true }
+    return commands.promptGeneration > since
+  }
+
+  private func inputEvidence(since: UInt64?) -> Evidence? {
+    if isPromptNew(since: since) { return .osc133 }
+    // Right after an input the program has not had the time to take it, and still looks as if it waited.
+    if let since, generation <= since + 1, pty.queued > 0 || activity.quiet() < .milliseconds(20) { return nil }
+    switch state() {
+    case (.password, let evidence), (.reading, let evidence): return evidence
+    default: return nil
+    }
+  }
+
+  // MARK: looking for a text
+
+  private func searchStart(_ conditions: [WaitCondition]) -> Int {
+    for case .match(_, let since) in conditions where since != nil { return cursorPosition.line }
+    return terminal.screenTop
+  }
+
+  private func find(_ pattern: Pattern, since: UInt64?, for number: Int, _ waiter: Waiter, final: Bool) -> String? {
+    if let since, terminal.screenStamp <= since { return nil }
+    if let last = waiter.lastLook, !final {
+      let rest = SessionLimits.matchInterval - last.duration(to: .now)
+      if rest > .zero {
+        recheck(number, waiter, after: rest)
+        return nil
+      }
+    }
+    waiter.lastLook = .now
+    var text: [UInt8] = []
+    if terminal.isAlternateScreen {
+      for row in 0..<terminal.size.rows where since.map({ terminal.rowStamp(row) > $0 }) ?? true {
+        text += Array(terminal.rowText(row).utf8) + [0x0A]
+      }
+    } else {
+      let end = terminal.screenTop + terminal.size.rows
+      let start = max(waiter.searchFrom, terminal.firstLine)
+      for line in start..<max(start, end) where text.count < SessionLimits.matchBytes {
+        text += Array(terminal.lineText(line).utf8)
+        text.append(0x0A)
+      }
+      // What has left the screen does not change any more, and need not be looked at again.
+      waiter.searchFrom = max(waiter.searchFrom, terminal.screenTop)
+    }
+    return pattern.firstMatch(in: text)
+  }
+}

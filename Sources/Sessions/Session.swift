@@ -1,0 +1,250 @@
+package import Formats
+package import Net
+package import Sys
+package import TerminalEngine
+
+/// One PTY with its program, its true screen, its history and its clients.
+///
+/// Everything of a session happens on one event loop: the PTY is read there, the screen is kept there, viewers are written from
+/// there. Nothing on the way from the PTY to a viewer hops to another thread.
+package actor Session {
+  /// The loop that the session, its PTY and its viewers share.
+  package nonisolated let loop: EventLoop
+  /// Stable identity (UUID); the name may change.
+  package nonisolated let id: String
+  package nonisolated let pid: Int32
+  /// What was asked to run, for people.
+  package nonisolated let command: String
+  package nonisolated let startedAt: Timestamp
+
+  package internal(set) var name: SessionName
+  package internal(set) var tags: Set<Tag>
+  package internal(set) var endedAt: Timestamp?
+  /// How the program ended; `nil` while it runs.
+  package internal(set) var exit: ExitStatus?
+
+  var terminal: Terminal
+  var activity = Activity()
+  var commands: CommandLog
+  var pty: PTY
+  var viewers = ViewerTable()
+  var observers: [ObserverID: Observer] = [:]
+  var waiters: [Int: Waiter] = [:]
+  var nextTicket = 1
+  /// Those who pause until queued input has been taken.
+  var inputDrained: [@Sendable () -> Void] = []
+  /// Those who wait for a synchronized update (DEC 2026) to end before they look at the screen.
+  var afterUpdate: [CheckedContinuation<Void, Never>] = []
+  var updateTimer: LoopTimer?
+  /// When the pause between two rounds of writing to viewers ends.
+  var pumpTimer: LoopTimer?
+  private var sealTimer: LoopTimer?
+  var isRunningCommand = false
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  init(
+    id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop
+  ) {
+    self.id = id
+    name = label.name
+    tags = label.tags
+    command = label.command
+    startedAt = label.startedAt
+    self.loop = loop
+    self.pid = pid
+    terminal = Terminal(size: size)
+    terminal.decompress = { HistoryCodec.decompress($0, $1) }
+    commands = CommandLog(nonce: label.nonce)
+    pty = PTY(master: master)
+  }
+
+  /// Begins to read the PTY. Once, before anything else is asked.
+  func start() throws(SessionError) {
+    do {
+      try setNonBlocking(pty.master)
+      pty.device = PseudoTerminal.device(of: pty.master)
+      // Unowned: the watch is the session's own, and is cancelled before the session goes.
+      pty.watch = try loop.watch(pty.master, .readable) { [unowned self] readiness in
+        assumeIsolated { $0.ready(readiness) }
+      }
+    } catch {
+      throw SessionError(.sessionCreateFailed, "The session's terminal could not be watched: \(error).")
+    }
+  }
+
+  // MARK: facts
+
+  /// Counts the pieces of input and output; see ``Activity``.
+  package var generation: UInt64 { activity.generation }
+  package var size: TerminalEngine.TerminalSize { terminal.size }
+  package var title: String { terminal.title }
+  package var lastActivityMs: Int { activity.quiet().milliseconds }
+  package var isAlternateScreen: Bool { terminal.isAlternateScreen }
+  package var cursor: Cursor { terminal.cursor }
+  /// Lines kept, the screen's included.
+  package var totalLines: Int { terminal.lineCount }
+  /// wsh's name for the same count.
+  package var scrollbackLines: Int { terminal.lineCount }
+  package var clientCount: Int { viewers.count + observers.values.count { $0.client != nil } }
+
+  // MARK: reading
+
+  private func ready(_ readiness: Readiness) {
+    if readiness.contains(.writable) { flushInput() }
+    if readiness.contains(.readable) || readiness.contains(.hangup) { _ = readOutput() }
+  }
+
+  /// Reads what the PTY holds, up to one turn's share, and shows it. Returns whether there may be more at once.
+  private func readOutput() -> Bool {
+    guard pty.isOpen else { return false }
+    return withUnsafeTemporaryAllocation(byteCount: SessionLimits.turnBytes, alignment: 16) { buffer in
+      var filled = 0
+      var more = true
+      reading: while filled < buffer.count {
+        switch readBytes(pty.master, into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])) {
+        case .bytes(let count):
+          filled += count
+          if count < SessionLimits.shortRead {
+            more = false
+            break reading
+          }
+        case .wouldBlock:
+          more = false
+          break reading
+        case .endOfFile, .failed:
+          // Every slave is closed. The program's exit status comes from the keeper, possibly later.
+          more = false
+          pty.stopWatching()
+          break reading
+        }
+      }
+      if filled > 0 { show(UnsafeRawBufferPointer(rebasing: buffer[0..<filled])) }
+      return more
+    }
+  }
+
+  private func show(_ bytes: UnsafeRawBufferPointer) {
+    activity.touch()
+    terminal.stamp = activity.generation
+    let wasUpdating = terminal.isSynchronized
+    terminal.feed(bytes)
+    if terminal.hasReplies { answerQueries() }
+    if terminal.hasEvents { takeEvents() }
+    if wasUpdating || terminal.isSynchronized { followUpdate(wasUpdating: wasUpdating) }
+    if !viewers.isEmpty {
+      viewers.append(bytes)
+      pumpViewers()
+    }
+    if !observers.isEmpty { outputReachedObservers() }
+    if !waiters.isEmpty { checkWaiters() }
+    if sealTimer == nil { scheduleSealing() }
+  }
+
+  private func answerQueries() {
+    let replies = terminal.takeReplies()
+    guard pty.queued < SessionLimits.replyBacklog else { return }
+    replies.withUnsafeBytes { _ = pty.write($0) }
+  }
+
+  private func takeEvents() {
+    for event in terminal.takeEvents() {
+      if case .mark(let mark) = event {
+        commands.take(mark, directory: workingDirectory, generation: activity.generation, at: .now())
+      }
+    }
+  }
+
+  /// Compresses old history once the session has been quiet for a while, so that nobody waits for it.
+  private func scheduleSealing() {
+    sealTimer = loop.schedule(after: SessionLimits.sealAfter) { [weak self] in
+      self?.assumeIsolated { session in
+        session.sealTimer = nil
+        if session.activity.quiet() < SessionLimits.sealAfter {
+          session.scheduleSealing()
+        } else {
+          session.sealHistory()
+        }
+      }
+    }
+  }
+
+  // MARK: synchronized updates
+
+  private func followUpdate(wasUpdating: Bool) {
+    if !terminal.isSynchronized {
+      updateEnded()
+    } else if !wasUpdating {
+      updateTimer = loop.schedule(after: SessionLimits.updatePatience) { [weak self] in
+        self?.assumeIsolated { $0.updateEnded() }
+      }
+    }
+  }
+
+  private func updateEnded() {
+    updateTimer?.cancel()
+    updateTimer = nil
+    let waiting = afterUpdate
+    afterUpdate = []
+    for continuation in waiting { continuation.resume() }
+  }
+
+  /// Returns when the picture is whole: at once, or when the update that is being painted ends, but no later than the patience allows.
+  package func picture() async {
+    guard terminal.isSynchronized, updateTimer != nil, exit == nil else { return }
+    await withCheckedContinuation { afterUpdate.append($0) }
+  }
+
+  // MARK: end
+
+  /// The program has ended. What it printed last is still read, then everybody is told.
+  func ended(_ status: ExitStatus) {
+    guard exit == nil else { return }
+    while readOutput() {}
+    exit = status
+    endedAt = .now()
+    pty.close()
+    commands.end(at: .now(), position: cursorPosition)
+    sealTimer?.cancel()
+    sealTimer = nil
+    updateEnded()
+    sealHistory()
+    let drained = inputDrained
+    inputDrained = []
+    for resume in drained { resume() }
+    endViewers()
+    endObservers()
+    checkWaiters()
+  }
+
+  /// The session is being removed: whoever still looks at it is told and let go.
+  func removed() {
+    if exit == nil {
+      exit = .signaled(9)
+      endedAt = .now()
+    }
+    pty.close()
+    updateEnded()
+    detachViewers(reason: "removed")
+    endObservers()
+    failWaiters(SessionError(.sessionEnded, "The session \(name) was removed."))
+  }
+
+  /// Where the cursor stands in the text printed so far.
+  var cursorPosition: LinePosition {
+    LinePosition(line: terminal.screenTop + terminal.cursor.row, column: terminal.cursor.column)
+  }
+
+  func ticket() -> Int {
+    defer { nextTicket += 1 }
+    return nextTicket
+  }
+}
+
+extension Session {
+  /// The store gave the session another name or other tags.
+  func identify(name: SessionName, tags: Set<Tag>) {
+    self.name = name
+    self.tags = tags
+  }
+}

@@ -1,0 +1,33 @@
+/// The bounds of a session, each with its reason.
+package enum SessionLimits {
+  /// Bytes that one turn of the loop takes from a PTY: enough to make one visit of the engine out of many reads of 4 KiB, little
+  /// enough (under 0.2 ms) that a keystroke for another session of the loop does not feel it.
+  static let turnBytes = 64 << 10
+  /// A read shorter than this has emptied the line discipline's buffer (it hands out up to 4095 bytes).
+  static let shortRead = 2048
+  /// Input that waits for a program that does not read. More is refused, so that a stuck program costs a bounded amount.
+  static let inputBytes = 1 << 20
+  /// Above this, those who feed input from a stream should pause.
+  package static let inputHighWater = 64 << 10
+  /// Answers to a program's own queries are dropped when it leaves this much input unread: it is not waiting for them.
+  static let replyBacklog = 64 << 10
+  /// Streaming clients of one session.
+  package static let clients = 64
+  /// Waits in progress on one session.
+  static let waiters = 256
+  /// How long a reader of the screen waits for a synchronized update (DEC 2026) to end before it takes what is there.
+  static let updatePatience = Duration.milliseconds(200)
+  /// Silence after which full pages of history are compressed: nobody is then waiting for the loop.
+  static let sealAfter = Duration.seconds(1)
+  /// Least time between two looks for a matching text while output streams in.
+  static let matchInterval = Duration.milliseconds(10)
+  /// Longest text that one look for a match takes in.
+  static let matchBytes = 1 << 20
+  /// Silence after which a screen is called quiet.
+  static let quietAfter = Duration.milliseconds(1000)
+  /// Longest wait that a caller may ask for.
+  package static let longestWait = Duration.seconds(24 * 3600)
+  /// Output that `run` answers when the caller names no limit, and the most it may name.
+  package static let runOutputBytes = 256 << 10
+  package static let runOutputLimit = 8 << 20
+}

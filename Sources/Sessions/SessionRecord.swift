@@ -1,0 +1,52 @@
+package import Formats
+import Sys
+import TerminalEngine
+
+/// What is told about a session. Field names in JSON are wsh's, with ours beside them.
+package struct SessionRecord: Sendable, Codable {
+  package var id: String
+  package var name: String
+  /// The host that the session runs on.
+  package var server: String
+  package var pid: Int
+  package var command: String
+  package var rows: Int
+  package var cols: Int
+  package var clients: Int
+  package var tags: [String]
+  package var lastActivityMs: Int
+  package var state: SessionState
+  package var evidence: Evidence
+  package var exitStatus: Int?
+  package var exitSignal: String?
+  package var startedAt: Timestamp
+  package var endedAt: Timestamp?
+  package var title: String
+  package var cwd: String?
+  package var foreground: String?
+  package var generation: UInt64
+}
+
+extension Session {
+  package func record(server: String) -> SessionRecord {
+    let (state, evidence) = state()
+    var record = SessionRecord(
+      id: id, name: name.text, server: server, pid: Int(pid), command: command, rows: terminal.size.rows,
+      cols: terminal.size.columns, clients: clientCount, tags: tags.map(\.text).sorted(), lastActivityMs: lastActivityMs,
+      state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title, cwd: workingDirectory,
+      foreground: foreground, generation: generation)
+    (record.exitStatus, record.exitSignal) = exit.jsonFields
+    return record
+  }
+}
+
+extension ExitStatus? {
+  /// `exit_status` and `exit_signal`: one of them once the program has ended.
+  package var jsonFields: (status: Int?, signal: String?) {
+    switch self {
+    case nil: (nil, nil)
+    case .exited(let status): (Int(status), nil)
+    case .signaled(let number): (nil, Signal(number: number)?.description ?? "SIG\(number)")
+    }
+  }
+}

@@ -1,0 +1,329 @@
+import Formats
+import Glibc
+package import Net
+import Store
+package import Sys
+import TerminalEngine
+
+/// What a server lets its sessions be.
+package struct SessionStoreOptions: Sendable {
+  /// Sessions that may run at once.
+  package var maximumSessions = 256
+  /// How long an ended session stays listed.
+  package var keepEnded = Duration.seconds(3600)
+  /// How many ended sessions stay listed; the oldest go first.
+  package var maximumEnded = 100
+  /// The shell of sessions that name none.
+  package var shell: String
+  /// Where the integration scripts are kept.
+  package var integrationFolder: String
+  /// The environment that children start from.
+  package var environment: [String: String]
+  /// Working directory of sessions that name none.
+  package var home: String
+  /// The socket of this server, told to children as `ROOST_SOCKET`.
+  package var socketPath: String
+  /// The server's name, told to children as `ROOST_SERVER_NAME`.
+  package var serverName: String
+
+  package init(
+    shell: String, integrationFolder: String, environment: [String: String], home: String, socketPath: String, serverName: String
+  ) {
+    self.shell = shell
+    self.integrationFolder = integrationFolder
+    self.environment = environment
+    self.home = home
+    self.socketPath = socketPath
+    self.serverName = serverName
+  }
+}
+
+/// What happened to the set of sessions.
+package enum StoreEvent: Sendable, Equatable {
+  case created(String)
+  case renamed(old: String, new: String)
+  case tagsChanged(String, added: [String], removed: [String])
+  /// The program ended; the session stays listed.
+  case ended(String)
+  /// The session is gone from the list.
+  case destroyed(String)
+}
+
+/// Told of every ``StoreEvent``, on the store's loop, in order.
+package protocol StoreObserver: AnyObject, Sendable {
+  func storeChanged(_ event: StoreEvent)
+}
+
+/// The sessions of a server, by name. Bound to one loop; the sessions are spread over all.
+package actor SessionStore {
+  package nonisolated let loop: EventLoop
+  package nonisolated let options: SessionStoreOptions
+  private let loops: LoopGroup
+  private let keeper: KeeperClient
+  private var entries: [String: Entry] = [:]
+  /// Names by the sessions' ids, which the keeper knows them by.
+  private var names: [String: String] = [:]
+  /// Names that are being created or renamed to.
+  private var reserved: Set<String> = []
+  private var nextAutomaticName = 0
+  private var nextOrder = 1
+  private var observers: [any StoreObserver] = []
+  private var isStopping = false
+  /// Called when the last session has left the list.
+  private var onceEmpty: (@Sendable () -> Void)?
+  /// Those who wait for a session to end, by its id.
+  private var endings: [String: [CheckedContinuation<Void, Never>]] = [:]
+  private var endedCount = 0
+
+  private struct Entry {
+    let session: Session
+    let order: Int
+    var name: SessionName
+    var tags: Set<Tag>
+    var label: SessionLabel
+    /// Set when the program has ended, in the order of the endings.
+    var ended: Int?
+    var removal: LoopTimer?
+  }
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  package init(loops: LoopGroup, keeper: KeeperClient, options: SessionStoreOptions) {
+    self.loops = loops
+    loop = loops.loops[0]
+    self.keeper = keeper
+    self.options = options
+  }
+
+  /// Calls `body` whenever the last session has left the list.
+  package func onEmpty(_ body: @escaping @Sendable () -> Void) { onceEmpty = body }
+
+  package var runningCount: Int { entries.values.count { $0.ended == nil } }
+  package var count: Int { entries.count }
+
+  // MARK: finding
+
+  package func find(_ name: SessionName) throws(SessionError) -> Session {
+    guard let entry = entries[name.text] else { throw .notFound(name.text) }
+    return entry.session
+  }
+
+  package func tags(of name: SessionName) -> Set<Tag> { entries[name.text]?.tags ?? [] }
+
+  /// All sessions in the order of their beginning; with `tags`, those that have at least one of them.
+  package func list(tags: Set<Tag> = []) -> [(name: SessionName, tags: Set<Tag>, session: Session)] {
+    entries.values
+      .filter { tags.isEmpty || !$0.tags.isDisjoint(with: tags) }
+      .sorted { $0.order < $1.order }
+      .map { ($0.name, $0.tags, $0.session) }
+  }
+
+  // MARK: creating
+
+  package func create(_ spec: SessionSpec) async throws(SessionError) -> Session {
+    try spec.check()
+    guard !isStopping else { throw SessionError(.serverStopping, "The server is stopping; start it again and retry.") }
+    guard runningCount + reserved.count < options.maximumSessions else {
+      throw SessionError(
+        .maxSessionsReached,
+        "The limit of \(options.maximumSessions) sessions is reached; end one, or start the server with a greater --max-sessions.")
+    }
+    let name = try reserve(spec.name)
+    defer { reserved.remove(name.text) }
+    let id = makeUUID()
+    let launch = SessionLaunch(spec: spec, name: name, id: id, options: options)
+    let label = SessionLabel(name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce)
+    let child: KeptChild
+    do {
+      child = try await keeper.spawn(id: id, launch.child, label: label.encoded)
+    } catch {
+      throw SessionError(.sessionCreateFailed, "The session could not be started: \(error.message)")
+    }
+    Glibc.close(child.pidfd)
+    let session = Session(id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next())
+    enter(session, label)
+    do {
+      try await session.start()
+    } catch {
+      await drop(name.text)
+      throw error
+    }
+    tell(.created(name.text))
+    // A program may end before its session is known here; the keeper's client remembers how.
+    if let status = await keeper.status(of: id) { await programEnded(id: id, status: status) }
+    return session
+  }
+
+  private func enter(_ session: Session, _ label: SessionLabel) {
+    entries[label.name.text] = Entry(session: session, order: nextOrder, name: label.name, tags: label.tags, label: label)
+    nextOrder += 1
+    names[session.id] = label.name.text
+  }
+
+  /// Takes over the sessions that the keeper still holds from an earlier server of this name. Their programs have gone on; what was on
+  /// their screens before is not known, so each is told of its size again, which makes most programs paint anew.
+  package func adopt() async throws(SessionError) {
+    let kept: [KeptSession]
+    do {
+      kept = try await keeper.list()
+    } catch {
+      throw SessionError(.keeperUnavailable, "The sessions of the earlier server could not be taken over: \(error.message)")
+    }
+    for session in kept { await adopt(session) }
+  }
+
+  private func adopt(_ kept: KeptSession) async {
+    guard names[kept.id] == nil, var label = SessionLabel(kept.label) else {
+      kept.closeDescriptors()
+      return
+    }
+    // Two servers' sessions cannot share a name here; the id tells them apart.
+    if entries[label.name.text] != nil, let other = try? SessionName("\(label.name.text.prefix(50))-\(kept.id.prefix(8))") { label.name = other }
+    Glibc.close(kept.pidfd)
+    for file in kept.slots.values { Glibc.close(file) }
+    let window = PseudoTerminal.size(of: kept.master)
+    let size = window.map { TerminalEngine.TerminalSize(rows: Int($0.rows), columns: Int($0.columns)) } ?? SessionSpec.defaultSize
+    let session = Session(id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loops.next())
+    enter(session, label)
+    guard (try? await session.start()) != nil else { return await drop(label.name.text) }
+    tell(.created(label.name.text))
+    if let status = kept.ended {
+      await programEnded(id: kept.id, status: status)
+    } else {
+      await session.askForRepaint()
+    }
+  }
+
+  private func reserve(_ wanted: SessionName?) throws(SessionError) -> SessionName {
+    if let wanted {
+      guard entries[wanted.text] == nil, !reserved.contains(wanted.text) else { throw conflict(wanted) }
+      reserved.insert(wanted.text)
+      return wanted
+    }
+    while true {
+      let name = try SessionName(String(nextAutomaticName))
+      nextAutomaticName += 1
+      if entries[name.text] == nil, reserved.insert(name.text).inserted { return name }
+    }
+  }
+
+  private func conflict(_ name: SessionName) -> SessionError {
+    SessionError(.sessionNameConflict, "A session named \(name) exists already; choose another name, or remove that one.")
+  }
+
+  // MARK: changing
+
+  /// Renames and tags a session: all of it, or nothing.
+  package func update(
+    _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag]
+  ) async throws(SessionError) -> Session {
+    guard var entry = entries[name.text] else { throw .notFound(name.text) }
+    if let newName, newName != name, entries[newName.text] != nil || reserved.contains(newName.text) { throw conflict(newName) }
+    let tags = entry.tags.subtracting(remove).union(add)
+    guard tags.count <= SessionSpec.maximumTags else {
+      throw SessionError(.resourceLimitReached, "Resource limit reached: a session has at most \(SessionSpec.maximumTags) tags.")
+    }
+    let added = tags.subtracting(entry.tags).map(\.text).sorted()
+    let removed = entry.tags.subtracting(tags).map(\.text).sorted()
+    entry.tags = tags
+    if let newName { entry.name = newName }
+    entry.label.name = entry.name
+    entry.label.tags = tags
+    entries[name.text] = nil
+    entries[entry.name.text] = entry
+    names[entry.session.id] = entry.name.text
+    if entry.name != name { tell(.renamed(old: name.text, new: entry.name.text)) }
+    if !added.isEmpty || !removed.isEmpty { tell(.tagsChanged(entry.name.text, added: added, removed: removed)) }
+    await entry.session.identify(name: entry.name, tags: tags)
+    // A later server is to know it by the new name; when the keeper is out of reach there will be none.
+    try? await keeper.update(id: entry.session.id, label: entry.label.encoded)
+    return entry.session
+  }
+
+  /// Ends a session's program and everything it started: `signal` first, and SIGKILL to what is left after `grace`. Returns when the
+  /// program has ended; the session stays listed.
+  package func kill(_ name: SessionName, signal: Signal, grace: Duration) async throws(SessionError) -> Session {
+    guard let entry = entries[name.text] else { throw .notFound(name.text) }
+    guard entry.ended == nil else { return entry.session }
+    do {
+      try await keeper.kill(id: entry.session.id, signal: signal, everything: true, grace: grace)
+    } catch {
+      throw SessionError(.keeperUnavailable, "The session could not be ended: \(error.message)")
+    }
+    await ending(of: entry.session.id)
+    return entry.session
+  }
+
+  private func ending(of id: String) async {
+    guard let name = names[id], entries[name]?.ended == nil else { return }
+    await withCheckedContinuation { endings[id, default: []].append($0) }
+  }
+
+  /// Ends a session at once and takes it off the list.
+  package func remove(_ name: SessionName) async throws(SessionError) {
+    guard let entry = entries[name.text] else { throw .notFound(name.text) }
+    if entry.ended == nil {
+      // From now on the name is free, and the session is nobody's.
+      try? await keeper.kill(id: entry.session.id, signal: .kill, everything: true, grace: .zero)
+    }
+    guard let name = names[entry.session.id] else { return }
+    await drop(name)
+    tell(.destroyed(name))
+  }
+
+  private func drop(_ name: String) async {
+    guard let entry = entries.removeValue(forKey: name) else { return }
+    let id = entry.session.id
+    names[id] = nil
+    entry.removal?.cancel()
+    for continuation in endings.removeValue(forKey: id) ?? [] { continuation.resume() }
+    await entry.session.removed()
+    try? await keeper.forget(id: id)
+    if entries.isEmpty { onceEmpty?() }
+  }
+
+  // MARK: endings
+
+  /// The keeper has reaped a session's program.
+  package func programEnded(id: String, status: ExitStatus) async {
+    guard let name = names[id], let entry = entries[name], entry.ended == nil else { return }
+    await entry.session.ended(status)
+    // The session may have been renamed or removed while its last output was read.
+    guard let name = names[id], entries[name]?.ended == nil else { return }
+    endedCount += 1
+    entries[name]?.ended = endedCount
+    for continuation in endings.removeValue(forKey: id) ?? [] { continuation.resume() }
+    tell(.ended(name))
+    entries[name]?.removal = loop.schedule(after: options.keepEnded) { [weak self] in
+      self?.assumeIsolated { store in _ = Task { await store.age(id) } }
+    }
+    let ended = entries.values.filter { $0.ended != nil }.sorted { ($0.ended ?? 0) < ($1.ended ?? 0) }
+    for old in ended.dropLast(options.maximumEnded) { await age(old.session.id) }
+  }
+
+  private func age(_ id: String) async {
+    guard let name = names[id], entries[name]?.ended != nil else { return }
+    await drop(name)
+    tell(.destroyed(name))
+  }
+
+  // MARK: stopping
+
+  /// Refuses new sessions from now on.
+  package func stopCreating() { isStopping = true }
+
+  /// Ends every session and refuses new ones: SIGHUP, then SIGKILL after the grace.
+  package func shutDown(grace: Duration) async {
+    isStopping = true
+    let running = entries.values.filter { $0.ended == nil }.map(\.name)
+    let endings = running.map { name in Task { _ = try? await self.kill(name, signal: .hangUp, grace: grace) } }
+    for ending in endings { await ending.value }
+    for name in Array(entries.keys) { await drop(name) }
+  }
+
+  // MARK: observers
+
+  package func observe(_ observer: any StoreObserver) { observers.append(observer) }
+  package func removeObserver(_ observer: any StoreObserver) { observers.removeAll { $0 === observer } }
+  private func tell(_ event: StoreEvent) { for observer in observers { observer.storeChanged(event) } }
+}

@@ -1,0 +1,84 @@
+import Net
+package import Operations
+
+/// Looks up the bearer of a token.
+package protocol TokenVerifying: Sendable {
+  /// Who holds this token and what it allows; `nil` when it is unknown, revoked or expired.
+  func verify(_ secret: String) async -> (Principal, Access)?
+}
+
+/// Says who a request comes from.
+///
+/// On the Unix socket the kernel tells: our own user and root may do everything, nobody else gets in. Over TCP a bearer token is needed, on
+/// the loopback interface too, since every user of the machine can reach it.
+package struct Authenticator: Sendable {
+  /// The user whose processes are let in over the Unix socket, with root.
+  let ownUID: UInt32
+  let tokens: any TokenVerifying
+  /// Anybody may do anything over TCP. The composition grants this on the loopback interface only.
+  let noAuth: Bool
+  let tickets: Tickets
+  let throttle = FailureThrottle()
+
+  /// No token of ours is longer; what is longer is not looked up.
+  static let maximumTokenBytes = 512
+
+  package init(ownUID: UInt32, tokens: any TokenVerifying, noAuth: Bool, tickets: Tickets) {
+    self.ownUID = ownUID
+    self.tokens = tokens
+    self.noAuth = noAuth
+    self.tickets = tickets
+  }
+
+  /// Who asks, or why nobody is let in. `ticket` is the one in the query of a WebSocket upgrade; `nil` for every other request.
+  func authenticate(_ request: HTTPRequest, ticket: String? = nil) async throws(OperationError) -> Call {
+    switch request.peer {
+    case .unix(let uid, _):
+      guard uid == ownUID || uid == 0 else {
+        throw OperationError(.authInvalid, "This socket serves the user who started the server, and nobody else.")
+      }
+      return Call(principal: .localUser(uid: uid), access: .everything, peer: "unix")
+    case .ip(let address, let port):
+      let peer = address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+      if noAuth { return Call(principal: .anonymous, access: .everything, peer: peer) }
+      let (principal, access) = try await bearer(of: request, ticket: ticket, address: address)
+      return Call(principal: principal, access: access, peer: peer)
+    }
+  }
+
+  private func bearer(
+    of request: HTTPRequest, ticket: String?, address: String
+  ) async throws(OperationError) -> (Principal, Access) {
+    let headers = request.headers.all("authorization")
+    guard headers.count <= 1 else {
+      throw OperationError(.invalidRequest, "Invalid request: 'Authorization' is given more than once.")
+    }
+    let secret = headers.first.flatMap(Authenticator.bearerToken)
+    guard let offered = secret ?? ticket else {
+      throw OperationError(.authRequired, "Authentication required. Provide a token via the Authorization header.")
+    }
+    if throttle.isBlocked(address, secret: offered, now: .now) {
+      throw OperationError(
+        .resourceLimitReached, "Resource limit reached: too many invalid tokens from this address; wait a minute.")
+    }
+    if let secret {
+      if secret.utf8.count <= Authenticator.maximumTokenBytes, let found = await tokens.verify(secret) {
+        throttle.succeeded(secret: secret)
+        return found
+      }
+    } else if let ticket, let found = tickets.redeem(ticket, now: .now) {
+      return found
+    }
+    throttle.failed(address, now: .now)
+    throw OperationError(
+      .authInvalid, secret == nil ? "Invalid or used ticket." : "Invalid authentication token.")
+  }
+
+  /// The token of `Bearer <token>` (RFC 6750 §2.1); the scheme's name is case-insensitive. Another scheme is no token.
+  static func bearerToken(_ header: String) -> String? {
+    let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
+    guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+    let token = parts[1].drop { $0 == " " }
+    return token.isEmpty ? nil : String(token)
+  }
+}

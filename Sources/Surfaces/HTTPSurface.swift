@@ -1,0 +1,154 @@
+package import Net
+package import Operations
+package import Sessions
+
+/// The HTTP surface: every operation of the catalogue at its path, JSON-RPC, the documents that describe them, and the WebSockets.
+///
+/// A request goes through the same steps whatever it is for: where is it going (404, 405), may this page send it (403), who sends it
+/// (401, 403), then the operation, which checks its scope and its input itself.
+package struct HTTPSurface: HTTPHandler {
+  /// What the composition decides.
+  package struct Configuration: Sendable {
+    /// The version that the OpenAPI document states.
+    package var version: String
+    /// Names by which the server may be addressed beside `localhost` and addresses: its host name, and those configured.
+    package var hostNames: Set<String> = []
+    /// Origins of other sites whose pages may use this server (`--cors-origin`), such as `https://tools.example`.
+    package var allowedOrigins: Set<String> = []
+    package var basePrefix = BasePrefix.none
+
+    package init(version: String) { self.version = version }
+  }
+
+  let catalogue: Catalogue
+  let sessions: SessionStore
+  let authenticator: Authenticator
+  let origins: OriginPolicy
+  let rpc: JSONRPC
+  let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
+  private let router: Router<Destination>
+  private let prefix: BasePrefix
+  private let openAPI: [UInt8]
+  private let operationList: [UInt8]
+
+  package init(catalogue: Catalogue, sessions: SessionStore, authenticator: Authenticator, configuration: Configuration)
+  {
+    self.catalogue = catalogue
+    self.sessions = sessions
+    self.authenticator = authenticator
+    rpc = JSONRPC(catalogue: catalogue)
+    origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
+    prefix = configuration.basePrefix
+    router = Router(
+      catalogue.operations.map { ($0.route, Destination.operation($0)) }
+        + FixedEndpoint.allCases.map { ($0.route, Destination.fixed($0)) })
+    openAPI = OpenAPI.document(of: catalogue.operations, prefix: prefix, version: configuration.version)
+    operationList = OpenAPI.catalogue(of: catalogue.operations)
+  }
+
+  package func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
+    do throws(OperationError) {
+      return shared(try await reply(to: request), with: request)
+    } catch {
+      return shared(.response(Responses.error(error)), with: request)
+    }
+  }
+
+  /// The answer to a request that never came to be one: the body that `HTTPServer` asks for.
+  package static func response(to fault: HTTPFault) -> HTTPResponse { Responses.fault(fault) }
+
+  private func reply(to request: HTTPRequest) async throws(OperationError) -> HTTPReply {
+    if let preflight = try preflight(request) { return .response(preflight) }
+    let found = find(request)
+    try origins.check(request)
+    switch found {
+    case .found(let endpoint, let path): return try await reply(to: request, at: endpoint, path)
+    case .malformed:
+      throw OperationError(.invalidRequest, "Invalid request: the path is not well-formed percent-encoded UTF-8.")
+    case .notFound: throw OperationError(.notFound, "Nothing is served at this path; GET /operations lists what is.")
+    case .methodNotAllowed(let allow):
+      var response = Responses.error(
+        OperationError(.methodNotAllowed, "\(request.method) is not served here; \(allow) are."))
+      response.headers.append("Allow", allow)
+      return .response(response)
+    }
+  }
+
+  private func find(_ request: HTTPRequest) -> Router<Destination>.Match {
+    let path = Substring(request.path)
+    if let rest = prefix.remainder(of: path) { return router.match(method: request.method, path: rest) }
+    // A load balancer asks for health at the root, whatever the prefix.
+    if request.path == Destination.health.path { return router.match(method: request.method, path: path) }
+    return .notFound
+  }
+
+  private func reply(
+    to request: HTTPRequest, at endpoint: Destination, _ path: [(name: String, value: String)]
+  ) async throws(OperationError) -> HTTPReply {
+    if case .fixed(let fixed) = endpoint, fixed.isWebSocket { return try await upgrade(request, to: fixed, path) }
+    let call =
+      endpoint.isOpen
+      ? Call(principal: .anonymous, access: Access(scopes: []), peer: "")
+      : try await authenticator.authenticate(request)
+    switch endpoint {
+    case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
+    case .fixed(.openAPI): return .response(Responses.json(openAPI))
+    case .fixed(.operations): return .response(Responses.json(operationList))
+    case .fixed(.rpc):
+      return .response(await rpc.answer(request.body, for: call).map { Responses.json($0) } ?? Responses.empty(204))
+    case .fixed: return .response(Responses.text(index))
+    }
+  }
+
+  private func perform(
+    _ operation: Operation, _ request: HTTPRequest, _ path: [(name: String, value: String)], for call: Call
+  ) async throws(OperationError) -> HTTPResponse {
+    var arguments = Arguments(path: path, query: try QueryText.parse(request.query))
+    if operation.rawField != nil {
+      arguments.body = .raw(request.body)
+    } else if operation.route.method != "GET", !request.body.isEmpty {
+      arguments.body = .json(request.body)
+    }
+    switch try await catalogue.perform(operation, arguments, for: call) {
+    case .json(let document): return Responses.json(document, status: operation.status)
+    case .empty: return Responses.empty(operation.status)
+    }
+  }
+
+  private var index: String {
+    """
+    Roost: terminal sessions for people and programs.
+
+    \(prefix.text)/openapi.json   what is served here, as OpenAPI 3.1
+    \(prefix.text)/operations     the same as a plain list, for `roost call`
+    \(prefix.text)/health         whether the server lives
+
+    """
+  }
+
+  // MARK: Pages of other sites
+
+  /// The answer to the question that a browser asks before it lets a page of another site send a request (Fetch §3.2.2).
+  private func preflight(_ request: HTTPRequest) throws(OperationError) -> HTTPResponse? {
+    guard request.method == "OPTIONS", let origin = request.headers[first: "origin"],
+      request.headers[first: "access-control-request-method"] != nil
+    else { return nil }
+    try origins.check(request)
+    guard origins.allows(crossOrigin: origin) else { throw OperationError(.originNotAllowed, "Origin not allowed.") }
+    var response = Responses.empty(204)
+    response.headers.append("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
+    response.headers.append("Access-Control-Allow-Headers", "authorization, content-type")
+    response.headers.append("Access-Control-Max-Age", "600")
+    return response
+  }
+
+  /// Makes an answer readable to the page of an allowed origin.
+  private func shared(_ reply: HTTPReply, with request: HTTPRequest) -> HTTPReply {
+    guard !origins.allowedOrigins.isEmpty, case .response(var response) = reply else { return reply }
+    response.headers.append("Vary", "Origin")
+    if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
+      response.headers.append("Access-Control-Allow-Origin", origin)
+    }
+    return .response(response)
+  }
+}

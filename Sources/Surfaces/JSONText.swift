@@ -1,0 +1,261 @@
+/// A look into JSON text (RFC 8259) without decoding it: checks that the text is well formed and hands out slices of it.
+///
+/// Envelopes of messages are read with this: the method is taken out, `params` goes on to the operation as it is, and an `id` of any
+/// type is echoed byte for byte. A keystroke is read with no general decoder in its way.
+struct JSONText {
+  /// Deepest nesting accepted. Operations take a few levels; a message of a million brackets must not cost a stack.
+  static let maximumDepth = 64
+  /// Most members of an object that ``members()`` hands out. No message has a dozen.
+  static let maximumMembers = 1024
+
+  private let bytes: ArraySlice<UInt8>
+  private var position: Int
+
+  private init(_ bytes: ArraySlice<UInt8>) {
+    self.bytes = bytes
+    position = bytes.startIndex
+  }
+
+  /// The members of the object that is the whole text, each value as its own text; `nil` when the text is not one well-formed object.
+  static func members(of text: ArraySlice<UInt8>) -> [(name: String, value: ArraySlice<UInt8>)]? {
+    var scanner = JSONText(text)
+    return scanner.members()
+  }
+
+  /// The elements of the array that is the whole text; `nil` when the text is not one well-formed array.
+  static func elements(of text: ArraySlice<UInt8>) -> [ArraySlice<UInt8>]? {
+    var scanner = JSONText(text)
+    return scanner.elements()
+  }
+
+  /// The string that is the whole text.
+  static func string(_ text: ArraySlice<UInt8>) -> String? { utf8(text).map { String(decoding: $0, as: UTF8.self) } }
+
+  /// The string that is the whole text, as UTF-8.
+  static func utf8(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    var scanner = JSONText(text)
+    scanner.skipSpace()
+    guard let value = scanner.readString() else { return nil }
+    scanner.skipSpace()
+    return scanner.isAtEnd ? value : nil
+  }
+
+  /// The whole number that is the whole text.
+  static func integer(_ text: ArraySlice<UInt8>) -> Int? { Int(String(decoding: trimmed(text), as: UTF8.self)) }
+
+  static func isNull(_ text: ArraySlice<UInt8>) -> Bool { trimmed(text).elementsEqual("null".utf8) }
+
+  /// The first byte that is not white space: tells what kind of value the text is.
+  static func firstByte(_ text: ArraySlice<UInt8>) -> UInt8? { text.first { !isSpace($0) } }
+
+  /// Whether the text is one well-formed value.
+  static func isValid(_ text: ArraySlice<UInt8>) -> Bool {
+    var scanner = JSONText(text)
+    scanner.skipSpace()
+    guard scanner.skipValue(depth: 0) else { return false }
+    scanner.skipSpace()
+    return scanner.isAtEnd
+  }
+
+  private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    var text = text.drop(while: isSpace)
+    while let last = text.last, isSpace(last) { text.removeLast() }
+    return text
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+
+  // MARK: Scanning
+
+  private var isAtEnd: Bool { position == bytes.endIndex }
+  private var current: UInt8? { position < bytes.endIndex ? bytes[position] : nil }
+
+  private mutating func skipSpace() { while let byte = current, JSONText.isSpace(byte) { position += 1 } }
+
+  private mutating func take(_ byte: UInt8) -> Bool {
+    guard current == byte else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func members() -> [(name: String, value: ArraySlice<UInt8>)]? {
+    var members: [(name: String, value: ArraySlice<UInt8>)] = []
+    skipSpace()
+    guard take(0x7B) else { return nil }
+    skipSpace()
+    if !take(0x7D) {
+      repeat {
+        skipSpace()
+        guard members.count < JSONText.maximumMembers, let name = readString() else { return nil }
+        skipSpace()
+        guard take(0x3A) else { return nil }
+        skipSpace()
+        let start = position
+        guard skipValue(depth: 1) else { return nil }
+        members.append((String(decoding: name, as: UTF8.self), bytes[start..<position]))
+        skipSpace()
+      } while take(0x2C)
+      guard take(0x7D) else { return nil }
+    }
+    skipSpace()
+    return isAtEnd ? members : nil
+  }
+
+  private mutating func elements() -> [ArraySlice<UInt8>]? {
+    var elements: [ArraySlice<UInt8>] = []
+    skipSpace()
+    guard take(0x5B) else { return nil }
+    skipSpace()
+    if !take(0x5D) {
+      repeat {
+        skipSpace()
+        let start = position
+        guard skipValue(depth: 1) else { return nil }
+        elements.append(bytes[start..<position])
+        skipSpace()
+      } while take(0x2C)
+      guard take(0x5D) else { return nil }
+    }
+    skipSpace()
+    return isAtEnd ? elements : nil
+  }
+
+  /// Passes one value; false when it is malformed or too deep.
+  private mutating func skipValue(depth: Int) -> Bool {
+    guard depth <= JSONText.maximumDepth, let byte = current else { return false }
+    switch byte {
+    case 0x22: return skipString()
+    case 0x7B: return skipContainer(closing: 0x7D, hasNames: true, depth: depth)
+    case 0x5B: return skipContainer(closing: 0x5D, hasNames: false, depth: depth)
+    case 0x74: return skipWord("true")
+    case 0x66: return skipWord("false")
+    case 0x6E: return skipWord("null")
+    default: return skipNumber()
+    }
+  }
+
+  private mutating func skipContainer(closing: UInt8, hasNames: Bool, depth: Int) -> Bool {
+    position += 1
+    skipSpace()
+    if take(closing) { return true }
+    repeat {
+      skipSpace()
+      if hasNames {
+        guard skipString() else { return false }
+        skipSpace()
+        guard take(0x3A) else { return false }
+        skipSpace()
+      }
+      guard skipValue(depth: depth + 1) else { return false }
+      skipSpace()
+    } while take(0x2C)
+    return take(closing)
+  }
+
+  private mutating func skipWord(_ word: StaticString) -> Bool {
+    let text = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+    guard bytes[position...].starts(with: text) else { return false }
+    position += text.count
+    return true
+  }
+
+  private mutating func skipNumber() -> Bool {
+    _ = take(0x2D)
+    if !take(0x30) { guard skipDigits() else { return false } }
+    if take(0x2E) { guard skipDigits() else { return false } }
+    if take(0x65) || take(0x45) {
+      if !take(0x2B) { _ = take(0x2D) }
+      guard skipDigits() else { return false }
+    }
+    return true
+  }
+
+  private mutating func skipDigits() -> Bool {
+    let start = position
+    while let byte = current, (0x30...0x39).contains(byte) { position += 1 }
+    return position > start
+  }
+
+  private mutating func skipString() -> Bool {
+    guard take(0x22) else { return false }
+    while let byte = current {
+      position += 1
+      switch byte {
+      case 0x22: return true
+      case 0x5C:
+        guard let escaped = current else { return false }
+        position += 1
+        switch escaped {
+        case 0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74: break
+        case 0x75: guard readHex() != nil else { return false }
+        default: return false
+        }
+      case 0..<0x20: return false
+      default: break
+      }
+    }
+    return false
+  }
+
+  /// One string as UTF-8, escapes resolved. A lone surrogate becomes U+FFFD, so that the result is always well formed.
+  private mutating func readString() -> [UInt8]? {
+    let start = position
+    guard skipString() else { return nil }
+    let end = position - 1
+    guard bytes[(start + 1)..<end].contains(0x5C) else { return Array(bytes[(start + 1)..<end]) }
+    var output: [UInt8] = []
+    output.reserveCapacity(end - start)
+    position = start + 1
+    while position < end {
+      let byte = bytes[position]
+      position += 1
+      guard byte == 0x5C else {
+        output.append(byte)
+        continue
+      }
+      let escaped = bytes[position]
+      position += 1
+      switch escaped {
+      case 0x62: output.append(0x08)
+      case 0x66: output.append(0x0C)
+      case 0x6E: output.append(0x0A)
+      case 0x72: output.append(0x0D)
+      case 0x74: output.append(0x09)
+      case 0x75: appendUnicode(to: &output)
+      default: output.append(escaped)
+      }
+    }
+    position = end + 1
+    return output
+  }
+
+  private mutating func appendUnicode(to output: inout [UInt8]) {
+    guard let first = readHex() else { return }
+    var value = first
+    if (0xD800...0xDBFF).contains(first), bytes[position...].starts(with: [0x5C, 0x75]) {
+      let before = position
+      position += 2
+      if let second = readHex(), (0xDC00...0xDFFF).contains(second) {
+        value = 0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)
+      } else {
+        position = before
+      }
+    }
+    output.append(contentsOf: UTF8.encode(Unicode.Scalar(value) ?? "\u{FFFD}") ?? UTF8.encodedReplacementCharacter)
+  }
+
+  private mutating func readHex() -> UInt32? {
+    guard bytes.endIndex - position >= 4 else { return nil }
+    var value: UInt32 = 0
+    for _ in 0..<4 {
+      switch bytes[position] {
+      case 0x30...0x39: value = value << 4 | UInt32(bytes[position] - 0x30)
+      case 0x41...0x46: value = value << 4 | UInt32(bytes[position] - 0x37)
+      case 0x61...0x66: value = value << 4 | UInt32(bytes[position] - 0x57)
+      default: return nil
+      }
+      position += 1
+    }
+    return value
+  }
+}

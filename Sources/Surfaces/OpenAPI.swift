@@ -1,0 +1,318 @@
+import Formats
+import Operations
+
+/// The documents that describe the catalogue: OpenAPI 3.1 and the list behind `GET /operations`.
+enum OpenAPI {
+  /// The OpenAPI 3.1.0 description of everything served.
+  static func document(of operations: [Operation], prefix: BasePrefix, version: String) -> [UInt8] {
+    var json = JSONWriter(reserving: 64 * 1024)
+    json.beginObject()
+    json.key("openapi")
+    json.string("3.1.0")
+    json.key("info")
+    json.beginObject()
+    json.key("title")
+    json.string("Roost")
+    json.key("version")
+    json.string(version)
+    json.key("description")
+    json.string(
+      "Terminal sessions for people and programs. Times are RFC 3339 in UTC, durations are milliseconds, sizes are bytes."
+    )
+    json.endObject()
+    json.key("servers")
+    json.beginArray()
+    json.beginObject()
+    json.key("url")
+    json.string(prefix.text.isEmpty ? "/" : prefix.text)
+    json.endObject()
+    json.endArray()
+    json.key("security")
+    json.beginArray()
+    json.beginObject()
+    json.key("bearer")
+    json.beginArray()
+    json.endArray()
+    json.endObject()
+    json.endArray()
+    writePaths(operations, to: &json)
+    writeComponents(to: &json)
+    json.endObject()
+    return json.finish()
+  }
+
+  /// `GET /operations`: what `roost call` and its help are made from.
+  static func catalogue(of operations: [Operation]) -> [UInt8] {
+    var json = JSONWriter(reserving: 32 * 1024)
+    json.beginArray()
+    for operation in operations {
+      json.beginObject()
+      json.key("name")
+      json.string(operation.name)
+      json.key("summary")
+      json.string(operation.summary)
+      json.key("scope")
+      if let scope = operation.scope { json.string(scope.rawValue) } else { json.null() }
+      json.key("method")
+      json.string(operation.route.method)
+      json.key("path")
+      json.string(operation.route.path)
+      json.key("status")
+      json.integer(operation.status)
+      if let field = operation.rawField {
+        json.key("raw_field")
+        json.string(field)
+      }
+      json.key("input")
+      operation.input.write(to: &json)
+      json.key("output")
+      if let output = operation.output { output.write(to: &json) } else { json.null() }
+      json.endObject()
+    }
+    json.endArray()
+    return json.finish()
+  }
+
+  // MARK: Paths
+
+  private static func writePaths(_ operations: [Operation], to json: inout JSONWriter) {
+    let endpoints =
+      operations.map { (route: $0.route, endpoint: Destination.operation($0)) }
+      + FixedEndpoint.allCases.map { (route: $0.route, endpoint: Destination.fixed($0)) }
+    var paths: [String] = []
+    for (route, _) in endpoints where !paths.contains(route.path) { paths.append(route.path) }
+    json.key("paths")
+    json.beginObject()
+    for path in paths {
+      json.key(text: path)
+      json.beginObject()
+      for (route, endpoint) in endpoints where route.path == path {
+        json.key(text: route.method.lowercased())
+        json.beginObject()
+        switch endpoint {
+        case .operation(let operation): write(operation, isOpen: endpoint.isOpen, to: &json)
+        case .fixed(let fixed): write(fixed, to: &json)
+        }
+        json.endObject()
+      }
+      json.endObject()
+    }
+    json.endObject()
+  }
+
+  private static func write(_ operation: Operation, isOpen: Bool, to json: inout JSONWriter) {
+    writeHead(operation.name, operation.summary, isOpen: isOpen, to: &json)
+    json.key("description")
+    json.string(
+      operation.scope.map { "Needs the scope `\($0.rawValue)`." }
+        ?? (isOpen ? "Open to anybody." : "Needs no particular scope."))
+    let inPath = parameters(of: operation.route.path)
+    let rest = operation.input.fields.filter { !inPath.contains($0.name) && $0.name != operation.rawField }
+    let takesBody = !["GET", "HEAD", "DELETE"].contains(operation.route.method)
+    let inQuery = takesBody && operation.rawField == nil ? [] : rest
+    json.key("parameters")
+    json.beginArray()
+    for name in inPath {
+      let schema = operation.input.fields.first { $0.name == name }?.schema ?? .string()
+      writeParameter(name, in: "path", schema, required: true, to: &json)
+    }
+    for field in inQuery { writeParameter(field.name, in: "query", field.schema, required: field.required, to: &json) }
+    if !isOpen {
+      json.beginObject()
+      json.key("$ref")
+      json.string("#/components/parameters/server")
+      json.endObject()
+    }
+    json.endArray()
+    if operation.rawField != nil {
+      writeBody("application/octet-stream", required: true, schema: nil, to: &json)
+    } else if takesBody, !rest.isEmpty {
+      writeBody("application/json", required: rest.contains(where: \.required), schema: .object(rest), to: &json)
+    }
+    json.key("responses")
+    json.beginObject()
+    json.key(text: String(operation.status))
+    json.beginObject()
+    json.key("description")
+    json.string(operation.output == nil ? "Done." : "The answer.")
+    if let output = operation.output { writeContent("application/json", output, to: &json) }
+    json.endObject()
+    writeDefaultResponse(to: &json)
+    json.endObject()
+  }
+
+  private static func write(_ endpoint: FixedEndpoint, to json: inout JSONWriter) {
+    writeHead("surface.\(endpoint)", endpoint.summary, isOpen: endpoint.isOpen, to: &json)
+    json.key("parameters")
+    json.beginArray()
+    for name in parameters(of: endpoint.route.path) {
+      writeParameter(name, in: "path", .string(), required: true, to: &json)
+    }
+    if endpoint.isWebSocket { writeParameter("ticket", in: "query", .string(), required: false, to: &json) }
+    if endpoint == .sessionRaw { writeParameter("readonly", in: "query", .boolean, required: false, to: &json) }
+    json.endArray()
+    if endpoint == .rpc { writeBody("application/json", required: true, schema: .any, to: &json) }
+    json.key("responses")
+    json.beginObject()
+    json.key(text: endpoint.isWebSocket ? "101" : "200")
+    json.beginObject()
+    json.key("description")
+    json.string(endpoint.isWebSocket ? "The connection is a WebSocket from here on." : "The answer.")
+    switch endpoint {
+    case .index: writeContent("text/plain", .string(), to: &json)
+    case .openAPI, .operations, .rpc: writeContent("application/json", .any, to: &json)
+    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw: break
+    }
+    json.endObject()
+    if endpoint == .rpc {
+      json.key("204")
+      json.beginObject()
+      json.key("description")
+      json.string("The message held notifications only.")
+      json.endObject()
+    }
+    writeDefaultResponse(to: &json)
+    json.endObject()
+  }
+
+  private static func writeHead(_ id: String, _ summary: String, isOpen: Bool, to json: inout JSONWriter) {
+    json.key("operationId")
+    json.string(id)
+    json.key("summary")
+    json.string(summary)
+    json.key("tags")
+    json.beginArray()
+    json.string(String(id.prefix { $0 != "." }))
+    json.endArray()
+    if isOpen {
+      json.key("security")
+      json.beginArray()
+      json.endArray()
+    }
+  }
+
+  private static func writeParameter(
+    _ name: String, in place: String, _ schema: Schema, required: Bool, to json: inout JSONWriter
+  ) {
+    json.beginObject()
+    json.key("name")
+    json.string(name)
+    json.key("in")
+    json.string(place)
+    json.key("required")
+    json.bool(required)
+    if place == "query", isList(schema) {
+      // A list is written with commas.
+      json.key("style")
+      json.string("form")
+      json.key("explode")
+      json.bool(false)
+    }
+    json.key("schema")
+    schema.write(to: &json)
+    json.endObject()
+  }
+
+  private static func isList(_ schema: Schema) -> Bool {
+    switch schema {
+    case .array: true
+    case .optional(let inner): isList(inner)
+    default: false
+    }
+  }
+
+  private static func writeBody(_ type: StaticString, required: Bool, schema: Schema?, to json: inout JSONWriter) {
+    json.key("requestBody")
+    json.beginObject()
+    json.key("required")
+    json.bool(required)
+    writeContent(type, schema ?? .any, to: &json)
+    json.endObject()
+  }
+
+  private static func writeContent(_ type: StaticString, _ schema: Schema, to json: inout JSONWriter) {
+    json.key("content")
+    json.beginObject()
+    json.key(type)
+    json.beginObject()
+    json.key("schema")
+    schema.write(to: &json)
+    json.endObject()
+    json.endObject()
+  }
+
+  private static func writeDefaultResponse(to json: inout JSONWriter) {
+    json.key("default")
+    json.beginObject()
+    json.key("$ref")
+    json.string("#/components/responses/Error")
+    json.endObject()
+  }
+
+  // MARK: Components
+
+  private static let errorSchema = Schema.object([
+    .init(
+      "error",
+      .object([
+        .init("code", .string(format: .oneOf(ErrorCode.allCases.map(\.rawValue)))),
+        .init("message", .string()),
+      ]))
+  ])
+
+  private static func writeComponents(to json: inout JSONWriter) {
+    json.key("components")
+    json.beginObject()
+    json.key("securitySchemes")
+    json.beginObject()
+    json.key("bearer")
+    json.beginObject()
+    json.key("type")
+    json.string("http")
+    json.key("scheme")
+    json.string("bearer")
+    json.key("description")
+    json.string("A token with the scopes that the operations name. The Unix socket needs none. Scopes: \(scopes).")
+    json.endObject()
+    json.endObject()
+    json.key("schemas")
+    json.beginObject()
+    json.key("Error")
+    errorSchema.write(to: &json)
+    json.endObject()
+    json.key("parameters")
+    json.beginObject()
+    json.key("server")
+    writeParameter("server", in: "query", .string(), required: false, to: &json)
+    json.endObject()
+    json.key("responses")
+    json.beginObject()
+    json.key("Error")
+    json.beginObject()
+    json.key("description")
+    json.string("Refused or failed; `code` is stable.")
+    json.key("content")
+    json.beginObject()
+    json.key("application/json")
+    json.beginObject()
+    json.key("schema")
+    json.beginObject()
+    json.key("$ref")
+    json.string("#/components/schemas/Error")
+    json.endObject()
+    json.endObject()
+    json.endObject()
+    json.endObject()
+    json.endObject()
+    json.endObject()
+  }
+
+  private static var scopes: String { Scope.allCases.map(\.rawValue).joined(separator: ", ") }
+
+  /// The names in braces of a path template.
+  private static func parameters(of path: String) -> [String] {
+    path.split(separator: "/").filter { $0.hasPrefix("{") && $0.hasSuffix("}") }.map {
+      String($0.dropFirst().dropLast())
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import Formats
+import Net
+import Operations
+
+/// The answers of the HTTP surface: the same headers on all of them, and one shape for every error.
+enum Responses {
+  /// On every answer. Nothing of ours belongs in a frame of another page, and nothing but our own scripts runs in a page of ours.
+  private static let standard: [(name: String, value: String)] = [
+    ("X-Frame-Options", "DENY"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Permissions-Policy", "geolocation=(), microphone=(), camera=()"),
+    (
+      "Content-Security-Policy",
+      "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+    ),
+    // Screens and tokens are not for caches.
+    ("Cache-Control", "no-store"),
+  ]
+
+  static func json(_ body: [UInt8], status: Int = 200) -> HTTPResponse {
+    response(status, type: "application/json", body)
+  }
+
+  static func text(_ text: String) -> HTTPResponse {
+    response(200, type: "text/plain; charset=utf-8", Array(text.utf8))
+  }
+
+  static func empty(_ status: Int) -> HTTPResponse { response(status, type: nil, []) }
+
+  static func error(_ error: OperationError) -> HTTPResponse {
+    var response = json(document(of: error), status: error.code.httpStatus)
+    switch error.code {
+    case .authRequired: response.headers.append("WWW-Authenticate", "Bearer")
+    case .authInvalid: response.headers.append("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+    case .insufficientScope: response.headers.append("WWW-Authenticate", "Bearer error=\"insufficient_scope\"")
+    default: break
+    }
+    return response
+  }
+
+  /// The answer to a request that broke HTTP itself, or one of its limits.
+  static func fault(_ fault: HTTPFault) -> HTTPResponse {
+    let code: ErrorCode =
+      switch fault {
+      case .badRequest: .invalidRequest
+      case .requestTimeout: .requestTimeout
+      case .contentTooLarge: .payloadTooLarge
+      case .targetTooLong: .uriTooLong
+      case .headersTooLarge: .headersTooLarge
+      case .internalError: .internalError
+      case .unavailable: .resourceLimitReached
+      case .expectationFailed, .upgradeRequired, .notImplemented, .versionNotSupported: .unsupported
+      }
+    let message: String =
+      switch fault {
+      case .badRequest(let why): "Invalid request: \(why)."
+      default: fault.message.prefix(1).uppercased() + fault.message.dropFirst() + "."
+      }
+    var response = json(document(of: OperationError(code, message)), status: fault.status)
+    if case .upgradeRequired = fault { offerUpgrade(in: &response) }
+    return response
+  }
+
+  /// The answer to a plain request for a WebSocket's path (RFC 9110 §15.5.22).
+  static func upgradeRequired() -> HTTPResponse {
+    let error = OperationError(
+      .invalidRequest, "Invalid request: a WebSocket is served here; send 'Upgrade: websocket'.")
+    var response = json(document(of: error), status: HTTPFault.upgradeRequired.status)
+    offerUpgrade(in: &response)
+    return response
+  }
+
+  private static func offerUpgrade(in response: inout HTTPResponse) {
+    response.headers.append("Upgrade", "websocket")
+    response.headers.append("Sec-WebSocket-Version", "13")
+  }
+
+  /// `{"error":{"code","message"}}`.
+  static func document(of error: OperationError) -> [UInt8] {
+    var json = JSONWriter()
+    json.beginObject()
+    json.key("error")
+    write(error, to: &json)
+    json.endObject()
+    return json.finish()
+  }
+
+  static func write(_ error: OperationError, to json: inout JSONWriter) {
+    json.beginObject()
+    json.key("code")
+    json.string(error.code.rawValue)
+    json.key("message")
+    json.string(error.message)
+    json.endObject()
+  }
+
+  private static func response(_ status: Int, type: String?, _ body: [UInt8]) -> HTTPResponse {
+    var headers = HTTPHeaders()
+    if let type { headers.append("Content-Type", type) }
+    for (name, value) in standard { headers.append(name, value) }
+    return HTTPResponse(status: status, headers: headers, body: body)
+  }
+}

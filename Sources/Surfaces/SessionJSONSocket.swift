@@ -1,0 +1,226 @@
+import Formats
+import Net
+import Operations
+import Sessions
+
+/// `/sessions/{session}/ws/json`: one session's screen as events, and requests by name.
+///
+/// The socket lives on the session's loop, so a keystroke goes from the socket to the terminal, and a change from the terminal to the socket,
+/// without crossing a thread.
+actor SessionJSONSocket: OperationSocket {
+  nonisolated let session: Session
+  nonisolated var unownedExecutor: UnownedSerialExecutor { session.unownedExecutor }
+  let webSocket: WebSocket
+  let catalogue: Catalogue
+  let call: Call
+  var requests = RunningRequests()
+  var pauses: Set<ReadingPause> = []
+
+  private var feed: SessionFeed?
+  /// Bytes handed to the socket that the feed has not been told were taken.
+  private var feedOutstanding = 0
+  /// The one `await_idle` that may wait; a second answers the first.
+  private var idleWait: (number: UInt64, message: SocketMessage)?
+  /// Through which the end is heard of, also when nothing is subscribed.
+  private var ending: ObserverID?
+  private var isClosed = false
+
+  /// Terminal input waiting to be read by the program; above this the socket is not read until it has been.
+  static let maximumInputQueued = 64 << 10
+
+  init(_ session: Session, _ webSocket: WebSocket, catalogue: Catalogue, call: Call) {
+    self.session = session
+    self.webSocket = webSocket
+    self.catalogue = catalogue
+    self.call = call
+  }
+
+  /// Greets the client. Called once, when the socket is open.
+  func open() {
+    webSocket.handler = self
+    webSocket.send(text: "{\"connected\":true}")
+    let isRunning = session.assumeIsolated { session in
+      // Nothing but the end is wanted here, so changes may be as rare as can be.
+      session.exit == nil ? session.addObserver(self, interval: .seconds(3600), idleAfter: nil) : nil
+    }
+    ending = isRunning
+    if ending == nil { end() }
+  }
+
+  // MARK: Requests
+
+  private func received(_ text: [UInt8]) {
+    if isClosed { return }
+    guard let message = SocketMessage(text) else { return reply(SocketMessage.malformed) }
+    do throws(OperationError) {
+      try answer(message)
+    } catch {
+      reply(message.answer(error))
+    }
+  }
+
+  private func answer(_ message: SocketMessage) throws(OperationError) {
+    switch message.method {
+    case "send_input": try sendInput(message)
+    case "subscribe": try subscribe(message)
+    case "unsubscribe":
+      stopFeed()
+      reply(message.answer(SocketMessage.emptyResult))
+    case "get_screen": perform("session.screen", message)
+    case "get_scrollback": perform("session.scrollback", message)
+    case "resize": perform("session.resize", message)
+    case "await_idle", "await_quiesce": awaitIdle(message)
+    default:
+      guard catalogue.operation(named: message.method) != nil else {
+        throw OperationError(.unknownMethod, "Unknown method: \(message.method).")
+      }
+      perform(message.method, message)
+    }
+  }
+
+  @discardableResult
+  private func perform(_ operation: String, _ message: SocketMessage) -> UInt64? {
+    perform(operation, arguments(for: operation, message), for: message)
+  }
+
+  /// The parameters with this session filled in where the operation wants one.
+  private func arguments(for operation: String, _ message: SocketMessage) -> Arguments {
+    var arguments = Arguments(body: message.params.map { .json(Array($0)) } ?? .none)
+    if catalogue.operation(named: operation)?.input.fields.contains(where: { $0.name == "session" }) == true {
+      arguments.path = [("session", session.assumeIsolated { $0.name.text })]
+    }
+    return arguments
+  }
+
+  private func sendInput(_ message: SocketMessage) throws(OperationError) {
+    guard call.access.allows(.sessionsInput) else {
+      throw OperationError(
+        .insufficientScope, "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'.")
+    }
+    let bytes = try TerminalInput.bytes(of: message)
+    let access = call.access
+    let outcome: Result<(generation: UInt64, queued: Int), OperationError> = session.assumeIsolated { session in
+      guard access.covers(name: session.name.text, tags: session.tags) else {
+        return .failure(OperationError(.sessionNotFound, "Session not found: \(session.name.text)."))
+      }
+      do throws(SessionError) {
+        let generation = try session.write(bytes)
+        return .success((generation, session.inputQueued))
+      } catch {
+        return .failure(OperationError(error))
+      }
+    }
+    let (generation, queued) = try outcome.get()
+    reply(message.answer(TerminalInput.result(generation: generation)))
+    if queued > SessionJSONSocket.maximumInputQueued {
+      pause(.input)
+      session.assumeIsolated { $0.onceInputDrained { [weak self] in self?.assumeIsolated { $0.resume(.input) } } }
+    }
+  }
+
+  private func awaitIdle(_ message: SocketMessage) {
+    if let waiting = idleWait {
+      requests.cancel(waiting.number)
+      reply(waiting.message.answer(OperationError(.idleSuperseded, "Another await_idle came on this socket.")))
+      idleWait = nil
+    }
+    let (catalogue, call, arguments) = (catalogue, call, arguments(for: "session.idle", message))
+    let number = start { [weak self] in
+      let answer: [UInt8]
+      do throws(OperationError) {
+        answer = message.answer(try await catalogue.perform("session.idle", arguments, for: call))
+      } catch {
+        answer = message.answer(error)
+      }
+      await self?.idleEnded()
+      return answer
+    }
+    guard let number else { return reply(message.answer(SessionJSONSocket.tooMany)) }
+    idleWait = (number, message)
+  }
+
+  private func idleEnded() {
+    // A wait that was superseded was cancelled, and the one that waits now is another.
+    if !Task.isCancelled { idleWait = nil }
+  }
+
+  // MARK: Events
+
+  private func subscribe(_ message: SocketMessage) throws(OperationError) {
+    let subscription = try ScreenSubscription(message)
+    stopFeed()
+    reply(message.answer(subscription.result))
+    let feed = SessionFeed(session, subscription, access: call.access, namesSession: false, sink: self)
+    self.feed = feed
+    feed.assumeIsolated { $0.start() }
+  }
+
+  private func stopFeed() {
+    feed?.assumeIsolated { $0.stop() }
+    feed = nil
+    feedOutstanding = 0
+  }
+
+  private func sendEvents(_ events: [[UInt8]], from feed: SessionFeed) {
+    guard feed === self.feed else { return }
+    for event in events { webSocket.send(text: event) }
+    let bytes = events.reduce(0) { $0 + $1.count }
+    if webSocket.queuedBytes == 0 { feed.assumeIsolated { $0.taken(bytes) } } else { feedOutstanding += bytes }
+  }
+
+  private func drained() {
+    resume(.output)
+    let bytes = feedOutstanding
+    feedOutstanding = 0
+    if bytes > 0 { feed?.assumeIsolated { $0.taken(bytes) } }
+  }
+
+  /// The session has ended: what it showed last, then good-bye.
+  private func end() {
+    if isClosed { return }
+    feed?.assumeIsolated { $0.flush() }
+    close(1000, "session ended")
+  }
+
+  private func close(_ code: UInt16, _ reason: String) {
+    cleanUp()
+    webSocket.close(code: code, reason: reason)
+  }
+
+  private func cleanUp() {
+    if isClosed { return }
+    isClosed = true
+    requests.cancelAll()
+    idleWait = nil
+    stopFeed()
+    if let ending { session.assumeIsolated { $0.removeObserver(ending) } }
+    ending = nil
+  }
+}
+
+extension SessionJSONSocket: EventSink {
+  nonisolated func deliver(_ events: [[UInt8]], from feed: SessionFeed) {
+    assumeIsolated { $0.sendEvents(events, from: feed) }
+  }
+
+  nonisolated func accessEnded(_ feed: SessionFeed) {
+    assumeIsolated { $0.close(1008, "access to this session has ended") }
+  }
+}
+
+extension SessionJSONSocket: SessionObserver {
+  func sessionChanged(_ session: isolated Session) {}
+  func sessionIdle(_ session: isolated Session) {}
+  func sessionActive(_ session: isolated Session) {}
+  func sessionEnded(_ session: isolated Session) { assumeIsolated { $0.end() } }
+}
+
+extension SessionJSONSocket: WebSocketHandler {
+  nonisolated func webSocket(_ ws: WebSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
+
+  nonisolated func webSocket(_ ws: WebSocket, binary: [UInt8]) { assumeIsolated { $0.reply(SocketMessage.malformed) } }
+
+  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.drained() } }
+
+  nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { assumeIsolated { $0.cleanUp() } }
+}

@@ -1,0 +1,31 @@
+import Operations
+import Sessions
+
+/// Finds sessions for callers: what they may not see is not there.
+struct SessionLookup: Sendable {
+  let catalogue: Catalogue
+  let store: SessionStore
+
+  /// The session of that name. Whether the caller may see it, and whether it is here at all (`server`), is what `session.get` says.
+  func find(_ name: String, query: [(name: String, value: String)] = [], for call: Call) async throws(OperationError)
+    -> Session
+  {
+    _ = try await catalogue.perform("session.get", Arguments(path: [("session", name)], query: query), for: call)
+    do {
+      return try await store.find(try SessionName(name))
+    } catch {
+      throw OperationError(wrapping: error)
+    }
+  }
+
+  /// The session of that name, for our own use.
+  func session(named name: String) async -> Session? {
+    guard let name = try? SessionName(name) else { return nil }
+    return try? await store.find(name)
+  }
+
+  func nameAndTags(of session: Session) async -> (name: String, tags: Set<Tag>) {
+    func read(_ session: isolated Session) -> (name: String, tags: Set<Tag>) { (session.name.text, session.tags) }
+    return await read(session)
+  }
+}

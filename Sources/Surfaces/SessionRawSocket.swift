@@ -1,0 +1,203 @@
+import Formats
+import Net
+import Operations
+import Sessions
+import TerminalEngine
+
+import enum Sys.ExitStatus
+
+/// `/sessions/{session}/ws/raw`: the bytes of one terminal, both ways.
+///
+/// Binary messages are terminal bytes; the first shown are a repaint. Without a subprotocol text is terminal input too. With
+/// ``SessionRawSocket/attachProtocol`` text is control, one JSON object a message:
+///
+/// - from the client `{"resize":{"rows","cols"}}`;
+/// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}`,
+///   `{"exited":{"exit_status","exit_signal"}}` after the last ones, `{"detached":{"reason"}}`.
+///
+/// The socket lives on the session's loop. A viewer that does not read is shown nothing more until it has, and then a repaint, so it
+/// costs what the kernel holds for it; a terminal that does not read stops the socket from being read.
+actor SessionRawSocket {
+  static let attachProtocol = "roost.attach.v1"
+
+  nonisolated let session: Session
+  nonisolated var unownedExecutor: UnownedSerialExecutor { session.unownedExecutor }
+  private let webSocket: WebSocket
+  private let call: Call
+  private let isAttach: Bool
+  private let isReadOnly: Bool
+  private var viewer: ViewerID?
+  private var isClosed = false
+
+  init(_ session: Session, _ webSocket: WebSocket, call: Call, isAttach: Bool, isReadOnly: Bool) {
+    self.session = session
+    self.webSocket = webSocket
+    self.call = call
+    self.isAttach = isAttach
+    self.isReadOnly = isReadOnly
+  }
+
+  /// Shows the screen. Called once, when the socket is open.
+  func open() {
+    webSocket.handler = self
+    if isAttach {
+      let (name, generation) = session.assumeIsolated { ($0.name.text, $0.generation) }
+      control("attached") { json in
+        json.key("session")
+        json.string(name)
+        json.key("generation")
+        json.integer(generation)
+      }
+    }
+    let client = ClientInfo(kind: isAttach ? "attach" : "raw", peer: call.peer, readOnly: isReadOnly)
+    let joined: Result<ViewerID, SessionError> = session.assumeIsolated { session in
+      do throws(SessionError) { return .success(try session.addViewer(self, client: client)) } catch {
+        return .failure(error)
+      }
+    }
+    switch joined {
+    case .success(let id):
+      // The session may have ended, and closed this, while it showed the screen.
+      if isClosed { session.assumeIsolated { $0.removeViewer(id) } } else { viewer = id }
+    case .failure(let error): close(1013, error.message)
+    }
+  }
+
+  // MARK: From the client
+
+  private func receivedControl(_ text: [UInt8]) {
+    if isClosed { return }
+    guard let members = JSONText.members(of: text[...]) else {
+      return close(1003, "text is control here: one JSON object")
+    }
+    // What a later version may say is none of our business.
+    guard let resize = members.last(where: { $0.name == "resize" })?.value else { return }
+    let sides = JSONText.members(of: resize) ?? []
+    func side(_ name: String) -> Int { sides.last { $0.name == name }.flatMap { JSONText.integer($0.value) } ?? 0 }
+    let (rows, columns) = (side("rows"), side("cols"))
+    guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
+    if isReadOnly { return }
+    let wanted = TerminalSize(rows: rows, columns: columns)
+    session.assumeIsolated { session in
+      // It can only have ended, which is told by itself.
+      try? session.resize(wanted)
+    }
+  }
+
+  private func receivedInput(_ bytes: [UInt8]) {
+    if isClosed || isReadOnly || bytes.isEmpty { return }
+    let outcome: Result<Int, SessionError> = session.assumeIsolated { session in
+      do throws(SessionError) {
+        _ = try session.write(bytes)
+        return .success(session.inputQueued)
+      } catch {
+        return .failure(error)
+      }
+    }
+    switch outcome {
+    case .success(let queued):
+      if queued > SessionJSONSocket.maximumInputQueued {
+        let webSocket = webSocket
+        webSocket.pauseReading()
+        session.assumeIsolated { $0.onceInputDrained { webSocket.resumeReading() } }
+      }
+    case .failure(let error) where error.code == .sessionEnded: break
+    case .failure(let error): close(1013, error.message)
+    }
+  }
+
+  private func drained() {
+    if let viewer { session.assumeIsolated { $0.viewerIsReady(viewer) } }
+  }
+
+  // MARK: To the client
+
+  private func paint(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    if isClosed { return false }
+    webSocket.send(binary: bytes)
+    return webSocket.queuedBytes == 0
+  }
+
+  private func control(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
+    var json = JSONWriter()
+    json.beginObject()
+    json.key(name)
+    json.beginObject()
+    body(&json)
+    json.endObject()
+    json.endObject()
+    webSocket.send(text: json.finish())
+  }
+
+  private func ended(_ exit: ExitStatus?) {
+    if isClosed { return }
+    if isAttach {
+      control("exited") { json in
+        let (status, signal) = exit.jsonFields
+        json.key("exit_status")
+        if let status { json.integer(status) } else { json.null() }
+        json.key("exit_signal")
+        if let signal { json.string(signal) } else { json.null() }
+      }
+    }
+    close(1000, "session ended")
+  }
+
+  private func dismissed(_ reason: String) {
+    if isClosed { return }
+    if isAttach {
+      control("detached") { json in
+        json.key("reason")
+        json.string(reason)
+      }
+    }
+    close(1000, reason)
+  }
+
+  private func resized(_ size: TerminalSize) {
+    guard isAttach, !isClosed else { return }
+    control("resized") { json in
+      json.key("rows")
+      json.integer(size.rows)
+      json.key("cols")
+      json.integer(size.columns)
+    }
+  }
+
+  private func close(_ code: UInt16, _ reason: String) {
+    cleanUp()
+    webSocket.close(code: code, reason: reason)
+  }
+
+  private func cleanUp() {
+    isClosed = true
+    if let viewer { session.assumeIsolated { $0.removeViewer(viewer) } }
+    viewer = nil
+  }
+}
+
+extension SessionRawSocket: RawViewer {
+  nonisolated func show(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    // The pointer is used before this returns, on this thread.
+    nonisolated(unsafe) let bytes = bytes
+    return assumeIsolated { $0.paint(bytes) }
+  }
+
+  nonisolated func sessionEnded(_ exit: ExitStatus?) { assumeIsolated { $0.ended(exit) } }
+
+  nonisolated func detached(reason: String) { assumeIsolated { $0.dismissed(reason) } }
+
+  nonisolated func sessionResized(_ size: TerminalSize) { assumeIsolated { $0.resized(size) } }
+}
+
+extension SessionRawSocket: WebSocketHandler {
+  nonisolated func webSocket(_ ws: WebSocket, text: [UInt8]) {
+    assumeIsolated { $0.isAttach ? $0.receivedControl(text) : $0.receivedInput(text) }
+  }
+
+  nonisolated func webSocket(_ ws: WebSocket, binary: [UInt8]) { assumeIsolated { $0.receivedInput(binary) } }
+
+  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.drained() } }
+
+  nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { assumeIsolated { $0.cleanUp() } }
+}

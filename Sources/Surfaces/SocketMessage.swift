@@ -1,0 +1,100 @@
+import Formats
+import Operations
+
+/// One request over a JSON WebSocket: `{"id"?, "method", "session"?, "params"?}`.
+struct SocketMessage: Sendable {
+  /// As sent, whatever its type; `nil` when the caller gave none.
+  var id: ArraySlice<UInt8>?
+  var method: String
+  /// The session that the request is about, on the socket of the whole server.
+  var session: String?
+  /// A JSON object as sent; `nil` when absent.
+  var params: ArraySlice<UInt8>?
+
+  /// `nil` when the text is not such an object.
+  init?(_ text: [UInt8]) {
+    guard let members = JSONText.members(of: text[...]) else { return nil }
+    var method: String?
+    for (name, value) in members {
+      switch name {
+      case "id": id = value
+      case "method": method = JSONText.string(value)
+      case "session" where !JSONText.isNull(value):
+        guard let name = JSONText.string(value) else { return nil }
+        session = name
+      case "params" where !JSONText.isNull(value):
+        guard JSONText.firstByte(value) == 0x7B else { return nil }
+        params = value
+      default: break
+      }
+    }
+    guard let method else { return nil }
+    self.method = method
+  }
+
+  /// The parameter of that name, as JSON.
+  func parameter(_ name: String) -> ArraySlice<UInt8>? {
+    params.flatMap(JSONText.members)?.last { $0.name == name && !JSONText.isNull($0.value) }?.value
+  }
+
+  /// A parameter that must be text, if it is there.
+  func text(_ name: String) throws(OperationError) -> String? {
+    guard let value = parameter(name) else { return nil }
+    guard let text = JSONText.string(value) else {
+      throw OperationError(.invalidRequest, "Invalid request: '\(name)' must be a string.")
+    }
+    return text
+  }
+
+  /// A parameter that must be a whole number of at least 0, if it is there.
+  func milliseconds(_ name: String) throws(OperationError) -> Int? {
+    guard let value = parameter(name) else { return nil }
+    guard let number = JSONText.integer(value), number >= 0 else {
+      throw OperationError(.invalidRequest, "Invalid request: '\(name)' must be a whole number of milliseconds.")
+    }
+    return number
+  }
+
+  // MARK: Answers
+
+  static let emptyResult: [UInt8] = Array("{}".utf8)
+
+  /// The answer to text that is no request.
+  static let malformed = Responses.document(
+    of: OperationError(.invalidRequest, "Invalid request: send {\"id\", \"method\", \"params\"} as one JSON object."))
+
+  func answer(_ result: [UInt8]) -> [UInt8] {
+    var json = JSONWriter(reserving: result.count + 64)
+    begin(&json)
+    json.key("result")
+    json.raw(result)
+    json.endObject()
+    return json.finish()
+  }
+
+  func answer(_ answer: Answer) -> [UInt8] {
+    switch answer {
+    case .json(let document): self.answer(document)
+    case .empty: self.answer(SocketMessage.emptyResult)
+    }
+  }
+
+  func answer(_ error: OperationError) -> [UInt8] {
+    var json = JSONWriter()
+    begin(&json)
+    json.key("error")
+    Responses.write(error, to: &json)
+    json.endObject()
+    return json.finish()
+  }
+
+  private func begin(_ json: inout JSONWriter) {
+    json.beginObject()
+    if let id {
+      json.key("id")
+      json.raw(id)
+    }
+    json.key("method")
+    json.string(method)
+  }
+}

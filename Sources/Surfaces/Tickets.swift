@@ -1,0 +1,68 @@
+package import Operations
+import Synchronization
+
+/// Single-use tickets that open one WebSocket each.
+///
+/// A browser cannot set a header on a WebSocket, and a token must never stand in a URL. So the page asks for a ticket with its token and
+/// puts that into the URL: it is good for one upgrade within 30 seconds, with exactly the access of the one who asked.
+///
+/// Shared by all loops and held for microseconds, hence a mutex and no actor.
+package final class Tickets: Sendable {
+  /// How long a ticket waits to be used.
+  static let lifetime = Duration.seconds(30)
+  /// Tickets waiting at once. A page needs one per socket; more than these is a runaway client.
+  static let maximumPending = 1024
+  /// 32 of 62 characters are 190 bits.
+  static let length = 32
+
+  private struct Pending {
+    let principal: Principal
+    let access: Access
+    let expires: ContinuousClock.Instant
+  }
+
+  private let pending = Mutex<[String: Pending]>([:])
+
+  package init() {}
+
+  /// The answer to `auth.ticket`.
+  package struct Ticket: Codable, Sendable {
+    package let ticket: String
+  }
+
+  /// `POST /auth/ws-ticket`, to be put into the catalogue beside the others.
+  package var operation: Operation {
+    Operation(
+      "auth.ticket", "Makes a ticket that opens one WebSocket within 30 seconds, as '?ticket='.", nil, "POST",
+      "/auth/ws-ticket"
+    ) { [self] (call: Call, _: NoInput) in
+      Ticket(ticket: try issue(to: call.principal, call.access, now: .now))
+    }
+  }
+
+  func issue(to principal: Principal, _ access: Access, now: ContinuousClock.Instant) throws(OperationError) -> String {
+    // The system's generator reads the kernel's (getrandom).
+    var random = SystemRandomNumberGenerator()
+    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
+    let text = String(
+      decoding: (0..<Tickets.length).map { _ in alphabet[Int.random(in: alphabet.indices, using: &random)] },
+      as: UTF8.self)
+    let isFull = pending.withLock { pending in
+      if pending.count >= Tickets.maximumPending { pending = pending.filter { $0.value.expires > now } }
+      if pending.count >= Tickets.maximumPending { return true }
+      pending[text] = Pending(principal: principal, access: access, expires: now + Tickets.lifetime)
+      return false
+    }
+    if isFull {
+      throw OperationError(
+        .resourceLimitReached, "Resource limit reached: \(Tickets.maximumPending) tickets wait to be used.")
+    }
+    return text
+  }
+
+  /// Uses a ticket up; `nil` when there is none such, or no longer.
+  func redeem(_ ticket: String, now: ContinuousClock.Instant) -> (Principal, Access)? {
+    guard let found = pending.withLock({ $0.removeValue(forKey: ticket) }), found.expires > now else { return nil }
+    return (found.principal, found.access)
+  }
+}

@@ -1,0 +1,112 @@
+import Net
+import Operations
+import Sessions
+
+/// How a request becomes one of the WebSockets.
+extension HTTPSurface {
+  func upgrade(
+    _ request: HTTPRequest, to endpoint: FixedEndpoint, _ path: [(name: String, value: String)]
+  ) async throws(OperationError) -> HTTPReply {
+    guard request.wantsWebSocket else { return .response(Responses.upgradeRequired()) }
+    var query = try QueryText.parse(request.query)
+    let ticket = take("ticket", from: &query)
+    let call = try await authenticator.authenticate(request, ticket: ticket)
+    switch endpoint {
+    case .sessionJSON: return try await sessionJSON(path, query, for: call)
+    case .sessionRaw: return try await sessionRaw(request, path, query, for: call)
+    case .serverJSON: return try await serverSocket(query, for: call)
+    default: return try await rpcSocket(query, for: call)
+    }
+  }
+
+  private func sessionJSON(
+    _ path: [(name: String, value: String)], _ query: [(name: String, value: String)], for call: Call
+  ) async throws(OperationError) -> HTTPReply {
+    let session = try await lookup.find(path.first?.value ?? "", query: query, for: call)
+    let catalogue = catalogue
+    return .upgrade(
+      WebSocketUpgrade(loop: session.loop) { webSocket in
+        let socket = SessionJSONSocket(session, webSocket, catalogue: catalogue, call: call)
+        socket.assumeIsolated { $0.open() }
+      })
+  }
+
+  private func sessionRaw(
+    _ request: HTTPRequest, _ path: [(name: String, value: String)], _ query: [(name: String, value: String)],
+    for call: Call
+  ) async throws(OperationError) -> HTTPReply {
+    var query = query
+    let isReadOnly: Bool
+    switch take("readonly", from: &query) {
+    case nil, "false", "0": isReadOnly = false
+    case "", "true", "1": isReadOnly = true
+    default: throw OperationError(.invalidRequest, "Invalid request: 'readonly' must be true or false.")
+    }
+    guard isReadOnly || call.access.allows(.sessionsInput) else {
+      throw OperationError(
+        .insufficientScope,
+        "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'. Add '?readonly=true' to watch.")
+    }
+    let session = try await lookup.find(path.first?.value ?? "", query: query, for: call)
+    let isAttach = offers(SessionRawSocket.attachProtocol, request)
+    return .upgrade(
+      WebSocketUpgrade(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) { webSocket in
+        let socket = SessionRawSocket(session, webSocket, call: call, isAttach: isAttach, isReadOnly: isReadOnly)
+        socket.assumeIsolated { $0.open() }
+      })
+  }
+
+  private func serverSocket(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError)
+    -> HTTPReply
+  {
+    guard call.access.allows(.sessionsRead) else {
+      throw OperationError(
+        .insufficientScope, "This token may not watch sessions: it needs the scope '\(Scope.sessionsRead.rawValue)'.")
+    }
+    let (lookup, places) = (lookup, serverSockets)
+    return try await serverLevel(query, for: call) { webSocket in
+      let socket = ServerJSONSocket(webSocket, lookup: lookup, call: call, places: places)
+      socket.assumeIsolated { $0.open() }
+    }
+  }
+
+  private func rpcSocket(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError)
+    -> HTTPReply
+  {
+    let (rpc, places) = (rpc, serverSockets)
+    return try await serverLevel(query, for: call) { webSocket in
+      let socket = RPCSocket(webSocket, rpc: rpc, call: call, places: places)
+      socket.assumeIsolated { $0.open() }
+    }
+  }
+
+  /// An upgrade to a socket that is about the whole server, if there is room for one more.
+  private func serverLevel(
+    _ query: [(name: String, value: String)], for call: Call, _ open: @escaping @Sendable (WebSocket) -> Void
+  ) async throws(OperationError) -> HTTPReply {
+    // Whatever is asked of this server says whether `server` means it, and that nothing else is a parameter.
+    if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
+    let places = serverSockets
+    if places.isFull {
+      throw OperationError(.resourceLimitReached, "Resource limit reached: \(places.limit) sockets follow this server.")
+    }
+    return .upgrade(
+      WebSocketUpgrade { webSocket in
+        // Others may have been quicker since.
+        if places.enter() { open(webSocket) } else { webSocket.close(code: 1013, reason: "too many sockets") }
+      })
+  }
+
+  private var lookup: SessionLookup { SessionLookup(catalogue: catalogue, store: sessions) }
+
+  private func take(_ name: String, from query: inout [(name: String, value: String)]) -> String? {
+    guard let index = query.firstIndex(where: { $0.name == name }) else { return nil }
+    return query.remove(at: index).value
+  }
+
+  private func offers(_ name: String, _ request: HTTPRequest) -> Bool {
+    request.headers.all("sec-websocket-protocol").contains { header in
+      header.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == name }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+// Erasing. Erased cells take the pen's background (xterm's and the Linux console's "BCE").
+
+extension Terminal {
+  /// A whole row, its wrapping too.
+  @inline(__always)
+  mutating func clearRow(_ index: Int) {
+    let line = grid.rows + index
+    if eraseCell == 0 {
+      line.pointee.cells.update(repeating: 0, count: Int(line.pointee.length))
+      line.pointee.length = 0
+      line.pointee.flags = 0
+    } else {
+      line.pointee.cells.update(repeating: eraseCell, count: columns)
+      line.pointee.length = Int32(truncatingIfNeeded: columns)
+      line.pointee.flags = Row.styled
+    }
+  }
+
+  /// Blanks cells without looking at what stood at the edges.
+  @inline(__always)
+  mutating func fill(_ index: Int, _ first: Int, _ end: Int) {
+    let line = grid.rows + index
+    let length = Int(line.pointee.length)
+    if eraseCell == 0 {
+      if first < length {
+        (line.pointee.cells + first).update(repeating: 0, count: min(end, length) - first)
+        if end >= length { line.pointee.length = Int32(truncatingIfNeeded: first) }
+      }
+    } else {
+      (line.pointee.cells + first).update(repeating: eraseCell, count: end - first)
+      if end > length { line.pointee.length = Int32(truncatingIfNeeded: end) }
+      line.pointee.flags |= Row.styled
+    }
+    touch(index)
+  }
+
+  /// Blanks cells; protected ones too.
+  @inline(__always)
+  mutating func erase(_ index: Int, _ first: Int, _ end: Int) {
+    guard first < end else { return }
+    let line = grid.rows + index
+    if line.pointee.flags & Row.unicode != 0 { splitWide(line.pointee.cells, first, end) }
+    fill(index, first, end)
+    if end >= columns { line.pointee.flags &= ~Row.wrapped }
+  }
+
+  /// What of a row an erasure spares.
+  enum Sparing {
+    case nothing
+    /// DECSEL, DECSED, DECSERA: cells protected by DECSCA; the others lose their text and keep their style.
+    case protectedKeepingStyle
+    /// ED, EL and ECH when cells are protected by SPA.
+    case protected
+  }
+
+  /// ISO protection holds against the ordinary erasures, DEC protection against the selective ones.
+  func sparing(selective: Bool) -> Sparing {
+    if selective { return protection == .iso ? .nothing : .protectedKeepingStyle }
+    return protection == .iso ? .protected : .nothing
+  }
+
+  mutating func erase(_ index: Int, _ first: Int, _ end: Int, _ sparing: Sparing) {
+    guard sparing != .nothing else {
+      erase(index, first, end)
+      return
+    }
+    let line = grid.rows + index
+    let cells = line.pointee.cells
+    for position in first..<max(first, end) where cells[position] & CellBits.protected == 0 {
+      // A wide character goes as a whole, and its halves are protected alike.
+      let blank = sparing == .protected ? eraseCell : cells[position] & CellBits.rendition
+      if cells[position].isWide && position + 1 == end && end < columns { cells[end] &= CellBits.rendition }
+      if cells[position].isTail && position == first && first > 0 { cells[first - 1] &= CellBits.rendition }
+      cells[position] = blank
+      if blank != 0 && position >= Int(line.pointee.length) {
+        line.pointee.length = Int32(truncatingIfNeeded: position + 1)
+        line.pointee.flags |= Row.styled
+      }
+    }
+    touch(index)
+  }
+
+  /// EL and DECSEL.
+  mutating func eraseLine(_ part: Int, selective: Bool = false) {
+    settlePen()
+    let spared = sparing(selective: selective)
+    switch part {
+    case 0:
+      erase(row, column, columns, spared)
+      pendingWrap = false
+    case 1: erase(row, 0, column + 1, spared)
+    case 2: erase(row, 0, columns, spared)
+    default: break
+    }
+  }
+
+  /// ED and DECSED; 3 is xterm's "erase saved lines".
+  mutating func eraseDisplay(_ part: Int, selective: Bool = false) {
+    settlePen()
+    let spared = sparing(selective: selective)
+    switch part {
+    case 0:
+      erase(row, column, columns, spared)
+      eraseRows(row + 1, rows, spared)
+      pendingWrap = false
+    case 1:
+      eraseRows(0, row, spared)
+      erase(row, 0, column + 1, spared)
+    case 2: eraseRows(0, rows, spared)
+    case 3 where !selective: clearHistory()
+    default: break
+    }
+  }
+
+  private mutating func eraseRows(_ first: Int, _ end: Int, _ sparing: Sparing) {
+    guard first < end else { return }
+    touch(first, through: end - 1)
+    for index in first..<end {
+      if sparing == .nothing { clearRow(index) } else { erase(index, 0, columns, sparing) }
+    }
+  }
+
+  /// ECH.
+  mutating func eraseCharacters(_ count: Int) {
+    settlePen()
+    erase(row, column, min(columns, column + count), sparing(selective: false))
+    pendingWrap = false
+  }
+
+  /// Forgets the lines above the main screen. Line numbers go on.
+  package mutating func clearHistory() {
+    history.clear()
+  }
+}

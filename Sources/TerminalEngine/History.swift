@@ -1,0 +1,460 @@
+/// The lines that scrolled off the main screen, encoded (see `HistoryLine`) in pages.
+///
+/// Lines go into an open page, which grows as it needs; a full one is copied to its exact size and closed. The oldest pages go
+/// when there are more lines or bytes than allowed.
+struct History: ~Copyable {
+  /// A page holds some 500 lines: small enough that finding a line in it is quick, large enough to compress well.
+  static let pageSize = 32 << 10
+  private static let firstCapacity = 1 << 10
+
+  let byteLimit: Int
+  let lineLimit: Int
+
+  private(set) var pages: [HistoryPage] = []
+  private var closedBytes = 0
+  /// Lines ever pushed and not taken back: the absolute number of the next one.
+  private(set) var total = 0
+  private var pagesFirst = 0
+  private var cleared = 0
+
+  // The open page.
+  private var open: UnsafeMutablePointer<UInt8>?
+  private var capacity = 0
+  private var used = 0
+  private var openLines = 0
+  private var openStyles: [Style] = []
+  private var openLinks: [LinkTarget] = []
+
+  /// For each of the terminal's style numbers, the number in the open page: `era << 32 | number`. An entry of an older era is void.
+  private var styleNumbers: UnsafeMutablePointer<UInt64>?
+  private var styleNumberCapacity = 0
+  private var era: UInt64 = 1
+  private var linkNumbers: [Int: Int] = [:]
+
+  /// Bytes of the open page's styles and links.
+  private var openExtra = 0
+
+  /// Where a line was found last: reading lines in order does not search each from the beginning of its page.
+  private var foundPage = -1
+  private var foundIndex = 0
+  private var foundOffset = 0
+
+  /// The packed page that was read last, unpacked.
+  private var unpacked: [UInt8] = []
+  private var unpackedPage: HistoryPage?
+
+  init(byteLimit: Int, lineLimit: Int) {
+    self.byteLimit = max(byteLimit, 0)
+    self.lineLimit = max(lineLimit, 0)
+  }
+
+  deinit {
+    open?.deallocate()
+    styleNumbers?.deallocate()
+  }
+
+  /// The oldest line that is kept.
+  var firstLine: Int { max(pagesFirst, cleared, total - lineLimit) }
+
+  var bytesHeld: Int {
+    var bytes = capacity + styleNumberCapacity * 8 + unpacked.capacity
+    bytes += openStyles.capacity * MemoryLayout<Style>.stride + pages.capacity * 8
+    return pages.reduce(bytes) { $0 + $1.bytesHeld }
+  }
+
+  // MARK: writing
+
+  /// Room for a line of at most so many bytes, in the open page or a new one.
+  @inline(__always)
+  private mutating func reserve(_ size: Int) -> UnsafeMutablePointer<UInt8> {
+    if used + size > capacity { makeRoom(size) }
+    return open! + used
+  }
+
+  @inline(never)
+  private mutating func makeRoom(_ size: Int) {
+    if openLines > 0 && used + size > Self.pageSize { closePage() }
+    let needed = used + size
+    if needed <= capacity { return }
+    let larger = max(min(max(capacity * 2, Self.firstCapacity), Self.pageSize), needed)
+    let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
+    if let open {
+      memory.update(from: open, count: used)
+      open.deallocate()
+    }
+    open = memory
+    capacity = larger
+  }
+
+  private mutating func closePage() {
+    guard let open, openLines > 0 else { return }
+    let page = HistoryPage(
+      copying: open, count: used, firstLine: total - openLines, lineCount: openLines, styles: openStyles,
+      links: openLinks)
+    pages.append(page)
+    closedBytes += page.encodedSize
+    used = 0
+    openLines = 0
+    emptyTables()
+    dropOldPages()
+  }
+
+  private mutating func emptyTables() {
+    openStyles.removeAll()
+    openLinks.removeAll()
+    linkNumbers.removeAll()
+    openExtra = 0
+    era += 1
+    foundPage = -1
+  }
+
+  private mutating func dropOldPages() {
+    var count = 0
+    while count < pages.count {
+      let page = pages[count]
+      let isBeyondLines = page.firstLine + page.lineCount <= total - lineLimit
+      guard isBeyondLines || closedBytes > byteLimit else { break }
+      closedBytes -= page.encodedSize
+      pagesFirst = page.firstLine + page.lineCount
+      count += 1
+    }
+    if count > 0 {
+      pages.removeFirst(count)
+      unpackedPage = nil
+      unpacked = []
+    }
+  }
+
+  @inline(__always)
+  private mutating func commit(_ end: UnsafeMutablePointer<UInt8>) {
+    used = end - open!
+    openLines += 1
+    total += 1
+  }
+
+  /// Takes a row of the screen as the newest line.
+  @inline(__always)
+  mutating func push(
+    _ row: Row, styles: borrowing StyleTable, clusters: borrowing ClusterTable, links: LinkTable
+  ) {
+    let length = Int(row.length)
+    if row.flags & (Row.unicode | Row.styled) == 0 && lineLimit > 0 {
+      var target = reserve(length + 16)
+      target.pointee = HistoryFlags.ascii | row.flags & Row.wrapped
+      target += 1
+      Varint.write(length, to: &target)
+      Self.copyASCII(row.cells, length, to: target)
+      commit(target + length)
+    } else {
+      pushStyled(row, styles: styles, clusters: clusters, links: links)
+    }
+  }
+
+  /// Eight cells at a time; a cell nothing was written to becomes a space without a comparison.
+  @inline(__always)
+  private static func copyASCII(
+    _ cells: UnsafeMutablePointer<Cell>, _ length: Int, to target: UnsafeMutablePointer<UInt8>
+  ) {
+    let one = SIMD8<UInt8>(repeating: 1)
+    var index = 0
+    while index + 8 <= length {
+      let eight = UnsafeRawPointer(cells + index).loadUnaligned(as: SIMD8<UInt64>.self)
+      var bytes = SIMD8<UInt8>(truncatingIfNeeded: eight)
+      bytes |= ((bytes &- one) &>> 7) &<< 5
+      UnsafeMutableRawPointer(target + index).storeBytes(of: bytes, as: SIMD8<UInt8>.self)
+      index += 8
+    }
+    while index < length {
+      let byte = UInt8(truncatingIfNeeded: cells[index])
+      target[index] = byte == 0 ? 0x20 : byte
+      index += 1
+    }
+  }
+
+  @inline(never)
+  private mutating func pushStyled(
+    _ row: Row, styles: borrowing StyleTable, clusters: borrowing ClusterTable, links: LinkTable
+  ) {
+    guard lineLimit > 0 else {
+      total += 1
+      return
+    }
+    if openExtra > Self.pageSize { closePage() }
+    let cells = row.cells
+    var end = Int(row.length)
+    while end > 0 && cells[end - 1] == 0 { end -= 1 }
+    // A cell is at most 4 bytes of text, or a marker and a cluster, and 8 bytes of run.
+    let isClustered = row.flags & Row.clustered != 0
+    let worst = end * (isClustered ? ClusterTable.textLimit + 2 + 8 : 12) + 16
+    let start = reserve(worst)
+    // The lengths stand before what they measure, so room is left for the longest.
+    let numberSize = worst < 1 << 14 ? 2 : 3
+    var target = start + 1 + numberSize
+    var flags = row.flags & Row.wrapped
+    let text = target
+    if row.flags & Row.unicode == 0 {
+      flags |= HistoryFlags.ascii
+      Self.copyASCII(cells, end, to: target)
+      target += end
+    } else if isClustered {
+      flags |= HistoryFlags.hasMarkers
+      Self.encodeClustered(cells, end, clusters, to: &target)
+    } else {
+      var index = 0
+      while index < end {
+        let cell = cells[index]
+        index += cell.isWide ? 2 : 1
+        let scalar = UInt32(truncatingIfNeeded: cell & CellBits.scalar)
+        UTF8Text.write(scalar == 0 ? 0x20 : scalar, to: &target)
+      }
+    }
+    Varint.write(target - text, at: start + 1, size: numberSize)
+    if row.flags & Row.styled != 0 {
+      flags |= HistoryFlags.hasRuns
+      let countPlace = target
+      target += numberSize
+      var count = 0
+      var position = 0
+      while position < end {
+        let rendition = cells[position] & CellBits.rendition
+        var next = position + 1
+        while next < end && cells[next] & CellBits.rendition == rendition { next += 1 }
+        Varint.write(next - position, to: &target)
+        let style = number(ofStyle: cells[position].styleID, in: styles)
+        let link = cells[position].linkID
+        if link == 0 {
+          Varint.write(style << 1, to: &target)
+        } else {
+          Varint.write(style << 1 | 1, to: &target)
+          Varint.write(number(ofLink: link, in: links), to: &target)
+        }
+        count += 1
+        position = next
+      }
+      Varint.write(count, at: countPlace, size: numberSize)
+    }
+    start.pointee = flags
+    commit(target)
+  }
+
+  private static func encodeClustered(
+    _ cells: UnsafeMutablePointer<Cell>, _ end: Int, _ clusters: borrowing ClusterTable,
+    to target: inout UnsafeMutablePointer<UInt8>
+  ) {
+    for index in 0..<end {
+      let cell = cells[index]
+      if cell.isTail { continue }
+      if cell.isLeadSpacer {
+        target.pointee = HistoryMarker.leadSpacer
+        target += 1
+      } else if cell.isCluster {
+        let text = clusters.text(Int(cell & CellBits.scalar))
+        target[0] = cell.isWide ? HistoryMarker.wide : HistoryMarker.narrow
+        target[1] = UInt8(truncatingIfNeeded: text.count)
+        target += 2
+        if let bytes = text.baseAddress { target.update(from: bytes, count: text.count) }
+        target += text.count
+      } else {
+        let scalar = UInt32(truncatingIfNeeded: cell & CellBits.scalar)
+        if scalar >= 0x1100 && !cell.isWide && WidthTable.properties(of: scalar) & 2 != 0 {
+          // A wide character on a screen one column wide.
+          target[0] = HistoryMarker.narrow
+          target[1] = UInt8(truncatingIfNeeded: scalar < 0x10000 ? 3 : 4)
+          target += 2
+        }
+        UTF8Text.write(scalar == 0 ? 0x20 : scalar, to: &target)
+      }
+    }
+  }
+
+  @inline(__always)
+  private mutating func number(ofStyle id: Int, in styles: borrowing StyleTable) -> Int {
+    if id < styleNumberCapacity {
+      let entry = styleNumbers![id]
+      if entry >> 32 == era { return Int(entry & 0xFFFF_FFFF) }
+    }
+    return addStyle(id, styles)
+  }
+
+  @inline(never)
+  private mutating func addStyle(_ id: Int, _ styles: borrowing StyleTable) -> Int {
+    if id >= styleNumberCapacity {
+      let larger = styles.capacity
+      let memory = UnsafeMutablePointer<UInt64>.allocate(capacity: larger)
+      memory.initialize(repeating: 0, count: larger)
+      if let styleNumbers {
+        memory.update(from: styleNumbers, count: styleNumberCapacity)
+        styleNumbers.deallocate()
+      }
+      styleNumbers = memory
+      styleNumberCapacity = larger
+    }
+    let number = openStyles.count
+    openStyles.append(styles[id])
+    openExtra += MemoryLayout<Style>.stride
+    styleNumbers![id] = era << 32 | UInt64(number)
+    return number
+  }
+
+  private mutating func number(ofLink id: Int, in links: LinkTable) -> Int {
+    if let number = linkNumbers[id] { return number }
+    let number = openLinks.count
+    let target = links[id] ?? LinkTarget(uri: "", id: "")
+    openLinks.append(target)
+    openExtra += target.bytesHeld
+    linkNumbers[id] = number
+    return number
+  }
+
+  /// The terminal's style numbers have been given to other styles.
+  mutating func forgetStyleNumbers() { era += 1 }
+  mutating func forgetLinkNumbers() { linkNumbers.removeAll() }
+
+  mutating func clear() {
+    pages = []
+    closedBytes = 0
+    used = 0
+    openLines = 0
+    emptyTables()
+    pagesFirst = total
+    cleared = total
+    unpackedPage = nil
+    unpacked = []
+    open?.deallocate()
+    open = nil
+    capacity = 0
+  }
+
+  // MARK: reading
+
+  /// What a line's numbers refer to.
+  struct Tables {
+    var styles: [Style]
+    var links: [LinkTarget]
+  }
+
+  /// Calls `body` with a line; false when it is not kept (or its page cannot be unpacked).
+  mutating func withLine(
+    _ line: Int, _ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?,
+    _ body: (HistoryLine, Tables) -> Void
+  ) -> Bool {
+    guard line >= firstLine, line < total else { return false }
+    let openFirst = total - openLines
+    if line >= openFirst {
+      guard let open else { return false }
+      let found = find(line - openFirst, from: UnsafePointer(open), page: openFirst)
+      body(found, Tables(styles: openStyles, links: openLinks))
+      return true
+    }
+    let page = pages[pageIndex(of: line)]
+    guard prepare(page, decompress) else { return false }
+    let tables = Tables(styles: page.styles, links: page.links)
+    if page.isPacked {
+      let bytes = unpacked
+      bytes.withUnsafeBufferPointer { bytes in
+        body(find(line - page.firstLine, from: bytes.baseAddress!, page: page.firstLine), tables)
+      }
+    } else {
+      body(find(line - page.firstLine, from: page.stored.baseAddress!, page: page.firstLine), tables)
+    }
+    return true
+  }
+
+  private func pageIndex(of line: Int) -> Int {
+    var low = 0
+    var high = pages.count - 1
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if pages[middle].firstLine <= line { low = middle } else { high = middle - 1 }
+    }
+    return low
+  }
+
+  private mutating func find(_ index: Int, from start: UnsafePointer<UInt8>, page: Int) -> HistoryLine {
+    if foundPage != page || foundIndex > index {
+      foundPage = page
+      foundIndex = 0
+      foundOffset = 0
+    }
+    var line = HistoryLine(at: start + foundOffset)
+    while foundIndex < index {
+      foundOffset = line.end - start
+      foundIndex += 1
+      line = HistoryLine(at: start + foundOffset)
+    }
+    return line
+  }
+
+  /// Unpacks a page if it is packed; false when that fails.
+  private mutating func prepare(
+    _ page: HistoryPage, _ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?
+  ) -> Bool {
+    if !page.isPacked || unpackedPage === page { return true }
+    guard let decompress, let bytes = decompress(UnsafeRawBufferPointer(page.stored), page.unpackedSize),
+      bytes.count == page.unpackedSize
+    else { return false }
+    unpacked = bytes
+    unpackedPage = page
+    return true
+  }
+
+  // MARK: sealing
+
+  /// Packs the closed pages that are not packed yet; returns the bytes saved.
+  mutating func seal(_ compress: (UnsafeRawBufferPointer) -> [UInt8]?) -> Int {
+    var saved = 0
+    for page in pages where !page.isPacked { saved += page.pack(compress) }
+    return saved
+  }
+
+  // MARK: taking back
+
+  /// Removes the newest lines, which come back onto the screen; the caller has read them.
+  mutating func removeLast(_ count: Int, _ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?) {
+    var left = min(count, total - firstLine)
+    while left > 0 {
+      if openLines == 0 && !reopenLastPage(decompress) { return }
+      let removed = min(left, openLines)
+      let kept = openLines - removed
+      foundPage = -1
+      if kept == 0 {
+        used = 0
+        emptyTables()
+      } else if let open {
+        var end = UnsafePointer(open)
+        for _ in 0..<kept { end = HistoryLine(at: end).end }
+        used = end - UnsafePointer(open)
+      }
+      openLines = kept
+      total -= removed
+      left -= removed
+    }
+  }
+
+  private mutating func reopenLastPage(_ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?) -> Bool {
+    guard let page = pages.last, prepare(page, decompress) else { return false }
+    if capacity < page.unpackedSize {
+      open?.deallocate()
+      capacity = max(page.unpackedSize, Self.pageSize)
+      open = .allocate(capacity: capacity)
+    }
+    if page.isPacked {
+      unpacked.withUnsafeBufferPointer { open!.update(from: $0.baseAddress!, count: page.unpackedSize) }
+    } else {
+      open!.update(from: page.stored.baseAddress!, count: page.unpackedSize)
+    }
+    pages.removeLast()
+    closedBytes -= page.encodedSize
+    if unpackedPage === page {
+      unpackedPage = nil
+      unpacked = []
+    }
+    used = page.unpackedSize
+    openLines = page.lineCount
+    emptyTables()
+    openStyles = page.styles
+    openLinks = page.links
+    openExtra = page.encodedSize - page.unpackedSize
+    return true
+  }
+}

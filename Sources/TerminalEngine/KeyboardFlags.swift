@@ -1,0 +1,38 @@
+/// The kitty keyboard protocol's flags of one screen: the ones in force and a stack of earlier ones.
+struct KeyboardFlags: Equatable {
+  /// Programs nest two or three deep; when a program pushes without end the oldest entries go, as the protocol says.
+  static let depthLimit = 16
+  static let mask: UInt8 = 31
+
+  private(set) var flags: UInt8 = 0
+  private var stack: [UInt8] = []
+
+  mutating func push(_ new: Int) {
+    if stack.count == Self.depthLimit { stack.removeFirst() }
+    stack.append(flags)
+    flags = UInt8(truncatingIfNeeded: new) & Self.mask
+  }
+
+  mutating func pop(_ count: Int) {
+    for _ in 0..<min(max(count, 1), Self.depthLimit) {
+      guard let previous = stack.popLast() else {
+        flags = 0
+        return
+      }
+      flags = previous
+    }
+  }
+
+  /// Mode 1 replaces, 2 adds, 3 removes.
+  mutating func set(_ new: Int, mode: Int) {
+    let bits = UInt8(truncatingIfNeeded: new) & Self.mask
+    switch mode {
+    case 2: flags |= bits
+    case 3: flags &= ~bits
+    default: flags = bits
+    }
+  }
+
+  /// The flags from the oldest pushed to the one in force.
+  var levels: [UInt8] { stack + [flags] }
+}

@@ -1,0 +1,155 @@
+// The rectangle operations of the VT420 (VT510 manual: DECCARA, DECCRA, DECERA, DECFRA, DECRARA, DECSERA).
+
+/// Cells from `top`…`bottom` and `left`…`right`, inclusive, inside the screen.
+struct CellRectangle {
+  var top: Int
+  var left: Int
+  var bottom: Int
+  var right: Int
+}
+
+extension Terminal {
+  /// The four parameters from one on, counted from the margins in origin mode; nil when nothing lies inside.
+  func rectangle(_ first: Int) -> CellRectangle? {
+    let isOrigin = modeSet.contains(.origin)
+    let rowOffset = isOrigin ? topMargin : 0
+    let columnOffset = isOrigin ? leftMargin : 0
+    let top = argument(first) - 1 + rowOffset
+    let left = argument(first + 1) - 1 + columnOffset
+    let bottom = min(
+      isOrigin ? bottomMargin : rows - 1, argument(first + 2, default: rows) - 1 + rowOffset)
+    let right = min(
+      isOrigin ? rightMargin : columns - 1, argument(first + 3, default: columns) - 1 + columnOffset)
+    guard top <= bottom, left <= right else { return nil }
+    return CellRectangle(top: top, left: left, bottom: bottom, right: right)
+  }
+
+  /// DECERA and DECSERA.
+  mutating func eraseRectangle(selective: Bool) {
+    guard let area = rectangle(0) else { return }
+    settlePen()
+    let spared = selective ? Sparing.protectedKeepingStyle : .nothing
+    for index in area.top...area.bottom { erase(index, area.left, area.right + 1, spared) }
+  }
+
+  /// DECFRA.
+  mutating func fillRectangle() {
+    let character = raw(0)
+    guard (0x20..<0x7F).contains(character) || (0xA0..<0x100).contains(character), let area = rectangle(1) else {
+      return
+    }
+    settlePen()
+    for index in area.top...area.bottom {
+      let line = grid.rows + index
+      if line.pointee.flags & Row.unicode != 0 { splitWide(line.pointee.cells, area.left, area.right + 1) }
+      (line.pointee.cells + area.left).update(
+        repeating: penCell | UInt64(character), count: area.right - area.left + 1)
+      if character >= 0x80 { line.pointee.flags |= Row.unicode }
+      if penCell & CellBits.rendition != 0 { line.pointee.flags |= Row.styled }
+      if area.right >= Int(line.pointee.length) {
+        line.pointee.length = Int32(truncatingIfNeeded: area.right + 1)
+      }
+      touch(index)
+    }
+  }
+
+  /// DECCRA; pages do not exist, so both must be the first.
+  mutating func copyRectangle() {
+    guard let area = rectangle(0) else { return }
+    let isOrigin = modeSet.contains(.origin)
+    let top = argument(5) - 1 + (isOrigin ? topMargin : 0)
+    let left = argument(6) - 1 + (isOrigin ? leftMargin : 0)
+    guard top < rows, left < columns else { return }
+    let width = min(area.right - area.left + 1, columns - left)
+    let height = min(area.bottom - area.top + 1, rows - top)
+    // The order keeps rows that are still to be copied from being overwritten.
+    for step in 0..<height {
+      let offset = top > area.top ? height - 1 - step : step
+      copyCells(from: area.top + offset, area.left, to: top + offset, left, count: width)
+    }
+  }
+
+  /// DECCARA and DECRARA: changes (or reverses) bold, underline, blink, inverse and invisible.
+  mutating func changeAttributes(reverse: Bool) {
+    guard let area = rectangle(0) else { return }
+    var knownCell: Cell = ~0
+    var changedCell: Cell = 0
+    for index in area.top...area.bottom {
+      let left = attributeChangeIsStream && index > area.top ? 0 : area.left
+      let right = attributeChangeIsStream && index < area.bottom ? columns - 1 : area.right
+      guard left <= right else { continue }
+      let line = grid.rows + index
+      // The length first: a sweep of the styles looks only so far.
+      if right >= Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: right + 1) }
+      for position in left...right {
+        let style = line.pointee.cells[position] >> CellBits.styleShift & CellBits.styleMask
+        if style != knownCell {
+          knownCell = style
+          // A sweep may give this style's number to another, so it is looked at again after each change.
+          let changed = changedStyle(styles[Int(style)], reverse: reverse)
+          changedCell = UInt64(styleID(changed)) << CellBits.styleShift
+        }
+        line.pointee.cells[position] =
+          line.pointee.cells[position] & ~(CellBits.styleMask << CellBits.styleShift) | changedCell
+      }
+      line.pointee.flags |= Row.styled
+      touch(index)
+    }
+  }
+
+  private func changedStyle(_ style: Style, reverse: Bool) -> Style {
+    var style = style
+    var attributes = style.attributes
+    for index in 4..<max(parameterCount, 5) {
+      let value = raw(index)
+      if reverse {
+        let all = value == 0
+        if all || value == 1 { attributes.formSymmetricDifference(.bold) }
+        if all || value == 4 { style.underline = style.underline == .none ? .single : .none }
+        if all || value == 5 { attributes.formSymmetricDifference(.blink) }
+        if all || value == 7 { attributes.formSymmetricDifference(.inverse) }
+        if value == 8 { attributes.formSymmetricDifference(.invisible) }
+        continue
+      }
+      switch value {
+      case 0:
+        attributes.subtract([.bold, .blink, .inverse, .invisible])
+        style.underline = .none
+      case 1: attributes.insert(.bold)
+      case 4: style.underline = .single
+      case 5: attributes.insert(.blink)
+      case 7: attributes.insert(.inverse)
+      case 8: attributes.insert(.invisible)
+      case 22: attributes.remove(.bold)
+      case 24: style.underline = .none
+      case 25: attributes.remove(.blink)
+      case 27: attributes.remove(.inverse)
+      case 28: attributes.remove(.invisible)
+      default: break
+      }
+    }
+    style.attributes = attributes
+    return style
+  }
+
+  /// DECRQCRA: the negated sum of the characters, blanks as spaces.
+  mutating func reportChecksum() {
+    var sum = 0
+    if let area = rectangle(2) {
+      for index in area.top...area.bottom {
+        let cells = grid.rows[index].cells
+        for position in area.left...area.right {
+          let cell = cells[position]
+          if cell.isCluster {
+            clusters.text(Int(cell & CellBits.scalar)).forEach { sum += Int($0) }
+          } else {
+            let scalar = Int(cell & CellBits.scalar)
+            sum += scalar == 0 ? 0x20 : scalar
+          }
+        }
+      }
+    }
+    let checksum = String((0x10000 - sum & 0xFFFF) & 0xFFFF, radix: 16, uppercase: true)
+    reply("\u{1B}P\(raw(0))!~\(String(repeating: "0", count: 4 - checksum.count))\(checksum)\u{1B}\\")
+  }
+}

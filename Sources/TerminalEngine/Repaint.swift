@@ -1,0 +1,171 @@
+// A stream of bytes that makes another terminal look like this one.
+
+extension Terminal {
+  /// One stream that draws the active screen on a freshly reset xterm-like terminal of the same size: text in its styles with
+  /// links, wide and joined characters, the cursor, margins, tab stops, charsets, modes, the title, and the pen, so that what
+  /// the program prints next comes out as it does here.
+  package func repaint() -> [UInt8] {
+    var out = RepaintStream(capacity: rows * columns + 1024)
+    out.add("\u{1B}[!p")
+    if isAlternateScreen { out.add("\u{1B}[?1049h") }
+    out.add("\u{1B}[0m\u{1B}[H\u{1B}[2J")
+    var wrapsInto = false
+    for index in 0..<rows { wrapsInto = paintRow(index, continuing: wrapsInto, &out) }
+    out.set(rendition: 0, styles: styles, links: links)
+    out.set(protected: false)
+    paintMargins(&out)
+    paintCursor(&out)
+    paintModes(&out)
+    paintTitles(&out)
+    return out.bytes
+  }
+
+  /// Paints a row and says whether the cursor of the other terminal is left behind a full row that goes on.
+  private func paintRow(_ index: Int, continuing: Bool, _ out: inout RepaintStream) -> Bool {
+    let row = grid.rows[index]
+    var end = Int(row.length)
+    while end > 0 && row.cells[end - 1] & ~CellBits.protected == 0 { end -= 1 }
+    if end > 0 && row.cells[end - 1].isLeadSpacer { end -= 1 }
+    guard end > 0 else { return false }
+    // Only text that begins with a visible cell can go on by wrapping.
+    if !continuing { out.add("\u{1B}[\(index + 1);1H") }
+    var position = 0
+    var isExact = true
+    while position < end {
+      let cell = row.cells[position]
+      let width = cell.isWide ? 2 : 1
+      if cell.isTail {
+        // Half a character cannot be painted.
+        position += 1
+        continue
+      }
+      isExact = paint(cell, at: position, &out)
+      position += width
+      if !isExact && position < columns { out.add("\u{1B}[\(position + 1)G") }
+    }
+    let isFull = position >= columns || position == columns - 1 && row.cells[position].isLeadSpacer
+    return isFull && isExact && row.flags & Row.wrapped != 0 && index + 1 < rows && isVisible(grid.rows[index + 1])
+  }
+
+  private func isVisible(_ row: Row) -> Bool { row.length > 0 && row.cells[0] != 0 && !row.cells[0].isLeadSpacer }
+
+  /// Paints one cell; false when another terminal may take it for a different number of columns, or join it to the next.
+  private func paint(_ cell: Cell, at position: Int, _ out: inout RepaintStream) -> Bool {
+    out.set(rendition: cell & CellBits.rendition, styles: styles, links: links)
+    out.set(protected: cell & CellBits.protected != 0)
+    if cell.isCluster {
+      out.bytes.append(contentsOf: clusters.text(Int(cell & CellBits.scalar)))
+      return false
+    }
+    let scalar = UInt32(truncatingIfNeeded: cell & CellBits.scalar)
+    if scalar < 0x80 {
+      out.bytes.append(scalar == 0 ? 0x20 : UInt8(truncatingIfNeeded: scalar))
+      return true
+    }
+    UTF8Text.forEachByte(of: scalar) { out.bytes.append($0) }
+    let properties = WidthTable.properties(of: scalar)
+    return properties & ~(WidthTable.widthMask | WidthTable.variationCapable | WidthTable.pictographic) == 0
+  }
+
+  private func paintMargins(_ out: inout RepaintStream) {
+    if topMargin != 0 || bottomMargin != rows - 1 { out.add("\u{1B}[\(topMargin + 1);\(bottomMargin + 1)r") }
+    if modeSet.contains(.leftRightMargins) {
+      out.add("\u{1B}[?69h")
+      if leftMargin != 0 || rightMargin != columns - 1 { out.add("\u{1B}[\(leftMargin + 1);\(rightMargin + 1)s") }
+    }
+    var isUsual = true
+    for index in 0..<columns where tabStops[index] != (index > 0 && index & 7 == 0) { isUsual = false }
+    if !isUsual {
+      out.add("\u{1B}[3g")
+      for index in 0..<columns where tabStops[index] { out.add("\u{1B}[\(index + 1)G\u{1B}H") }
+    }
+  }
+
+  /// The cursor, the pending wrap and the pen.
+  private func paintCursor(_ out: inout RepaintStream) {
+    let isOrigin = modeSet.contains(.origin)
+    if isOrigin { out.add("\u{1B}[?6h") }
+    let rowOffset = isOrigin ? topMargin : 0
+    let columnOffset = isOrigin ? leftMargin : 0
+    let cells = grid.rows[row].cells
+    let isTail = pendingWrap && column > 0 && cells[column].isTail
+    out.add("\u{1B}[\(row - rowOffset + 1);\(column - (isTail ? 1 : 0) - columnOffset + 1)H")
+    if pendingWrap {
+      // Printing the last character again is what makes a wrap pending.
+      _ = paint(cells[isTail ? column - 1 : column], at: column, &out)
+    }
+    out.set(rendition: penLink << CellBits.linkShift, styles: styles, links: links)
+    out.set(protected: penIsProtected)
+    if !pen.isDefault { out.add("\u{1B}[\(Self.renditionParameters(pen))m") }
+    charsets.appendSetup(to: &out.bytes)
+    if cursorStyle != 0 { out.add("\u{1B}[\(cursorStyle) q") }
+  }
+
+  private func paintModes(_ out: inout RepaintStream) {
+    let set: [(ModeSet, String)] = [
+      (.applicationCursorKeys, "1"), (.reverseScreen, "5"), (.mouseX10, "9"), (.reverseWrap, "45"),
+      (.applicationKeypad, "66"), (.backspaceSendsBackspace, "67"), (.mouseNormal, "1000"), (.mouseButton, "1002"),
+      (.mouseAny, "1003"), (.focusReporting, "1004"), (.mouseUTF8, "1005"), (.mouseSGR, "1006"),
+      (.alternateScroll, "1007"), (.mouseURXVT, "1015"), (.mouseSGRPixels, "1016"), (.reverseWrapExtended, "1045"),
+      (.bracketedPaste, "2004"), (.inBandResize, "2048"), (.allowColumns132, "40"), (.noClearOnColumnChange, "95"),
+    ]
+    for (mode, number) in set where modeSet.contains(mode) { out.add("\u{1B}[?\(number)h") }
+    if !modeSet.contains(.autowrap) { out.add("\u{1B}[?7l") }
+    if !modeSet.contains(.cursorVisible) { out.add("\u{1B}[?25l") }
+    if cursorStyle == 0 && modeSet.contains(.cursorBlink) { out.add("\u{1B}[?12h") }
+    if modeSet.contains(.insert) { out.add("\u{1B}[4h") }
+    if modeSet.contains(.newLine) { out.add("\u{1B}[20h") }
+    for (index, flags) in keyboard.levels.enumerated() {
+      if index > 0 {
+        out.add("\u{1B}[>\(flags)u")
+      } else if flags != 0 {
+        out.add("\u{1B}[=\(flags);1u")
+      }
+    }
+    if modifyOtherKeys != 0 { out.add("\u{1B}[>4;\(modifyOtherKeys)m") }
+  }
+
+  private func paintTitles(_ out: inout RepaintStream) {
+    if !iconName.isEmpty { out.add("\u{1B}]1;\(iconName)\u{1B}\\") }
+    if !title.isEmpty { out.add("\u{1B}]2;\(title)\u{1B}\\") }
+    for (code, color) in [(10, colors[dynamic: 10]), (11, colors[dynamic: 11]), (12, colors[dynamic: 12])] {
+      if let color { out.add("\u{1B}]\(code);\(color.report)\u{1B}\\") }
+    }
+    if colors.isPaletteChanged {
+      for index in UInt8.min...UInt8.max {
+        if let color = colors[palette: index] { out.add("\u{1B}]4;\(index);\(color.report)\u{1B}\\") }
+      }
+    }
+  }
+}
+
+/// The bytes so far, and how the other terminal's pen stands after them.
+private struct RepaintStream {
+  var bytes: [UInt8] = []
+  private var rendition: Cell = 0
+  private var isProtected = false
+
+  init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
+  mutating func add(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+  mutating func set(rendition wanted: Cell, styles: borrowing StyleTable, links: LinkTable) {
+    if wanted.styleID != rendition.styleID {
+      let style = styles[wanted.styleID]
+      add("\u{1B}[\(style.isDefault ? "" : Terminal.renditionParameters(style))m")
+    }
+    if wanted.linkID != rendition.linkID {
+      if let target = links[wanted.linkID] {
+        add("\u{1B}]8;\(target.id.isEmpty ? "" : "id=\(target.id)");\(target.uri)\u{1B}\\")
+      } else {
+        add("\u{1B}]8;;\u{1B}\\")
+      }
+    }
+    rendition = wanted
+  }
+
+  mutating func set(protected wanted: Bool) {
+    if wanted != isProtected { add("\u{1B}[\(wanted ? 1 : 0)\"q") }
+    isProtected = wanted
+  }
+}

@@ -1,0 +1,114 @@
+// What the terminal answers when a program asks.
+
+extension Terminal {
+  /// A program that asks without reading the answers loses the answers beyond this.
+  static let replyLimit = 64 << 10
+
+  mutating func reply(_ text: String) {
+    guard options.answersQueries, replies.count + text.utf8.count <= Self.replyLimit else { return }
+    replies.append(contentsOf: text.utf8)
+  }
+
+  /// DA1: a VT525 with 132 columns, selective erase, horizontal scrolling, ANSI colours and rectangles. Sixel is not among them.
+  mutating func reportPrimaryAttributes() { reply("\u{1B}[?65;1;6;21;22;28c") }
+
+  /// DA2: xterm's way to say VT525 and a patch level; programs compare it with 277 and the like.
+  mutating func reportSecondaryAttributes() { reply("\u{1B}[>65;370;0c") }
+
+  /// DA3: the unit's number.
+  mutating func reportTertiaryAttributes() { reply("\u{1B}P!|00000000\u{1B}\\") }
+
+  private var reportedRow: Int { row - (modeSet.contains(.origin) ? topMargin : 0) + 1 }
+  private var reportedColumn: Int { column - (modeSet.contains(.origin) ? leftMargin : 0) + 1 }
+
+  /// DSR and CPR.
+  mutating func reportStatus(_ what: Int) {
+    switch what {
+    case 5: reply("\u{1B}[0n")
+    case 6: reply("\u{1B}[\(reportedRow);\(reportedColumn)R")
+    default: break
+    }
+  }
+
+  /// DEC's DSR.
+  mutating func reportPrivateStatus(_ what: Int) {
+    switch what {
+    case 6: reply("\u{1B}[?\(reportedRow);\(reportedColumn);1R")
+    case 15: reply("\u{1B}[?13n")
+    case 25: reply("\u{1B}[?20n")
+    case 26: reply("\u{1B}[?27;1;0;0n")
+    case 55: reply("\u{1B}[?53n")
+    case 56: reply("\u{1B}[?57;0n")
+    case 62: reply("\u{1B}[0*{")
+    case 63: reply("\u{1B}P\(raw(1))!~0000\u{1B}\\")
+    case 75: reply("\u{1B}[?70n")
+    case 85: reply("\u{1B}[?83n")
+    default: break
+    }
+  }
+
+  /// DECREQTPARM.
+  mutating func reportParameters() {
+    if raw(0) <= 1 { reply("\u{1B}[\(raw(0) + 2);1;1;128;128;1;0x") }
+  }
+
+  /// DECRQM: 0 not known, 1 set, 2 reset, 3 always set, 4 always reset.
+  mutating func reportMode() {
+    let number = raw(0)
+    var answer = 0
+    if privateMarker == 0x3F {
+      switch number {
+      case 47, 1047, 1049: answer = isAlternateScreen ? 1 : 2
+      case 1048: answer = 1
+      // Characters are always joined to clusters.
+      case 2027: answer = 3
+      case 8: answer = 3
+      case 2, 4, 10, 18, 19, 35, 42, 57, 60, 61, 64, 68, 73, 81: answer = 4
+      default:
+        if let mode = ModeSet(privateMode: number) { answer = modeSet.contains(mode) ? 1 : 2 }
+      }
+      reply("\u{1B}[?\(number);\(answer)$y")
+    } else if privateMarker == 0 {
+      if let mode = ModeSet(ansiMode: number) {
+        answer = modeSet.contains(mode) ? 1 : 2
+      } else if (1...19).contains(number) {
+        answer = 4
+      }
+      reply("\u{1B}[\(number);\(answer)$y")
+    }
+  }
+
+  /// XTWINOPS, as far as it makes sense without a window.
+  mutating func windowOperation() {
+    switch raw(0) {
+    case 8: requestSize(rows: raw(1), columns: raw(2))
+    case 11: reply("\u{1B}[1t")
+    case 13: reply("\u{1B}[3;0;0t")
+    case 14: reply("\u{1B}[4;\(rows &* options.cellHeight);\(columns &* options.cellWidth)t")
+    case 15: reply("\u{1B}[5;\(rows &* options.cellHeight);\(columns &* options.cellWidth)t")
+    case 16: reply("\u{1B}[6;\(options.cellHeight);\(options.cellWidth)t")
+    case 18: reply("\u{1B}[8;\(rows);\(columns)t")
+    case 19: reply("\u{1B}[9;\(rows);\(columns)t")
+    // Titles are kept without control characters, so what is echoed cannot hold a sequence or end a line.
+    case 20: reply("\u{1B}]L\(iconName)\u{1B}\\")
+    case 21: reply("\u{1B}]l\(title)\u{1B}\\")
+    case 22: pushTitle(raw(1))
+    case 23: popTitle(raw(1))
+    case 24...: requestSize(rows: raw(0), columns: columns)
+    default: break
+    }
+  }
+
+  private mutating func requestSize(rows wishedRows: Int, columns wishedColumns: Int) {
+    emit(
+      .sizeRequested(
+        TerminalSize(
+          rows: wishedRows > 0 ? wishedRows : rows, columns: wishedColumns > 0 ? wishedColumns : columns)))
+  }
+
+  /// Mode 2048.
+  mutating func reportSizeInBand() {
+    reply(
+      "\u{1B}[48;\(rows);\(columns);\(rows &* options.cellHeight);\(columns &* options.cellWidth)t")
+  }
+}

@@ -1,0 +1,272 @@
+/// The modes a program has set, as the host of the terminal needs them (to encode keys and mouse events, mostly).
+package struct TerminalModes: Sendable, Equatable {
+  package enum MouseTracking: Sendable, Equatable {
+    case none
+    /// Mode 9: presses only.
+    case x10
+    /// Mode 1000: presses and releases.
+    case normal
+    /// Mode 1002: and motion while a button is down.
+    case button
+    /// Mode 1003: and all motion.
+    case any
+  }
+
+  package enum MouseEncoding: Sendable, Equatable {
+    case x10
+    /// Mode 1005.
+    case utf8
+    /// Mode 1006.
+    case sgr
+    /// Mode 1015.
+    case urxvt
+    /// Mode 1016.
+    case sgrPixels
+  }
+
+  /// DECCKM.
+  package var applicationCursorKeys = false
+  /// DECNKM, DECKPAM.
+  package var applicationKeypad = false
+  /// DECBKM: the backspace key sends BS instead of DEL.
+  package var backspaceSendsBackspace = false
+  /// Mode 2004.
+  package var bracketedPaste = false
+  /// Mode 1004.
+  package var focusReporting = false
+  package var mouseTracking = MouseTracking.none
+  package var mouseEncoding = MouseEncoding.x10
+  /// Mode 1007: the wheel sends cursor keys on the alternate screen.
+  package var alternateScroll = false
+  /// The flags of the kitty keyboard protocol that are in force (0…31).
+  package var kittyKeyboardFlags: UInt8 = 0
+  /// xterm's modifyOtherKeys (0…2).
+  package var modifyOtherKeys: UInt8 = 0
+  /// DECOM.
+  package var originMode = false
+  /// DECAWM.
+  package var autowrap = true
+  /// IRM.
+  package var insert = false
+  /// LNM: the return key sends CR LF.
+  package var newLine = false
+  /// DECSCNM.
+  package var reverseScreen = false
+  /// DECLRMM: left and right margins may be set.
+  package var leftRightMargins = false
+  /// Mode 45.
+  package var reverseWrap = false
+  /// Mode 2026.
+  package var synchronizedOutput = false
+  /// Mode 2048: the terminal reports its size when it changes.
+  package var inBandResize = false
+}
+
+/// The modes as the engine keeps them: one bit each.
+struct ModeSet: OptionSet, Equatable {
+  let rawValue: UInt64
+
+  static let insert = ModeSet(rawValue: 1 << 0)
+  static let newLine = ModeSet(rawValue: 1 << 1)
+  static let applicationCursorKeys = ModeSet(rawValue: 1 << 2)
+  static let columns132 = ModeSet(rawValue: 1 << 3)
+  static let reverseScreen = ModeSet(rawValue: 1 << 4)
+  static let origin = ModeSet(rawValue: 1 << 5)
+  static let autowrap = ModeSet(rawValue: 1 << 6)
+  static let cursorBlink = ModeSet(rawValue: 1 << 7)
+  static let cursorVisible = ModeSet(rawValue: 1 << 8)
+  static let allowColumns132 = ModeSet(rawValue: 1 << 9)
+  static let reverseWrap = ModeSet(rawValue: 1 << 10)
+  static let applicationKeypad = ModeSet(rawValue: 1 << 11)
+  static let backspaceSendsBackspace = ModeSet(rawValue: 1 << 12)
+  static let leftRightMargins = ModeSet(rawValue: 1 << 13)
+  static let mouseX10 = ModeSet(rawValue: 1 << 14)
+  static let mouseNormal = ModeSet(rawValue: 1 << 15)
+  static let mouseButton = ModeSet(rawValue: 1 << 16)
+  static let mouseAny = ModeSet(rawValue: 1 << 17)
+  static let focusReporting = ModeSet(rawValue: 1 << 18)
+  static let mouseUTF8 = ModeSet(rawValue: 1 << 19)
+  static let mouseSGR = ModeSet(rawValue: 1 << 20)
+  static let mouseURXVT = ModeSet(rawValue: 1 << 21)
+  static let mouseSGRPixels = ModeSet(rawValue: 1 << 22)
+  static let alternateScroll = ModeSet(rawValue: 1 << 23)
+  static let bracketedPaste = ModeSet(rawValue: 1 << 24)
+  static let synchronizedOutput = ModeSet(rawValue: 1 << 25)
+  static let noClearOnColumnChange = ModeSet(rawValue: 1 << 26)
+  static let inBandResize = ModeSet(rawValue: 1 << 27)
+  static let reverseWrapExtended = ModeSet(rawValue: 1 << 28)
+  static let keyboardLocked = ModeSet(rawValue: 1 << 29)
+  static let sendReceive = ModeSet(rawValue: 1 << 30)
+
+  static let initial: ModeSet = [.autowrap, .cursorVisible, .sendReceive]
+  static let mouseTracking: ModeSet = [.mouseX10, .mouseNormal, .mouseButton, .mouseAny]
+  static let mouseEncodings: ModeSet = [.mouseUTF8, .mouseSGR, .mouseURXVT, .mouseSGRPixels]
+
+  /// The bit of a DEC private mode that has no effect besides its own, or of one that has (see `Terminal.setPrivateMode`).
+  init?(privateMode number: Int) {
+    switch number {
+    case 1: self = .applicationCursorKeys
+    case 3: self = .columns132
+    case 5: self = .reverseScreen
+    case 6: self = .origin
+    case 7: self = .autowrap
+    case 9: self = .mouseX10
+    case 12: self = .cursorBlink
+    case 25: self = .cursorVisible
+    case 40: self = .allowColumns132
+    case 45: self = .reverseWrap
+    case 66: self = .applicationKeypad
+    case 67: self = .backspaceSendsBackspace
+    case 69: self = .leftRightMargins
+    case 95: self = .noClearOnColumnChange
+    case 1000: self = .mouseNormal
+    case 1002: self = .mouseButton
+    case 1003: self = .mouseAny
+    case 1004: self = .focusReporting
+    case 1005: self = .mouseUTF8
+    case 1006: self = .mouseSGR
+    case 1007: self = .alternateScroll
+    case 1015: self = .mouseURXVT
+    case 1016: self = .mouseSGRPixels
+    case 1045: self = .reverseWrapExtended
+    case 2004: self = .bracketedPaste
+    case 2026: self = .synchronizedOutput
+    case 2048: self = .inBandResize
+    default: return nil
+    }
+  }
+
+  init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  /// The bit of an ANSI mode.
+  init?(ansiMode number: Int) {
+    switch number {
+    case 2: self = .keyboardLocked
+    case 4: self = .insert
+    case 12: self = .sendReceive
+    case 20: self = .newLine
+    default: return nil
+    }
+  }
+}
+
+extension Terminal {
+  /// What is set now.
+  package var modes: TerminalModes {
+    var view = TerminalModes()
+    view.applicationCursorKeys = modeSet.contains(.applicationCursorKeys)
+    view.applicationKeypad = modeSet.contains(.applicationKeypad)
+    view.backspaceSendsBackspace = modeSet.contains(.backspaceSendsBackspace)
+    view.bracketedPaste = modeSet.contains(.bracketedPaste)
+    view.focusReporting = modeSet.contains(.focusReporting)
+    view.mouseTracking =
+      modeSet.contains(.mouseAny)
+      ? .any
+      : modeSet.contains(.mouseButton)
+        ? .button : modeSet.contains(.mouseNormal) ? .normal : modeSet.contains(.mouseX10) ? .x10 : .none
+    view.mouseEncoding =
+      modeSet.contains(.mouseSGRPixels)
+      ? .sgrPixels
+      : modeSet.contains(.mouseSGR)
+        ? .sgr : modeSet.contains(.mouseURXVT) ? .urxvt : modeSet.contains(.mouseUTF8) ? .utf8 : .x10
+    view.alternateScroll = modeSet.contains(.alternateScroll)
+    view.kittyKeyboardFlags = keyboard.flags
+    view.modifyOtherKeys = modifyOtherKeys
+    view.originMode = modeSet.contains(.origin)
+    view.autowrap = modeSet.contains(.autowrap)
+    view.insert = modeSet.contains(.insert)
+    view.newLine = modeSet.contains(.newLine)
+    view.reverseScreen = modeSet.contains(.reverseScreen)
+    view.leftRightMargins = modeSet.contains(.leftRightMargins)
+    view.reverseWrap = !modeSet.isDisjoint(with: [.reverseWrap, .reverseWrapExtended])
+    view.synchronizedOutput = modeSet.contains(.synchronizedOutput)
+    view.inBandResize = modeSet.contains(.inBandResize)
+    return view
+  }
+
+  /// SM and RM (`CSI Ps h`, `CSI Ps l`).
+  mutating func setModes(_ on: Bool) {
+    for index in 0..<max(parameterCount, 1) {
+      guard let mode = ModeSet(ansiMode: raw(index)) else { continue }
+      if on { modeSet.insert(mode) } else { modeSet.remove(mode) }
+    }
+  }
+
+  /// DECSET and DECRST (`CSI ? Pm h`, `CSI ? Pm l`).
+  mutating func setPrivateModes(_ on: Bool) {
+    for index in 0..<max(parameterCount, 1) { setPrivateMode(raw(index), on) }
+  }
+
+  mutating func setPrivateMode(_ number: Int, _ on: Bool) {
+    if let mode = ModeSet(privateMode: number), mode != .columns132 {
+      // One kind of mouse tracking, and one of its encodings, is in force at a time.
+      if on, !ModeSet.mouseTracking.isDisjoint(with: mode) { modeSet.subtract(.mouseTracking) }
+      if on, !ModeSet.mouseEncodings.isDisjoint(with: mode) { modeSet.subtract(.mouseEncodings) }
+      if on { modeSet.insert(mode) } else { modeSet.remove(mode) }
+    }
+    switch number {
+    case 3: setColumns132(on)
+    case 5: touchAll()
+    case 6: moveCursor(row: 0, column: 0)
+    case 12:
+      // The odd styles of DECSCUSR blink, the even ones do not; style 0 leaves it to this mode.
+      if cursorStyle != 0 { cursorStyle = on ? (cursorStyle - 1) | 1 : (cursorStyle + 1) & ~1 }
+    case 47: setAlternateScreen(on, keepsOnLeave: true)
+    case 69:
+      if !on {
+        leftMargin = 0
+        rightMargin = columns - 1
+      }
+    case 1047: setAlternateScreen(on)
+    case 1048: if on { saveCursor() } else { restoreCursor() }
+    case 1049:
+      if on {
+        if !isAlternateScreen { saveCursor() }
+        setAlternateScreen(true)
+      } else if isAlternateScreen {
+        setAlternateScreen(false)
+        restoreCursor()
+      }
+    case 2048: if on { reportSizeInBand() }
+    default: break
+    }
+  }
+
+  /// DECCOLM. The width is the host's to change, so the rest of it happens here: margins, erasing and homing.
+  private mutating func setColumns132(_ on: Bool) {
+    guard modeSet.contains(.allowColumns132) else { return }
+    if on { modeSet.insert(.columns132) } else { modeSet.remove(.columns132) }
+    emit(.sizeRequested(TerminalSize(rows: rows, columns: on ? 132 : 80)))
+    resetMargins()
+    modeSet.remove(.leftRightMargins)
+    if !modeSet.contains(.noClearOnColumnChange) { eraseDisplay(2) }
+    placeCursor(row: 0, column: 0)
+  }
+
+  /// Modes 47, 1047 and 1049. The alternate screen starts blank, except that mode 47 finds again what it left.
+  mutating func setAlternateScreen(_ on: Bool, keepsOnLeave: Bool = false) {
+    guard on != isAlternateScreen else { return }
+    var other: Grid
+    if let kept = dormant.take() {
+      other = kept
+    } else {
+      other = Grid(TerminalSize(rows: rows, columns: columns))
+    }
+    swap(&grid, &other)
+    if on {
+      mainCursor = LinePosition(line: row, column: column)
+      mainPendingWrap = pendingWrap
+      dormant = consume other
+    } else if keepsOnLeave {
+      dormant = consume other
+    } else {
+      dormant = nil
+    }
+    swap(&keyboard, &dormantKeyboard)
+    swap(&savedCursor, &dormantSavedCursor)
+    isAlternateScreen = on
+    lastScalar = 0
+    touchAll()
+    emit(.alternateScreen(on))
+  }
+}

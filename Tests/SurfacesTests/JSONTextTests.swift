@@ -1,0 +1,79 @@
+import Testing
+
+@testable import Surfaces
+
+@Suite("JSON text")
+struct JSONTextTests {
+  private func slice(_ text: String) -> ArraySlice<UInt8> { Array(text.utf8)[...] }
+
+  @Test(
+    "well-formed values are told from malformed ones",
+    arguments: [
+      ("{}", true), (" [1, 2.5e-3, -0] ", true), (#""a\u00e9\n\"""#, true), ("null", true),
+      (#"{"a":{"b":[true,false]}}"#, true),
+      ("", false), ("{", false), ("[1,]", false), (#"{"a":1,}"#, false), (#"{"a"}"#, false), ("01", false),
+      ("1.", false), ("+1", false),
+      ("nul", false), (#""\x""#, false), (#""\u12g4""#, false), ("\"\u{1}\"", false), ("1 2", false), ("'a'", false),
+      ("[1 2]", false),
+      ("-", false), ("1e", false), (#""a"#, false), (#""a\"#, false), (#""\u12"#, false), ("{\"a\":1}x", false),
+      ("[}", false),
+    ])
+  func validity(text: String, isValid: Bool) { #expect(JSONText.isValid(slice(text)) == isValid) }
+
+  @Test("every prefix of a document is malformed, and none traps") func prefixes() {
+    let document = Array(#"{"id":[1,"x\u00e9\ud83d\ude00"],"method":"a","params":{"b":-1.5e+3,"c":null}}"#.utf8)
+    #expect(JSONText.isValid(document[...]))
+    for end in 0..<document.count {
+      #expect(!JSONText.isValid(document[..<end]))
+      #expect(JSONText.members(of: document[..<end]) == nil)
+    }
+  }
+
+  @Test("random bytes are read without a trap") func noise() {
+    var random = SplitMix(state: 7)
+    let alphabet = Array(#"{}[]",:\u0dD8e+-.1 tfn"#.utf8) + [0, 0x80, 0xFF]
+    for _ in 0..<20_000 {
+      let bytes = (0..<Int.random(in: 0...24, using: &random)).map { _ in alphabet.randomElement(using: &random)! }
+      _ = JSONText.isValid(bytes[...])
+      _ = JSONText.members(of: bytes[...])
+      _ = JSONText.elements(of: bytes[...])
+      _ = JSONText.utf8(bytes[...])
+      _ = SocketMessage(bytes)
+      _ = JSONRPC.Request.parse(bytes[...])
+    }
+  }
+
+  @Test("nesting is bounded") func depth() {
+    let deep = String(repeating: "[", count: 60) + String(repeating: "]", count: 60)
+    #expect(JSONText.isValid(slice(deep)))
+    #expect(!JSONText.isValid(slice(String(repeating: "[", count: 1_000_000))))
+    #expect(!JSONText.isValid(slice(String(repeating: "[", count: 100) + String(repeating: "]", count: 100))))
+  }
+
+  @Test("escapes are resolved, lone surrogates replaced") func strings() {
+    #expect(JSONText.string(slice(#""a\n\t\r\b\f\/\\\"""#)) == "a\n\t\r\u{8}\u{C}/\\\"")
+    #expect(JSONText.string(slice(#""\u0003""#)) == "\u{3}")
+    #expect(JSONText.string(slice(#""\ud83d\ude00é""#)) == "😀é")
+    #expect(JSONText.string(slice(#""\ud83dx\ude00""#)) == "\u{FFFD}x\u{FFFD}")
+    #expect(JSONText.string(slice(#""\ud83d\u0041""#)) == "\u{FFFD}A")
+    #expect(JSONText.string(slice("1")) == nil)
+  }
+
+  @Test("members are handed out as they were sent") func members() throws {
+    let members = try #require(JSONText.members(of: slice(#" {"id" : [1, {"a":2}] ,"n\u0061me":"x"} "#)))
+    #expect(members.map(\.name) == ["id", "name"])
+    #expect(members.map { String(decoding: $0.value, as: UTF8.self) } == [#"[1, {"a":2}]"#, #""x""#])
+  }
+}
+
+/// A generator with a seed that a failure can name.
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
