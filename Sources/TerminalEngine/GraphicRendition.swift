@@ -9,6 +9,11 @@ extension Terminal {
     // The two commonest: a reset, and one colour as a list of numbers.
     if count == 1 && parameters[0] == 0 {
       pen = .default
+      if penLink == 0 && !penIsProtected {
+        penCell = 0
+        eraseCell = 0
+        penIsStale = false
+      }
       return
     }
     if count == 5 && subparameters == 0 && parameters[1] == 2 && parameters[0] == 38 {
@@ -16,7 +21,7 @@ extension Terminal {
       pen.colors = pen.colors & ~0xFFFF_FFFF | value
       return
     }
-    applyRendition(from: 0)
+    pen = Self.rendition(pen, parameters, count, subparameters)
   }
 
   @inline(__always)
@@ -25,20 +30,19 @@ extension Terminal {
       truncatingIfNeeded: 0x0200_0000 | (red & 255) << 16 | (green & 255) << 8 | blue & 255)
   }
 
-  /// Applies the parameters from one on to the pen.
+  /// A pen with parameters applied to it.
   @inline(never)
-  mutating func applyRendition(from first: Int) {
-    let parameters = self.parameters
-    let count = parameterCount
-    let subparameters = self.subparameters
+  private static func rendition(
+    _ pen: Style, _ parameters: UnsafePointer<Int32>, _ count: Int, _ subparameters: UInt32
+  ) -> Style {
     var colors = pen.colors
     var rest = pen.rest
     let attribute = Style.attributeShift
-    var index = first
+    var index = 0
     while index < count {
       let value = parameters[index]
-      index += 1
-      let hasSubparameter = index < count && subparameters & (1 << UInt32(truncatingIfNeeded: index)) != 0
+      index &+= 1
+      let hasSubparameter = index < count && subparameters & (1 &<< UInt32(truncatingIfNeeded: index)) != 0
       switch value {
       case 0:
         colors = 0
@@ -82,12 +86,12 @@ extension Terminal {
             index += 2
           } else if index < count && parameters[index] == 2 {
             if index + 3 < count {
-              color = Self.packRGB(parameters[index + 1], parameters[index + 2], parameters[index + 3])
+              color = packRGB(parameters[index + 1], parameters[index + 2], parameters[index + 3])
             }
             index += 4
           }
         } else {
-          (color, index) = colonColor(index)
+          (color, index) = colonColor(index, parameters, count, subparameters)
         }
         if let color {
           switch value {
@@ -99,22 +103,24 @@ extension Terminal {
         continue
       default: break
       }
-      while index < count && subparameters & (1 << UInt32(truncatingIfNeeded: index)) != 0 { index += 1 }
+      while index < count && subparameters & (1 &<< UInt32(truncatingIfNeeded: index)) != 0 { index += 1 }
     }
-    pen = Style(colors: colors, rest: rest)
+    return Style(colors: colors, rest: rest)
   }
 
   /// `38:5:n`, `38:2:r:g:b` and `38:2:space:r:g:b` (with anything after it); the index behind the group.
-  private func colonColor(_ start: Int) -> (UInt64?, Int) {
+  private static func colonColor(
+    _ start: Int, _ parameters: UnsafePointer<Int32>, _ total: Int, _ subparameters: UInt32
+  ) -> (UInt64?, Int) {
     var end = start
-    while end < parameterCount && subparameters & (1 << UInt32(truncatingIfNeeded: end)) != 0 { end += 1 }
+    while end < total && subparameters & (1 &<< UInt32(truncatingIfNeeded: end)) != 0 { end += 1 }
     let count = end - start
     switch parameters[start] {
     case 5 where count >= 2:
       return (UInt64(truncatingIfNeeded: 0x0100_0000 | parameters[start + 1] & 255), end)
     case 2 where count >= 4:
       let first = count >= 5 ? start + 2 : start + 1
-      return (Self.packRGB(parameters[first], parameters[first + 1], parameters[first + 2]), end)
+      return (packRGB(parameters[first], parameters[first + 1], parameters[first + 2]), end)
     default: return (nil, end)
     }
   }
