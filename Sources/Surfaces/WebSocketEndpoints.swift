@@ -96,8 +96,7 @@ extension HTTPSurface {
   private func serverLevel(
     _ query: [(name: String, value: String)], for call: Call, _ open: @escaping @Sendable (WebSocket) -> Void
   ) async throws(OperationError) -> HTTPReply {
-    // Whatever is asked of this server says whether `server` means it, and that nothing else is a parameter.
-    if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
+    try await checkQuery(query, for: call)
     let places = serverSockets
     if places.isFull {
       throw OperationError(.resourceLimitReached, "Resource limit reached: \(places.limit) sockets follow this server.")
