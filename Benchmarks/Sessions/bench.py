@@ -24,6 +24,8 @@ ROOST = os.environ.get("ROOST", str(ROOT / ".build" / "release" / "roost"))
 #: A smoke: everything once and small, to see that it works. Its figures mean nothing.
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
 RUNS = int(os.environ.get("RUNS", "1" if QUICK else "5"))
+#: More options for `roost serve`, to compare settings.
+SERVE = os.environ.get("SERVE", "").split()
 TICKS = os.sysconf("SC_CLK_TCK")
 MB = 1_000_000
 
@@ -169,7 +171,7 @@ class Roost(Scratch):
         super().__init__()
         log = open(self.folder / "log", "w")
         self.process = subprocess.Popen(
-            [ROOST, "serve", "--server-name", "bench", "--bind", "127.0.0.1:0", "--no-auth", *arguments],
+            [ROOST, "serve", "--server-name", "bench", "--bind", "127.0.0.1:0", "--no-auth", *SERVE, *arguments],
             env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.socket = str(self.folder / "run" / "roost" / "bench.sock")
         deadline = time.monotonic() + 10
@@ -205,7 +207,7 @@ class Roost(Scratch):
         return done
 
     def wait_match(self, name, text, seconds=60):
-        return self.call("POST", f"/sessions/{name}/wait", {"for": "match", "match": text, "timeout_ms": seconds * 1000})
+        return self.call("POST", f"/sessions/{name}/wait", {"for": "match", "text": text, "timeout_ms": seconds * 1000})
 
     def remove(self, name):
         self.call("DELETE", f"/sessions/{name}")
