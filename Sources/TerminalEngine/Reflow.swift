@@ -279,8 +279,9 @@ extension Terminal {
     let leaving = max(0, work.targets.count - size.rows)
     history.removeLast(pulled, decompress)
     var fresh = Grid(size)
-    let line = UnsafeMutablePointer<Cell>.allocate(capacity: size.columns)
-    line.initialize(repeating: 0, count: size.columns)
+    // As much more than a row as grids have.
+    let line = UnsafeMutablePointer<Cell>.allocate(capacity: size.columns + 8)
+    line.initialize(repeating: 0, count: size.columns + 8)
     defer { line.deallocate() }
     for (index, target) in work.targets.enumerated() {
       if index < leaving {
