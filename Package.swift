@@ -71,7 +71,7 @@ var targets: [Target] = [
   // What must hold for any bytes, said once for the property tests and the fuzzer.
   .target(
     name: "TerminalInvariants", dependencies: ["TerminalEngine"], path: "Fuzz/Invariants",
-    swiftSettings: strict + instrumented),
+    swiftSettings: strict),
   tests("TerminalEngineTests", ["TerminalEngine", "TerminalInvariants"]),
   tests("FormatsTests", ["Formats"]),
   tests("SysTests", ["Sys"]),
@@ -79,7 +79,7 @@ var targets: [Target] = [
   tests("StoreTests", ["Store"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations"]),
-  tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "Net", "Formats"]),
+  tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "TerminalEngine", "Net", "Sys", "Formats", "TestKit"]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests("RoostTests", ["TestKit", "Net", "Formats"]),

@@ -174,7 +174,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   }
 
   private func mustClose(_ exchange: Exchange, _ response: HTTPResponse) -> Bool {
-    !exchange.keepsAlive || peerEnded && unread.isEmpty || isShuttingDown
+    !exchange.keepsAlive || isShuttingDown
       || (!response.headers.isEmpty && response.headers.list("connection", has: "close"))
   }
 
@@ -245,7 +245,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   fileprivate func endStream() {
     guard state == .streaming, let exchange else { return }
     if !exchange.isVersion10, !exchange.isHead { socket.write(Array("0\r\n\r\n".utf8)) }
-    endExchange(closes: !exchange.keepsAlive || peerEnded || isShuttingDown)
+    endExchange(closes: !exchange.keepsAlive || isShuttingDown)
     if !isPumping { pumpUnread() }
   }
 
@@ -377,9 +377,6 @@ extension HTTPConnection: SocketOwner {
     case .answering, .streaming:
       // The client may only have closed its sending side, so an answer that comes all the same is still written.
       task?.cancel()
-      if state == .streaming {
-        exchange?.keepsAlive = false
-      }
     case .upgraded, .finished:
       break
     }

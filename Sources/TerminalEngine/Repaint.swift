@@ -17,6 +17,7 @@ extension Terminal {
     paintCursor(&out)
     paintModes(&out)
     paintTitles(&out)
+    if modeSet.contains(.synchronizedOutput) { out.add("\u{1B}[?2026h") }
     return out.bytes
   }
 
@@ -28,7 +29,7 @@ extension Terminal {
     if end > 0 && row.cells[end - 1].isLeadSpacer { end -= 1 }
     guard end > 0 else { return false }
     // Only text that begins with a visible cell can go on by wrapping.
-    if !continuing { out.add("\u{1B}[\(index + 1);1H") }
+    if !continuing { out.move(row: index + 1, column: 1) }
     var position = 0
     var isExact = true
     while position < end {
@@ -41,7 +42,7 @@ extension Terminal {
       }
       isExact = paint(cell, at: position, &out)
       position += width
-      if !isExact && position < columns { out.add("\u{1B}[\(position + 1)G") }
+      if !isExact && position < columns { out.move(column: position + 1) }
     }
     let isFull = position >= columns || position == columns - 1 && row.cells[position].isLeadSpacer
     return isFull && isExact && row.flags & Row.wrapped != 0 && index + 1 < rows && isVisible(grid.rows[index + 1])
@@ -149,10 +150,26 @@ private struct RepaintStream {
 
   mutating func add(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
+  mutating func move(row: Int, column: Int) {
+    bytes.append(0x1B, 0x5B)
+    bytes.append(decimal: row)
+    bytes.append(0x3B)
+    bytes.append(decimal: column)
+    bytes.append(0x48)
+  }
+
+  mutating func move(column: Int) {
+    bytes.append(0x1B, 0x5B)
+    bytes.append(decimal: column)
+    bytes.append(0x47)
+  }
+
   mutating func set(rendition wanted: Cell, styles: borrowing StyleTable, links: LinkTable) {
     if wanted.styleID != rendition.styleID {
       let style = styles[wanted.styleID]
-      add("\u{1B}[\(style.isDefault ? "" : Terminal.renditionParameters(style))m")
+      bytes.append(0x1B, 0x5B)
+      if !style.isDefault { Terminal.appendRendition(style, to: &bytes) }
+      bytes.append(0x6D)
     }
     if wanted.linkID != rendition.linkID {
       if let target = links[wanted.linkID] {
