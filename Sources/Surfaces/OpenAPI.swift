@@ -1,4 +1,5 @@
 import Formats
+import Store
 import Operations
 
 /// The documents that describe the catalogue: OpenAPI 3.1 and the list behind `GET /operations`.

@@ -1,4 +1,5 @@
 import Net
+import Store
 import Operations
 import Sessions
 

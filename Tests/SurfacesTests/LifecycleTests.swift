@@ -1,4 +1,5 @@
 import Operations
+import Store
 import Sessions
 import Testing
 

@@ -1,4 +1,5 @@
 import Operations
+import Store
 import Sessions
 
 /// A catalogue of a few operations without anything behind them, in every form that a surface has to serve.
