@@ -126,7 +126,7 @@ struct SpawnTests {
     let group = grouped ? try TestGroup() : nil
     let spec = ChildSpec(
       arguments: ["-sh", "-c", "echo $0"], executable: "/bin/sh", environment: [], directory: "/",
-      size: TerminalSize(rows: 1, columns: 1))
+      size: WindowSize(rows: 1, columns: 1))
     let taken = try spawn(spec, cgroup: group?.folder).release()
     var chunk = [UInt8](repeating: 0, count: 100)
     #expect(waitReadable(taken.master))

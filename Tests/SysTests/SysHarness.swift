@@ -25,7 +25,7 @@ final class TestChild {
     (master, pid, pidfd) = try spawn(
       ChildSpec(
         arguments: arguments, environment: environment, directory: directory,
-        size: TerminalSize(rows: 24, columns: 80), openFileLimit: openFileLimit), cgroup: cgroup
+        size: WindowSize(rows: 24, columns: 80), openFileLimit: openFileLimit), cgroup: cgroup
     ).release()
   }
 

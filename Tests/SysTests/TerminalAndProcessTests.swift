@@ -8,9 +8,9 @@ struct TerminalAndProcessTests {
   @Test("a terminal's size, modes and foreground group can be asked of its master")
   func terminal() throws {
     let child = try TestChild(["sh", "-c", "read a; stty -echo; echo hidden; read b; stty raw; echo raw; sleep 1000"])
-    #expect(PseudoTerminal.size(of: child.master) == TerminalSize(rows: 24, columns: 80))
-    try PseudoTerminal.setSize(child.master, TerminalSize(rows: 5, columns: 7))
-    #expect(PseudoTerminal.size(of: child.master) == TerminalSize(rows: 5, columns: 7))
+    #expect(PseudoTerminal.size(of: child.master) == WindowSize(rows: 24, columns: 80))
+    try PseudoTerminal.setSize(child.master, WindowSize(rows: 5, columns: 7))
+    #expect(PseudoTerminal.size(of: child.master) == WindowSize(rows: 5, columns: 7))
     #expect(eventually { PseudoTerminal.foregroundGroup(of: child.master) == child.pid })
     #expect(PseudoTerminal.lineMode(of: child.master) == LineMode(canonical: true, echo: true, signals: true))
     try child.type("a\r")
@@ -113,7 +113,7 @@ struct TerminalAndProcessTests {
 
   @Test("raw mode is entered and left again, and only on a terminal")
   func rawMode() throws {
-    let opened = try PseudoTerminal.open(size: TerminalSize(rows: 2, columns: 3))
+    let opened = try PseudoTerminal.open(size: WindowSize(rows: 2, columns: 3))
     let slave = Descriptor(owning: open(opened.path, O_RDWR | O_NOCTTY | O_CLOEXEC))
     let raw = try RawMode.enter(slave.raw)
     #expect(PseudoTerminal.lineMode(of: opened.master.raw) == LineMode(canonical: false, echo: false, signals: false))
