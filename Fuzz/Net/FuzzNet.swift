@@ -2,7 +2,7 @@
 
 // libFuzzer target for everything that reads bytes of strangers: HTTP requests and responses, WebSocket frames.
 //
-//   ROOST_FUZZ=1 swift build -c debug --product fuzz-net
+//   ROOST_FUZZ=1 swift build -Xswiftc -sanitize=fuzzer,address --product fuzz-net
 //   SWIFT_BACKTRACE=enable=no .build/debug/fuzz-net -max_len=4096 Fuzz/Net/Corpus
 //
 // The first byte chooses the decoder, the second how the rest is cut. Each input is decoded whole and cut, and the
