@@ -128,6 +128,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   private func begin(_ parsed: HTTPRequestDecoder.Parsed) {
     state = .answering
+    timedPhase = .idle  // the next head has its own time
     exchange = Exchange(
       method: parsed.method, headers: parsed.headers, keepsAlive: parsed.keepsAlive, isVersion10: parsed.isVersion10)
     let request = HTTPRequest(
