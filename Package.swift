@@ -79,7 +79,7 @@ var targets: [Target] = [
   tests("StoreTests", ["Store"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations"]),
-  tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "TerminalEngine", "Net", "Sys", "Formats", "TestKit"]),
+  tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "TerminalEngine", "Store", "Net", "Sys", "Formats", "TestKit"]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests("RoostTests", ["TestKit", "Net", "Formats"]),
