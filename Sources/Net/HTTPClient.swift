@@ -232,7 +232,12 @@ extension LoopIsolation {
     defer { attempt.current = nil }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        connection.exchange(head, body, expects) { continuation.resume(returning: $0) }
+        // A task that is already cancelled may have had its `onCancel` run before we get here.
+        if let failure = attempt.failure {
+          continuation.resume(returning: .failure(failure))
+        } else {
+          connection.exchange(head, body, expects) { continuation.resume(returning: $0) }
+        }
       }
     } onCancel: {
       loop.execute { attempt.abort(NetError(.cancelled, "the task was cancelled")) }
@@ -246,7 +251,11 @@ extension LoopIsolation {
     defer { attempt.current = nil }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        attempt.current = Connecting(to: address, named: name, on: loop) { continuation.resume(returning: $0) }
+        if let failure = attempt.failure {
+          continuation.resume(returning: .failure(failure))
+        } else {
+          attempt.current = Connecting(to: address, named: name, on: loop) { continuation.resume(returning: $0) }
+        }
       }
     } onCancel: {
       loop.execute { attempt.abort(NetError(.cancelled, "the task was cancelled")) }

@@ -202,7 +202,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   // MARK: Streams
 
-  var isStreaming: Bool { state == .streaming }
+  /// Can a body still be written? (The end of the socket is told in a later job, so look at it too.)
+  var isStreaming: Bool { state == .streaming && !socket.isClosed }
   var queuedBytes: Int { socket.queuedBytes }
 
   fileprivate func beginStream(_ response: HTTPResponse) -> HTTPBodyWriter? {

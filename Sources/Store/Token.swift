@@ -1,5 +1,5 @@
 /// What a token lets its bearer do. The names are those of the API.
-package enum Scope: String, Sendable, Hashable, CaseIterable {
+package enum Scope: String, Sendable, Hashable, CaseIterable, Codable {
   case sessionsRead = "sessions:read"
   case sessionsInput = "sessions:input"
   case sessionsManage = "sessions:manage"
@@ -25,16 +25,6 @@ package struct Token: Sendable, Equatable {
   package var expiresAt: Int64?
   /// Milliseconds since 1970 UTC.
   package var createdAt: Int64
-
-  /// `admin` implies every scope.
-  package func allows(_ scope: Scope) -> Bool {
-    scopes.contains(.admin) || scopes.contains(scope)
-  }
-
-  /// Whether the filters let a session of this name and these tags through.
-  package func covers(session name: String, tags sessionTags: some Sequence<String>) -> Bool {
-    (sessions.isEmpty || sessions.contains(name)) && (tags.isEmpty || sessionTags.contains { tags.contains($0) })
-  }
 
   package func isExpired(at milliseconds: Int64) -> Bool {
     expiresAt.map { $0 <= milliseconds } ?? false

@@ -1,6 +1,7 @@
 import Formats
 import Net
 import Operations
+import Store
 import Sys
 import TerminalEngine
 import TestKit
