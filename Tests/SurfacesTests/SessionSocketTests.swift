@@ -1,7 +1,7 @@
 import Formats
-import Store
 import Net
 import Operations
+import Store
 import Sys
 import TerminalEngine
 import TestKit
