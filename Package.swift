@@ -80,7 +80,7 @@ var targets: [Target] = [
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations"]),
   tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "Net", "Formats"]),
-  tests("CommandsTests", ["Commands"]),
+  tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests("RoostTests", ["TestKit", "Net", "Formats"]),
 ]

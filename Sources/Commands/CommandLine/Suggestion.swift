@@ -1,5 +1,6 @@
 /// The word the user probably meant, or nil when none is near enough to be worth saying.
 package func nearest(to word: String, among candidates: [String]) -> String? {
+  guard word.utf8.count <= longestComparedWord else { return nil }
   let lowered = word.lowercased()
   // A typed beginning is a better guess than any distance.
   if lowered.count >= 3, let completed = candidates.first(where: { $0.lowercased().hasPrefix(lowered) }) {
@@ -16,12 +17,13 @@ package func nearest(to word: String, among candidates: [String]) -> String? {
   return best?.candidate
 }
 
+/// Longer words are no mistyped words of ours; this bounds the work for any input.
+private let longestComparedWord = 64
+
 /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours each count one.
 func editDistance(_ first: String, _ second: String) -> Int {
-  // Longer words are no typing mistakes of ours; this bounds the work for any input.
-  let longest = 64
-  let a = Array(first.prefix(longest))
-  let b = Array(second.prefix(longest))
+  let a = Array(first.prefix(longestComparedWord))
+  let b = Array(second.prefix(longestComparedWord))
   guard !a.isEmpty else { return b.count }
   guard !b.isEmpty else { return a.count }
   var beforePrevious: [Int] = []
