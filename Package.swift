@@ -71,7 +71,7 @@ var targets: [Target] = [
   // What must hold for any bytes, said once for the property tests and the fuzzer.
   .target(
     name: "TerminalInvariants", dependencies: ["TerminalEngine"], path: "Fuzz/Invariants",
-    swiftSettings: strict + instrumented),
+    swiftSettings: strict),
   tests("TerminalEngineTests", ["TerminalEngine", "TerminalInvariants"]),
   tests("FormatsTests", ["Formats"]),
   tests("SysTests", ["Sys"]),

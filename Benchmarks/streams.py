@@ -186,7 +186,7 @@ def capture():
          + ["ihello world\x1b"] + ["dd"] * 10 + ["u"] * 10 + ["\x02"] * 8 + [":q!\r"]),
         (["htop", "-d", "2"], ["t", "H", "t"] + ["\x1b[B"] * 40 + ["q"]),
         (["git", "-C", str(pathlib.Path(here).parent), "-c", "color.ui=always", "--no-pager", "log", "-p", "--graph",
-          "-10"], ()),
+          "-20", "--", ":/*.swift"], ()),
     ]
     pieces = []
     for command, keys in programs:

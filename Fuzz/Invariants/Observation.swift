@@ -17,14 +17,29 @@ package struct ObservedLine: Equatable, Sendable {
   package var columns: Int { runs.reduce(0) { $0 + $1.columns } }
 }
 
+extension StyledText: CustomStringConvertible {
+  package var description: String {
+    "'\(text)'"
+      + (style == Style()
+        ? ""
+        : "⟨\(style.foreground.kind) on \(style.background.kind) \(style.attributes.rawValue) "
+          + "underline \(style.underline) \(style.underlineColor.kind)⟩")
+      + (link.map { "⟨link '\($0)'⟩" } ?? "") + (columns == text.unicodeScalars.count ? "" : "/\(columns)")
+  }
+}
+
+extension ObservedLine: CustomStringConvertible {
+  package var description: String { runs.map(\.description).joined(separator: " ") + (isWrapped ? " ↩" : "") }
+}
+
 /// Everything that a consumer can see of a terminal, for comparing two of them.
 package struct Observation: Equatable, Sendable {
   package var rows: [ObservedLine]
   package var history: [ObservedLine]
   package var firstLine: Int
   package var screenTop: Int
-  package var cursor: String
-  package var modes: String
+  package var cursor: Cursor
+  package var modes: TerminalModes
   package var titles: [String]
   package var isAlternateScreen: Bool
   package var replies: [UInt8] = []
@@ -36,8 +51,8 @@ package struct Observation: Equatable, Sendable {
     screenTop = terminal.screenTop
     history = []
     for line in firstLine..<max(firstLine, screenTop) { history.append(observeLine(&terminal, line)) }
-    cursor = "\(terminal.cursor)"
-    modes = "\(terminal.modes)"
+    cursor = terminal.cursor
+    modes = terminal.modes
     titles = [terminal.title, terminal.iconName, terminal.workingDirectory]
     isAlternateScreen = terminal.isAlternateScreen
   }

@@ -3,8 +3,10 @@ package import Sessions
 // The types of lower floors that operations take, with the schemas that they check themselves against.
 
 extension SessionName: SchemaDescribing {
+  /// The characters of ASCII are stated exactly, the others left to the check: `\p{…}` is not known to every validator's regular
+  /// expressions.
   package static let schema = Schema.string(
-    format: .pattern(#"^[\p{L}\p{N}._-]+$"#, maximumLength: SessionName.maximumBytes))
+    format: .pattern(#"^[^\x00-,/:-@\[-\^`{-\x7F]+$"#, maximumLength: SessionName.maximumBytes))
   package static let sample: SessionName = {
     guard let name = try? SessionName("a") else { preconditionFailure("'a' is a valid session name") }
     return name

@@ -41,9 +41,10 @@ struct SessionLaunch {
       let shell = wanted ?? options.shell
       arguments = [shell]
       title = shell
-      let word = makeUUID()
+      let word = makeUUID().filter { $0 != "-" }
       if spec.integrates,
-        let added = ShellIntegration.prepare(shell: shell, folder: options.integrationFolder, nonce: word, environment: environment)
+        let added = try? ShellIntegration.prepare(
+          shell: shell, folder: options.integrationFolder, nonce: word, environment: environment.map { "\($0.key)=\($0.value)" })
       {
         arguments += added.arguments
         environment.merge(added.environment) { _, new in new }

@@ -267,7 +267,7 @@ actor ServerJSONSocket: OperationSocket {
     await lookup.store.observe(self)
     if isClosed { return await lookup.store.removeObserver(self) }
     if lifecycle.isRestricted {
-      for session in await lookup.store.list() { lifecycle.learn(session.name.text, session.tags) }
+      for (name, tags, _) in await lookup.store.list() { lifecycle.learn(name.text, tags) }
     }
     await tellLifecycle()
   }
@@ -287,11 +287,8 @@ actor ServerJSONSocket: OperationSocket {
   private func tellLifecycle() async {
     while !isClosed, !waiting.isEmpty {
       let event = waiting.removeFirst()
-      if lifecycle.isRestricted, let name = event.nameNow {
-        if let session = await lookup.session(named: name) {
-          let (name, tags) = await lookup.nameAndTags(of: session)
-          lifecycle.learn(name, tags)
-        }
+      if lifecycle.isRestricted, let text = event.nameNow, let name = try? SessionName(text) {
+        lifecycle.learn(text, await lookup.store.tags(of: name))
       }
       if lifecycle.admits(event) { send(event) }
     }

@@ -77,8 +77,9 @@ actor SessionFeed: SessionObserver {
   private func activityChanged(isIdle: Bool) {
     guard isFollowing() else { return }
     deliver { (events, session) in
-      // What made it idle comes before the word that it is.
-      events.changes(session) + (events.activity(session, isIdle: isIdle).map { [$0] } ?? [])
+      let activity = events.activity(session, isIdle: isIdle).map { [$0] } ?? []
+      // What was still to be shown comes before the word that it is over.
+      return isIdle ? events.changes(session) + activity : activity
     }
   }
 

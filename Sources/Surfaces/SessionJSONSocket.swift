@@ -25,9 +25,6 @@ actor SessionJSONSocket: OperationSocket {
   private var ending: ObserverID?
   private var isClosed = false
 
-  /// Terminal input waiting to be read by the program; above this the socket is not read until it has been.
-  static let maximumInputQueued = 64 << 10
-
   init(_ session: Session, _ webSocket: WebSocket, catalogue: Catalogue, call: Call) {
     self.session = session
     self.webSocket = webSocket
@@ -39,12 +36,15 @@ actor SessionJSONSocket: OperationSocket {
   func open() {
     webSocket.handler = self
     webSocket.send(text: "{\"connected\":true}")
-    let isRunning = session.assumeIsolated { session in
+    let client = ClientInfo(kind: "json", peer: call.peer, readOnly: !call.access.allows(.sessionsInput))
+    let joined: (observer: ObserverID?, isFull: Bool) = session.assumeIsolated { session in
+      if session.exit != nil { return (nil, false) }
+      if session.clientCount >= SessionLimits.clients { return (nil, true) }
       // Nothing but the end is wanted here, so changes may be as rare as can be.
-      session.exit == nil ? session.addObserver(self, interval: .seconds(3600), idleAfter: nil) : nil
+      return (session.addObserver(self, client: client, interval: .seconds(3600), idleAfter: nil), false)
     }
-    ending = isRunning
-    if ending == nil { end() }
+    ending = joined.observer
+    if joined.isFull { close(1013, "too many clients follow this session") } else if ending == nil { end() }
   }
 
   // MARK: Requests
@@ -112,7 +112,7 @@ actor SessionJSONSocket: OperationSocket {
     }
     let (generation, queued) = try outcome.get()
     reply(message.answer(TerminalInput.result(generation: generation)))
-    if queued > SessionJSONSocket.maximumInputQueued {
+    if queued > SessionLimits.inputHighWater {
       pause(.input)
       session.assumeIsolated { $0.onceInputDrained { [weak self] in self?.assumeIsolated { $0.resume(.input) } } }
     }
@@ -149,9 +149,9 @@ actor SessionJSONSocket: OperationSocket {
   private func subscribe(_ message: SocketMessage) throws(OperationError) {
     let subscription = try ScreenSubscription(message)
     stopFeed()
-    reply(message.answer(subscription.result))
     let feed = SessionFeed(session, subscription, access: call.access, namesSession: false, sink: self)
     self.feed = feed
+    reply(message.answer(subscription.result))
     feed.assumeIsolated { $0.start() }
   }
 

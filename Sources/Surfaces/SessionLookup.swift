@@ -17,15 +17,4 @@ struct SessionLookup: Sendable {
       throw OperationError(wrapping: error)
     }
   }
-
-  /// The session of that name, for our own use.
-  func session(named name: String) async -> Session? {
-    guard let name = try? SessionName(name) else { return nil }
-    return try? await store.find(name)
-  }
-
-  func nameAndTags(of session: Session) async -> (name: String, tags: Set<Tag>) {
-    func read(_ session: isolated Session) -> (name: String, tags: Set<Tag>) { (session.name.text, session.tags) }
-    return await read(session)
-  }
 }

@@ -96,7 +96,7 @@ actor SessionRawSocket {
     }
     switch outcome {
     case .success(let queued):
-      if queued > SessionJSONSocket.maximumInputQueued {
+      if queued > SessionLimits.inputHighWater {
         let webSocket = webSocket
         webSocket.pauseReading()
         session.assumeIsolated { $0.onceInputDrained { webSocket.resumeReading() } }

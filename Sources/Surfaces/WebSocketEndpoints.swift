@@ -22,7 +22,7 @@ extension HTTPSurface {
   private func sessionJSON(
     _ path: [(name: String, value: String)], _ query: [(name: String, value: String)], for call: Call
   ) async throws(OperationError) -> HTTPReply {
-    let session = try await lookup.find(path.first?.value ?? "", query: query, for: call)
+    let session = try await roomySession(path, query, for: call)
     let catalogue = catalogue
     return .upgrade(
       WebSocketUpgrade(loop: session.loop) { webSocket in
@@ -47,13 +47,25 @@ extension HTTPSurface {
         .insufficientScope,
         "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'. Add '?readonly=true' to watch.")
     }
-    let session = try await lookup.find(path.first?.value ?? "", query: query, for: call)
+    let session = try await roomySession(path, query, for: call)
     let isAttach = offers(SessionRawSocket.attachProtocol, request)
     return .upgrade(
       WebSocketUpgrade(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) { webSocket in
         let socket = SessionRawSocket(session, webSocket, call: call, isAttach: isAttach, isReadOnly: isReadOnly)
         socket.assumeIsolated { $0.open() }
       })
+  }
+
+  /// The session, if it has room for one more client. Joining checks again; here the refusal still has a status.
+  private func roomySession(
+    _ path: [(name: String, value: String)], _ query: [(name: String, value: String)], for call: Call
+  ) async throws(OperationError) -> Session {
+    let session = try await lookup.find(path.first?.value ?? "", query: query, for: call)
+    guard await session.clientCount < SessionLimits.clients else {
+      throw OperationError(
+        .resourceLimitReached, "Resource limit reached: \(SessionLimits.clients) clients are attached already.")
+    }
+    return session
   }
 
   private func serverSocket(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError)

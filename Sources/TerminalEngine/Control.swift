@@ -172,6 +172,7 @@ extension Terminal {
     resetMargins()
     placeCursor(row: 0, column: 0)
     modeSet = .initial
+    savedModes = .initial
     charsets = Charsets()
     savedCursor = SavedCursor()
     dormantSavedCursor = SavedCursor()

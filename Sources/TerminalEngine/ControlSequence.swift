@@ -102,6 +102,8 @@ extension Terminal {
     case 0x6C: setPrivateModes(false)
     case 0x6D: if raw(0) == 4 { reply("\u{1B}[>4;\(modifyOtherKeys)m") }
     case 0x6E: reportPrivateStatus(raw(0))
+    case 0x72: restorePrivateModes()
+    case 0x73: savePrivateModes()
     case 0x75: reply("\u{1B}[?\(keyboard.flags)u")
     default: break
     }

@@ -74,14 +74,16 @@ extension Terminal {
       case 38, 48, 58:
         var color: UInt64?
         if !hasSubparameter {
-          // `38;5;n` and `38;2;r;g;b`; what is missing at the end counts as 0.
+          // `38;5;n` and `38;2;r;g;b`; one that is cut short changes nothing.
           if index < count && parameters[index] == 5 {
-            color = UInt64(truncatingIfNeeded: 0x0100_0000 | (index + 1 < count ? parameters[index + 1] & 255 : 0))
+            if index + 1 < count {
+              color = UInt64(truncatingIfNeeded: 0x0100_0000 | parameters[index + 1] & 255)
+            }
             index += 2
           } else if index < count && parameters[index] == 2 {
-            color = Self.packRGB(
-              index + 1 < count ? parameters[index + 1] : 0, index + 2 < count ? parameters[index + 2] : 0,
-              index + 3 < count ? parameters[index + 3] : 0)
+            if index + 3 < count {
+              color = Self.packRGB(parameters[index + 1], parameters[index + 2], parameters[index + 3])
+            }
             index += 4
           }
         } else {

@@ -412,6 +412,8 @@ struct History: ~Copyable {
   /// Removes the newest lines, which come back onto the screen; the caller has read them.
   mutating func removeLast(_ count: Int, _ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?) {
     var left = min(count, total - firstLine)
+    // Lines beyond the bound stay gone, though fewer are kept now.
+    cleared = firstLine
     while left > 0 {
       if openLines == 0 && !reopenLastPage(decompress) { return }
       let removed = min(left, openLines)

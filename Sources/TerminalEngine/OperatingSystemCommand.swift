@@ -63,11 +63,14 @@ extension Terminal {
     guard let separator = rest.firstIndex(of: 0x3B) else { return }
     penIsStale = true
     let address = rest[(separator + 1)...]
-    guard !address.isEmpty, address.count <= LinkTable.uriLimit else {
+    var target = LinkTarget(uri: "", id: "")
+    if address.count <= LinkTable.uriLimit {
+      target.uri = Self.withoutControls(String(decoding: address, as: UTF8.self))
+    }
+    guard !target.uri.isEmpty else {
       penLink = 0
       return
     }
-    var target = LinkTarget(uri: Self.withoutControls(String(decoding: address, as: UTF8.self)), id: "")
     for parameter in rest[..<separator].split(separator: 0x3A) where parameter.starts(with: "id=".utf8) {
       target.id = Self.withoutControls(
         String(decoding: parameter.dropFirst(3).prefix(LinkTable.idLimit), as: UTF8.self))

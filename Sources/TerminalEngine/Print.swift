@@ -323,7 +323,10 @@ extension Terminal {
   @inline(__always)
   mutating func wrapLine() {
     let isInside = column >= leftMargin && column <= rightMargin
-    if column == columns - 1 && leftMargin == 0 { grid.rows[row].flags |= Row.wrapped }
+    if column == columns - 1 && leftMargin == 0 {
+      grid.rows[row].flags |= Row.wrapped
+      rowStamps[row] = stamp
+    }
     if row == bottomMargin {
       if isInside { scrollUp(1, from: topMargin, to: bottomMargin, intoHistory: true) }
     } else if row < rows - 1 {

@@ -136,7 +136,10 @@ private struct Reflow {
       length += 1
     }
     if target.hasSpacer && length < width {
-      cells[length] = CellBits.leadSpacer
+      // Drawn as the character that went to the next line, as when it was printed.
+      let rendition = self.cells[target.start + target.count] & CellBits.rendition
+      cells[length] = CellBits.leadSpacer | rendition
+      if rendition != 0 { row.flags |= Row.styled }
       row.flags |= Row.clustered | Row.unicode
       length += 1
     }
@@ -272,7 +275,8 @@ extension Terminal {
       positions[index] = LinePosition(line: base + place.row, column: place.column + (place.isPending ? 1 : 0))
     }
 
-    let leaving = min(max(0, work.targets.count - size.rows), placed.row)
+    // Text below the cursor is kept too, even if the cursor's own line must leave for it.
+    let leaving = max(0, work.targets.count - size.rows)
     history.removeLast(pulled, decompress)
     var fresh = Grid(size)
     let line = UnsafeMutablePointer<Cell>.allocate(capacity: size.columns)

@@ -17,6 +17,7 @@ extension Terminal {
     paintCursor(&out)
     paintModes(&out)
     paintTitles(&out)
+    if modeSet.contains(.synchronizedOutput) { out.add("\u{1B}[?2026h") }
     return out.bytes
   }
 

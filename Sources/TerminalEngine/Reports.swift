@@ -89,9 +89,7 @@ extension Terminal {
     case 16: reply("\u{1B}[6;\(options.cellHeight);\(options.cellWidth)t")
     case 18: reply("\u{1B}[8;\(rows);\(columns)t")
     case 19: reply("\u{1B}[9;\(rows);\(columns)t")
-    // Titles are kept without control characters, so what is echoed cannot hold a sequence or end a line.
-    case 20: reply("\u{1B}]L\(iconName)\u{1B}\\")
-    case 21: reply("\u{1B}]l\(title)\u{1B}\\")
+    // 20 and 21 would type the title, which is text of the program's choice, into the program: never answered.
     case 22: pushTitle(raw(1))
     case 23: popTitle(raw(1))
     case 24...: requestSize(rows: raw(0), columns: columns)

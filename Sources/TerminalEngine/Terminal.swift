@@ -43,6 +43,7 @@ package struct Terminal: ~Copyable {
   var attributeChangeIsStream = true
 
   var modeSet = ModeSet.initial
+  var savedModes = ModeSet.initial
   var charsets = Charsets()
   var savedCursor = SavedCursor()
   var dormantSavedCursor = SavedCursor()

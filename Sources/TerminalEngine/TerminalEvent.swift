@@ -1,6 +1,6 @@
 /// Something a program told its terminal that is not text.
 package enum TerminalEvent: Sendable, Equatable {
-  /// BEL. Bells that follow each other without another event between count once.
+  /// BEL.
   case bell
   case title(String)
   case iconName(String)
@@ -97,7 +97,6 @@ struct EventQueue {
   var bytesHeld: Int { ring.capacity * MemoryLayout<TerminalEvent>.stride + bytes }
 
   mutating func append(_ event: TerminalEvent) {
-    if event == .bell, !isEmpty, ring[ring.count - 1] == .bell { return }
     ring.append(event)
     bytes += event.payloadBytes
     while ring.count - head > Self.countLimit || bytes > Self.byteLimit, head < ring.count - 1 {

@@ -197,6 +197,22 @@ extension Terminal {
     for index in 0..<max(parameterCount, 1) { setPrivateMode(raw(index), on) }
   }
 
+  /// XTSAVE (`CSI ? Pm s`).
+  mutating func savePrivateModes() {
+    for index in 0..<max(parameterCount, 1) {
+      guard let mode = ModeSet(privateMode: raw(index)) else { continue }
+      if modeSet.contains(mode) { savedModes.insert(mode) } else { savedModes.remove(mode) }
+    }
+  }
+
+  /// XTRESTORE (`CSI ? Pm r`). What was never saved is as after a reset.
+  mutating func restorePrivateModes() {
+    for index in 0..<max(parameterCount, 1) {
+      guard let mode = ModeSet(privateMode: raw(index)) else { continue }
+      setPrivateMode(raw(index), savedModes.contains(mode))
+    }
+  }
+
   mutating func setPrivateMode(_ number: Int, _ on: Bool) {
     if let mode = ModeSet(privateMode: number), mode != .columns132 {
       // One kind of mouse tracking, and one of its encodings, is in force at a time.
@@ -232,11 +248,13 @@ extension Terminal {
     }
   }
 
-  /// DECCOLM. The width is the host's to change, so the rest of it happens here: margins, erasing and homing.
+  /// DECCOLM. The width is the host's to change, and is asked for only where mode 40 allows it; the rest of it happens
+  /// always: margins, erasing and homing.
   private mutating func setColumns132(_ on: Bool) {
-    guard modeSet.contains(.allowColumns132) else { return }
     if on { modeSet.insert(.columns132) } else { modeSet.remove(.columns132) }
-    emit(.sizeRequested(TerminalSize(rows: rows, columns: on ? 132 : 80)))
+    if modeSet.contains(.allowColumns132) {
+      emit(.sizeRequested(TerminalSize(rows: rows, columns: on ? 132 : 80)))
+    }
     resetMargins()
     modeSet.remove(.leftRightMargins)
     if !modeSet.contains(.noClearOnColumnChange) { eraseDisplay(2) }

@@ -54,7 +54,9 @@ struct CommandParserTests {
 
   @Test(
     "short options may be joined, with their value or before it",
-    arguments: [["new", "-dLx"], ["new", "-d", "-L", "x"], ["new", "-dL=x"], ["-Lx", "new", "-d"], ["-L", "x", "new", "-d"]])
+    arguments: [
+      ["new", "-dLx"], ["new", "-d", "-L", "x"], ["new", "-dL=x"], ["-Lx", "new", "-d"], ["-L", "x", "new", "-d"],
+    ])
   func shortOptions(words: [String]) throws {
     let invocation = try invocation(words)
     #expect(invocation.has(Options.detached))
@@ -146,8 +148,10 @@ struct CommandParserTests {
   @Test(
     "a wrong command or option gets the nearest one as a suggestion",
     arguments: [
-      (["sned", "x"], "send"), (["atach"], "attach"), (["lst"], "ls"), (["new-session"], "new"), (["capture-pane"], "screen"),
-      (["kill-server"], "stop"), (["exec"], "run"), (["token", "craete"], "create"), (["send", "s", "--entr"], "--enter"),
+      (["sned", "x"], "send"), (["atach"], "attach"), (["lst"], "ls"), (["new-session"], "new"),
+      (["capture-pane"], "screen"),
+      (["kill-server"], "stop"), (["exec"], "run"), (["token", "craete"], "create"),
+      (["send", "s", "--entr"], "--enter"),
       (["wait", "s", "--promt"], "--prompt"), (["serve", "--ephemral"], "--ephemeral"),
       (["screen", "s", "--format", "plian"], "plain"), (["completions", "bsh"], "bash"),
     ])

@@ -73,7 +73,8 @@ struct HelpTests {
 
   /// The words after `roost` of an example without pipes, redirections and other shell grammar.
   private func shellWords(_ line: String) -> [String]? {
-    guard line.hasPrefix("roost"), !line.contains("|"), !line.contains("<"), !line.contains(">"), !line.contains("&") else {
+    guard line.hasPrefix("roost"), !line.contains("|"), !line.contains("<"), !line.contains(">"), !line.contains("&")
+    else {
       return nil
     }
     var words: [String] = []
@@ -108,7 +109,8 @@ struct HelpTests {
     let documented = ExitCode.meanings.map(\.code.rawValue)
     #expect(documented == [0, 1, 2, 3, 4, 5, 6, 7])
     let statuses: [(Int, ExitCode)] = [
-      (400, .usage), (401, .refused), (403, .refused), (404, .notFound), (408, .timedOut), (409, .conflict), (500, .failed),
+      (400, .usage), (401, .refused), (403, .refused), (404, .notFound), (408, .timedOut), (409, .conflict),
+      (500, .failed),
       (503, .failed),
     ]
     for (status, code) in statuses { #expect(ExitCode(httpStatus: status) == code) }

@@ -16,7 +16,9 @@ struct KeyNameTests {
     #expect(KeyName(text)?.text == name)
   }
 
-  @Test("what is no key is none", arguments: ["", "hello", "ctrl+", "ctrl+foo", "f13", "f0", "hyper+x", String(repeating: "x", count: 99)])
+  @Test(
+    "what is no key is none",
+    arguments: ["", "hello", "ctrl+", "ctrl+foo", "f13", "f0", "hyper+x", String(repeating: "x", count: 99)])
   func nonsense(text: String) {
     #expect(KeyName(text) == nil)
   }
@@ -194,7 +196,8 @@ struct ReplyFilterTests {
     arguments: [
       "\u{1b}[?62;22c", "\u{1b}[>1;10;0c", "\u{1b}[24;80R", "\u{1b}[?24;80R", "\u{1b}[0n", "\u{1b}[?2026;2$y",
       "\u{1b}[4;1$y", "\u{1b}[?0u", "\u{1b}[8;24;80t", "\u{1b}]11;rgb:0000/0000/0000\u{1b}\\",
-      "\u{1b}]10;rgb:ffff/ffff/ffff\u{7}", "\u{1b}P>|XTerm(370)\u{1b}\\", "\u{1b}P1$r0m\u{1b}\\", "\u{1b}_Gi=1;OK\u{1b}\\",
+      "\u{1b}]10;rgb:ffff/ffff/ffff\u{7}", "\u{1b}P>|XTerm(370)\u{1b}\\", "\u{1b}P1$r0m\u{1b}\\",
+      "\u{1b}_Gi=1;OK\u{1b}\\",
     ])
   func replies(reply: String) {
     var filter = ReplyFilter()
@@ -221,7 +224,8 @@ struct ReplyFilterTests {
     #expect(filter.heldUntil == nil)
   }
 
-  @Test("Alt and a letter that begins an answer is passed on after a moment", arguments: ["\u{1b}P", "\u{1b}]", "\u{1b}_"])
+  @Test(
+    "Alt and a letter that begins an answer is passed on after a moment", arguments: ["\u{1b}P", "\u{1b}]", "\u{1b}_"])
   func altKeys(key: String) {
     var filter = ReplyFilter()
     #expect(filter.feed(Array(key.utf8), now: 5) == [])

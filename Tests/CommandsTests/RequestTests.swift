@@ -23,7 +23,8 @@ struct RequestTests {
   @Test("a new session is described by its options")
   func creation() throws {
     let invocation = try invocation(
-      "new", "web", "-d", "-t", "a", "-t", "b", "-e", "K=V=W", "--rows", "30", "--cols", "90", "--cwd", "/", "--no-integration",
+      "new", "web", "-d", "-t", "a", "-t", "b", "-e", "K=V=W", "--rows", "30", "--cols", "90", "--cwd", "/",
+      "--no-integration",
       "--", "top", "-b")
     let request = try creationRequest(invocation, name: "web")
     #expect(request["name"] == "web")
@@ -70,7 +71,8 @@ struct RequestTests {
   @Test("a session is not shown inside itself, but a namesake elsewhere is another session")
   func nesting() throws {
     let record: JSON = ["name": "build", "id": "7b0c"]
-    let here = try ServerAddress(try invocation("attach", environment: ["HOME": "/home/x", "XDG_RUNTIME_DIR": "/run/x"]))
+    let here = try ServerAddress(
+      try invocation("attach", environment: ["HOME": "/home/x", "XDG_RUNTIME_DIR": "/run/x"]))
     func nested(_ environment: [String: String]) -> Bool { isNested(record, in: environment, address: here) }
     #expect(!nested([:]))
     #expect(nested(["ROOST_SESSION": "build"]))
@@ -86,7 +88,8 @@ struct RequestTests {
     let environment = ["XDG_RUNTIME_DIR": "/run/x", "HOME": "/home/x"]
     func address(_ words: String..., adding more: [String: String] = [:]) throws -> String {
       let parser = CommandParser(
-        root: CommandTable.root, globals: CommandTable.globals, environment: environment.merging(more) { _, new in new })
+        root: CommandTable.root, globals: CommandTable.globals, environment: environment.merging(more) { _, new in new }
+      )
       guard case .run(let invocation) = try parser.parse(words + ["ls"]) else { return "" }
       return try ServerAddress(invocation).description
     }
@@ -173,7 +176,8 @@ struct ServeOptionsTests {
   @Test("options and variables arrive")
   func everything() throws {
     let options = try options(
-      "--bind", "127.0.0.1:0", "--bind", "[::1]:8080", "--ephemeral", "--max-sessions", "5", "--cors-origin", "http://a",
+      "--bind", "127.0.0.1:0", "--bind", "[::1]:8080", "--ephemeral", "--max-sessions", "5", "--cors-origin",
+      "http://a",
       "--cors-origin", "http://b", "--hostname", "h", "--base-prefix", "/p", "--keep-ended", "5m", "--loops", "2",
       "--shell", "/bin/zsh", "--ready-fd", "3", "-L", "x", "--socket", "/s",
       environment: ["ROOST_TOKEN": "0123456789abcdef"])

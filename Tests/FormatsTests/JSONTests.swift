@@ -25,7 +25,8 @@ struct JSONTests {
   @Test(
     "what is no JSON is refused",
     arguments: [
-      "", " ", "nul", "truex", "01", "-", "1.", ".5", "1e", "+1", "1 2", "\"", "\"\n\"", "\"\\x\"", "\"\\u12g4\"", "[1,]",
+      "", " ", "nul", "truex", "01", "-", "1.", ".5", "1e", "+1", "1 2", "\"", "\"\n\"", "\"\\x\"", "\"\\u12g4\"",
+      "[1,]",
       "[1", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "'a'", "[1}", "1e999", "\"\\", "\"\\u12",
     ])
   func refusals(text: String) {
@@ -39,7 +40,9 @@ struct JSONTests {
     var generator = SystemRandomNumberGenerator()
     for _ in 0..<5000 {
       var bytes = document
-      for _ in 0..<3 { bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+      for _ in 0..<3 {
+        bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+      }
       if let value = try? JSON(parsing: bytes) { #expect(throws: Never.self) { try JSON(parsing: value.bytes) } }
     }
   }

@@ -39,7 +39,7 @@ final class KeeperHarness {
     return String(bundle[..<(bundle.lastIndex(of: "/") ?? bundle.startIndex)]) + "/roost"
   }()
 
-  init(endAfter: Duration = .seconds(5), keepEndedFor: Duration = .seconds(600)) throws {
+  init(endAfter: Duration = .seconds(5), keepEndedFor: Duration = .seconds(30)) throws {
     folder = try ScratchFolder()
     socketPath = folder.path + "/keeper.sock"
     var options = KeeperOptions(socketPath: socketPath)
@@ -62,8 +62,9 @@ final class KeeperHarness {
       for name in own.children() where name.hasPrefix("roost-\(pid)-") {
         let group = own.child(named: name)
         group.kill()
+        // Another test's keeper may remove the folder under our eyes, which wakes nobody: so look again and again.
         var events = pollfd(fd: (try? group.openEvents().release()) ?? -1, events: Int16(POLLPRI), revents: 0)
-        while ControlGroup.isPopulated(events: events.fd), poll(&events, 1, patience) == 1 {}
+        for _ in 0..<200 where ControlGroup.isPopulated(events: events.fd) { poll(&events, 1, 100) }
         close(events.fd)
         group.remove()
       }
@@ -72,6 +73,21 @@ final class KeeperHarness {
   }
 
   func connect() throws -> KeeperTalk { try KeeperTalk(socketPath) }
+
+  /// Connects as the server. While other tests start processes, the socket of a connection that we have just closed can
+  /// live on for a moment in a child that has not come to its exec yet: then the keeper is still busy with it.
+  func connectServer() throws -> KeeperTalk {
+    let deadline = Clock.monotonic + UInt64(patience) * 1_000_000
+    while true {
+      let talk = try connect()
+      switch try talk.ask(.hello(version: KeeperLimits.version)).reply {
+      case .welcome(KeeperLimits.version, _, _): return talk
+      case .failed(let error) where error.code == .busy && Clock.monotonic < deadline: continue
+      case .failed(let error): throw error
+      default: throw KeeperTalk.Closed()
+      }
+    }
+  }
 }
 
 /// How long a test waits for what must happen; reached only when it fails.
@@ -130,12 +146,6 @@ final class KeeperTalk {
       }
       #expect(answer.number == number)
       return answer
-    }
-  }
-
-  func hello() throws {
-    guard case .welcome(KeeperLimits.version, _, _) = try ask(.hello(version: KeeperLimits.version)).reply else {
-      throw Closed()
     }
   }
 
@@ -201,7 +211,12 @@ final class KeptForTest {
 func readOutput(_ master: CInt, until marker: String? = nil) -> String {
   var bytes: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 4096)
-  while waitReadable(master), case .bytes(let count) = chunk.withUnsafeMutableBytes({ readBytes(master, into: $0) }) {
+  while true {
+    guard waitReadable(master) else {
+      Issue.record("no end and no marker \(marker ?? "") in \(String(decoding: bytes, as: UTF8.self))")
+      break
+    }
+    guard case .bytes(let count) = chunk.withUnsafeMutableBytes({ readBytes(master, into: $0) }) else { break }
     bytes.append(contentsOf: chunk[..<count])
     if let marker, String(decoding: bytes, as: UTF8.self).contains(marker) { break }
   }

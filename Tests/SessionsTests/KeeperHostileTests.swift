@@ -26,20 +26,17 @@ struct KeeperHostileTests {
     let keeper = try KeeperHarness()
     var kept: KeptForTest?
     do {
-      let talk = try keeper.connect()
-      try talk.hello()
+      let talk = try keeper.connectServer()
       kept = try talk.spawn("kept", ["cat"])
     }
     for round in 0..<300 {
-      let talk = try keeper.connect()
-      if round % 2 == 0 { try talk.hello() }
+      let talk = try round % 2 == 0 ? keeper.connectServer() : keeper.connect()
       var bytes = random.bytes(Int(random.next() % 200) + 1)
       // Half of them look like a request of some kind. Not 6 to 8: those could rightly end the session.
       if round % 4 < 2 { bytes[0] = UInt8(random.next() % 5) + 1 }
       _ = talk.sendRaw(bytes)
     }
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let listed = try talk.list()
     #expect(listed.contains { if case .session("kept", kept?.pid, _, nil, _) = $0.reply { true } else { false } })
     for answer in listed { for descriptor in answer.descriptors { close(descriptor) } }
@@ -88,16 +85,14 @@ struct KeeperHostileTests {
   func oversize() throws {
     let keeper = try KeeperHarness()
     do {
-      let talk = try keeper.connect()
-      try talk.hello()
+      let talk = try keeper.connectServer()
       UnixSocket.setSendBuffer(talk.socket, bytes: 1 << 20)
       guard case .bytes = talk.sendRaw([UInt8](repeating: 2, count: KeeperLimits.longestPacket + 1000)) else { return }
       #expect(throws: (any Error).self) {
         while true { _ = try talk.receive() }
       }
     }
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let before = ProcessStatus.openDescriptors(keeper.pid)
     // Descriptors with a request that takes none are closed, not kept.
     let many = [CInt](repeating: talk.socket, count: UnixSocket.mostDescriptors)
@@ -126,15 +121,13 @@ struct KeeperHostileTests {
     #expect(throws: KeeperTalk.Closed.self) { try silent[19].receive() }
     #expect(throws: KeeperTalk.Closed.self) { try silent[0].receive() }
     silent = []
-    let talk = try keeper.connect()
-    try talk.hello()
+    _ = try keeper.connectServer()
   }
 
   @Test("a server that reads nothing costs the keeper no memory, and gets everything once it reads")
   func neverReads() throws {
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let label = [UInt8](repeating: 1, count: KeeperLimits.longestLabel)
     let kept = try (0..<20).map { try talk.spawn("s\($0)", ["sleep", "1000"], label: label) }
     let before = try #require(ProcessStatus.read(keeper.pid)).residentBytes

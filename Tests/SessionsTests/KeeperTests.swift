@@ -9,8 +9,7 @@ struct KeeperTests {
   @Test("a program runs on its own terminal and its exit status is pushed")
   func runs() throws {
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let child = try talk.spawn("a", ["sh", "-c", "tty; stty size; exit 7"])
     let output = child.output()
     #expect(output.contains("/dev/pts/"))
@@ -23,10 +22,12 @@ struct KeeperTests {
   @Test("a child inherits no descriptor of the keeper but its terminal")
   func leaksNothing() throws {
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let others = try (0..<5).map { try talk.spawn("other\($0)", ["sleep", "1000"]) }
     let child = try talk.spawn("a", ["cat"])
+    // Until it answers, the loader may have a library open.
+    try child.type("ready\r")
+    _ = child.output(until: "ready\r\nready")
     #expect(ProcessStatus.openDescriptors(child.pid)?.sorted() == [0, 1, 2])
     withExtendedLifetime(others) {}
   }
@@ -34,8 +35,7 @@ struct KeeperTests {
   @Test("a child ignores and blocks no signal, although the keeper ignores some")
   func defaultSignals() throws {
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let child = try talk.spawn("a", ["cat"])
     let status = try String(decoding: readFile("/proc/\(child.pid)/status"), as: UTF8.self)
     let masks = status.split(separator: "\n").filter { $0.hasPrefix("SigIgn:") || $0.hasPrefix("SigBlk:") }
@@ -50,8 +50,7 @@ struct KeeperTests {
   @Test("a signal that ends a program is told apart from an exit status")
   func signaled() throws {
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let child = try talk.spawn("a", ["sleep", "1000"])
     #expect(try talk.ask(.kill(id: "a", signal: SIGTERM, everything: false, graceMilliseconds: 0)).reply == .done)
     #expect(try talk.nextExit().status == .signaled(SIGTERM))
@@ -61,8 +60,7 @@ struct KeeperTests {
   @Test("a program that ignores a hang-up is killed when the grace is over")
   func ignoresHangUp() throws {
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let child = try talk.spawn("a", ["sh", "-c", "trap '' HUP; echo up; while :; do sleep 1000; done"])
     _ = child.output(until: "up")
     _ = try talk.ask(.kill(id: "a", signal: SIGHUP, everything: true, graceMilliseconds: 100))
@@ -73,8 +71,7 @@ struct KeeperTests {
   func killsEverything() throws {
     try #require(ControlGroup.own() != nil, "no cgroup is delegated here")
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let child = try talk.spawn(
       "a",
       [
@@ -109,8 +106,7 @@ struct KeeperTests {
   @Test("after kill -9 of its server, the next one gets descriptors, labels, stored files and exit statuses")
   func survivesServer() throws {
     let keeper = try KeeperHarness()
-    var first: KeeperTalk? = try keeper.connect()
-    try first?.hello()
+    var first: KeeperTalk? = try keeper.connectServer()
     let alive = try #require(try first?.spawn("alive", ["cat"], label: Array("name=alive".utf8)))
     let ended = try #require(try first?.spawn("ended", ["sh", "-c", "echo last words; exit 3"]))
     let memory = try makeMemoryFile(named: "snapshot", contents: Array("the screen".utf8))
@@ -120,8 +116,7 @@ struct KeeperTests {
     // To the keeper, a killed server is a socket that closes.
     first = nil
 
-    let second = try keeper.connect()
-    try second.hello()
+    let second = try keeper.connectServer()
     let listed = try second.list()
     #expect(listed.count == 2)
     #expect(listed[0].descriptors.count == 3)
@@ -140,8 +135,7 @@ struct KeeperTests {
   @Test("a second server is refused while the first lives")
   func oneServer() throws {
     let keeper = try KeeperHarness()
-    let first = try keeper.connect()
-    try first.hello()
+    let first = try keeper.connectServer()
     let second = try keeper.connect()
     guard case .failed(let error) = try second.ask(.hello(version: KeeperLimits.version)).reply else {
       Issue.record("not refused")
@@ -155,8 +149,7 @@ struct KeeperTests {
   @Test("it ends by itself when its server has gone and nothing lives")
   func endsAlone() throws {
     let keeper = try KeeperHarness(endAfter: .milliseconds(50))
-    var talk: KeeperTalk? = try keeper.connect()
-    try talk?.hello()
+    var talk: KeeperTalk? = try keeper.connectServer()
     let child = try #require(try talk?.spawn("a", ["true"]))
     _ = try talk?.nextExit()
     _ = try talk?.ask(.forget(id: "a"))
@@ -170,8 +163,7 @@ struct KeeperTests {
   @Test("it stays for a program that lives, and for a status that nobody has learnt")
   func staysForTheLiving() throws {
     let keeper = try KeeperHarness(endAfter: .milliseconds(1), keepEndedFor: .milliseconds(1))
-    var talk: KeeperTalk? = try keeper.connect()
-    try talk?.hello()
+    var talk: KeeperTalk? = try keeper.connectServer()
     let child = try #require(try talk?.spawn("a", ["cat"]))
     talk = nil
     #expect(!waitReadable(keeper.pidfd, milliseconds: 100))
@@ -182,8 +174,7 @@ struct KeeperTests {
   @Test("quit ends every session and the keeper")
   func quits() throws {
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let children = try (0..<3).map { try talk.spawn("s\($0)", ["sh", "-c", "trap '' HUP; sleep 1000"]) }
     _ = try talk.ask(.quit(graceMilliseconds: 50))
     for child in children { #expect(waitReadable(child.pidfd)) }
@@ -193,8 +184,7 @@ struct KeeperTests {
   @Test("forgetting a live session ends it and frees its name")
   func forgetsLive() throws {
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let child = try talk.spawn("a", ["cat"])
     #expect(try talk.ask(.forget(id: "a")).reply == .done)
     #expect(waitReadable(child.pidfd))
@@ -225,8 +215,7 @@ struct KeeperTests {
 
   private func expectRefusal(_ arguments: [String], _ directory: String, _ code: KeeperError.Code) throws {
     let keeper = try KeeperHarness()
-    let talk = try keeper.connect()
-    try talk.hello()
+    let talk = try keeper.connectServer()
     let spec = ChildSpec(
       arguments: arguments, environment: ["PATH=/usr/bin:/bin"], directory: directory,
       size: WindowSize(rows: 24, columns: 80))

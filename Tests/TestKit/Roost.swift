@@ -73,13 +73,14 @@ package final class Roost: Sendable {
     } catch {
       throw TestFailure("\(error)\n--- its log\n\(self.log)")
     }
+    guard started.announcement == "ready" else {
+      throw TestFailure("the server did not start: \(started.announcement)\n--- its log\n\(self.log)")
+    }
     running.withLock { $0 = started }
   }
 
   /// The process of the server that was started last.
   package var serverPID: pid_t? { running.withLock { $0?.pid } }
-  /// The line with which it said that it is ready.
-  package var announcement: String? { running.withLock { $0?.announcement } }
 
   package var socketPath: String { "\(home.path)/run/roost/\(serverName).sock" }
   package var logPath: String { "\(home.path)/server.log" }

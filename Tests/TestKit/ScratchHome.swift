@@ -128,7 +128,7 @@ private final class TestRun: Sendable {
   private let homes = Mutex(0)
 
   private init() throws {
-    var template = Array("/tmp/roost-test-XXXXXX".utf8CString)
+    var template = Array("/tmp/roost-kit-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw TestFailure("no scratch folder: \(SystemError.last("mkdtemp"))") }
     folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     try startWatcher()

@@ -28,7 +28,7 @@ package final class TerminalProcess: @unchecked Sendable {
     let spec = ChildSpec(
       arguments: [executable] + arguments, executable: executable,
       environment: environment.map { "\($0.key)=\($0.value)" }, directory: directory,
-      size: TerminalSize(rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
+      size: WindowSize(rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
     (master, pid, pidfd) = try spawn(spec).release()
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(changed, nil)
@@ -57,7 +57,7 @@ package final class TerminalProcess: @unchecked Sendable {
   }
 
   package func resize(rows: Int, columns: Int) throws {
-    try PseudoTerminal.setSize(master, TerminalSize(rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
+    try PseudoTerminal.setSize(master, WindowSize(rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
   }
 
   /// Whether the terminal's line discipline is as a shell leaves it: lines, echo, signals.
@@ -86,11 +86,14 @@ package final class TerminalProcess: @unchecked Sendable {
       let deadline = Deadline(duration)
       pthread_mutex_lock(mutex)
       defer { pthread_mutex_unlock(mutex) }
+      var searched = consumed
       while true {
-        if let found = received[consumed...].firstRange(of: needle) {
-          defer { consumed = found.upperBound }
-          return String(decoding: received[consumed..<found.lowerBound], as: UTF8.self)
+        if let found = find(needle, in: received, from: searched) {
+          defer { consumed = found + needle.count }
+          return String(decoding: received[consumed..<found], as: UTF8.self)
         }
+        // The text may be half there; what is before that need not be looked at again.
+        searched = max(searched, received.count - needle.count)
         if isAtEnd || deadline.isOver {
           let reason = isAtEnd ? "the program has closed its terminal" : "not within \(duration)"
           let rest = String(decoding: received[consumed...], as: UTF8.self).debugDescription
@@ -98,6 +101,21 @@ package final class TerminalProcess: @unchecked Sendable {
         }
         wait(deadline)
       }
+    }
+  }
+
+  private func find(_ needle: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
+    bytes.withUnsafeBytes { bytes -> Int? in
+      guard let base = bytes.baseAddress, let first = needle.first else { return nil }
+      var index = start
+      while bytes.count - index >= needle.count {
+        guard let candidate = memchr(base + index, CInt(first), bytes.count - index - needle.count + 1) else {
+          return nil
+        }
+        if memcmp(candidate, needle, needle.count) == 0 { return UnsafeRawPointer(candidate) - base }
+        index = UnsafeRawPointer(candidate) - base + 1
+      }
+      return nil
     }
   }
 

@@ -73,8 +73,9 @@ package struct TestWebSocket: Sendable {
   }
 
   /// Waits for the close; messages before it are passed over.
-  package func waitForClose(within duration: Duration = Deadline.standard) async throws -> (code: UInt16, reason: String)
-  {
+  package func waitForClose(within duration: Duration = Deadline.standard) async throws -> (
+    code: UInt16, reason: String
+  ) {
     let deadline = Deadline(duration)
     while true {
       if case .closed(let code, let reason) = try await next(within: .milliseconds(Int(deadline.milliseconds))) {

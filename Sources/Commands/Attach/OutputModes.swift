@@ -1,3 +1,5 @@
+import Glibc
+
 /// Follows the one thing in a session's output that cannot be undone blindly when we leave: whether the terminal is on
 /// its alternate screen. (Leaving it when it was never entered would move the cursor on the user's own screen.)
 package struct AlternateScreenTracker: Sendable {
@@ -13,8 +15,9 @@ package struct AlternateScreenTracker: Sendable {
     while index < bytes.count {
       if pending.isEmpty {
         // Nearly all output has no escape: look for the next one only.
-        while index < bytes.count, bytes[index] != 0x1b { index += 1 }
-        guard index < bytes.count else { return }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[index...])
+        guard let start = rest.baseAddress, let escape = memchr(start, 0x1b, rest.count) else { return }
+        index += UnsafeRawPointer(escape) - start
       }
       pending.append(bytes[index])
       index += 1

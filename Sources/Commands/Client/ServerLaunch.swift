@@ -38,12 +38,17 @@ enum ServerLaunch {
     let environment = Host.environment.filter { entry in
       !sessionVariables.contains { entry.hasPrefix($0 + "=") }
     }
+    let launched: Launch.Launched
     do {
-      _ = try Launch.detached(
+      launched = try Launch.detached(
         executable: Host.executablePath, arguments: arguments, environment: environment, log: paths.log)
     } catch {
       throw CommandFailure(
         .noServer, "the server did not start: \(error.message)", hint: "It may say why in \(paths.log).")
+    }
+    // A server that cannot start says why instead.
+    guard launched.line == "ready" else {
+      throw CommandFailure(.noServer, "the server did not start: \(launched.line)")
     }
   }
 }
