@@ -72,7 +72,7 @@ struct RunTests {
 
   @Test("the shell keeps its folder and variables from one command to the next", arguments: Shell.allCases)
   func state(shell: Shell) async throws {
-    try await withShell(shell) { session in
+    try await withShell(shell) { session async throws in
       #expect(try await session.run("cd /usr/share")["exit_status"] == 0)
       #expect(try await session.run(shell == .fish ? "set colour green" : "colour=green")["exit_status"] == 0)
       #expect(try await session.run("pwd; echo $colour")["output"] == "/usr/share\ngreen\n")

@@ -69,7 +69,7 @@ struct SessionStateTests {
 
   @Test("a plain shell that waits for a line is seen as reading")
   func plainShell() async throws {
-    try await withSession(["shell": "/bin/dash"]) { session in
+    try await withSession(["shell": "/bin/dash"]) { session async throws in
       #expect(try await session.wait(["for": "input"])["evidence"] == "tty_read")
       #expect(try await session.record["state"] == "reading")
     }

@@ -187,7 +187,7 @@ struct WaitTests {
 
   @Test("a prompt that ends in a blank can be waited for with the blank")
   func matchTrailingBlank() async throws {
-    try await withScript("printf 'login: '; read name; printf '$ '; exec cat") { session in
+    try await withScript("printf 'login: '; read name; printf '$ '; exec cat") { session async throws in
       #expect(try await session.wait(match: "login: $")["met"] == true)
       #expect(try await session.interact(["text": "me\r", "for": "match", "pattern": #"^\$ $"#])["met"] == true)
     }
@@ -195,7 +195,7 @@ struct WaitTests {
 
   @Test("a text is found in a line that the screen wrapped")
   func matchWrapped() async throws {
-    try await withScript("printf '%60s the needle\\n' x; exec cat", ["cols": 64]) { session in
+    try await withScript("printf '%60s the needle\\n' x; exec cat", ["cols": 64]) { session async throws in
       #expect(try await session.wait(match: "x the needle")["met"] == true)
     }
   }

@@ -44,7 +44,7 @@ private final class ShellTalk {
     child = try spawn(
       ChildSpec(
         arguments: [shell] + injection.arguments, executable: "/usr/bin/\(shell)", environment: environment,
-        directory: home.path, size: TerminalSize(rows: 24, columns: 200))
+        directory: home.path, size: WindowSize(rows: 24, columns: 200))
     ).release()
   }
 

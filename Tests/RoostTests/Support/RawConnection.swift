@@ -30,11 +30,10 @@ final class RawConnection: Sendable {
 
   /// Sends all of it, or as much as the other side took before it closed.
   func send(_ bytes: [UInt8]) async throws {
-    let descriptor = descriptor
-    try await onThread {
+    try await onThread { [self] in
       var rest = bytes[...]
       while !rest.isEmpty {
-        let sent = rest.withUnsafeBytes { Glibc.send(descriptor.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+        let sent = rest.withUnsafeBytes { Glibc.send(descriptor.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         guard sent > 0 else { return }
         rest = rest.dropFirst(sent)
       }
@@ -57,8 +56,7 @@ final class RawConnection: Sendable {
   }
 
   private func receive(within duration: Duration, until isEnough: @escaping @Sendable (String) -> Bool) async throws -> String {
-    let descriptor = descriptor
-    return try await onThread {
+    return try await onThread { [self] in
       let deadline = Deadline(duration)
       var bytes: [UInt8] = []
       var buffer = [UInt8](repeating: 0, count: 65536)

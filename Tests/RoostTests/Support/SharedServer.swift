@@ -69,7 +69,7 @@ enum Shell: String, CaseIterable, CustomTestStringConvertible {
   /// Whether the shell reports its commands by itself, with our integration.
   var isIntegrated: Bool { self != .dash }
 
-  var readiness: JSON { isIntegrated ? ["for": "prompt"] : ["for": "match", "pattern": #"\$ $"#] }
+  var readiness: JSON { isIntegrated ? ["for": "prompt"] : ["for": "input"] }
 
   var testDescription: String { rawValue }
 
