@@ -7,7 +7,7 @@ import Testing
 enum SharedServer {
   private static let starting = Task {
     let roost = try Roost()
-    try await roost.start()
+    try await roost.start(["--max-sessions", "1000"])
     return roost
   }
 
