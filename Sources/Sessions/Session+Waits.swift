@@ -133,18 +133,21 @@ extension Session {
         if commands.lastID < first, isPromptNew(since: since), case .atPrompt(let position) = commands.phase, position.line > line {
           return met(.prompt, .osc133)
         }
-        if exit == nil, commands.lastID < first {
+        if isCommandStuck(first) {
           let rest = SessionLimits.incompleteAfter - activity.quiet()
-          if rest > .zero {
-            recheck(number, waiter, after: rest)
-          } else if PseudoTerminal.foregroundGroup(of: pty.master) == pid {
-            return met(.incomplete, .screenQuiet)
-          }
+          if rest <= .zero { return met(.incomplete, .screenQuiet) }
+          recheck(number, waiter, after: rest)
         }
       case .exit: break
       }
     }
     return exit == nil ? nil : met(.exit, .exit)
+  }
+
+  /// Whether a command that was typed has not begun, or, in a plain shell, the shell reads again without having reported its end.
+  private func isCommandStuck(_ first: Int) -> Bool {
+    guard exit == nil, PseudoTerminal.foregroundGroup(of: pty.master) == pid else { return false }
+    return commands.lastID < first || commands.nonce == nil && isForegroundReading
   }
 
   private func isPromptNew(since: UInt64?) -> Bool {
@@ -156,7 +159,9 @@ extension Session {
   private func inputEvidence(since: UInt64?) -> Evidence? {
     if isPromptNew(since: since) { return .osc133 }
     // Right after an input the program has not had the time to take it, and still looks as if it waited.
-    if let since, generation <= since + 1, pty.queued > 0 || activity.quiet() < .milliseconds(20) { return nil }
+    if since != nil, activity.quiet() < SessionLimits.settle || pty.queued > 0 || PseudoTerminal.pendingInput(of: pty.master) ?? 0 > 0 {
+      return nil
+    }
     switch state() {
     case (.password, let evidence), (.reading, let evidence): return evidence
     default: return nil
@@ -168,6 +173,12 @@ extension Session {
   private func searchStart(_ conditions: [WaitCondition]) -> Int {
     for case .match(_, let since) in conditions where since != nil { return cursorPosition.line }
     return terminal.screenTop
+  }
+
+  private func blanks(upTo column: Int, of line: Int) -> [UInt8] {
+    var width = 0
+    terminal.visitRuns(line: line, trim: .blankAny) { width += $0.columns }
+    return Array(repeating: 0x20, count: max(0, column - width))
   }
 
   private func find(_ pattern: Pattern, since: UInt64?, for number: Int, _ waiter: Waiter, final: Bool) -> String? {
@@ -190,6 +201,8 @@ extension Session {
       let start = max(waiter.searchFrom, terminal.firstLine)
       for line in start..<max(start, end) where text.count < SessionLimits.matchBytes {
         text += Array(terminal.lineText(line).utf8)
+        // A prompt may end in a blank, which only the cursor shows to be text.
+        if line == cursorPosition.line { text += blanks(upTo: cursorPosition.column, of: line) }
         text.append(0x0A)
       }
       // What has left the screen does not change any more, and need not be looked at again.

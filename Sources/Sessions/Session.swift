@@ -149,8 +149,12 @@ package actor Session {
 
   private func takeEvents() {
     for event in terminal.takeEvents() {
-      if case .mark(let mark) = event {
+      switch event {
+      case .mark(let mark):
         commands.take(mark, directory: workingDirectory, generation: activity.generation, at: .now())
+      case .cleared(let line): commands.cleared(line: line)
+      case .reset: commands.cleared(line: terminal.screenTop)
+      default: break
       }
     }
   }
@@ -204,7 +208,7 @@ package actor Session {
     exit = status
     endedAt = .now()
     pty.close()
-    commands.end(at: .now(), position: cursorPosition)
+    commands.end(exitStatus: exit.jsonFields.status, at: .now(), position: cursorPosition)
     sealTimer?.cancel()
     sealTimer = nil
     updateEnded()

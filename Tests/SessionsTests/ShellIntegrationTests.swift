@@ -111,7 +111,11 @@ private final class ShellTalk {
       let body = String(decoding: bytes[(start + 2)..<end], as: UTF8.self)
       position = end + 1
       start = position
-      if body.hasPrefix("133;") { return String(body.dropFirst(4)) }
+      if body.hasPrefix("133;") {
+        // Every mark is signed.
+        #expect(body.hasSuffix(";aid=\(Self.nonce)"))
+        return String(body.dropFirst(4).dropLast(";aid=".utf8.count + Self.nonce.utf8.count))
+      }
       if body.hasPrefix("633;") {
         #expect(body.hasSuffix(";\(Self.nonce)"))
         return String(body.dropFirst(4).dropLast(Self.nonce.utf8.count + 1))
