@@ -61,7 +61,7 @@ extension LoopIsolation {
     if Task.isCancelled { throw NetError(.cancelled, "the task was cancelled") }
     try writer.send(bytes)
     guard writer.isBehind else {
-      if writer.hasHadItsTurn { await Task.yield() }
+      if writer.hasHadItsTurn { await loop.nextTurn() }
       return
     }
     await withTaskCancellationHandler {
