@@ -64,7 +64,9 @@ extension LoopIsolation {
       if writer.hasHadItsTurn { await loop.nextTurn() }
       return
     }
+    // The check also captures `self`, without which the operation would leave the loop.
     await withTaskCancellationHandler {
+      loop.preconditionCurrent()
       await withCheckedContinuation { writer.add($0) }
     } onCancel: {
       loop.execute { writer.wake() }
