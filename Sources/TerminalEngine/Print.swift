@@ -205,7 +205,8 @@ extension Terminal {
           scalar = Self.threeByteScalar(word)
           properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
         }
-        if scalar < 0x800 || scalar & 0xF800 == 0xD800 { break }
+        // The run may have ended at the margin.
+        if position >= limit || scalar < 0x800 || scalar & 0xF800 == 0xD800 { break }
         if properties & ~WidthTable.pictographic != 1 {
           if properties != 2 | WidthTable.pictographic || followsJoiner || position &+ 2 > limit { break }
           cells[position] = base | CellBits.wide | UInt64(scalar)
