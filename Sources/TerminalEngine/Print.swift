@@ -189,6 +189,8 @@ extension Terminal {
           scalar = Self.threeByteScalar(word)
           properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
         }
+        // The run above may have filled the row.
+        if position >= limit { break }
         if scalar < 0x800 || scalar & 0xF800 == 0xD800 { break }
         if properties & ~WidthTable.pictographic != 1 {
           if properties != 2 | WidthTable.pictographic || followsJoiner || position &+ 2 > limit { break }
