@@ -82,7 +82,7 @@ var targets: [Target] = [
   tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "TerminalEngine", "Net", "Sys", "Formats", "TestKit", "Store"]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
-  tests("RoostTests", ["TestKit", "Net", "Formats"]),
+  tests("RoostTests", ["TestKit", "Net", "Sys", "Formats"]),
 ]
 
 if benchmarking {

@@ -128,6 +128,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   private func begin(_ parsed: HTTPRequestDecoder.Parsed) {
     state = .answering
+    timedPhase = .idle  // the next head has its own time
     exchange = Exchange(
       method: parsed.method, headers: parsed.headers, keepsAlive: parsed.keepsAlive, isVersion10: parsed.isVersion10)
     let request = HTTPRequest(
@@ -202,7 +203,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   // MARK: Streams
 
-  var isStreaming: Bool { state == .streaming }
+  /// Can a body still be written? (The end of the socket is told in a later job, so look at it too.)
+  var isStreaming: Bool { state == .streaming && !socket.isClosed }
   var queuedBytes: Int { socket.queuedBytes }
 
   fileprivate func beginStream(_ response: HTTPResponse) -> HTTPBodyWriter? {

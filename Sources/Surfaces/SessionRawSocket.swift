@@ -29,9 +29,14 @@ actor SessionRawSocket {
   private var viewer: ViewerID?
   /// Input that did not fit into the session's queue; the socket is not read meanwhile.
   private var held: [UInt8] = []
+  private let onClosed: @Sendable () -> Void
   private var isClosed = false
 
-  init(_ session: Session, _ webSocket: WebSocket, call: Call, isAttach: Bool, isReadOnly: Bool) {
+  init(
+    _ session: Session, _ webSocket: WebSocket, call: Call, isAttach: Bool, isReadOnly: Bool,
+    onClosed: @escaping @Sendable () -> Void = {}
+  ) {
+    self.onClosed = onClosed
     self.session = session
     self.webSocket = webSocket
     self.call = call
@@ -200,9 +205,11 @@ actor SessionRawSocket {
   }
 
   private func cleanUp() {
+    if isClosed { return }
     isClosed = true
     if let viewer { session.assumeIsolated { $0.removeViewer(viewer) } }
     viewer = nil
+    onClosed()
   }
 }
 

@@ -349,7 +349,7 @@ extension Terminal {
       // No room for both halves: the line ends a column early, where lines wrap at all.
       let start = column <= rightMargin ? leftMargin : 0
       if !modeSet.contains(.autowrap) || limit - start < 2 { return }
-      leaveSpacer(at: column, penCell & CellBits.rendition)
+      leaveSpacer(at: column)
       wrapLine()
       limit = self.limit(at: column)
     }
@@ -376,13 +376,13 @@ extension Terminal {
     }
   }
 
-  /// The blank at the end of a line whose next character is too wide for it.
-  private mutating func leaveSpacer(at column: Int, _ rendition: Cell) {
+  /// The blank at the end of a line whose next character is too wide for it: an erased cell.
+  private mutating func leaveSpacer(at column: Int) {
     let line = grid.rows + row
     if line.pointee.flags & Row.unicode != 0 { splitWide(line.pointee.cells, column, column + 1) }
-    line.pointee.cells[column] = rendition | CellBits.leadSpacer
+    line.pointee.cells[column] = eraseCell | CellBits.leadSpacer
     line.pointee.flags |= Row.unicode | Row.clustered
-    if rendition != 0 { line.pointee.flags |= Row.styled }
+    if eraseCell != 0 { line.pointee.flags |= Row.styled }
     if column >= Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: column + 1) }
     touch(row)
   }
@@ -479,7 +479,8 @@ extension Terminal {
     if position + 2 > limit {
       let start = position <= rightMargin ? leftMargin : 0
       guard pendingWrap, modeSet.contains(.autowrap), limit - start >= 2 else { return }
-      leaveSpacer(at: position, cell & CellBits.rendition)
+      settlePen()
+      leaveSpacer(at: position)
       column = position
       wrapLine()
       place(cell, at: column)

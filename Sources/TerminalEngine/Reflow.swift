@@ -136,10 +136,7 @@ private struct Reflow {
       length += 1
     }
     if target.hasSpacer && length < width {
-      // Drawn as the character that went to the next line, as when it was printed.
-      let rendition = self.cells[target.start + target.count] & CellBits.rendition
-      cells[length] = CellBits.leadSpacer | rendition
-      if rendition != 0 { row.flags |= Row.styled }
+      cells[length] = CellBits.leadSpacer
       row.flags |= Row.clustered | Row.unicode
       length += 1
     }

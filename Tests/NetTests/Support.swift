@@ -66,14 +66,19 @@ func withServer(
     group.stop()
     try outcome.get()
   }
-  for loop in watched { #expect(loop.isGone, "a loop leaked", sourceLocation: sourceLocation) }
+  for loop in watched { #expect(await loop.goes(), "a loop leaked", sourceLocation: sourceLocation) }
 }
 
 final class Weak: @unchecked Sendable {
   // Unchecked: set once, then only read.
   private weak var object: AnyObject?
   init(_ object: AnyObject) { self.object = object }
-  var isGone: Bool { object == nil }
+  /// Waits for the last reference to go: another thread may be about to let go of one.
+  func goes() async -> Bool {
+    let deadline = ContinuousClock.now + .seconds(20)
+    while object != nil, ContinuousClock.now < deadline { await Task.yield() }
+    return object == nil
+  }
 }
 
 /// Values in the order they were told, for a test to wait for.

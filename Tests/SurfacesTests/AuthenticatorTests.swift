@@ -1,6 +1,6 @@
 import Net
-import Store
 import Operations
+import Store
 import Testing
 
 @testable import Surfaces

@@ -1,6 +1,6 @@
 import Operations
-import Store
 import Sessions
+import Store
 import Testing
 
 @testable import Surfaces

@@ -1,7 +1,7 @@
 import Formats
-import Store
 import Net
 import Operations
+import Store
 import Sys
 import TerminalEngine
 import TestKit
@@ -129,15 +129,21 @@ struct SessionSocketTests {
     let bench = try await SocketBench.json()
     let socket = try await subscribed(bench, ["events": ["lines"], "interval_ms": 0, "format": "plain"])
     _ = try await socket.nextJSON { $0["event"].string == "sync" }
+    try await bench.session.resize(.init(rows: 200, columns: 200))
     await socket.stopReading()
-    // Far more than sockets hold: the kernel takes a few megabytes of events, the feed allows itself one.
-    let flood = (0..<2000).map { "line \($0)\r\n" }.joined()
-    for _ in 0..<100 { try await bench.print(flood) }
+    // Each screen is forty thousand bytes of events, so these are twice what may be on its way.
+    for number in 0..<60 {
+      let generation = await bench.session.generation
+      try await bench.print(String(repeating: "\(number) " + String(repeating: "x", count: 190) + "\r\n", count: 200))
+      try await eventually("screen \(number) is read") { await bench.session.generation > generation }
+    }
     try await bench.print("the end")
     try await eventually("the session has read it all") { await bench.session.cursor.column == 7 }
     await socket.resumeReading()
+    // The first is that of the resize.
+    _ = try await socket.nextJSON { $0["event"].string == "sync" }
     let sync = try await socket.nextJSON { $0["event"].string == "sync" }
-    #expect(sync["screen"]["lines"][4].string == "the end")
+    #expect(sync["screen"]["lines"][199].string == "the end")
     await bench.close()
   }
 

@@ -41,7 +41,10 @@ final class SocketBench: Sendable {
     try await session.start()
     server = HTTPServer(
       loops: loops, handler: Door(session: session, open: open), errorBody: { HTTPSurface.response(to: $0) })
-    client = TestClient(.tcp(host: "127.0.0.1", port: try await server.listen(host: "127.0.0.1", port: 0)))
+    // A Unix socket holds a fifth of a megabyte; a TCP connection would swallow many before anybody feels that it is not read.
+    let path = "/tmp/roost-bench-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    try server.listen(unix: path)
+    client = TestClient(.unix(path: path))
   }
 
   /// The name of the session as the sample catalogue knows it.
