@@ -78,11 +78,11 @@ var targets: [Target] = [
   tests("NetTests", ["Net"]),
   tests("StoreTests", ["Store"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
-  tests("OperationsTests", ["Operations"]),
-  tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "Net", "Formats"]),
+  tests("OperationsTests", ["Operations", "Sessions", "Store"]),
+  tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "TerminalEngine", "Net", "Sys", "Formats", "TestKit", "Store"]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
-  tests("RoostTests", ["TestKit", "Net", "Formats"]),
+  tests("RoostTests", ["TestKit", "Net", "Sys", "Formats"]),
 ]
 
 if benchmarking {

@@ -261,10 +261,13 @@ private struct Run: ~Copyable {
       throw Violation(promise: "a repaint puts the cursor back", detail: "\(terminal.cursor) became \(copy.cursor)")
     }
     var modes = terminal.modes
-    // A repaint is a complete frame: who gets it shall draw it at once.
-    modes.synchronizedOutput = false
+    // Whether the rest of a frame is awaited is for the one who repaints to say.
+    modes.synchronizedOutput = copy.modes.synchronizedOutput
     guard modes == copy.modes, terminal.isAlternateScreen == copy.isAlternateScreen else {
-      throw Violation(promise: "a repaint sets the modes", detail: "\(modes) became \(copy.modes)")
+      let fields = zip("\(modes)".split(separator: ","), "\(copy.modes)".split(separator: ","))
+      throw Violation(
+        promise: "a repaint sets the modes",
+        detail: fields.filter { $0 != $1 }.map { "\($0) became\($1)" }.joined(separator: ", "))
     }
     guard terminal.title == copy.title else {
       throw Violation(promise: "a repaint sets the title", detail: "\(terminal.title) became \(copy.title)")

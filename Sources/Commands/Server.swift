@@ -109,7 +109,7 @@ actor Server {
     let tokens = Tokens(fixed: options.token, paths: paths)
     let sessions = SessionOperations(store: store, server: hostname)
     let catalogue = Catalogue(
-      sessions.all + serverOperations(self) + tokenOperations(tokens) + [tickets.operation],
+      sessions.all + serverOperations(self) + tokenOperations(tokens.store) { tokens.forget(id: $0) } + [tickets.operation],
       ownNames: [hostname, identity.id])
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]

@@ -188,7 +188,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   // MARK: The thread
 
   /// Ends the thread after closing every handle (sockets, timers, watches), and joins it unless called on the loop
-  /// itself. Pending jobs run first, as far as a bounded number of turns allows. Safe to call twice.
+  /// itself. Pending jobs run first, as far as a bounded number of turns allows. Safe to call twice. A task that waits for
+  /// something on a stopped loop waits for ever: end what uses the loop before the loop.
   package func stop() {
     inbox.withLock { box in
       guard !box.isClosed else { return }

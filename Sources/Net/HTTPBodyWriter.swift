@@ -6,8 +6,12 @@ package final class HTTPBodyWriter: @unchecked Sendable {
   /// that a thousand stalled ones do not matter.
   private static let highWater = 256 * 1024
 
+  /// A writer whose peer keeps up never has to wait; after so many bytes it lets others on the loop have their turn.
+  private static let bytesPerTurn = 256 * 1024
+
   package let loop: EventLoop
   private weak var connection: HTTPConnection?
+  private var sinceTurn = 0
   private var waiters: [CheckedContinuation<Void, Never>] = []
 
   init(_ connection: HTTPConnection) {
@@ -25,6 +29,13 @@ package final class HTTPBodyWriter: @unchecked Sendable {
     guard let connection, connection.isStreaming else { throw NetError(.closed, "the client is gone") }
     if bytes.isEmpty { return }
     connection.writePiece(bytes)
+    sinceTurn += bytes.count
+  }
+
+  fileprivate var hasHadItsTurn: Bool {
+    guard sinceTurn >= HTTPBodyWriter.bytesPerTurn else { return false }
+    sinceTurn = 0
+    return true
   }
 
   fileprivate var isBehind: Bool {
@@ -33,7 +44,8 @@ package final class HTTPBodyWriter: @unchecked Sendable {
   }
 
   fileprivate func add(_ waiter: CheckedContinuation<Void, Never>) {
-    if isBehind { waiters.append(waiter) } else { waiter.resume() }
+    // A task that is already cancelled may have had its `onCancel` run before it gets here.
+    if isBehind, !Task.isCancelled { waiters.append(waiter) } else { waiter.resume() }
   }
 
   /// The peer has taken everything, is gone, or the task is cancelled: look again.
@@ -48,7 +60,10 @@ extension LoopIsolation {
   fileprivate func write(_ bytes: [UInt8], to writer: HTTPBodyWriter) async throws(NetError) {
     if Task.isCancelled { throw NetError(.cancelled, "the task was cancelled") }
     try writer.send(bytes)
-    guard writer.isBehind else { return }
+    guard writer.isBehind else {
+      if writer.hasHadItsTurn { await Task.yield() }
+      return
+    }
     await withTaskCancellationHandler {
       await withCheckedContinuation { writer.add($0) }
     } onCancel: {

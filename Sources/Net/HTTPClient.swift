@@ -78,13 +78,17 @@ package actor HTTPClient {
   }
 
   /// Opens a WebSocket on a connection of its own. `handler` may get messages before this returns. A server that answers
-  /// otherwise throws `.upgradeRefused` with status and body.
+  /// otherwise throws `.upgradeRefused` with status and body. `timeout` bounds connecting and the handshake.
   package func webSocket(
     target: String, headers: HTTPHeaders = .init(), subprotocols: [String] = [], maxMessageBytes: Int = 1 << 24,
-    handler: any WebSocketHandler
+    timeout: Duration? = nil, handler: any WebSocketHandler
   ) async throws(NetError) -> WebSocket {
     if isClosed { throw NetError(.closed, "the client is closed") }
     let attempt = Attempt()
+    let timer = timeout.map { timeout in
+      loop.schedule(after: timeout) { attempt.abort(NetError(.timedOut, "no answer in time")) }
+    }
+    defer { timer?.cancel() }
     let connection = try await connect(attempt)
     let key = WebSocketHandshake.newKey()
     var request = HTTPClientRequest("GET", target, headers: headers)
@@ -232,7 +236,12 @@ extension LoopIsolation {
     defer { attempt.current = nil }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        connection.exchange(head, body, expects) { continuation.resume(returning: $0) }
+        // A task that is already cancelled may have had its `onCancel` run before we get here.
+        if let failure = attempt.failure {
+          continuation.resume(returning: .failure(failure))
+        } else {
+          connection.exchange(head, body, expects) { continuation.resume(returning: $0) }
+        }
       }
     } onCancel: {
       loop.execute { attempt.abort(NetError(.cancelled, "the task was cancelled")) }
@@ -246,7 +255,11 @@ extension LoopIsolation {
     defer { attempt.current = nil }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        attempt.current = Connecting(to: address, named: name, on: loop) { continuation.resume(returning: $0) }
+        if let failure = attempt.failure {
+          continuation.resume(returning: .failure(failure))
+        } else {
+          attempt.current = Connecting(to: address, named: name, on: loop) { continuation.resume(returning: $0) }
+        }
       }
     } onCancel: {
       loop.execute { attempt.abort(NetError(.cancelled, "the task was cancelled")) }

@@ -23,11 +23,16 @@ final class HTTPClientConnection: SocketOwner, Abortable, @unchecked Sendable {
     socket.startReading()
   }
 
-  /// Sends a request, whole as it goes on the wire. `done` is called once, never before this returns.
+  /// Sends a request, whole as it goes on the wire. `done` is called once; before this returns only when the connection
+  /// is closed.
   func exchange(
     _ head: [UInt8], _ body: [UInt8], _ expects: Expectation,
     _ done: @escaping (Result<HTTPResponse, NetError>) -> Void
   ) {
+    guard isOpen else {
+      done(.failure(NetError(.closed, "the connection was closed")))
+      return
+    }
     self.done = done
     hasAnswer = false
     self.expects = expects

@@ -134,6 +134,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   private func begin(_ parsed: HTTPRequestDecoder.Parsed) {
     state = .answering
+    timedPhase = .idle  // the next head has its own time
     exchange = Exchange(
       method: parsed.method, headers: parsed.headers, keepsAlive: parsed.keepsAlive, isVersion10: parsed.isVersion10)
     let request = HTTPRequest(
@@ -181,7 +182,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   }
 
   private func mustClose(_ exchange: Exchange, _ response: HTTPResponse) -> Bool {
-    !exchange.keepsAlive || peerEnded && unread.isEmpty || isShuttingDown
+    !exchange.keepsAlive || isShuttingDown
       || (!response.headers.isEmpty && response.headers.list("connection", has: "close"))
   }
 
@@ -209,7 +210,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   // MARK: Streams
 
-  var isStreaming: Bool { state == .streaming }
+  /// Can a body still be written? (The end of the socket is told in a later job, so look at it too.)
+  var isStreaming: Bool { state == .streaming && !socket.isClosed }
   var queuedBytes: Int { socket.queuedBytes }
 
   fileprivate func beginStream(_ response: HTTPResponse) -> HTTPBodyWriter? {
@@ -252,7 +254,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   fileprivate func endStream() {
     guard state == .streaming, let exchange else { return }
     if !exchange.isVersion10, !exchange.isHead { socket.write(Array("0\r\n\r\n".utf8)) }
-    endExchange(closes: !exchange.keepsAlive || peerEnded || isShuttingDown)
+    endExchange(closes: !exchange.keepsAlive || isShuttingDown)
     if !isPumping { pumpUnread() }
   }
 
@@ -412,9 +414,6 @@ extension HTTPConnection: SocketOwner {
     case .answering, .streaming:
       // The client may only have closed its sending side, so an answer that comes all the same is still written.
       task?.cancel()
-      if state == .streaming {
-        exchange?.keepsAlive = false
-      }
     case .upgraded, .finished:
       break
     }

@@ -183,6 +183,7 @@ struct HTTPRequestDecoder {
   }
 
   private mutating func begin(_ head: HTTPHead, waits: Bool) throws(HTTPFault) -> Event? {
+    guard head.majorVersion > 0 else { throw .badRequest("no HTTP version") }
     guard head.majorVersion == 1, head.minorVersion <= 1 else { throw .versionNotSupported }
     guard head.target.utf8.count <= limits.maxTargetBytes else { throw .targetTooLong }
     guard head.method != "CONNECT" else { throw .notImplemented }

@@ -9,7 +9,7 @@ package struct NetError: Error, Sendable, Equatable, CustomStringConvertible {
     case connectionRefused
     /// No such socket file, or no such host name.
     case notFound
-    /// No route to the host or network.
+    /// No route to the host or network, or no name server answers.
     case unreachable
     case timedOut
     /// The connection ended before the work was done.
@@ -78,7 +78,8 @@ extension NetError {
     switch status {
     case UV_ECONNREFUSED.rawValue: .connectionRefused
     case UV_ENOENT.rawValue, UV_EAI_NONAME.rawValue, UV_EAI_NODATA.rawValue: .notFound
-    case UV_EHOSTUNREACH.rawValue, UV_ENETUNREACH.rawValue, UV_ENETDOWN.rawValue, UV_EADDRNOTAVAIL.rawValue:
+    case UV_EHOSTUNREACH.rawValue, UV_ENETUNREACH.rawValue, UV_ENETDOWN.rawValue, UV_EADDRNOTAVAIL.rawValue,
+      UV_EAI_AGAIN.rawValue:
       .unreachable
     case UV_ETIMEDOUT.rawValue: .timedOut
     case UV_EOF.rawValue, UV_ECONNRESET.rawValue, UV_EPIPE.rawValue, UV_ENOTCONN.rawValue, UV_ECONNABORTED.rawValue:

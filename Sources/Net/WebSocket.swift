@@ -1,4 +1,5 @@
-/// What a WebSocket tells its user. All calls come on the socket's loop, never from inside a call to the socket.
+/// What a WebSocket tells its user. All calls come on the socket's loop, never from inside a call to the socket, so a
+/// handler may send, pause or close while it holds its own state.
 /// Handlers are usually actors bound to that loop, which use `assumeIsolated`.
 package protocol WebSocketHandler: AnyObject, Sendable {
   func webSocket(_ ws: WebSocket, text: [UInt8])
@@ -43,7 +44,8 @@ package struct WebSocketUpgrade: Sendable {
 package final class WebSocket: @unchecked Sendable {
   // Unchecked: all state is touched on the loop only, which every entry checks.
 
-  /// A peer that lets more than this pile up is dropped: its user should have stopped sending long before.
+  /// A peer that lets more than this pile up is dropped: the sender should have stopped long before. One message must
+  /// stay below it too.
   package static let maxQueuedBytes = 16 * 1024 * 1024
   /// How long `close` waits for the peer's answer.
   private static let closeMilliseconds: UInt64 = 2000
@@ -55,7 +57,9 @@ package final class WebSocket: @unchecked Sendable {
   /// The subprotocol both sides agreed on.
   package let subprotocol: String?
   /// Kept until the socket is closed. On the loop only.
-  package var handler: (any WebSocketHandler)?
+  package var handler: (any WebSocketHandler)? {
+    didSet { loop.preconditionCurrent() }
+  }
 
   private enum State {
     case open
@@ -143,7 +147,10 @@ package final class WebSocket: @unchecked Sendable {
   }
 
   /// Can messages still be sent? False from the moment either side closes.
-  package var isOpen: Bool { state == .open }
+  package var isOpen: Bool {
+    loop.preconditionCurrent()
+    return state == .open
+  }
 
   private func send(_ opcode: WebSocketOpcode, _ payload: UnsafeRawBufferPointer) {
     loop.preconditionCurrent()

@@ -1,16 +1,5 @@
 package import Sessions
-
-/// What a caller may do. `admin` includes all others.
-package enum Scope: String, Sendable, CaseIterable, Codable {
-  case sessionsRead = "sessions:read"
-  case sessionsInput = "sessions:input"
-  case sessionsManage = "sessions:manage"
-  case filesRead = "files:read"
-  case filesWrite = "files:write"
-  case topology
-  case cluster
-  case admin
-}
+package import Store
 
 extension Scope: SchemaDescribing {
   package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
@@ -53,12 +42,11 @@ package struct Access: Sendable, Equatable {
 
   package func allows(_ scope: Scope) -> Bool { scopes.contains(scope) || scopes.contains(.admin) }
 
-  /// Whether a session with this name and these tags is within reach.
+  /// Whether a session with this name and these tags is within reach: every limit that is set must let it through.
   package func covers(name: String, tags sessionTags: some Collection<Tag>) -> Bool {
-    if sessions == nil, tags == nil { return true }
-    if let sessions, sessions.contains(name) { return true }
-    if let tags, sessionTags.contains(where: { tags.contains($0.text) }) { return true }
-    return false
+    if let sessions, !sessions.contains(name) { return false }
+    if let tags, !sessionTags.contains(where: { tags.contains($0.text) }) { return false }
+    return true
   }
 }
 

@@ -1,3 +1,5 @@
+import Store
+
 /// Every operation that this server knows, and the one door to them: scope, `server` and input are checked here for all surfaces.
 package struct Catalogue: Sendable {
   package let operations: [Operation]

@@ -1,4 +1,5 @@
 import FoundationEssentials
+package import Store
 
 /// Where an operation is found over REST: the method and a path template such as `/sessions/{session}/screen`.
 package struct Route: Sendable, Equatable {

@@ -1,4 +1,5 @@
 package import Formats
+import Store
 
 /// What a server tells of itself.
 package struct ServerInfo: Codable, Sendable {

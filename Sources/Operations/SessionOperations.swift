@@ -1,4 +1,5 @@
 import Formats
+import Store
 package import Sessions
 import Sys
 import TerminalEngine

@@ -49,7 +49,8 @@ struct CommandLog {
   /// Who typed the line that runs next; set by those who type for a principal.
   var nextPrincipal: String?
   private var nextID = 1
-  private var announcedCommand: String?
+  /// The command line that runs next: what the shell announced, or what somebody typed for a shell that announces nothing.
+  var announcedCommand: String?
   /// The nonce that the integration scripts were given; marks that carry another one are not believed about command lines.
   let nonce: String?
 

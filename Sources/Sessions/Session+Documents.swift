@@ -114,5 +114,5 @@ extension Session {
   package func repaint() -> [UInt8] { terminal.repaint() }
 
   /// Compresses the full pages of history.
-  func sealHistory() { _ = terminal.sealHistory { HistoryCodec.compress($0) } }
+  func sealHistory() { _ = HistoryCodec.withCompressor { terminal.sealHistory($0) } }
 }

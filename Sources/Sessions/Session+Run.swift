@@ -48,12 +48,19 @@ extension Session {
       let clearing: [UInt8] = cursorPosition == position ? [] : [0x05, 0x15]
       before = try write(clearing + pasteBytes(command) + [0x0D])
     case .plainShell:
+      commands.announcedCommand = command
       before = try write(Array((CommandMarker.line(for: command) + "\r").utf8))
     }
     let rest = max(ContinuousClock.now.duration(to: deadline), .zero)
     let start = cursorPosition
     let outcome = try await wait(
       for: [.command(first: first, since: before + 1, below: start.line)], timeout: rest, onTimeout: overtime)
+    if outcome.reason == .incomplete {
+      // Ctrl-C takes the shell back to its prompt, so that the session can be used again.
+      try write([0x03])
+      throw SessionError(
+        .invalidRequest, "The shell waits for more: the command is not complete (an open quote, 'if' without 'fi'). It was given up with ctrl+c.")
+    }
     if let record = commands.ended(from: first) {
       return result(of: record, limit: maximumOutputBytes, evidence: outcome.reason == .exit ? .exit : record.evidence)
     }

@@ -1,5 +1,6 @@
 import Formats
 import Net
+import Sys
 import TerminalEngine
 
 /// One wait in progress.
@@ -131,6 +132,14 @@ extension Session {
         if let record = commands.ended(from: first) { return met(.command, record.evidence) }
         if commands.lastID < first, isPromptNew(since: since), case .atPrompt(let position) = commands.phase, position.line > line {
           return met(.prompt, .osc133)
+        }
+        if exit == nil, commands.lastID < first {
+          let rest = SessionLimits.incompleteAfter - activity.quiet()
+          if rest > .zero {
+            recheck(number, waiter, after: rest)
+          } else if PseudoTerminal.foregroundGroup(of: pty.master) == pid {
+            return met(.incomplete, .screenQuiet)
+          }
         }
       case .exit: break
       }

@@ -23,6 +23,8 @@ package enum SessionLimits {
   static let matchInterval = Duration.milliseconds(10)
   /// Longest text that one look for a match takes in.
   static let matchBytes = 1 << 20
+  /// Silence after which a shell that was given a command and has not begun it is taken to wait for the rest of it.
+  static let incompleteAfter = Duration.seconds(2)
   /// Silence after which a screen is called quiet.
   static let quietAfter = Duration.milliseconds(1000)
   /// Longest wait that a caller may ask for.

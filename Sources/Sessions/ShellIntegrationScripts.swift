@@ -164,6 +164,7 @@ extension ShellIntegration {
 
       # At the first prompt, when all files have been read: ours before everybody's, the marks after.
       _roost_install() {
+        builtin emulate -L zsh
         precmd_functions=(_roost_precmd ${precmd_functions:#_roost_install} _roost_mark)
         typeset -ga preexec_functions
         preexec_functions+=(_roost_preexec)

@@ -24,6 +24,8 @@ package struct WaitOutcome: Sendable, Equatable {
   /// Which condition.
   package enum Reason: String, Sendable, CaseIterable, Codable {
     case idle, prompt, input, match, change, command, exit
+    /// The shell wants more lines before it will run anything.
+    case incomplete
   }
 
   package var reason: Reason

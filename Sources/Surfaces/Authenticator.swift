@@ -19,6 +19,7 @@ package struct Authenticator: Sendable {
   let noAuth: Bool
   let tickets: Tickets
   let throttle = FailureThrottle()
+  let sockets = OpenSockets()
 
   /// No token of ours is longer; what is longer is not looked up.
   static let maximumTokenBytes = 512
@@ -28,6 +29,12 @@ package struct Authenticator: Sendable {
     self.tokens = tokens
     self.noAuth = noAuth
     self.tickets = tickets
+  }
+
+  /// Ends what a token has opened, when it is revoked: its WebSockets are closed (1008), its tickets are void.
+  package func forget(token id: String) {
+    tickets.forget(token: id)
+    sockets.close(token: id)
   }
 
   /// Who asks, or why nobody is let in. `ticket` is the one in the query of a WebSocket upgrade; `nil` for every other request.

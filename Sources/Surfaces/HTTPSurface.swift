@@ -101,6 +101,7 @@ package struct HTTPSurface: HTTPHandler {
       endpoint.isOpen
       ? Call(principal: .anonymous, access: Access(scopes: []), peer: "")
       : try await authenticator.authenticate(request)
+    if case .fixed = endpoint { try await checkQuery(try QueryText.parse(request.query), for: call) }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
     case .fixed(.openAPI): return .response(Responses.json(openAPI))
@@ -124,6 +125,11 @@ package struct HTTPSurface: HTTPHandler {
     case .json(let document): return Responses.json(document, status: operation.status)
     case .empty: return Responses.empty(operation.status)
     }
+  }
+
+  /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.
+  func checkQuery(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError) {
+    if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
   }
 
   private var index: String {

@@ -1,5 +1,6 @@
 import Formats
 import Operations
+import Store
 
 /// The documents that describe the catalogue: OpenAPI 3.1 and the list behind `GET /operations`.
 enum OpenAPI {

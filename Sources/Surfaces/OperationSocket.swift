@@ -18,6 +18,8 @@ enum ReadingPause: Sendable {
   case input
   /// The client has not read its answers.
   case output
+  /// Requests that must be done in their order wait for each other.
+  case order
 }
 
 /// The requests of one socket that wait for their answers.
@@ -26,6 +28,9 @@ struct RunningRequests {
   /// for nobody.
   static let maximum = 256
 
+  /// Requests that may wait for an earlier one before no more are read. They are done in microseconds each, so this is a moment.
+  fileprivate static let maximumOrdered = 64
+
   /// Bytes of answers that may wait for the client before no more requests are read.
   static let maximumQueued = 1 << 20
 
@@ -33,23 +38,36 @@ struct RunningRequests {
   static let ordered: Set<String> = ["session.input", "session.keys", "session.resize"]
 
   fileprivate var tasks: [UInt64: Task<Void, Never>] = [:]
+  fileprivate var ordered: Set<UInt64> = []
   fileprivate var lastOrdered: Task<Void, Never>?
   private var last: UInt64 = 0
 
-  /// A number for a new request; `nil` when too many run.
-  fileprivate mutating func admit() -> UInt64? {
-    guard tasks.count < RunningRequests.maximum else { return nil }
+  /// A number for a new request; `nil` when too many run. Those that are done in order are never refused: a keystroke that is left
+  /// out is another text, and they are over in a moment.
+  fileprivate mutating func admit(isOrdered: Bool) -> UInt64? {
+    guard isOrdered || tasks.count - ordered.count < RunningRequests.maximum else { return nil }
     last += 1
+    if isOrdered { ordered.insert(last) }
     return last
   }
 
+  fileprivate mutating func remove(_ number: UInt64) -> Bool {
+    ordered.remove(number)
+    if ordered.isEmpty { lastOrdered = nil }
+    return tasks.removeValue(forKey: number) != nil
+  }
+
   /// Stops waiting for one; its answer will not be sent.
-  mutating func cancel(_ number: UInt64) { tasks.removeValue(forKey: number)?.cancel() }
+  mutating func cancel(_ number: UInt64) {
+    tasks.removeValue(forKey: number)?.cancel()
+    ordered.remove(number)
+  }
 
   /// The socket is gone.
   mutating func cancelAll() {
     for task in tasks.values { task.cancel() }
     tasks.removeAll()
+    ordered.removeAll()
     lastOrdered = nil
   }
 }
@@ -63,7 +81,7 @@ extension OperationSocket {
   /// Starts work whose answer is sent when it is there. Returns the request's number, or `nil` when too many run.
   @discardableResult
   func start(ordered: Bool = false, _ work: @escaping @Sendable () async -> [UInt8]?) -> UInt64? {
-    guard let number = requests.admit() else { return nil }
+    guard let number = requests.admit(isOrdered: ordered) else { return nil }
     let previous = ordered ? requests.lastOrdered : nil
     let task = Task { [self] in
       await previous?.value
@@ -71,7 +89,10 @@ extension OperationSocket {
       finish(number, answer)
     }
     requests.tasks[number] = task
-    if ordered { requests.lastOrdered = task }
+    if ordered {
+      requests.lastOrdered = task
+      if requests.ordered.count > RunningRequests.maximumOrdered { pause(.order) }
+    }
     return number
   }
 
@@ -92,7 +113,9 @@ extension OperationSocket {
 
   private func finish(_ number: UInt64, _ answer: [UInt8]?) {
     // Cancelled meanwhile: whoever cancelled has answered.
-    guard requests.tasks.removeValue(forKey: number) != nil else { return }
+    let isAwaited = requests.remove(number)
+    if requests.ordered.isEmpty { resume(.order) }
+    guard isAwaited else { return }
     if let answer { reply(answer) }
   }
 

@@ -11,14 +11,14 @@ actor RPCSocket: OperationSocket {
   var requests = RunningRequests()
   var pauses: Set<ReadingPause> = []
   private let rpc: JSONRPC
-  private let places: SocketCount
+  private let onClosed: @Sendable () -> Void
 
-  init(_ webSocket: WebSocket, rpc: JSONRPC, call: Call, places: SocketCount) {
+  init(_ webSocket: WebSocket, rpc: JSONRPC, call: Call, onClosed: @escaping @Sendable () -> Void) {
     loop = webSocket.loop
     self.webSocket = webSocket
     self.rpc = rpc
     self.call = call
-    self.places = places
+    self.onClosed = onClosed
     catalogue = rpc.catalogue
   }
 
@@ -47,7 +47,7 @@ actor RPCSocket: OperationSocket {
 
   private func closed() {
     requests.cancelAll()
-    places.leave()
+    onClosed()
   }
 }
 

@@ -19,7 +19,7 @@ actor ServerJSONSocket: OperationSocket {
   var pauses: Set<ReadingPause> = []
 
   private let lookup: SessionLookup
-  private let places: SocketCount
+  private let onClosed: @Sendable () -> Void
   /// By the session's id, so that a subscription follows its session through a rename.
   private var feeds: [String: SessionFeed] = [:]
   /// What each feed is still to be told the socket took.
@@ -39,12 +39,12 @@ actor ServerJSONSocket: OperationSocket {
   /// Lifecycle events that may wait to be looked at: four times as many as a server has sessions by default.
   static let maximumWaiting = 1024
 
-  init(_ webSocket: WebSocket, lookup: SessionLookup, call: Call, places: SocketCount) {
+  init(_ webSocket: WebSocket, lookup: SessionLookup, call: Call, onClosed: @escaping @Sendable () -> Void) {
     loop = webSocket.loop
     self.webSocket = webSocket
     self.lookup = lookup
     self.call = call
-    self.places = places
+    self.onClosed = onClosed
     catalogue = lookup.catalogue
     lifecycle = LifecycleFilter(access: call.access)
   }
@@ -317,7 +317,7 @@ actor ServerJSONSocket: OperationSocket {
     waiting = []
     let store = lookup.store
     Task { [self] in await store.removeObserver(self) }
-    places.leave()
+    onClosed()
   }
 }
 

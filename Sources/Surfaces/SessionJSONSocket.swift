@@ -2,6 +2,7 @@ import Formats
 import Net
 import Operations
 import Sessions
+import Store
 
 /// `/sessions/{session}/ws/json`: one session's screen as events, and requests by name.
 ///
@@ -23,9 +24,14 @@ actor SessionJSONSocket: OperationSocket {
   private var idleWait: (number: UInt64, message: SocketMessage)?
   /// Through which the end is heard of, also when nothing is subscribed.
   private var ending: ObserverID?
+  private let onClosed: @Sendable () -> Void
   private var isClosed = false
 
-  init(_ session: Session, _ webSocket: WebSocket, catalogue: Catalogue, call: Call) {
+  init(
+    _ session: Session, _ webSocket: WebSocket, catalogue: Catalogue, call: Call,
+    onClosed: @escaping @Sendable () -> Void = {}
+  ) {
+    self.onClosed = onClosed
     self.session = session
     self.webSocket = webSocket
     self.catalogue = catalogue
@@ -195,6 +201,7 @@ actor SessionJSONSocket: OperationSocket {
     stopFeed()
     if let ending { session.assumeIsolated { $0.removeObserver(ending) } }
     ending = nil
+    onClosed()
   }
 }
 

@@ -27,9 +27,16 @@ actor SessionRawSocket {
   private let isAttach: Bool
   private let isReadOnly: Bool
   private var viewer: ViewerID?
+  /// Input that did not fit into the session's queue; the socket is not read meanwhile.
+  private var held: [UInt8] = []
+  private let onClosed: @Sendable () -> Void
   private var isClosed = false
 
-  init(_ session: Session, _ webSocket: WebSocket, call: Call, isAttach: Bool, isReadOnly: Bool) {
+  init(
+    _ session: Session, _ webSocket: WebSocket, call: Call, isAttach: Bool, isReadOnly: Bool,
+    onClosed: @escaping @Sendable () -> Void = {}
+  ) {
+    self.onClosed = onClosed
     self.session = session
     self.webSocket = webSocket
     self.call = call
@@ -85,7 +92,11 @@ actor SessionRawSocket {
   }
 
   private func receivedInput(_ bytes: [UInt8]) {
-    if isClosed || isReadOnly || bytes.isEmpty { return }
+    if isClosed || isReadOnly || bytes.isEmpty || !isAllowed() { return }
+    type(bytes)
+  }
+
+  private func type(_ bytes: [UInt8]) {
     let outcome: Result<Int, SessionError> = session.assumeIsolated { session in
       do throws(SessionError) {
         _ = try session.write(bytes)
@@ -95,15 +106,28 @@ actor SessionRawSocket {
       }
     }
     switch outcome {
-    case .success(let queued):
-      if queued > SessionLimits.inputHighWater {
-        let webSocket = webSocket
-        webSocket.pauseReading()
-        session.assumeIsolated { $0.onceInputDrained { webSocket.resumeReading() } }
-      }
-    case .failure(let error) where error.code == .sessionEnded: break
-    case .failure(let error): close(1013, error.message)
+    case .success(let queued): if queued > SessionLimits.inputHighWater { waitForInput() }
+    case .failure(let error) where error.code == .inputSendFailed:
+      // A stream has no one to tell that a piece of it did not fit: it is kept, and nothing more is read before it.
+      held = bytes
+      waitForInput()
+    case .failure: break  // It has ended, which is told by itself.
     }
+  }
+
+  private func waitForInput() {
+    webSocket.pauseReading()
+    session.assumeIsolated { session in
+      session.onceInputDrained { [weak self] in self?.assumeIsolated { $0.inputDrained() } }
+    }
+  }
+
+  private func inputDrained() {
+    if isClosed { return }
+    webSocket.resumeReading()
+    let bytes = held
+    held = []
+    if !bytes.isEmpty { type(bytes) }
   }
 
   private func drained() {
@@ -113,9 +137,19 @@ actor SessionRawSocket {
   // MARK: To the client
 
   private func paint(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    if isClosed { return false }
+    if isClosed || !isAllowed() { return false }
     webSocket.send(binary: bytes)
     return webSocket.queuedBytes == 0
+  }
+
+  /// Whether the holder of a token for some sessions may still see this one: it may have been renamed or lost a tag.
+  private func isAllowed() -> Bool {
+    let access = call.access
+    if access.sessions == nil, access.tags == nil { return true }
+    if session.assumeIsolated({ access.covers(name: $0.name.text, tags: $0.tags) }) { return true }
+    // Not from inside the session's round over its viewers.
+    session.loop.execute { [weak self] in self?.assumeIsolated { $0.close(1008, "access to this session has ended") } }
+    return false
   }
 
   private func control(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
@@ -165,14 +199,17 @@ actor SessionRawSocket {
   }
 
   private func close(_ code: UInt16, _ reason: String) {
+    if isClosed { return }
     cleanUp()
     webSocket.close(code: code, reason: reason)
   }
 
   private func cleanUp() {
+    if isClosed { return }
     isClosed = true
     if let viewer { session.assumeIsolated { $0.removeViewer(viewer) } }
     viewer = nil
+    onClosed()
   }
 }
 

@@ -60,6 +60,14 @@ package final class Tickets: Sendable {
     return text
   }
 
+  func forget(token id: String) {
+    pending.withLock { pending in
+      pending = pending.filter { entry in
+        if case .token(id, _) = entry.value.principal { false } else { true }
+      }
+    }
+  }
+
   /// Uses a ticket up; `nil` when there is none such, or no longer.
   func redeem(_ ticket: String, now: ContinuousClock.Instant) -> (Principal, Access)? {
     guard let found = pending.withLock({ $0.removeValue(forKey: ticket) }), found.expires > now else { return nil }

@@ -1,6 +1,7 @@
 import Net
 import Operations
 import Sessions
+import Store
 
 /// How a request becomes one of the WebSockets.
 extension HTTPSurface {
@@ -23,10 +24,11 @@ extension HTTPSurface {
     _ path: [(name: String, value: String)], _ query: [(name: String, value: String)], for call: Call
   ) async throws(OperationError) -> HTTPReply {
     let session = try await roomySession(path, query, for: call)
-    let catalogue = catalogue
+    let (catalogue, open) = (catalogue, authenticator.sockets)
     return .upgrade(
       WebSocketUpgrade(loop: session.loop) { webSocket in
-        let socket = SessionJSONSocket(session, webSocket, catalogue: catalogue, call: call)
+        let socket = SessionJSONSocket(
+          session, webSocket, catalogue: catalogue, call: call, onClosed: open.add(webSocket, call.principal))
         socket.assumeIsolated { $0.open() }
       })
   }
@@ -48,10 +50,13 @@ extension HTTPSurface {
         "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'. Add '?readonly=true' to watch.")
     }
     let session = try await roomySession(path, query, for: call)
+    let open = authenticator.sockets
     let isAttach = offers(SessionRawSocket.attachProtocol, request)
     return .upgrade(
       WebSocketUpgrade(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) { webSocket in
-        let socket = SessionRawSocket(session, webSocket, call: call, isAttach: isAttach, isReadOnly: isReadOnly)
+        let socket = SessionRawSocket(
+          session, webSocket, call: call, isAttach: isAttach, isReadOnly: isReadOnly,
+          onClosed: open.add(webSocket, call.principal))
         socket.assumeIsolated { $0.open() }
       })
   }
@@ -75,9 +80,9 @@ extension HTTPSurface {
       throw OperationError(
         .insufficientScope, "This token may not watch sessions: it needs the scope '\(Scope.sessionsRead.rawValue)'.")
     }
-    let (lookup, places) = (lookup, serverSockets)
-    return try await serverLevel(query, for: call) { webSocket in
-      let socket = ServerJSONSocket(webSocket, lookup: lookup, call: call, places: places)
+    let lookup = lookup
+    return try await serverLevel(query, for: call) { webSocket, onClosed in
+      let socket = ServerJSONSocket(webSocket, lookup: lookup, call: call, onClosed: onClosed)
       socket.assumeIsolated { $0.open() }
     }
   }
@@ -85,27 +90,32 @@ extension HTTPSurface {
   private func rpcSocket(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError)
     -> HTTPReply
   {
-    let (rpc, places) = (rpc, serverSockets)
-    return try await serverLevel(query, for: call) { webSocket in
-      let socket = RPCSocket(webSocket, rpc: rpc, call: call, places: places)
+    let rpc = rpc
+    return try await serverLevel(query, for: call) { webSocket, onClosed in
+      let socket = RPCSocket(webSocket, rpc: rpc, call: call, onClosed: onClosed)
       socket.assumeIsolated { $0.open() }
     }
   }
 
   /// An upgrade to a socket that is about the whole server, if there is room for one more.
   private func serverLevel(
-    _ query: [(name: String, value: String)], for call: Call, _ open: @escaping @Sendable (WebSocket) -> Void
+    _ query: [(name: String, value: String)], for call: Call,
+    _ start: @escaping @Sendable (WebSocket, @escaping @Sendable () -> Void) -> Void
   ) async throws(OperationError) -> HTTPReply {
-    // Whatever is asked of this server says whether `server` means it, and that nothing else is a parameter.
-    if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
-    let places = serverSockets
+    try await checkQuery(query, for: call)
+    let (places, open) = (serverSockets, authenticator.sockets)
     if places.isFull {
       throw OperationError(.resourceLimitReached, "Resource limit reached: \(places.limit) sockets follow this server.")
     }
     return .upgrade(
       WebSocketUpgrade { webSocket in
         // Others may have been quicker since.
-        if places.enter() { open(webSocket) } else { webSocket.close(code: 1013, reason: "too many sockets") }
+        guard places.enter() else { return webSocket.close(code: 1013, reason: "too many sockets") }
+        let forget = open.add(webSocket, call.principal)
+        start(webSocket) {
+          places.leave()
+          forget()
+        }
       })
   }
 

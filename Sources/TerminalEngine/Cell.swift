@@ -67,8 +67,9 @@ struct Grid: ~Copyable {
   init(_ size: TerminalSize) {
     rowCount = size.rows
     columnCount = size.columns
-    storage = .allocate(capacity: rowCount * columnCount)
-    storage.initialize(repeating: 0, count: rowCount * columnCount)
+    // Eight cells more than there are: some loops read rows in whole groups.
+    storage = .allocate(capacity: rowCount * columnCount + 8)
+    storage.initialize(repeating: 0, count: rowCount * columnCount + 8)
     rows = .allocate(capacity: rowCount)
     for row in 0..<rowCount { (rows + row).initialize(to: Row(cells: storage + row * columnCount)) }
   }

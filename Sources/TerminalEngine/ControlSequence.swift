@@ -47,7 +47,7 @@ extension Terminal {
       cursorUp(argument(0))
       column = column >= leftMargin ? leftMargin : 0
     case 0x47, 0x60:
-      moveCursor(row: modeSet.contains(.origin) ? row - topMargin : row, column: argument(0) - 1)
+      moveCursor(row: relativeRow, column: argument(0) - 1)
     case 0x48, 0x66: moveCursor(row: argument(0) - 1, column: argument(1) - 1)
     case 0x49: tab(argument(0))
     case 0x4A: eraseDisplay(raw(0))
@@ -66,15 +66,13 @@ extension Terminal {
     case 0x5A: backTab(argument(0))
     case 0x5E: scrollDown(argument(0), from: topMargin, to: bottomMargin)
     case 0x61:
-      column = min(columns - 1, column + argument(0))
-      pendingWrap = false
+      moveCursor(row: relativeRow, column: relativeColumn + argument(0))
     case 0x62: repeatCharacter(repeated, argument(0))
     case 0x63: if raw(0) == 0 { reportPrimaryAttributes() }
     case 0x64:
-      moveCursor(row: argument(0) - 1, column: modeSet.contains(.origin) ? column - leftMargin : column)
+      moveCursor(row: argument(0) - 1, column: relativeColumn)
     case 0x65:
-      row = min(rows - 1, row + argument(0))
-      pendingWrap = false
+      moveCursor(row: relativeRow + argument(0), column: relativeColumn)
     case 0x67: clearTabStops(raw(0))
     case 0x68: setModes(true)
     case 0x6C: setModes(false)

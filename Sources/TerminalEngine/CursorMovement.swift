@@ -58,6 +58,10 @@ extension Terminal {
     }
   }
 
+  /// The cursor's place as CUP would count it.
+  var relativeRow: Int { modeSet.contains(.origin) ? row - topMargin : row }
+  var relativeColumn: Int { modeSet.contains(.origin) ? column - leftMargin : column }
+
   mutating func cursorUp(_ count: Int) {
     let top = row >= topMargin ? topMargin : 0
     row = max(top, row - count)

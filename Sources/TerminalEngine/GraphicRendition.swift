@@ -9,6 +9,11 @@ extension Terminal {
     // The two commonest: a reset, and one colour as a list of numbers.
     if count == 1 && parameters[0] == 0 {
       pen = .default
+      if penLink == 0 && !penIsProtected {
+        penCell = 0
+        eraseCell = 0
+        penIsStale = false
+      }
       return
     }
     if count == 5 && subparameters == 0 && parameters[1] == 2 && parameters[0] == 38 {
@@ -16,7 +21,7 @@ extension Terminal {
       pen.colors = pen.colors & ~0xFFFF_FFFF | value
       return
     }
-    applyRendition(from: 0)
+    pen = Self.rendition(pen, parameters, count, subparameters)
   }
 
   @inline(__always)
@@ -25,20 +30,19 @@ extension Terminal {
       truncatingIfNeeded: 0x0200_0000 | (red & 255) << 16 | (green & 255) << 8 | blue & 255)
   }
 
-  /// Applies the parameters from one on to the pen.
+  /// A pen with parameters applied to it.
   @inline(never)
-  mutating func applyRendition(from first: Int) {
-    let parameters = self.parameters
-    let count = parameterCount
-    let subparameters = self.subparameters
+  private static func rendition(
+    _ pen: Style, _ parameters: UnsafePointer<Int32>, _ count: Int, _ subparameters: UInt32
+  ) -> Style {
     var colors = pen.colors
     var rest = pen.rest
     let attribute = Style.attributeShift
-    var index = first
+    var index = 0
     while index < count {
       let value = parameters[index]
-      index += 1
-      let hasSubparameter = index < count && subparameters & (1 << UInt32(truncatingIfNeeded: index)) != 0
+      index &+= 1
+      let hasSubparameter = index < count && subparameters & (1 &<< UInt32(truncatingIfNeeded: index)) != 0
       switch value {
       case 0:
         colors = 0
@@ -82,12 +86,12 @@ extension Terminal {
             index += 2
           } else if index < count && parameters[index] == 2 {
             if index + 3 < count {
-              color = Self.packRGB(parameters[index + 1], parameters[index + 2], parameters[index + 3])
+              color = packRGB(parameters[index + 1], parameters[index + 2], parameters[index + 3])
             }
             index += 4
           }
         } else {
-          (color, index) = colonColor(index)
+          (color, index) = colonColor(index, parameters, count, subparameters)
         }
         if let color {
           switch value {
@@ -99,63 +103,113 @@ extension Terminal {
         continue
       default: break
       }
-      while index < count && subparameters & (1 << UInt32(truncatingIfNeeded: index)) != 0 { index += 1 }
+      while index < count && subparameters & (1 &<< UInt32(truncatingIfNeeded: index)) != 0 { index += 1 }
     }
-    pen = Style(colors: colors, rest: rest)
+    return Style(colors: colors, rest: rest)
   }
 
   /// `38:5:n`, `38:2:r:g:b` and `38:2:space:r:g:b` (with anything after it); the index behind the group.
-  private func colonColor(_ start: Int) -> (UInt64?, Int) {
+  private static func colonColor(
+    _ start: Int, _ parameters: UnsafePointer<Int32>, _ total: Int, _ subparameters: UInt32
+  ) -> (UInt64?, Int) {
     var end = start
-    while end < parameterCount && subparameters & (1 << UInt32(truncatingIfNeeded: end)) != 0 { end += 1 }
+    while end < total && subparameters & (1 &<< UInt32(truncatingIfNeeded: end)) != 0 { end += 1 }
     let count = end - start
     switch parameters[start] {
     case 5 where count >= 2:
       return (UInt64(truncatingIfNeeded: 0x0100_0000 | parameters[start + 1] & 255), end)
     case 2 where count >= 4:
       let first = count >= 5 ? start + 2 : start + 1
-      return (Self.packRGB(parameters[first], parameters[first + 1], parameters[first + 2]), end)
+      return (packRGB(parameters[first], parameters[first + 1], parameters[first + 2]), end)
     default: return (nil, end)
     }
   }
 
   /// The parameters that make this style from a reset pen, beginning with `0`.
   static func renditionParameters(_ style: Style) -> String {
-    var text = "0"
+    var bytes: [UInt8] = []
+    appendRendition(style, to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The same as bytes: a repaint may need one for every cell.
+  static func appendRendition(_ style: Style, to bytes: inout [UInt8]) {
+    bytes.append(0x30)
     let attributes = style.attributes
-    if attributes.contains(.bold) { text += ";1" }
-    if attributes.contains(.faint) { text += ";2" }
-    if attributes.contains(.italic) { text += ";3" }
+    if attributes.contains(.bold) { bytes.append(0x3B, 0x31) }
+    if attributes.contains(.faint) { bytes.append(0x3B, 0x32) }
+    if attributes.contains(.italic) { bytes.append(0x3B, 0x33) }
     switch style.underline {
     case .none: break
-    case .single: text += ";4"
-    default: text += ";4:\(style.underline.rawValue)"
+    case .single: bytes.append(0x3B, 0x34)
+    default:
+      bytes.append(0x3B, 0x34, 0x3A)
+      bytes.append(0x30 + style.underline.rawValue)
     }
-    if attributes.contains(.blink) { text += ";5" }
-    if attributes.contains(.inverse) { text += ";7" }
-    if attributes.contains(.invisible) { text += ";8" }
-    if attributes.contains(.strikethrough) { text += ";9" }
-    if attributes.contains(.overline) { text += ";53" }
-    func add(_ color: Color, _ base: Int) {
-      switch color.kind {
-      case .default: break
-      case .indexed(let index):
-        if base < 58 && index < 8 {
-          text += ";\(base + Int(index) - 8)"
-        } else if base < 58 && index < 16 {
-          text += ";\(base + Int(index) + 44)"
-        } else {
-          text += base < 58 ? ";\(base);5;\(index)" : ";58:5:\(index)"
-        }
-      case .rgb(let rgb):
-        text +=
-          base < 58
-          ? ";\(base);2;\(rgb.red);\(rgb.green);\(rgb.blue)" : ";58:2::\(rgb.red):\(rgb.green):\(rgb.blue)"
+    if attributes.contains(.blink) { bytes.append(0x3B, 0x35) }
+    if attributes.contains(.inverse) { bytes.append(0x3B, 0x37) }
+    if attributes.contains(.invisible) { bytes.append(0x3B, 0x38) }
+    if attributes.contains(.strikethrough) { bytes.append(0x3B, 0x39) }
+    if attributes.contains(.overline) { bytes.append(0x3B, 0x35, 0x33) }
+    appendColor(style.foreground, base: 30, to: &bytes)
+    appendColor(style.background, base: 40, to: &bytes)
+    switch style.underlineColor.kind {
+    case .default: break
+    case .indexed(let index):
+      bytes.append(contentsOf: ";58:5:".utf8)
+      bytes.append(decimal: Int(index))
+    case .rgb(let rgb):
+      bytes.append(contentsOf: ";58:2:".utf8)
+      for channel in [rgb.red, rgb.green, rgb.blue] {
+        bytes.append(0x3A)
+        bytes.append(decimal: Int(channel))
       }
     }
-    add(style.foreground, 38)
-    add(style.background, 48)
-    add(style.underlineColor, 58)
-    return text
+  }
+
+  /// `base` is 30 for the foreground, 40 for the background.
+  private static func appendColor(_ color: Color, base: Int, to bytes: inout [UInt8]) {
+    switch color.kind {
+    case .default: return
+    case .indexed(let index):
+      bytes.append(0x3B)
+      if index < 8 {
+        bytes.append(decimal: base + Int(index))
+      } else if index < 16 {
+        bytes.append(decimal: base + 52 + Int(index))
+      } else {
+        bytes.append(decimal: base + 8)
+        bytes.append(0x3B, 0x35, 0x3B)
+        bytes.append(decimal: Int(index))
+      }
+    case .rgb(let rgb):
+      bytes.append(0x3B)
+      bytes.append(decimal: base + 8)
+      bytes.append(0x3B, 0x32)
+      bytes.append(0x3B)
+      bytes.append(decimal: Int(rgb.red))
+      bytes.append(0x3B)
+      bytes.append(decimal: Int(rgb.green))
+      bytes.append(0x3B)
+      bytes.append(decimal: Int(rgb.blue))
+    }
+  }
+}
+
+extension [UInt8] {
+  mutating func append(_ first: UInt8, _ second: UInt8) {
+    append(first)
+    append(second)
+  }
+
+  mutating func append(_ first: UInt8, _ second: UInt8, _ third: UInt8) {
+    append(first, second)
+    append(third)
+  }
+
+  /// A number that is not negative, in decimal digits.
+  mutating func append(decimal value: Int) {
+    if value >= 10 { append(decimal: value / 10) }
+    append(0x30 + UInt8(truncatingIfNeeded: value % 10))
   }
 }

@@ -139,7 +139,7 @@ struct History: ~Copyable {
   ) {
     let length = Int(row.length)
     if row.flags & (Row.unicode | Row.styled) == 0 && lineLimit > 0 {
-      var target = reserve(length + 16)
+      var target = reserve(length + 32)
       target.pointee = HistoryFlags.ascii | row.flags & Row.wrapped
       target += 1
       Varint.write(length, to: &target)
@@ -150,24 +150,20 @@ struct History: ~Copyable {
     }
   }
 
-  /// Eight cells at a time; a cell nothing was written to becomes a space without a comparison.
+  /// Eight cells at a time; a cell nothing was written to becomes a space without a comparison. Reads and writes up to seven
+  /// cells too many, for which grids and `reserve` have room.
   @inline(__always)
   private static func copyASCII(
     _ cells: UnsafeMutablePointer<Cell>, _ length: Int, to target: UnsafeMutablePointer<UInt8>
   ) {
     let one = SIMD8<UInt8>(repeating: 1)
     var index = 0
-    while index + 8 <= length {
+    while index < length {
       let eight = UnsafeRawPointer(cells + index).loadUnaligned(as: SIMD8<UInt64>.self)
       var bytes = SIMD8<UInt8>(truncatingIfNeeded: eight)
       bytes |= ((bytes &- one) &>> 7) &<< 5
       UnsafeMutableRawPointer(target + index).storeBytes(of: bytes, as: SIMD8<UInt8>.self)
-      index += 8
-    }
-    while index < length {
-      let byte = UInt8(truncatingIfNeeded: cells[index])
-      target[index] = byte == 0 ? 0x20 : byte
-      index += 1
+      index &+= 8
     }
   }
 
@@ -185,7 +181,7 @@ struct History: ~Copyable {
     while end > 0 && cells[end - 1] == 0 { end -= 1 }
     // A cell is at most 4 bytes of text, or a marker and a cluster, and 8 bytes of run.
     let isClustered = row.flags & Row.clustered != 0
-    let worst = end * (isClustered ? ClusterTable.textLimit + 2 + 8 : 12) + 16
+    let worst = end * (isClustered ? ClusterTable.textLimit + 2 + 8 : 12) + 64
     let start = reserve(worst)
     // The lengths stand before what they measure, so room is left for the longest.
     let numberSize = worst < 1 << 14 ? 2 : 3
@@ -202,8 +198,19 @@ struct History: ~Copyable {
     } else {
       var index = 0
       while index < end {
-        let cell = cells[index]
-        index += cell.isWide ? 2 : 1
+        var cell = cells[index]
+        while cell & (CellBits.wide | 0x1F_0000) == CellBits.wide {
+          // Runs of ideographs and syllables, three bytes each.
+          let scalar = UInt32(truncatingIfNeeded: cell & 0xFFFF)
+          let bytes = 0x80_80E0 | scalar &>> 12 | (scalar &<< 2 & 0x3F00) | (scalar & 0x3F) &<< 16
+          UnsafeMutableRawPointer(target).storeBytes(of: bytes.littleEndian, as: UInt32.self)
+          target += 3
+          index &+= 2
+          if index >= end { break }
+          cell = cells[index]
+        }
+        if index >= end { break }
+        index &+= cell.isWide ? 2 : 1
         let scalar = UInt32(truncatingIfNeeded: cell & CellBits.scalar)
         UTF8Text.write(scalar == 0 ? 0x20 : scalar, to: &target)
       }
@@ -218,7 +225,13 @@ struct History: ~Copyable {
       while position < end {
         let rendition = cells[position] & CellBits.rendition
         var next = position + 1
-        while next < end && cells[next] & CellBits.rendition == rendition { next += 1 }
+        while next &+ 4 <= end {
+          let a = (cells[next] ^ rendition) | (cells[next &+ 1] ^ rendition)
+          let b = (cells[next &+ 2] ^ rendition) | (cells[next &+ 3] ^ rendition)
+          if (a | b) & CellBits.rendition != 0 { break }
+          next &+= 4
+        }
+        while next < end && cells[next] & CellBits.rendition == rendition { next &+= 1 }
         Varint.write(next - position, to: &target)
         let style = number(ofStyle: cells[position].styleID, in: styles)
         let link = cells[position].linkID
@@ -241,8 +254,35 @@ struct History: ~Copyable {
     _ cells: UnsafeMutablePointer<Cell>, _ end: Int, _ clusters: borrowing ClusterTable,
     to target: inout UnsafeMutablePointer<UInt8>
   ) {
-    for index in 0..<end {
+    let shown = CellBits.token | CellBits.tail | CellBits.leadSpacer
+    var index = 0
+    while index < end {
       let cell = cells[index]
+      if cell & shown < 0x80 {
+        // Words between the clusters, four letters at a time.
+        while index &+ 4 <= end {
+          let a = cells[index] & shown
+          let b = cells[index &+ 1] & shown
+          let c = cells[index &+ 2] & shown
+          let d = cells[index &+ 3] & shown
+          if (a | b | c | d) >= 0x80 { break }
+          var four = UInt32(truncatingIfNeeded: a | b &<< 8 | c &<< 16 | d &<< 24)
+          // The high bit of each sum says that the byte is not 0.
+          four |= (~(four &+ 0x7F7F_7F7F) & 0x8080_8080) &>> 2
+          UnsafeMutableRawPointer(target).storeBytes(of: four.littleEndian, as: UInt32.self)
+          target += 4
+          index &+= 4
+        }
+        while index < end {
+          let content = cells[index] & shown
+          if content >= 0x80 { break }
+          target.pointee = content == 0 ? 0x20 : UInt8(truncatingIfNeeded: content)
+          target += 1
+          index &+= 1
+        }
+        continue
+      }
+      index &+= cell.isWide ? 2 : 1
       if cell.isTail { continue }
       if cell.isLeadSpacer {
         target.pointee = HistoryMarker.leadSpacer
@@ -252,11 +292,19 @@ struct History: ~Copyable {
         target[0] = cell.isWide ? HistoryMarker.wide : HistoryMarker.narrow
         target[1] = UInt8(truncatingIfNeeded: text.count)
         target += 2
-        if let bytes = text.baseAddress { target.update(from: bytes, count: text.count) }
+        // Whole words: what is behind the text is overwritten, and `reserve` has room for it.
+        if let bytes = text.baseAddress {
+          var copied = 0
+          while copied < text.count {
+            UnsafeMutableRawPointer(target + copied).storeBytes(
+              of: UnsafeRawPointer(bytes + copied).loadUnaligned(as: SIMD16<UInt8>.self), as: SIMD16<UInt8>.self)
+            copied &+= 16
+          }
+        }
         target += text.count
       } else {
         let scalar = UInt32(truncatingIfNeeded: cell & CellBits.scalar)
-        if scalar >= 0x1100 && !cell.isWide && WidthTable.properties(of: scalar) & 2 != 0 {
+        if !cell.isWide && scalar >= 0x1100 && WidthTable.properties(of: scalar) & 2 != 0 {
           // A wide character on a screen one column wide.
           target[0] = HistoryMarker.narrow
           target[1] = UInt8(truncatingIfNeeded: scalar < 0x10000 ? 3 : 4)

@@ -14,12 +14,13 @@ struct KeyboardFlags: Equatable {
   }
 
   mutating func pop(_ count: Int) {
-    for _ in 0..<min(max(count, 1), Self.depthLimit) {
-      guard let previous = stack.popLast() else {
-        flags = 0
-        return
-      }
-      flags = previous
+    let count = max(count, 1)
+    if count > stack.count {
+      flags = 0
+      stack = []
+    } else {
+      flags = stack[stack.count - count]
+      stack.removeLast(count)
     }
   }
 

@@ -74,13 +74,13 @@ extension Terminal {
   @inline(__always)
   private func endOfASCII(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
     var end = start
-    while end + 8 <= count {
+    while end &+ 8 <= count {
       let word = UnsafeRawPointer(bytes + end).loadUnaligned(as: UInt64.self)
       let outside = ((word &- 0x2020_2020_2020_2020) | (word &+ 0x0101_0101_0101_0101) | word) & 0x8080_8080_8080_8080
-      if outside != 0 { return end + outside.trailingZeroBitCount >> 3 }
-      end += 8
+      if outside != 0 { return end &+ outside.trailingZeroBitCount &>> 3 }
+      end &+= 8
     }
-    while end < count && bytes[end] &- 0x20 < 0x5F { end += 1 }
+    while end < count && bytes[end] &- 0x20 < 0x5F { end &+= 1 }
     return end
   }
 
@@ -173,54 +173,88 @@ extension Terminal {
   // MARK: control sequences
 
   /// Reads parameters, intermediates and the final byte, and acts. The state is kept when the bytes end first.
+  ///
+  /// Eight bytes are looked at together: a bit for each byte that is no digit tells where the parameters end, and a
+  /// parameter's digits become a number in two multiplications, so that neither the count of digits nor their places cost a
+  /// branch that cannot be foreseen.
   @inline(__always)
   private mutating func readControlSequence(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
     var index = start
-    var value = parameterValue
+    guard parameterValue == 0 && intermediate == 0 else { return readRareControlSequence(bytes, index, count) }
     var parameter = parameterCount
-    if intermediate != 0 && index < count && bytes[index] &- 0x30 < 0x10 {
-      // A parameter after an intermediate byte: no such sequence exists.
-      state = .controlSequenceIgnore
-      return index
-    }
-    while index < count {
-      // Digits, four at a time where there are four bytes: the count of digits is found and their value computed
-      // without a branch for each.
-      if index + 4 <= count {
-        let word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt32.self) ^ 0x3030_3030
-        let others = ((word & 0x7F7F_7F7F) &+ 0x7676_7676 | word) & 0x8080_8080
-        let digits = UInt64(others).trailingZeroBitCount >> 3
-        if others != 0 {
-          if digits > 0 {
-            var number = UInt32(truncatingIfNeeded: UInt64(word) << UInt64(32 &- digits &* 8))
-            number = (number &* 10 &+ number >> 8) & 0x00FF_00FF
-            number = (number &* 100 &+ number >> 16) & 0xFFFF
-            value = value == 0 ? Int32(truncatingIfNeeded: number) : accumulate(value, number, digits)
-            index += digits
+    let parameters = self.parameters
+    while index &+ 8 <= count {
+      let word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self) ^ 0x3030_3030_3030_3030
+      var others = ((word & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x7676_7676_7676_7676 | word) & 0x8080_8080_8080_8080
+      // Where the parameter that is being read begins, in bits.
+      var from = 0
+      while others != 0 {
+        let at = others.trailingZeroBitCount & 0x38
+        let byte = UInt8(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: at)) ^ 0x30
+        let bits = at &- from
+        if bits > 32 || parameter >= Self.parameterLimit { break }
+        var number = UInt32(
+          truncatingIfNeeded: (word &>> UInt64(truncatingIfNeeded: from))
+            &<< UInt64(truncatingIfNeeded: 32 &- bits))
+        if bits == 0 { number = 0 }
+        number = (number &* 10 &+ number &>> 8) & 0x00FF_00FF
+        number = (number &* 100 &+ number &>> 16) & 0xFFFF
+        if byte == 0x3B {
+          parameters[parameter] = Int32(truncatingIfNeeded: number)
+          parameter &+= 1
+        } else if byte &- 0x40 < 0x3F {
+          parameters[parameter] = Int32(truncatingIfNeeded: number)
+          parameterCount = parameter &+ 1
+          state = .ground
+          index = index &+ at &>> 3 &+ 1
+          if byte == 0x6D && privateMarker == 0 {
+            selectGraphicRendition()
+          } else {
+            dispatchControlSequence(byte)
           }
+          return index
+        } else if byte == 0x3A {
+          parameters[parameter] = Int32(truncatingIfNeeded: number)
+          parameter &+= 1
+          if parameter < Self.parameterLimit { subparameters |= 1 &<< UInt32(truncatingIfNeeded: parameter) }
+        } else if byte &- 0x3C < 4 && parameter == 0 && privateMarker == 0 && at == 0 {
+          privateMarker = byte
         } else {
-          value = min(value &* 10 &+ Int32(bytes[index] & 15), 100_000)
-          index += 1
-          continue
+          break
         }
+        from = at &+ 8
+        others &= others &- 1
       }
+      index = index &+ from &>> 3
+      // A long number, a rare byte, or more parameters than are kept.
+      if from == 0 || others != 0 { break }
+    }
+    parameterCount = parameter
+    return readRareControlSequence(bytes, index, count)
+  }
+
+  /// The same, one byte at a time, with everything that may stand in a sequence.
+  @inline(never)
+  private mutating func readRareControlSequence(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
+    var index = start
+    while index < count {
       let byte = bytes[index]
       index += 1
-      if byte &- 0x30 < 10 {
-        value = min(value &* 10 &+ Int32(byte & 15), 100_000)
-      } else if byte == 0x3B || byte == 0x3A {
-        if parameter < Self.parameterLimit {
-          parameters[parameter] = min(value, Self.parameterMaximum)
-          parameter += 1
-          if byte == 0x3A && parameter < Self.parameterLimit { subparameters |= 1 << UInt32(parameter) }
+      switch byte {
+      case 0x30...0x39:
+        if intermediate != 0 { return ignoreSequence(from: index) }
+        parameterValue = min(parameterValue &* 10 &+ Int32(byte & 15), Self.parameterMaximum)
+      case 0x3A, 0x3B:
+        if intermediate != 0 { return ignoreSequence(from: index) }
+        finishParameter()
+        if byte == 0x3A && parameterCount < Self.parameterLimit { subparameters |= 1 << UInt32(parameterCount) }
+      case 0x3C...0x3F:
+        guard parameterCount == 0 && parameterValue == 0 && privateMarker | intermediate == 0 else {
+          return ignoreSequence(from: index)
         }
-        value = 0
-      } else if byte &- 0x40 < 0x3F {
-        if parameter < Self.parameterLimit {
-          parameters[parameter] = min(value, Self.parameterMaximum)
-          parameter += 1
-        }
-        parameterCount = parameter
+        privateMarker = byte
+      case 0x40..<0x7F:
+        finishParameter()
         state = .ground
         if byte == 0x6D && privateMarker | intermediate == 0 {
           selectGraphicRendition()
@@ -228,43 +262,37 @@ extension Terminal {
           dispatchControlSequence(byte)
         }
         return index
-      } else if byte &- 0x20 < 0x10 {
+      case 0x20..<0x30:
         intermediate = byte
         if intermediateCount < 2 { intermediateCount += 1 }
-        if index < count && bytes[index] &- 0x30 < 0x10 {
-          state = .controlSequenceIgnore
-          return index
-        }
-      } else if byte &- 0x3C < 4 {
-        if parameter == 0 && value == 0 && privateMarker | intermediate == 0 {
-          privateMarker = byte
-        } else {
-          state = .controlSequenceIgnore
-          return index
-        }
-      } else if byte == 0x1B {
+      case 0x1B:
         beginEscape()
         return index
-      } else if byte == 0x18 || byte == 0x1A {
+      case 0x18, 0x1A:
         state = .ground
         return index
-      } else if byte < 0x20 {
-        control(byte)
-      } else if byte >= 0x80 {
+      case 0..<0x20: control(byte)
+      case 0x80...:
         // Not a byte of any control sequence: the sequence is given up and the byte is text.
         state = .ground
         return index - 1
+      default: break
       }
     }
-    parameterValue = value
-    parameterCount = parameter
     return index
   }
 
-  /// A parameter that was cut, or of more than four digits, goes on.
-  private func accumulate(_ value: Int32, _ number: UInt32, _ digits: Int) -> Int32 {
-    let scale: Int32 = digits == 1 ? 10 : digits == 2 ? 100 : 1000
-    return min(min(value, 100_000) &* scale &+ Int32(truncatingIfNeeded: number), 100_000)
+  private mutating func finishParameter() {
+    if parameterCount < Self.parameterLimit {
+      parameters[parameterCount] = parameterValue
+      parameterCount += 1
+    }
+    parameterValue = 0
+  }
+
+  private mutating func ignoreSequence(from index: Int) -> Int {
+    state = .controlSequenceIgnore
+    return index
   }
 
   private mutating func ignoreControlSequence(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {

@@ -82,16 +82,21 @@ extension Terminal {
       let line = grid.rows + row
       let cells = line.pointee.cells + column
       if line.pointee.flags & Row.unicode != 0 { splitWide(line.pointee.cells, column, column + count) }
-      var index = 0
-      while index + 8 <= count {
-        let eight = UnsafeRawPointer(bytes + index).loadUnaligned(as: SIMD8<UInt8>.self)
-        UnsafeMutableRawPointer(cells + index).storeBytes(
-          of: SIMD8<UInt64>(truncatingIfNeeded: eight) | bases, as: SIMD8<UInt64>.self)
-        index += 8
-      }
-      while index < count {
-        cells[index] = base | UInt64(bytes[index])
-        index += 1
+      if count >= 8 {
+        var index = 0
+        while index &+ 8 <= count {
+          Self.storeEight(bytes + index, bases, cells + index)
+          index &+= 8
+        }
+        // The last eight again: some cells are written twice, and none alone.
+        Self.storeEight(bytes + count - 8, bases, cells + count - 8)
+      } else if count >= 4 {
+        Self.storeFour(bytes, base, cells)
+        Self.storeFour(bytes + count - 4, base, cells + count - 4)
+      } else {
+        cells[0] = base | UInt64(bytes[0])
+        cells[count &>> 1] = base | UInt64(bytes[count &>> 1])
+        cells[count &- 1] = base | UInt64(bytes[count &- 1])
       }
       column += count
       bytes += count
@@ -109,6 +114,26 @@ extension Terminal {
         }
       }
     }
+  }
+
+  @inline(__always)
+  private static func storeEight(
+    _ bytes: UnsafePointer<UInt8>, _ bases: SIMD8<UInt64>, _ cells: UnsafeMutablePointer<Cell>
+  ) {
+    let eight = UnsafeRawPointer(bytes).loadUnaligned(as: SIMD8<UInt8>.self)
+    UnsafeMutableRawPointer(cells).storeBytes(
+      of: SIMD8<UInt64>(truncatingIfNeeded: eight) | bases, as: SIMD8<UInt64>.self)
+  }
+
+  @inline(__always)
+  private static func storeFour(
+    _ bytes: UnsafePointer<UInt8>, _ base: Cell, _ cells: UnsafeMutablePointer<Cell>
+  ) {
+    let four = UnsafeRawPointer(bytes).loadUnaligned(as: UInt32.self)
+    cells[0] = base | UInt64(four & 0xFF)
+    cells[1] = base | UInt64(four &>> 8 & 0xFF)
+    cells[2] = base | UInt64(four &>> 16 & 0xFF)
+    cells[3] = base | UInt64(four &>> 24)
   }
 
   /// Prints from a byte above 0x7F on, as far as text goes; returns where it stopped.
@@ -140,56 +165,94 @@ extension Terminal {
     let first = column
     var position = first
     let base = penCell
-    var last = lastScalar
-    let last8 = count - 8
+    let lastStart = count &- 8
     let isMixed = line.pointee.flags & Row.unicode != 0
     let splitsFirst = isMixed && first > 0 && cells[first].isTail
-    while index <= last8 && position < limit {
-      let word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt32.self)
-      var scalar: UInt32
-      let length: Int
+    // A picture joins the character before it only right after a joiner, which is never printed here.
+    var followsJoiner = lastScalar == WidthTable.zeroWidthJoiner
+    var scalar: UInt32 = 0
+    scan: while index <= lastStart && position < limit {
+      var word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt32.self)
       if word & 0x00C0_C0F0 == 0x0080_80E0 {
-        scalar = (word & 0xF) << 12 | (word >> 2 & 0xFC0) | (word >> 16 & 0x3F)
+        scalar = Self.threeByteScalar(word)
+        var properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
+        // Runs of ideographs and syllables.
+        while properties == 2 {
+          if position &+ 2 > limit { break scan }
+          cells[position] = base | CellBits.wide | UInt64(scalar)
+          cells[position &+ 1] = base | CellBits.tail
+          position &+= 2
+          index &+= 3
+          if index > lastStart { break scan }
+          word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt32.self)
+          if word & 0x00C0_C0F0 != 0x0080_80E0 { continue scan }
+          scalar = Self.threeByteScalar(word)
+          properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
+        }
         if scalar < 0x800 || scalar & 0xF800 == 0xD800 { break }
-        length = 3
+        if properties & ~WidthTable.pictographic != 1 {
+          if properties != 2 | WidthTable.pictographic || followsJoiner || position &+ 2 > limit { break }
+          cells[position] = base | CellBits.wide | UInt64(scalar)
+          cells[position &+ 1] = base | CellBits.tail
+          position &+= 2
+        } else {
+          if properties != 1 && followsJoiner { break }
+          cells[position] = base | UInt64(scalar)
+          position &+= 1
+        }
+        index &+= 3
+      } else if word & 0xC0E0 == 0x80C0 {
+        // Runs of letters of two bytes.
+        repeat {
+          scalar = (word & 0x1F) << 6 | (word >> 8 & 0x3F)
+          if scalar < 0xA0 { break scan }
+          let properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
+          if properties != 1 {
+            if properties != 1 | WidthTable.pictographic || followsJoiner { break scan }
+          }
+          cells[position] = base | UInt64(scalar)
+          position &+= 1
+          index &+= 2
+          if index > lastStart || position >= limit { break scan }
+          word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt32.self)
+        } while word & 0xC0E0 == 0x80C0
       } else if word & 0x80 == 0 {
-        scalar = word & 0xFF
-        if scalar &- 0x20 >= 0x5F { break }
+        let byte = word & 0xFF
+        if byte &- 0x20 >= 0x5F { break }
         let eight = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self)
         if eight & 0x8080_8080_8080_8080 == 0 { break }
-        length = 1
-      } else if word & 0xC0E0 == 0x80C0 {
-        scalar = (word & 0x1F) << 6 | (word >> 8 & 0x3F)
-        if scalar < 0x80 { break }
-        length = 2
+        scalar = byte
+        cells[position] = base | UInt64(scalar)
+        position &+= 1
+        index &+= 1
       } else if word & 0xC0C0_C0F8 == 0x8080_80F0 {
         scalar = (word & 7) << 18 | (word << 4 & 0x3F000) | (word >> 10 & 0xFC0) | (word >> 24 & 0x3F)
         if scalar < 0x10000 || scalar > 0x10FFFF { break }
-        length = 4
+        let properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
+        if properties & ~WidthTable.pictographic == 2 {
+          if properties != 2 && followsJoiner || position &+ 2 > limit { break }
+          cells[position] = base | CellBits.wide | UInt64(scalar)
+          cells[position &+ 1] = base | CellBits.tail
+          position &+= 2
+        } else if properties == 1 {
+          cells[position] = base | UInt64(scalar)
+          position &+= 1
+        } else {
+          break
+        }
+        index &+= 4
       } else {
         break
       }
-      let properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
-      if properties == 2 || properties == 2 | WidthTable.pictographic && last != WidthTable.zeroWidthJoiner {
-        if position + 2 > limit { break }
-        cells[position] = base | UInt64(scalar) | CellBits.wide
-        cells[position + 1] = base | CellBits.tail
-        position += 2
-      } else if properties == 1 || properties == 1 | WidthTable.pictographic && last != WidthTable.zeroWidthJoiner {
-        cells[position] = base | UInt64(scalar)
-        position += 1
-      } else {
-        break
-      }
-      last = scalar
-      index += length
+      followsJoiner = false
     }
     guard position > first else { return index }
     if splitsFirst { cells[first - 1] &= ~(CellBits.token | CellBits.wide) }
     if isMixed && position < columns && cells[position].isTail {
       cells[position] &= ~(CellBits.token | CellBits.tail)
     }
-    lastScalar = last
+    let last = cells[position - 1].isTail ? cells[position - 2] : cells[position - 1]
+    lastScalar = UInt32(truncatingIfNeeded: last & CellBits.scalar)
     line.pointee.flags |= base & CellBits.rendition != 0 ? Row.styled | Row.unicode : Row.unicode
     if position > Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: position) }
     rowStamps[row] = stamp
@@ -200,6 +263,11 @@ extension Terminal {
     }
     column = position
     return index
+  }
+
+  @inline(__always)
+  private static func threeByteScalar(_ word: UInt32) -> UInt32 {
+    (word & 0xF) << 12 | (word >> 2 & 0xFC0) | (word >> 16 & 0x3F)
   }
 
   // MARK: UTF-8, one character
@@ -281,7 +349,7 @@ extension Terminal {
       // No room for both halves: the line ends a column early, where lines wrap at all.
       let start = column <= rightMargin ? leftMargin : 0
       if !modeSet.contains(.autowrap) || limit - start < 2 { return }
-      leaveSpacer(at: column, penCell & CellBits.rendition)
+      leaveSpacer(at: column)
       wrapLine()
       limit = self.limit(at: column)
     }
@@ -308,13 +376,13 @@ extension Terminal {
     }
   }
 
-  /// The blank at the end of a line whose next character is too wide for it.
-  private mutating func leaveSpacer(at column: Int, _ rendition: Cell) {
+  /// The blank at the end of a line whose next character is too wide for it: an erased cell.
+  private mutating func leaveSpacer(at column: Int) {
     let line = grid.rows + row
     if line.pointee.flags & Row.unicode != 0 { splitWide(line.pointee.cells, column, column + 1) }
-    line.pointee.cells[column] = rendition | CellBits.leadSpacer
+    line.pointee.cells[column] = eraseCell | CellBits.leadSpacer
     line.pointee.flags |= Row.unicode | Row.clustered
-    if rendition != 0 { line.pointee.flags |= Row.styled }
+    if eraseCell != 0 { line.pointee.flags |= Row.styled }
     if column >= Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: column + 1) }
     touch(row)
   }
@@ -411,7 +479,8 @@ extension Terminal {
     if position + 2 > limit {
       let start = position <= rightMargin ? leftMargin : 0
       guard pendingWrap, modeSet.contains(.autowrap), limit - start >= 2 else { return }
-      leaveSpacer(at: position, cell & CellBits.rendition)
+      settlePen()
+      leaveSpacer(at: position)
       column = position
       wrapLine()
       place(cell, at: column)

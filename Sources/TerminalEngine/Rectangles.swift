@@ -75,10 +75,13 @@ extension Terminal {
     var knownCell: Cell = ~0
     var changedCell: Cell = 0
     for index in area.top...area.bottom {
-      let left = attributeChangeIsStream && index > area.top ? 0 : area.left
-      let right = attributeChangeIsStream && index < area.bottom ? columns - 1 : area.right
+      var left = attributeChangeIsStream && index > area.top ? 0 : area.left
+      var right = attributeChangeIsStream && index < area.bottom ? columns - 1 : area.right
       guard left <= right else { continue }
       let line = grid.rows + index
+      // Both halves of a wide character are drawn alike.
+      if left > 0 && line.pointee.cells[left].isTail { left -= 1 }
+      if right + 1 < columns && line.pointee.cells[right + 1].isTail { right += 1 }
       // The length first: a sweep of the styles looks only so far.
       if right >= Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: right + 1) }
       for position in left...right {

@@ -136,10 +136,7 @@ private struct Reflow {
       length += 1
     }
     if target.hasSpacer && length < width {
-      // Drawn as the character that went to the next line, as when it was printed.
-      let rendition = self.cells[target.start + target.count] & CellBits.rendition
-      cells[length] = CellBits.leadSpacer | rendition
-      if rendition != 0 { row.flags |= Row.styled }
+      cells[length] = CellBits.leadSpacer
       row.flags |= Row.clustered | Row.unicode
       length += 1
     }
@@ -279,8 +276,9 @@ extension Terminal {
     let leaving = max(0, work.targets.count - size.rows)
     history.removeLast(pulled, decompress)
     var fresh = Grid(size)
-    let line = UnsafeMutablePointer<Cell>.allocate(capacity: size.columns)
-    line.initialize(repeating: 0, count: size.columns)
+    // As much more than a row as grids have.
+    let line = UnsafeMutablePointer<Cell>.allocate(capacity: size.columns + 8)
+    line.initialize(repeating: 0, count: size.columns + 8)
     defer { line.deallocate() }
     for (index, target) in work.targets.enumerated() {
       if index < leaving {

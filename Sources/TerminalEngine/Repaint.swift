@@ -8,6 +8,8 @@ extension Terminal {
     var out = RepaintStream(capacity: rows * columns + 1024)
     out.add("\u{1B}[!p")
     if isAlternateScreen { out.add("\u{1B}[?1049h") }
+    // Without wrapping, characters at the right edge are placed by other rules.
+    if !modeSet.contains(.autowrap) { out.add("\u{1B}[?7l") }
     out.add("\u{1B}[0m\u{1B}[H\u{1B}[2J")
     var wrapsInto = false
     for index in 0..<rows { wrapsInto = paintRow(index, continuing: wrapsInto, &out) }
@@ -26,10 +28,11 @@ extension Terminal {
     let row = grid.rows[index]
     var end = Int(row.length)
     while end > 0 && row.cells[end - 1] & ~CellBits.protected == 0 { end -= 1 }
-    if end > 0 && row.cells[end - 1].isLeadSpacer { end -= 1 }
+    let isSpacer = endsInSpacer(index)
+    if isSpacer { end -= 1 }
     guard end > 0 else { return false }
     // Only text that begins with a visible cell can go on by wrapping.
-    if !continuing { out.add("\u{1B}[\(index + 1);1H") }
+    if !continuing { out.move(row: index + 1, column: 1) }
     var position = 0
     var isExact = true
     while position < end {
@@ -42,13 +45,24 @@ extension Terminal {
       }
       isExact = paint(cell, at: position, &out)
       position += width
-      if !isExact && position < columns { out.add("\u{1B}[\(position + 1)G") }
+      if !isExact && position < columns { out.move(column: position + 1) }
     }
-    let isFull = position >= columns || position == columns - 1 && row.cells[position].isLeadSpacer
-    return isFull && isExact && row.flags & Row.wrapped != 0 && index + 1 < rows && isVisible(grid.rows[index + 1])
+    guard isExact && row.flags & Row.wrapped != 0 && index + 1 < rows && modeSet.contains(.autowrap) else { return false }
+    let next = grid.rows[index + 1]
+    guard next.length > 0, next.cells[0] != 0, !next.cells[0].isLeadSpacer else { return false }
+    return position >= columns || isSpacer && next.cells[0].isWide
   }
 
-  private func isVisible(_ row: Row) -> Bool { row.length > 0 && row.cells[0] != 0 && !row.cells[0].isLeadSpacer }
+  /// Whether the row ends in the blank that a wide character in the next row leaves when it is printed again. One that is
+  /// drawn otherwise, or whose character is gone, is painted as a blank.
+  private func endsInSpacer(_ index: Int) -> Bool {
+    let row = grid.rows[index]
+    guard Int(row.length) == columns, index + 1 < rows, modeSet.contains(.autowrap) else { return false }
+    let last = row.cells[columns - 1]
+    let next = grid.rows[index + 1].cells[0]
+    return last.isLeadSpacer && last & CellBits.rendition == 0 && next.isWide && !next.isCluster
+      && styles[next.styleID].background.isDefault
+  }
 
   /// Paints one cell; false when another terminal may take it for a different number of columns, or join it to the next.
   private func paint(_ cell: Cell, at position: Int, _ out: inout RepaintStream) -> Bool {
@@ -111,7 +125,6 @@ extension Terminal {
       (.bracketedPaste, "2004"), (.inBandResize, "2048"), (.allowColumns132, "40"), (.noClearOnColumnChange, "95"),
     ]
     for (mode, number) in set where modeSet.contains(mode) { out.add("\u{1B}[?\(number)h") }
-    if !modeSet.contains(.autowrap) { out.add("\u{1B}[?7l") }
     if !modeSet.contains(.cursorVisible) { out.add("\u{1B}[?25l") }
     if cursorStyle == 0 && modeSet.contains(.cursorBlink) { out.add("\u{1B}[?12h") }
     if modeSet.contains(.insert) { out.add("\u{1B}[4h") }
@@ -150,10 +163,26 @@ private struct RepaintStream {
 
   mutating func add(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
+  mutating func move(row: Int, column: Int) {
+    bytes.append(0x1B, 0x5B)
+    bytes.append(decimal: row)
+    bytes.append(0x3B)
+    bytes.append(decimal: column)
+    bytes.append(0x48)
+  }
+
+  mutating func move(column: Int) {
+    bytes.append(0x1B, 0x5B)
+    bytes.append(decimal: column)
+    bytes.append(0x47)
+  }
+
   mutating func set(rendition wanted: Cell, styles: borrowing StyleTable, links: LinkTable) {
     if wanted.styleID != rendition.styleID {
       let style = styles[wanted.styleID]
-      add("\u{1B}[\(style.isDefault ? "" : Terminal.renditionParameters(style))m")
+      bytes.append(0x1B, 0x5B)
+      if !style.isDefault { Terminal.appendRendition(style, to: &bytes) }
+      bytes.append(0x6D)
     }
     if wanted.linkID != rendition.linkID {
       if let target = links[wanted.linkID] {

@@ -18,14 +18,11 @@ extension Terminal {
   /// DA3: the unit's number.
   mutating func reportTertiaryAttributes() { reply("\u{1B}P!|00000000\u{1B}\\") }
 
-  private var reportedRow: Int { row - (modeSet.contains(.origin) ? topMargin : 0) + 1 }
-  private var reportedColumn: Int { column - (modeSet.contains(.origin) ? leftMargin : 0) + 1 }
-
   /// DSR and CPR.
   mutating func reportStatus(_ what: Int) {
     switch what {
     case 5: reply("\u{1B}[0n")
-    case 6: reply("\u{1B}[\(reportedRow);\(reportedColumn)R")
+    case 6: reply("\u{1B}[\(relativeRow + 1);\(relativeColumn + 1)R")
     default: break
     }
   }
@@ -33,7 +30,7 @@ extension Terminal {
   /// DEC's DSR.
   mutating func reportPrivateStatus(_ what: Int) {
     switch what {
-    case 6: reply("\u{1B}[?\(reportedRow);\(reportedColumn);1R")
+    case 6: reply("\u{1B}[?\(relativeRow + 1);\(relativeColumn + 1);1R")
     case 15: reply("\u{1B}[?13n")
     case 25: reply("\u{1B}[?20n")
     case 26: reply("\u{1B}[?27;1;0;0n")

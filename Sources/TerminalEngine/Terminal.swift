@@ -237,6 +237,11 @@ package struct Progress: Sendable, Equatable {
   package var state: Int
   /// 0…100.
   package var percent: Int
+
+  package init(state: Int, percent: Int) {
+    self.state = state
+    self.percent = percent
+  }
 }
 
 /// Which kind of protected characters (DECSCA or SPA) was used last: it decides which erasures spare them.

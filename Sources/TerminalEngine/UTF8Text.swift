@@ -1,25 +1,24 @@
 /// UTF-8 that this module wrote itself, and so is known to be well formed.
 enum UTF8Text {
-  /// Writes a scalar and moves the pointer behind it. Surrogates and values beyond U+10FFFF never get into cells.
+  /// Writes a scalar and moves the pointer behind it; there must be room for four bytes unless the scalar is ASCII. Surrogates
+  /// and values beyond U+10FFFF never get into cells.
   @inline(__always)
   static func write(_ scalar: UInt32, to target: inout UnsafeMutablePointer<UInt8>) {
     if scalar < 0x80 {
       target[0] = UInt8(truncatingIfNeeded: scalar)
       target += 1
     } else if scalar < 0x800 {
-      target[0] = UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6)
-      target[1] = UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F)
+      let bytes = 0x80C0 | UInt16(truncatingIfNeeded: scalar &>> 6 | (scalar & 0x3F) &<< 8)
+      UnsafeMutableRawPointer(target).storeBytes(of: bytes.littleEndian, as: UInt16.self)
       target += 2
     } else if scalar < 0x10000 {
-      target[0] = UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12)
-      target[1] = UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F)
-      target[2] = UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F)
+      let bytes = 0x80_80E0 | scalar &>> 12 | (scalar &<< 2 & 0x3F00) | (scalar & 0x3F) &<< 16
+      UnsafeMutableRawPointer(target).storeBytes(of: bytes.littleEndian, as: UInt32.self)
       target += 3
     } else {
-      target[0] = UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18)
-      target[1] = UInt8(truncatingIfNeeded: 0x80 | scalar >> 12 & 0x3F)
-      target[2] = UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F)
-      target[3] = UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F)
+      let bytes =
+        0x8080_80F0 | scalar &>> 18 | (scalar &>> 4 & 0x3F00) | (scalar &<< 10 & 0x3F_0000) | (scalar & 0x3F) &<< 24
+      UnsafeMutableRawPointer(target).storeBytes(of: bytes.littleEndian, as: UInt32.self)
       target += 4
     }
   }

@@ -44,7 +44,7 @@ private final class ShellTalk {
     child = try spawn(
       ChildSpec(
         arguments: [shell] + injection.arguments, executable: "/usr/bin/\(shell)", environment: environment,
-        directory: home.path, size: TerminalSize(rows: 24, columns: 200))
+        directory: home.path, size: WindowSize(rows: 24, columns: 200))
     ).release()
   }
 
@@ -179,15 +179,20 @@ struct ShellIntegrationTests {
   func interrupt(shell: String) throws {
     let talk = try ShellTalk(shell)
     _ = talk.marksToPrompt()
-    try talk.type("half a line")
-    // The shell shows what was typed when it has read it.
-    try talk.type("\u{3}")
-    if shell != "fish" { #expect(talk.marksToPrompt() == ["A", "B"]) } else { _ = talk.marksToPrompt() }
+    // fish clears the line and stays at its prompt, so there is nothing to see or to wait for.
+    if shell != "fish" {
+      try talk.type("half")
+      // The shell shows what was typed once it has read it.
+      while !talk.text.contains("half"), talk.readMore() {}
+      try talk.type("\u{3}")
+      #expect(talk.marksToPrompt() == ["A", "B"])
+    }
     try talk.type("cat\r")
     #expect(talk.mark() == "E;cat")
     #expect(talk.mark() == "C")
-    try talk.type("echo\r")
-    while !talk.text.contains("echo\r\necho"), talk.readMore() {}
+    // Shown once by the terminal, once by cat.
+    try talk.type("hello\r")
+    while talk.text.split(separator: "hello").count < 3, talk.readMore() {}
     try talk.type("\u{3}")
     #expect(talk.marksToPrompt() == ["D;130", "A", "B"])
   }
@@ -233,7 +238,7 @@ struct ShellIntegrationTests {
     #expect(try talk.run("sh -c 'exit 5'") == ["E;sh -c 'exit 5'", "C", "D;5", "A", "B"])
     #expect(talk.text.contains("first=5."))
     #expect(talk.text.contains("p5> "))
-    #expect(talk.text.contains("zero\r\n"))
+    #expect(talk.text.contains("zero"))
     // A line that the history does not take: that it ran is known, its text is not.
     #expect(try talk.run(" true") == ["C", "D;0", "A", "B"])
     _ = try talk.run("again")
@@ -309,7 +314,8 @@ struct ShellIntegrationTests {
 
   @Test("zsh: without a ZDOTDIR of their own, users' files are those of their home")
   func zshHome() throws {
-    let talk = try ShellTalk("zsh", dots: [".zshrc": "echo home rc\n", ".zprofile": "echo home profile\n"], login: true)
+    let talk = try ShellTalk(
+      "zsh", dots: [".zshrc": "echo home rc\n", ".zprofile": "echo home profile\n"], login: true)
     #expect(talk.marksToPrompt() == ["A", "B"])
     #expect(talk.text.contains("home rc"))
     #expect(talk.text.contains("home profile"))

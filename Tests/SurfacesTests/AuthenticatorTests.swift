@@ -1,5 +1,6 @@
 import Net
 import Operations
+import Store
 import Testing
 
 @testable import Surfaces

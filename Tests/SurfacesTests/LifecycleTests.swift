@@ -1,5 +1,6 @@
 import Operations
 import Sessions
+import Store
 import Testing
 
 @testable import Surfaces

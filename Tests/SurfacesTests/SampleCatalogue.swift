@@ -1,5 +1,6 @@
 import Operations
 import Sessions
+import Store
 
 /// A catalogue of a few operations without anything behind them, in every form that a surface has to serve.
 enum Sample {

@@ -131,6 +131,7 @@ package final class Roost: Sendable {
   }
 
   /// Runs the command line.
+  @discardableResult
   package func run(
     _ arguments: [String], input: String = "", environment additions: [String: String] = [:],
     timeout: Duration = Deadline.standard
@@ -141,6 +142,7 @@ package final class Roost: Sendable {
       timeout: timeout)
   }
 
+  @discardableResult
   package func run(_ arguments: String..., timeout: Duration = Deadline.standard) async throws -> ProcessResult {
     try await run(arguments, timeout: timeout)
   }
@@ -148,7 +150,7 @@ package final class Roost: Sendable {
   /// Runs the command line and expects it to succeed; its output as JSON.
   @discardableResult
   package func runJSON(_ arguments: String...) async throws -> JSON {
-    let result = try await run(arguments + ["--json"])
+    let result = try await run(["--json"] + arguments)
     guard result.exitCode == 0 else { throw TestFailure("roost \(arguments.joined(separator: " ")): \(result)") }
     return try JSON(parsing: result.output)
   }

@@ -265,7 +265,8 @@ private func waitTimeout(_ invocation: Invocation) -> Int {
 /// `prompt (osc133), generation 12`
 private func metText(_ answer: JSON) -> String {
   var text = printable(answer["reason"].string ?? "done")
-  if let evidence = answer["evidence"].string, !evidence.isEmpty { text += " (\(printable(evidence)))" }
+  let evidence = answer["evidence"].string ?? ""
+  if !evidence.isEmpty, evidence != answer["reason"].string { text += " (\(printable(evidence)))" }
   if let status = answer["exit_status"].integer { text += ", exit status \(status)" }
   if let signal = answer["exit_signal"].string { text += ", ended by \(printable(signal))" }
   if let generation = answer["generation"].integer { text += ", generation \(generation)" }

@@ -1,0 +1,75 @@
+import Formats
+import Sessions
+package import Store
+
+private struct CreateTokenInput: Decodable, Sendable {
+  var name: String?
+  var scopes: [Scope]
+  var sessions: [SessionName]?
+  var tags: [Tag]?
+  var expiresInMs: Int?
+}
+
+private struct TokenOutput: Codable, Sendable {
+  var id: String
+  var name: String
+  var scopes: [Scope]
+  var sessions: [String]?
+  var tags: [String]?
+  var createdAt: Timestamp
+  var expiresAt: Timestamp?
+  /// The secret; only in the answer to its making.
+  var token: String?
+
+  init(_ token: Token, secret: String? = nil) {
+    id = token.id
+    name = token.name
+    scopes = token.scopes.sorted { $0.rawValue < $1.rawValue }
+    sessions = token.sessions.isEmpty ? nil : token.sessions
+    tags = token.tags.isEmpty ? nil : token.tags
+    createdAt = Timestamp(milliseconds: token.createdAt)
+    expiresAt = token.expiresAt.map(Timestamp.init(milliseconds:))
+    self.token = secret
+  }
+}
+
+private struct TokenInput: Decodable, Sendable { var id: String }
+
+/// The operations of the `token` domain. `revoked` is told of every token that is no longer good.
+package func tokenOperations(_ tokens: TokenStore, revoked: @escaping @Sendable (_ id: String) -> Void) -> [Operation] {
+  [
+    Operation("token.create", "Make a token for clients over TCP; its secret is in the answer, this once", .admin, "POST", "/tokens", status: 201) {
+      (_: Call, input: CreateTokenInput) -> TokenOutput in
+      if let time = input.expiresInMs, time <= 0 {
+        throw OperationError(.invalidRequest, "Invalid request: 'expires_in_ms' must be greater than 0.")
+      }
+      let now = Timestamp.now().milliseconds
+      let (expiry, overflow) = now.addingReportingOverflow(Int64(input.expiresInMs ?? 0))
+      let (secret, token) = try stored {
+        try tokens.create(
+          name: input.name ?? "token", scopes: Set(input.scopes), sessions: (input.sessions ?? []).map(\.text),
+          tags: (input.tags ?? []).map(\.text), expiresAt: input.expiresInMs == nil || overflow ? nil : expiry)
+      }
+      return TokenOutput(token, secret: secret)
+    },
+    Operation("token.list", "List the tokens, without their secrets", .admin, "GET", "/tokens") { (_: Call, _: NoInput) -> [TokenOutput] in
+      try stored { try tokens.list() }.map { TokenOutput($0) }
+    },
+    Operation(silent: "token.revoke", "Make a token worthless at once", .admin, "DELETE", "/tokens/{id}") { (_: Call, input: TokenInput) in
+      try stored { try tokens.revoke(id: input.id) }
+      revoked(input.id)
+    },
+  ]
+}
+
+private func stored<Result>(_ body: () throws -> Result) throws -> Result {
+  do {
+    return try body()
+  } catch let error as StoreError {
+    switch error.code {
+    case .notFound: throw OperationError(.tokenNotFound, "Token not found.")
+    case .invalidName: throw OperationError(.invalidRequest, "Invalid request: \(error.message).")
+    default: throw OperationError(.internalError, "The tokens could not be read or written: \(error.message).")
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/// What a token lets its bearer do. The names are those of the API.
+package enum Scope: String, Sendable, Hashable, CaseIterable, Codable {
+  case sessionsRead = "sessions:read"
+  case sessionsInput = "sessions:input"
+  case sessionsManage = "sessions:manage"
+  case filesRead = "files:read"
+  case filesWrite = "files:write"
+  case topology
+  case cluster
+  /// Everything, tokens included.
+  case admin
+}
+
+/// What is known of a token. The secret itself is nowhere: only its hash is kept.
+package struct Token: Sendable, Equatable {
+  /// Public name of the token in lists, logs and for revoking.
+  package var id: String
+  package var name: String
+  package var scopes: Set<Scope>
+  /// Names of sessions that it is good for; empty: all.
+  package var sessions: [String]
+  /// Tags of which a session must have one; empty: all sessions.
+  package var tags: [String]
+  /// Milliseconds since 1970 UTC; nil: never.
+  package var expiresAt: Int64?
+  /// Milliseconds since 1970 UTC.
+  package var createdAt: Int64
+
+  package func isExpired(at milliseconds: Int64) -> Bool {
+    expiresAt.map { $0 <= milliseconds } ?? false
+  }
+}

@@ -1,0 +1,182 @@
+import Glibc
+
+@testable import Net
+
+/// A plain blocking socket, so that tests decide about every byte on the wire. Waits at most twenty seconds for one.
+final class RawClient: @unchecked Sendable {
+  // Unchecked: a test may send in one task while it reads in another; the two share only the descriptor.
+
+  enum Failure: Error { case connect(CInt), read(CInt), ended, malformed(String) }
+
+  let fd: CInt
+  private var buffer: [UInt8] = []
+
+  init(port: Int) throws {
+    guard let address = SocketAddress(numeric: "127.0.0.1", port: UInt16(port)) else { throw Failure.connect(0) }
+    fd = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    var one: CInt = 1
+    setsockopt(fd, CInt(IPPROTO_TCP), TCP_NODELAY, &one, 4)
+    try finishConnecting(address)
+  }
+
+  init(path: String) throws {
+    guard let address = SocketAddress(unix: path) else { throw Failure.connect(0) }
+    fd = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+    try finishConnecting(address)
+  }
+
+  private func finishConnecting(_ address: SocketAddress) throws {
+    var limit = timeval(tv_sec: 20, tv_usec: 0)
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    guard address.withSockaddr({ connect(fd, $0, address.length) }) == 0 else { throw Failure.connect(errno) }
+  }
+
+  deinit { Glibc.close(fd) }
+
+  func send(_ bytes: [UInt8]) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.send(fd, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+      if count <= 0 { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  func send(_ text: String) { send(Array(text.utf8)) }
+
+  /// Closes the sending side only.
+  func endSending() { shutdown(fd, CInt(SHUT_WR)) }
+
+  /// Closes with a reset.
+  func reset() {
+    var linger = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+    shutdown(fd, CInt(SHUT_RDWR))
+  }
+
+  private func fill() throws {
+    var chunk = [UInt8](repeating: 0, count: 65536)
+    let count = recv(fd, &chunk, chunk.count, 0)
+    if count == 0 { throw Failure.ended }
+    if count < 0 { throw Failure.read(errno) }
+    buffer.append(contentsOf: chunk[..<count])
+  }
+
+  /// Exactly so many bytes.
+  func read(_ count: Int) throws -> [UInt8] {
+    while buffer.count < count { try fill() }
+    let bytes = Array(buffer[..<count])
+    buffer.removeFirst(count)
+    return bytes
+  }
+
+  /// Everything until the server closes.
+  func readToEnd() throws -> [UInt8] {
+    do {
+      while true { try fill() }
+    } catch Failure.ended {
+      let bytes = buffer
+      buffer = []
+      return bytes
+    }
+  }
+
+  func readLine() throws -> String {
+    while true {
+      if let end = buffer.indices.dropLast().first(where: { buffer[$0] == 13 && buffer[$0 + 1] == 10 }) {
+        let line = String(decoding: buffer[..<end], as: UTF8.self)
+        buffer.removeFirst(end + 2)
+        return line
+      }
+      try fill()
+    }
+  }
+
+  struct Response: Equatable {
+    var status: Int
+    var headers: [String: String]
+    var body: [UInt8]
+    var text: String { String(decoding: body, as: UTF8.self) }
+  }
+
+  /// One response, body by `Content-Length` or chunks.
+  func readResponse(toHead: Bool = false) throws -> Response {
+    let statusLine = try readLine()
+    let parts = statusLine.split(separator: " ")
+    guard parts.count >= 2, let status = Int(parts[1]) else { throw Failure.malformed(statusLine) }
+    var headers: [String: String] = [:]
+    while true {
+      let line = try readLine()
+      if line.isEmpty { break }
+      guard let colon = line.firstIndex(of: ":") else { throw Failure.malformed(line) }
+      headers[line[..<colon].lowercased()] = String(line[line.index(colon, offsetBy: 2)...])
+    }
+    var body: [UInt8] = []
+    if toHead || status < 200 || status == 204 || status == 304 {
+      return Response(status: status, headers: headers, body: [])
+    }
+    if headers["transfer-encoding"] == "chunked" {
+      while true {
+        guard let size = Int(try readLine(), radix: 16) else { throw Failure.malformed("chunk") }
+        body += try read(size)
+        _ = try readLine()
+        if size == 0 { break }
+      }
+    } else if let length = headers["content-length"].flatMap({ Int($0) }) {
+      body = try read(length)
+    } else {
+      body = try readToEnd()
+    }
+    return Response(status: status, headers: headers, body: body)
+  }
+
+  // MARK: WebSocket
+
+  /// Sends a handshake and reads the `101`.
+  func upgrade(_ target: String = "/ws", extra: String = "") throws -> Response {
+    send(RawClient.handshake(target, extra: extra))
+    return try readResponse()
+  }
+
+  static func handshake(_ target: String = "/ws", extra: String = "") -> String {
+    "GET \(target) HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+      + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\(extra)\r\n"
+  }
+
+  struct Frame: Equatable {
+    var opcode: UInt8
+    var isFinal: Bool
+    var payload: [UInt8]
+    var closeCode: Int? { payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : nil }
+  }
+
+  func readFrame() throws -> Frame {
+    let start = try read(2)
+    var length = Int(start[1] & 0x7F)
+    if length == 126 {
+      length = try read(2).reduce(0) { $0 << 8 | Int($1) }
+    } else if length == 127 {
+      length = try read(8).reduce(0) { $0 << 8 | Int($1) }
+    }
+    return Frame(opcode: start[0] & 15, isFinal: start[0] & 128 != 0, payload: try read(length))
+  }
+
+  /// A client's frame, masked unless asked otherwise.
+  static func frame(
+    _ opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, mask: [UInt8]? = [0x11, 0xA2, 0x03, 0xF4]
+  ) -> [UInt8] {
+    var out: [UInt8] = [(isFinal ? 0x80 : 0) | opcode]
+    let maskBit: UInt8 = mask == nil ? 0 : 0x80
+    if payload.count < 126 {
+      out.append(maskBit | UInt8(payload.count))
+    } else if payload.count < 65536 {
+      out += [maskBit | 126, UInt8(payload.count >> 8), UInt8(payload.count & 255)]
+    } else {
+      out.append(maskBit | 127)
+      for shift in stride(from: 56, through: 0, by: -8) { out.append(UInt8(payload.count >> shift & 255)) }
+    }
+    guard let mask else { return out + payload }
+    return out + mask + payload.enumerated().map { $1 ^ mask[$0 & 3] }
+  }
+}

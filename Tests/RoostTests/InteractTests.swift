@@ -1,0 +1,133 @@
+import Formats
+import TestKit
+import Testing
+
+@Suite("Typing and waiting in one call")
+struct InteractTests {
+  /// Answers each line that it reads with another.
+  private static let responder = "stty -echo; echo ready; while read -r line; do echo \"got-$line\"; done"
+
+  @Test("what is waited for is what the typing brought about, time after time")
+  func noRace() async throws {
+    try await withScript(InteractTests.responder) { session in
+      try await session.wait(match: "ready")
+      for number in 1...50 {
+        let answer = try await session.interact([
+          "text": .string("\(number)\r"), "for": "match", "pattern": #"got-\d+"#, "format": "plain",
+        ])
+        // The same pattern fits the answers before; only the new one counts.
+        #expect(answer["match"].string == "got-\(number)")
+        #expect(answer["screen"].screenText.hasSuffix("got-\(number)"))
+      }
+    }
+  }
+
+  @Test("a wait for silence begins with the typing and not before")
+  func idle() async throws {
+    try await withScript(InteractTests.responder) { session in
+      try await session.wait(match: "ready")
+      try await session.wait(["for": "idle", "idle_ms": 500])
+      for word in ["a", "b", "c"] {
+        let answer = try await session.interact(["text": .string("\(word)\r"), "for": "idle", "idle_ms": 300, "format": "plain"])
+        #expect(answer["screen"].screenText.hasSuffix("got-\(word)"), "\(answer["screen"].screenText)")
+      }
+    }
+  }
+
+  @Test("a wait for input sees the program read again, not that it still read before")
+  func input() async throws {
+    let script = "while read -r line; do sleep 0.05; echo \"got-$line\"; done"
+    try await withScript(script) { session in
+      try await session.wait(["for": "input"])
+      for word in ["a", "b", "c", "d", "e"] {
+        let answer = try await session.interact(["text": .string("\(word)\r"), "for": "input", "format": "plain"])
+        #expect(answer["evidence"] == "tty_read")
+        #expect(answer["screen"].screenText.hasSuffix("got-\(word)"), "\(answer["screen"].screenText)")
+      }
+    }
+  }
+
+  @Test("a wait for a change sees what was typed")
+  func change() async throws {
+    try await withSession { session in
+      let answer = try await session.interact(["text": "x", "for": "change", "format": "plain"])
+      #expect(answer["screen"].screenText == "x")
+    }
+  }
+
+  @Test("a wait for the end sees how the program took what was typed")
+  func exit() async throws {
+    try await withScript("read -r status; exit $status") { session in
+      let answer = try await session.interact(["text": "23\r", "for": "exit"])
+      #expect(answer["reason"] == "exit")
+      #expect(answer["exit_status"] == 23)
+    }
+  }
+
+  @Test("text and keys are typed in that order and as one piece")
+  func textAndKeys() async throws {
+    try await withScript(InteractTests.responder) { session in
+      try await session.wait(match: "ready")
+      let answer = try await session.interact(["text": "ab", "keys": ["backspace", "c", "enter"], "match": "got-ac"])
+      #expect(answer["met"] == true)
+    }
+  }
+
+  @Test("the answer carries screen, evidence and generation, and no wait for it is needed")
+  func answer() async throws {
+    try await withScript(InteractTests.responder) { session in
+      try await session.wait(match: "ready")
+      let before = try await session.record["generation"].integer ?? 0
+      let answer = try await session.interact(["text": "x\r", "match": "got-x"])
+      #expect(answer["met"] == true)
+      #expect(answer["reason"] == "match")
+      #expect(answer["generation"].integer ?? 0 > before)
+      #expect(answer["screen"]["rows"] == 24)
+      #expect(answer["screen"]["cursor"]["row"].integer != nil)
+      // Styled unless asked otherwise: every line is a list of spans.
+      #expect(answer["screen"]["lines"].array?.allSatisfy { $0.array != nil } == true)
+    }
+  }
+
+  @Test("when nothing fits in time the answer is 408 and what was typed stays typed")
+  func timeout() async throws {
+    try await withSession { session in
+      let answer = try await session.answer("interact", ["text": "typed\r", "match": "never", "timeout_ms": 200])
+      #expect(answer.status == 408)
+      #expect(answer.errorCode == "wait_timeout")
+      try await session.wait(match: "typed\ntyped")
+    }
+  }
+
+  @Test("a request that makes no sense types nothing", arguments: [
+    ["text": "typed", "for": "match"], ["text": "typed", "for": "nothing"], ["text": "typed", "keys": [""]],
+    ["text": "typed", "unknown": 1], ["text": 5], ["text": "typed", "match": "a", "pattern": "b"], ["text": "typed", "timeout_ms": "soon"],
+  ] as [JSON])
+  func nonsense(fields: JSON) async throws {
+    try await withSession { session in
+      let before = try await session.record["generation"]
+      let answer = try await session.answer("interact", fields)
+      #expect(answer.status == 400, "\(answer)")
+      #expect(try await session.record["generation"] == before)
+      #expect(try await session.text().isEmpty)
+    }
+  }
+
+  @Test("interactions of several clients do not mix their keystrokes")
+  func several() async throws {
+    try await withScript(InteractTests.responder, ["rows": 100]) { session in
+      try await session.wait(match: "ready")
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for number in 1...20 {
+          group.addTask {
+            let word = "word\(number)-" + String(repeating: "x", count: 40)
+            try await session.elsewhere.interact(["text": .string("\(word)\r"), "match": .string("got-\(word)")])
+          }
+        }
+        try await group.waitForAll()
+      }
+      let answers = try await session.lines().filter { $0.hasPrefix("got-") }
+      #expect(answers.count == 20)
+    }
+  }
+}

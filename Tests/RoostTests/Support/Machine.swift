@@ -1,0 +1,54 @@
+import Glibc
+import Sys
+import TestKit
+
+func isExecutable(_ path: String) -> Bool { access(path, X_OK) == 0 }
+
+func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+func textOfFile(_ path: String) throws -> String {
+  String(decoding: try readFile(path), as: UTF8.self)
+}
+
+/// Whether a process lives; a zombie, which only waits to be reaped, does not.
+func isAlive(_ pid: Int) -> Bool {
+  guard let status = try? textOfFile("/proc/\(pid)/stat"), let end = status.lastIndex(of: ")") else { return false }
+  return status[end...].dropFirst(2).first != "Z"
+}
+
+/// A folder for a test's files below the server's home, whose name no other test has.
+func makeFolder(in roost: Roost) throws -> String {
+  var template = Array("\(roost.home.path)/home/test-XXXXXX".utf8CString)
+  guard mkdtemp(&template) != nil else { throw TestFailure("no folder: \(SystemError.last("mkdtemp"))") }
+  return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// A named pipe that holds a program up until the test lets it go on.
+struct Gate: Sendable {
+  let path: String
+
+  init(in roost: Roost) throws {
+    path = try makeFolder(in: roost) + "/gate"
+    guard mkfifo(path, 0o600) == 0 else { throw TestFailure("no pipe \(path): \(SystemError.last("mkfifo"))") }
+  }
+
+  /// Lets the program go on that reads a line from the pipe, or will.
+  func open() async throws {
+    let path = path
+    try await eventually("the program waits at \(path)") {
+      // Without a reader there is nobody to let go on (ENXIO).
+      let pipe = Glibc.open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+      guard pipe >= 0 else { return false }
+      defer { close(pipe) }
+      try writeAll(pipe, Array("go\n".utf8))
+      return true
+    }
+  }
+}
+
+/// Memory that a process holds in RAM, in bytes.
+func residentMemory(of pid: pid_t) throws -> Int {
+  let pages = try textOfFile("/proc/\(pid)/statm").split(separator: " ")
+  guard pages.count > 1, let resident = Int(pages[1]) else { throw TestFailure("no /proc/\(pid)/statm") }
+  return resident * sysconf(Int32(_SC_PAGESIZE))
+}

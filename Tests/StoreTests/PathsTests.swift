@@ -1,0 +1,129 @@
+import Glibc
+import Sys
+import Testing
+
+@testable import Store
+
+@Suite("Where a server keeps its things")
+struct PathsTests {
+  @Test("the XDG variables say where, and the home otherwise")
+  func places() throws {
+    let bare = try Paths(environment: { ["HOME": "/home/u"][$0] })
+    #expect(bare.configuration == "/home/u/.config/roost")
+    #expect(bare.state == "/home/u/.local/state/roost/default")
+    #expect(bare.runtime == "/tmp/roost-\(Host.userID)")
+    let variables = [
+      "HOME": "/home/u", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s", "XDG_RUNTIME_DIR": "/run/user/5",
+    ]
+    let full = try Paths(serverName: "work", environment: { variables[$0] })
+    #expect(full.configuration == "/c/roost")
+    #expect(full.state == "/s/roost/work")
+    #expect(full.socket == "/run/user/5/roost/work.sock")
+    #expect(full.keeperSocket == "/run/user/5/roost/work.keeper.sock")
+    #expect(full.lock == "/run/user/5/roost/work.lock")
+    // The specification: relative paths are invalid and ignored.
+    let relative = try Paths(environment: { ["HOME": "/h", "XDG_CONFIG_HOME": "c"][$0] })
+    #expect(relative.configuration == "/h/.config/roost")
+  }
+
+  @Test(
+    "a server's name is a plain word",
+    arguments: ["", ".", "..", ".hidden", "a/b", "a b", "ä", "a\n", String(repeating: "x", count: 33)])
+  func badNames(name: String) {
+    #expect(throws: StoreError.self) { try Paths(serverName: name, environment: { _ in nil }) }
+  }
+
+  @Test("folders are made private, with those above them")
+  func makes() throws {
+    let folder = try TestFolder()
+    let path = folder.path + "/a/b/c"
+    try preparePrivateFolder(path)
+    try preparePrivateFolder(path)
+    #expect(mode(of: path) == 0o700)
+  }
+
+  @Test("a folder that others can enter, a link and a file are refused")
+  func refuses() throws {
+    let folder = try TestFolder()
+    func code(_ path: String) -> StoreError.Code? {
+      do throws(StoreError) {
+        try preparePrivateFolder(path)
+        return nil
+      } catch {
+        return error.code
+      }
+    }
+    let open = folder.path + "/open"
+    mkdir(open, 0o700)
+    chmod(open, 0o750)
+    #expect(code(open) == .unsafeFolder)
+    chmod(open, 0o700)
+    #expect(code(open) == nil)
+    let link = folder.path + "/link"
+    symlink(open, link)
+    #expect(code(link) == .unsafeFolder)
+    let file = folder.path + "/file"
+    close(Glibc.open(file, O_CREAT | O_WRONLY, 0o600))
+    #expect(code(file) == .unsafeFolder)
+    #expect(code(file + "/below") == .systemFailure)
+    if Host.userID == 0 {
+      let others = folder.path + "/others"
+      mkdir(others, 0o700)
+      chown(others, 12345, 12345)
+      #expect(code(others) == .unsafeFolder)
+    }
+  }
+
+  @Test("one server of a name: the second is told who runs, and may start when the first is gone")
+  func lock() throws {
+    let folder = try TestFolder()
+    let paths = try Paths(environment: { ["HOME": folder.path, "XDG_RUNTIME_DIR": folder.path][$0] })
+    let other = try Paths(
+      serverName: "other", environment: { ["HOME": folder.path, "XDG_RUNTIME_DIR": folder.path][$0] })
+    try paths.prepareRuntime()
+    var first: ServerLock? = try ServerLock(paths: paths)
+    do {
+      _ = try ServerLock(paths: paths)
+      Issue.record("two servers of a name")
+    } catch {
+      #expect(error.code == .alreadyRunning)
+      #expect(error.message.contains("(pid \(getpid()))"))
+    }
+    _ = try ServerLock(paths: other)
+    withExtendedLifetime(first) {}
+    first = nil
+    _ = try ServerLock(paths: paths)
+  }
+
+  @Test("the identity is made once and stays")
+  func identity() throws {
+    let folder = try TestFolder()
+    let paths = try Paths(environment: { ["HOME": folder.path][$0] })
+    let first = try ServerIdentity.load(paths)
+    #expect(ServerIdentity.isUUID(first.id))
+    #expect(try ServerIdentity.load(paths) == first)
+    #expect(first.hostname == Host.hostname)
+    #expect(mode(of: paths.identityFile) == 0o600)
+    try AtomicFile.write(Array("rubbish".utf8), to: paths.identityFile)
+    #expect(throws: StoreError.self) { try ServerIdentity.load(paths) }
+  }
+
+  @Test("a file is replaced whole, and nothing is left beside it")
+  func atomic() throws {
+    let folder = try TestFolder()
+    let path = folder.path + "/file"
+    try AtomicFile.write([1, 2, 3], to: path)
+    try AtomicFile.write([4], to: path, mode: 0o600)
+    #expect(try readFile(path) == [4])
+    #expect(folder.entries == ["file"])
+    #expect(throws: SystemError.self) { try AtomicFile.write([1], to: folder.path + "/none/file") }
+    mkdir(folder.path + "/folder", 0o700)
+    #expect(throws: SystemError.self) { try AtomicFile.write([1], to: folder.path + "/folder") }
+    #expect(folder.entries == ["file", "folder"])
+    try AtomicFile.writeIfChanged([4], to: path)
+    try AtomicFile.writeIfChanged([5, 6], to: path)
+    #expect(try readFile(path) == [5, 6])
+    try AtomicFile.writeIfChanged([5], to: path)
+    #expect(try readFile(path) == [5])
+  }
+}
