@@ -77,6 +77,14 @@ package enum HTTPReply: Sendable {
 /// And look at `Task.isCancelled` when the wait begins: for a task that is already cancelled, `onCancel` comes first.
 package protocol HTTPHandler: Sendable {
   func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply
+
+  /// The loop on which what the request is about lives, if it is a particular one. A connection that keeps asking for things of another
+  /// loop moves there, so that its requests are answered without waking a second thread. A hint: it must be quick and may be wrong.
+  func home(of request: HTTPRequest) -> EventLoop?
+}
+
+extension HTTPHandler {
+  package func home(of request: HTTPRequest) -> EventLoop? { nil }
 }
 
 /// What the server answers by itself when a request breaks the protocol or a limit.
