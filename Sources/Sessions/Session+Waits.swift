@@ -171,14 +171,31 @@ extension Session {
   // MARK: looking for a text
 
   private func searchStart(_ conditions: [WaitCondition]) -> Int {
-    for case .match(_, let since) in conditions where since != nil { return cursorPosition.line }
+    for case .match(_, let since?) in conditions {
+      if places.hasForgotten(after: since) { return terminal.firstLine }
+      return places.first(after: since)?.line ?? cursorPosition.line
+    }
     return terminal.screenTop
   }
 
-  private func blanks(upTo column: Int, of line: Int) -> [UInt8] {
+  /// Rows above the search's beginning that were painted after that generation, while nothing has scrolled: programs that repaint a
+  /// part of the main screen do that.
+  private func rowsPaintedAbove(_ line: Int, since: UInt64) -> [Int] {
+    guard let place = places.first(after: since), place.screenTop == terminal.screenTop else { return [] }
+    return (0..<max(0, min(terminal.size.rows, line - terminal.screenTop))).filter { terminal.rowStamp($0) > since }
+  }
+
+  /// A line as text; a line that goes on in the next one keeps its blanks and has no line's end.
+  private func appendLine(_ line: Int, to text: inout [UInt8]) {
+    let wraps = terminal.isWrapped(line: line)
     var width = 0
-    terminal.visitRuns(line: line, trim: .blankAny) { width += $0.columns }
-    return Array(repeating: 0x20, count: max(0, column - width))
+    terminal.visitRuns(line: line, trim: wraps ? .none : .blankAny) { run in
+      text.append(contentsOf: run.text)
+      width += run.columns
+    }
+    // A prompt may end in a blank, which only the cursor shows to be text.
+    if line == cursorPosition.line { text += Array(repeating: 0x20, count: max(0, cursorPosition.column - width)) }
+    if !wraps { text.append(0x0A) }
   }
 
   private func find(_ pattern: Pattern, since: UInt64?, for number: Int, _ waiter: Waiter, final: Bool) -> String? {
@@ -199,12 +216,8 @@ extension Session {
     } else {
       let end = terminal.screenTop + terminal.size.rows
       let start = max(waiter.searchFrom, terminal.firstLine)
-      for line in start..<max(start, end) where text.count < SessionLimits.matchBytes {
-        text += Array(terminal.lineText(line).utf8)
-        // A prompt may end in a blank, which only the cursor shows to be text.
-        if line == cursorPosition.line { text += blanks(upTo: cursorPosition.column, of: line) }
-        text.append(0x0A)
-      }
+      if let since { for row in rowsPaintedAbove(start, since: since) { appendLine(terminal.screenTop + row, to: &text) } }
+      for line in start..<max(start, end) where text.count < SessionLimits.matchBytes { appendLine(line, to: &text) }
       // What has left the screen does not change any more, and need not be looked at again.
       waiter.searchFrom = max(waiter.searchFrom, terminal.screenTop)
     }

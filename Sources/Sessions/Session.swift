@@ -26,6 +26,7 @@ package actor Session {
   var terminal: Terminal
   var activity = Activity()
   var commands: CommandLog
+  var places = OutputPlaces()
   var pty: PTY
   var viewers = ViewerTable()
   var observers: [ObserverID: Observer] = [:]
@@ -128,6 +129,7 @@ package actor Session {
     activity.touch()
     terminal.stamp = activity.generation
     let wasUpdating = terminal.isSynchronized
+    places.append(.init(generation: activity.generation, line: cursorPosition.line, screenTop: terminal.screenTop))
     terminal.feed(bytes)
     if terminal.hasReplies { answerQueries() }
     if terminal.hasEvents { takeEvents() }
