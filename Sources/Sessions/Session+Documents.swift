@@ -114,5 +114,8 @@ extension Session {
   package func repaint() -> [UInt8] { terminal.repaint() }
 
   /// Compresses the full pages of history.
-  func sealHistory() { _ = HistoryCodec.withCompressor { terminal.sealHistory($0) } }
+  func sealHistory() {
+    let saved = HistoryCodec.withCompressor { terminal.sealHistory($0) } ?? 0
+    FreedMemory.giveBackSoon(saved, on: loop)
+  }
 }

@@ -1,3 +1,4 @@
+import CSys
 import Glibc
 
 /// Facts about the machine and the user we run as.
@@ -69,6 +70,10 @@ package enum Host {
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 }
+
+/// Gives the system the pages that the C library keeps of freed memory, wherever they lie. Walks the heap, and other threads that allocate
+/// wait for it: about a microsecond for each page given back.
+package func giveBackFreedMemory() { csys_give_back_freed_memory() }
 
 /// Points in time, in nanoseconds.
 package enum Clock {

@@ -50,6 +50,7 @@ int csys_peer_credentials(int socket, pid_t *pid, uid_t *uid);
 
 int csys_pipe(int ends[2]);  // both close-on-exec
 int csys_memfd(const char *name);
+void csys_give_back_freed_memory(void);
 int csys_device_major(uint64_t device);
 int csys_device_minor(uint64_t device);
 
