@@ -171,7 +171,19 @@ extension Terminal {
   /// REP. No more than fill the screen: beyond that nothing new is seen.
   private mutating func repeatCharacter(_ scalar: UInt32, _ count: Int) {
     guard scalar != 0, scalar != WidthTable.zeroWidthJoiner else { return }
-    for _ in 0..<min(count, columns * rows) { put(scalar) }
+    var left = min(count, columns * rows)
+    if (0x20..<0x7F).contains(scalar) && charsets.isPlain && !modeSet.contains(.insert) {
+      let piece = min(left, columns)
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: piece) { buffer in
+        buffer.initialize(repeating: UInt8(truncatingIfNeeded: scalar))
+        while left > 0 {
+          printASCII(UnsafePointer(buffer.baseAddress!), min(left, piece))
+          left -= piece
+        }
+      }
+    } else {
+      for _ in 0..<left { put(scalar) }
+    }
     lastScalar = scalar
   }
 }

@@ -31,6 +31,7 @@ extension Terminal {
 
   @inline(never)
   private mutating func internAfterSweep(_ style: Style) -> UInt32 {
+    if styles.refusesSweep() { return 0 }
     sweepStyles()
     // When more styles are on screen than cells can name, the newest are drawn plain.
     return styles.intern(style) ?? 0
