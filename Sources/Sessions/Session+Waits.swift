@@ -59,6 +59,8 @@ extension Session {
     _ number: Int, _ conditions: [WaitCondition], timeout: Duration, onTimeout error: SessionError,
     _ resume: @escaping (Result<WaitOutcome, SessionError>) -> Void
   ) {
+    // A task that was cancelled before has had its handler run already, when there was nothing to cancel yet.
+    if Task.isCancelled { return resume(.failure(error)) }
     let waiter = Waiter(conditions, began: .now, searchFrom: searchStart(conditions), resume: resume)
     waiters[number] = waiter
     waiter.deadline = loop.schedule(after: timeout) { [weak self] in
@@ -159,8 +161,10 @@ extension Session {
   private func inputEvidence(since: UInt64?) -> Evidence? {
     if isPromptNew(since: since) { return .osc133 }
     // Right after an input the program has not had the time to take it, and still looks as if it waited.
-    if since != nil, activity.quiet() < SessionLimits.settle || pty.queued > 0 || PseudoTerminal.pendingInput(of: pty.master) ?? 0 > 0 {
-      return nil
+    if let since, generation > since {
+      if activity.quiet() < SessionLimits.settle || pty.queued > 0 || PseudoTerminal.pendingInput(of: pty.master) ?? 0 > 0 { return nil }
+      // Where the terminal echoes, nothing has arrived there yet before the echo has come.
+      if generation == since + 1, PseudoTerminal.lineMode(of: pty.master)?.echo == true { return nil }
     }
     switch state() {
     case (.password, let evidence), (.reading, let evidence): return evidence

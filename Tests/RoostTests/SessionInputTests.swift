@@ -101,7 +101,7 @@ struct SessionInputTests {
 
   @Test("keys are sent by name, and other words as text")
   func keys() async throws {
-    try await withScript("stty -echo -icanon; echo ready; head -c 14 | od -An -c") { session in
+    try await withScript("stty -echo -icanon; echo ready; head -c 13 | od -An -c") { session in
       try await session.wait(match: "ready")
       try await session.press("a", "enter", "tab", "escape", "ctrl+a", "alt+x", "up", "hi", "backspace")
       try await session.waitForExit()
@@ -134,11 +134,11 @@ struct SessionInputTests {
 
   @Test("a paste is marked as one when the program asked for that, and cannot end itself")
   func paste() async throws {
-    try await withScript("stty raw -echo; printf '\\033[?2004hready\\r\\n'; head -c 20 | od -An -c") { session in
+    try await withScript("stty raw -echo; printf '\\033[?2004hready\\r\\n'; head -c 19 | od -An -c") { session in
       try await session.wait(match: "ready")
       try await session.interact(["text": "a\u{1B}[201~b", "paste": true, "for": "exit"])
       let shown = try await session.lines().dropFirst().joined().split(separator: " ").joined()
-      #expect(shown == "033[200~a[201~b033[201~".prefix(shown.count), "\(shown)")
+      #expect(shown == "033[200~a[201~b033[201~", "\(shown)")
       #expect(!shown.contains("a033"))
     }
   }

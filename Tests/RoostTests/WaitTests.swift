@@ -305,7 +305,7 @@ struct WaitTests {
     try await withShell(shell) { session in
       for number in 1...5 {
         let answer = try await session.interact([
-          "text": .string("sleep 0.05; echo number-$((\(number)+100))\r"), "for": "prompt", "format": "plain",
+          "text": .string("sleep 0.05; echo number-\(shell == .fish ? "(math \(number)+100)" : "$((\(number)+100))")\r"), "for": "prompt", "format": "plain",
         ])
         #expect(answer["reason"] == "prompt")
         #expect(answer["evidence"] == "osc133")

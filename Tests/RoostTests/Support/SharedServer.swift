@@ -7,7 +7,8 @@ import Testing
 enum SharedServer {
   private static let starting = Task {
     let roost = try Roost()
-    try await roost.start()
+    // Many tests run at once, each with sessions of its own.
+    try await roost.start(["--max-sessions", "2000"])
     return roost
   }
 
