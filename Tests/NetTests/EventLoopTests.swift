@@ -50,6 +50,22 @@ struct EventLoopTests {
     #expect(await weak.goes(), "something still holds the loop")
   }
 
+  @Test("a job that a timer leaves to its loop runs at once, although nothing else happens there")
+  func jobsOfTimers() async throws {
+    try await withLoop { loop in
+      let timer = Box<LoopTimer?>(nil)
+      for milliseconds in [0, 1, 5] {
+        await withCheckedContinuation { continuation in
+          loop.execute {
+            timer.value = loop.schedule(after: .milliseconds(milliseconds)) {
+              loop.execute { continuation.resume() }
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test("an actor bound to a loop runs on its thread, also after awaiting another on the same loop")
   func isolation() async throws {
     try await withLoop { loop in

@@ -2,7 +2,7 @@ import Formats
 import TestKit
 import Testing
 
-@Suite("Typing and waiting in one call")
+@Suite("Typing and waiting in one call", .bounded)
 struct InteractTests {
   /// Answers each line that it reads with another.
   private static let responder = "stty -echo; echo ready; while read -r line; do echo \"got-$line\"; done"

@@ -4,7 +4,7 @@ import Sys
 import TestKit
 import Testing
 
-@Suite("Creating sessions")
+@Suite("Creating sessions", .bounded)
 struct SessionCreationTests {
   @Test("a session runs the shell of the server when nothing else is asked for")
   func shell() async throws {

@@ -5,7 +5,7 @@ import Sys
 import TestKit
 import Testing
 
-@Suite("The end of sessions")
+@Suite("The end of sessions", .bounded)
 struct SessionEndingTests {
   @Test("the exit status of a program is kept", arguments: [0, 1, 3, 42, 127, 255])
   func exitStatus(status: Int) async throws {

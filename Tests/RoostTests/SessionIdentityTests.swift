@@ -3,7 +3,7 @@ import Net
 import TestKit
 import Testing
 
-@Suite("Names and tags")
+@Suite("Names and tags", .bounded)
 struct SessionIdentityTests {
   @Test("a renamed session is found by its new name only, and is the same session")
   func rename() async throws {

@@ -2,7 +2,7 @@ import Formats
 import TestKit
 import Testing
 
-@Suite("Typing into sessions")
+@Suite("Typing into sessions", .bounded)
 struct SessionInputTests {
   @Test("what is typed into one session never shows in another")
   func isolation() async throws {
@@ -36,7 +36,7 @@ struct SessionInputTests {
 
   @Test("every byte arrives as it was sent")
   func everyByte() async throws {
-    let script = "stty raw -echo opost; echo ready; dd bs=1 count=256 2>/dev/null | od -An -v -tu1"
+    let script = "stty raw -echo; echo ready; dd bs=1 count=256 2>/dev/null | od -An -v -tu1 | sed 's/$/\\r/'"
     try await withScript(script, ["rows": 40]) { session in
       try await session.wait(match: "ready")
       try await session.type(bytes: (0...255).map { UInt8($0) })
@@ -106,7 +106,7 @@ struct SessionInputTests {
       try await session.press("a", "enter", "tab", "escape", "ctrl+a", "alt+x", "up", "hi", "backspace")
       try await session.waitForExit()
       let shown = try await session.lines().dropFirst().joined(separator: " ").split(separator: " ").joined(separator: " ")
-      #expect(shown == #"a \n \t 033 001 033 x 033 [ A h i 177"# || shown.hasPrefix(#"a \n \t 033 001 033 x 033 [ A h i 177"#), "\(shown)")
+      #expect(shown == #"a \n \t 033 001 033 x 033 [ A h i 177"#, "\(shown)")
     }
   }
 
@@ -134,12 +134,11 @@ struct SessionInputTests {
 
   @Test("a paste is marked as one when the program asked for that, and cannot end itself")
   func paste() async throws {
-    try await withScript("stty raw -echo; printf '\\033[?2004hready\\r\\n'; head -c 19 | od -An -c") { session in
+    try await withScript("stty raw -echo; printf '\\033[?2004hready\\r\\n'; head -c 19 | od -An -c | sed 's/$/\\r/'") { session in
       try await session.wait(match: "ready")
       try await session.interact(["text": "a\u{1B}[201~b", "paste": true, "for": "exit"])
       let shown = try await session.lines().dropFirst().joined().split(separator: " ").joined()
       #expect(shown == "033[200~a[201~b033[201~", "\(shown)")
-      #expect(!shown.contains("a033"))
     }
   }
 

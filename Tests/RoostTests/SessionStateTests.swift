@@ -2,7 +2,7 @@ import Formats
 import TestKit
 import Testing
 
-@Suite("What a session is doing, and by what evidence")
+@Suite("What a session is doing, and by what evidence", .bounded)
 struct SessionStateTests {
   /// Waits until the record says this; what else it says in the meantime must not be among `never`.
   private func expect(

@@ -3,7 +3,7 @@ import Net
 import TestKit
 import Testing
 
-@Suite("Waiting")
+@Suite("Waiting", .bounded)
 struct WaitTests {
   // MARK: Silence
 
@@ -200,6 +200,18 @@ struct WaitTests {
     }
   }
 
+  @Test("a text is found that a program paints above the cursor, as programs do that redraw a part of the screen")
+  func matchAbove() async throws {
+    let script = "stty -echo; printf 'title\\r\\nstate: idle\\r\\n> '; while read -r word; do printf '\\033[1A\\rstate: %s\\033[K\\r\\n> \\033[K' $word; done"
+    try await withScript(script) { session in
+      try await session.wait(match: "^>")
+      for word in ["working", "done"] {
+        let answer = try await session.interact(["text": .string("\(word)\r"), "match": .string("state: \(word)"), "timeout_ms": 10_000])
+        #expect(answer["met"] == true)
+      }
+    }
+  }
+
   @Test("a text is found on the alternate screen")
   func matchAlternate() async throws {
     try await withScript("printf '\\033[?1049h\\033[10;5Hin the middle'; exec cat") { session in
@@ -305,7 +317,7 @@ struct WaitTests {
     try await withShell(shell) { session in
       for number in 1...5 {
         let answer = try await session.interact([
-          "text": .string("sleep 0.05; echo number-\(shell == .fish ? "(math \(number)+100)" : "$((\(number)+100))")\r"), "for": "prompt", "format": "plain",
+          "text": .string("sleep 0.05; printf 'number-%s\\n' \(number + 100)\r"), "for": "prompt", "format": "plain",
         ])
         #expect(answer["reason"] == "prompt")
         #expect(answer["evidence"] == "osc133")

@@ -146,7 +146,7 @@ extension JSON {
     return .object(members)
   }
 
-  var withDeadline: JSON { self["timeout_ms"].isNull ? adding(["timeout_ms": 60_000]) : self }
+  var withDeadline: JSON { self["timeout_ms"].isNull ? adding(["timeout_ms": 30_000]) : self }
 
   var strings: [String] { array?.compactMap(\.string) ?? [] }
 

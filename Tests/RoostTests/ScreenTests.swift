@@ -1,0 +1,175 @@
+import Formats
+import TestKit
+import Testing
+
+@Suite("The screen", .bounded)
+struct ScreenTests {
+  @Test("a new session shows an empty screen and no history")
+  func empty() async throws {
+    try await withSession { session in
+      let screen = try await session.screen(format: "styled")
+      #expect(screen["total_lines"] == 24)
+      #expect(screen["first_line_index"] == 0)
+      #expect(screen["epoch"] == 0)
+      #expect(screen["lines"].array?.count == 24)
+      #expect(screen["lines"].array?.allSatisfy { $0 == [] } == true)
+      #expect(screen["cursor"] == ["row": 0, "col": 0, "visible": true])
+      #expect(screen["alternate_active"] == false)
+      #expect(screen["last_activity_ms"].integer != nil)
+    }
+  }
+
+  @Test("colours and attributes are told span by span")
+  func styled() async throws {
+    let text = "plain \\033[1;31mbold red\\033[0m \\033[4;38;5;200mindexed\\033[0m \\033[7;48;2;1;2;3mrgb\\033[0m"
+    try await withScript("printf '\(text)'; exec cat") { session in
+      try await session.wait(match: "rgb")
+      let spans = try await session.screen(format: "styled")["lines"][0].array ?? []
+      #expect(spans.map(\.["text"].string) == ["plain ", "bold red", " ", "indexed", " ", "rgb"])
+      #expect(spans[1] == ["text": "bold red", "fg": ["indexed": 1], "bold": true])
+      #expect(spans[3] == ["text": "indexed", "fg": ["indexed": 200], "underline": true])
+      #expect(spans[5]["bg"] == ["rgb": ["r": 1, "g": 2, "b": 3]])
+      #expect(spans[5]["inverse"] == true)
+      #expect(try await session.text() == "plain bold red indexed rgb")
+    }
+  }
+
+  @Test("wide, combined and zero-width characters keep their columns")
+  func wide() async throws {
+    try await withScript("printf '日本|é|👩‍👩‍👧|x'; exec cat") { session in
+      try await session.wait(match: "x")
+      #expect(try await session.text() == "日本|é|👩‍👩‍👧|x")
+      #expect(try await session.screen()["cursor"]["col"] == 11)
+    }
+  }
+
+  @Test("a format that does not exist is refused")
+  func format() async throws {
+    try await withSession { session in
+      for path in ["screen?format=html", "scrollback?format=html", "screen?since=x", "screen?since=-1", "scrollback?offset=-1"] {
+        let response = try await session.client.request("GET", "\(session.path)/\(path)")
+        #expect(response.status == 400, "\(path): \(response)")
+        #expect(response.errorCode == "invalid_request")
+      }
+    }
+  }
+
+  @Test("history is read in pieces that fit together, the oldest line first")
+  func scrollback() async throws {
+    try await withScript("seq 1 1000; exec cat", ["rows": 10]) { session in
+      try await session.wait(match: "^1000$")
+      let path = "\(session.path)/scrollback?format=plain"
+      let total = try await session.client.get(path)["total_lines"].integer ?? 0
+      #expect(total == 1001)
+      let first = try await session.client.get("\(path)&offset=0&limit=3")
+      #expect(first["lines"] == ["1", "2", "3"])
+      #expect(first["offset"] == 0)
+      let middle = try await session.client.get("\(path)&offset=499&limit=2")
+      #expect(middle["lines"] == ["500", "501"])
+      #expect(try await session.client.get("\(path)&offset=\(total)&limit=5")["lines"] == [])
+      #expect(try await session.client.get("\(path)&limit=100000")["lines"].array?.count == 1001)
+      #expect(try await session.client.get("\(path)&offset=5000000000")["lines"] == [])
+      #expect(try await session.client.get(path)["lines"].array?.count == 100)
+      let screen = try await session.screen()
+      #expect(screen["first_line_index"] == 991)
+      #expect(screen["total_lines"] == 1001)
+    }
+  }
+
+  @Test("with a generation, only the rows that changed after it are answered")
+  func changes() async throws {
+    let script = "stty -echo; printf 'top\\r\\n\\r\\nbottom'; while read -r row; do printf '\\033[%s;1Hrow %s\\033[9;1H' $row $row; done"
+    try await withScript(script, ["rows": 10]) { session in
+      let before = try await session.wait(match: "bottom")["generation"].integer ?? 0
+      let none = try await session.client.get("\(session.path)/screen?since=\(before)&format=plain")
+      #expect(none["changed"] == [])
+      #expect(none["generation"].integer ?? -1 >= before)
+      #expect(none["lines"].isNull)
+      try await session.type("5\r")
+      try await session.wait(match: "row 5")
+      let one = try await session.client.get("\(session.path)/screen?since=\(before)&format=plain")
+      #expect(one["changed"].array?.contains(["row": 4, "line": "row 5"]) == true, "\(one.text)")
+      #expect(one["changed"].array?.contains { $0["row"] == 0 } == false, "\(one.text)")
+      #expect(one["cursor"]["row"] == 8)
+      let generation = one["generation"].integer ?? 0
+      try await session.type("7\r")
+      try await session.wait(match: "row 7")
+      let next = try await session.client.get("\(session.path)/screen?since=\(generation)&format=plain")
+      #expect(next["changed"].array?.map(\.["row"].integer).contains(6) == true, "\(next.text)")
+      #expect(next["changed"].array?.map(\.["row"].integer).contains(4) == false, "\(next.text)")
+      let all = try await session.client.get("\(session.path)/screen?since=0&format=styled")
+      #expect(all["changed"].array?.contains { $0["row"] == 0 && $0["line"] == [["text": "top"]] } == true, "\(all.text)")
+    }
+  }
+
+  @Test("a client that follows by changes alone has the same picture as one that reads all of it")
+  func changesAddUp() async throws {
+    let script = "for i in $(seq 1 400); do printf '\\033[%d;%dH%d' $((i % 20 + 1)) $((i * 7 % 60 + 1)) $i; done; printf '\\033[24;1Hdone'; exec cat"
+    try await withScript(script) { session in
+      var lines = [String](repeating: "", count: 24)
+      var generation = 0
+      var isDone = false
+      while !isDone {
+        let changes = try await session.client.get("\(session.path)/screen?since=\(generation)&format=plain")
+        for change in changes["changed"].array ?? [] { lines[change["row"].integer ?? 0] = change["line"].string ?? "" }
+        generation = changes["generation"].integer ?? generation
+        isDone = lines.last == "done"
+      }
+      #expect(try await session.lines() == lines)
+    }
+  }
+
+  @Test("a picture that is being painted is never answered half")
+  func synchronizedOutput() async throws {
+    // Two rows that always show the same number, painted slowly.
+    let program = """
+      import sys, time
+      for n in range(1, 200):
+          sys.stdout.write('\\x1b[?2026h\\x1b[H\\x1b[2Jleft %d' % n); sys.stdout.flush(); time.sleep(0.004)
+          sys.stdout.write('\\x1b[12;1Hright %d' % n); sys.stdout.flush(); time.sleep(0.001)
+          sys.stdout.write('\\x1b[?2026l'); sys.stdout.flush(); time.sleep(0.002)
+      print('\\r\\nfinished')
+      """
+    try await withSession(["argv": ["/usr/bin/env", "python3", "-c", .string(program)]]) { session in
+      var pictures = 0
+      while true {
+        let lines = try await session.lines()
+        if lines.contains("finished") { break }
+        if lines.allSatisfy(\.isEmpty) { continue }
+        pictures += 1
+        #expect(lines[0].hasPrefix("left "), "\(lines)")
+        #expect(lines[0].dropFirst(5) == lines[11].dropFirst(6), "half a picture: \(lines[0]) and \(lines[11])")
+        if try await session.record["state"] == "exited" { break }
+      }
+      #expect(pictures > 3)
+    }
+  }
+
+  @Test("a program that never ends its update does not hold readers up for ever")
+  func endlessUpdate() async throws {
+    try await withScript("printf '\\033[?2026hhalf'; exec cat") { session in
+      try await eventually("the screen is answered all the same") { try await session.text() == "half" }
+    }
+  }
+
+  @Test("queries that programs send are answered, so that they do not stall")
+  func queries() async throws {
+    let script = "stty raw -echo; printf '\\033[6n'; head -c 6 | od -An -c | sed 's/$/\\r/'; printf '\\033[c'; head -c 4 | od -An -c"
+    try await withScript(script) { session in
+      try await session.waitForExit()
+      let shown = try await session.text().split(separator: " ").joined()
+      #expect(shown.contains("033[1;1R"), "\(shown)")
+      #expect(shown.contains("033[?"), "\(shown)")
+    }
+  }
+
+  @Test("hostile output changes nothing but the screen")
+  func hostileOutput() async throws {
+    try await withScript("head -c 300000 /dev/urandom; printf '\\033c\\033[!p\\033[?1049l\\033[H\\033[2Jstill here'; exec sleep 1000") { session in
+      try await session.wait(match: "still here")
+      let screen = try await session.screen()
+      #expect(screen["lines"].array?.count == screen["rows"].integer)
+      #expect(try await session.client.get("/health") == ["status": "ok"])
+    }
+  }
+}
