@@ -3,149 +3,248 @@
 /// For documents that are asked for often: a hand-written encode of a full screen costs about a tenth of a general encoder's.
 /// The caller is trusted to pair `begin…` with `end…`; commas are placed by the writer.
 package struct JSONWriter: ~Copyable {
-  package private(set) var bytes: [UInt8]
+  // Memory of its own rather than an array: an append is a comparison and a store, with no look at who else holds it.
+  @usableFromInline package var start: UnsafeMutablePointer<UInt8>
+  @usableFromInline package var capacity: Int
+  /// Bytes written so far.
+  @usableFromInline package var count = 0
   /// True when the next value or key in the current container must be preceded by a comma.
-  private var needsComma = false
+  @usableFromInline package var needsComma = false
 
   package init(reserving capacity: Int = 256) {
-    bytes = []
-    bytes.reserveCapacity(capacity)
+    self.capacity = max(capacity, 64)
+    start = .allocate(capacity: self.capacity)
   }
 
-  /// Hands the bytes over without a copy.
-  package consuming func finish() -> [UInt8] { bytes }
+  deinit { start.deallocate() }
 
-  @inline(__always) private mutating func separate() {
-    if needsComma { bytes.append(0x2C) }
+  package consuming func finish() -> [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
+
+  // MARK: bytes
+
+  /// Makes room for `more` bytes and answers where they go; ``count`` is the caller's to move.
+  @inlinable @inline(__always)
+  package mutating func room(_ more: Int) -> UnsafeMutablePointer<UInt8> {
+    if capacity - count < more { grow(more) }
+    return start + count
+  }
+
+  @usableFromInline @inline(never)
+  package mutating func grow(_ more: Int) {
+    let larger = max(capacity * 2, count + more)
+    let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
+    memory.update(from: start, count: count)
+    start.deallocate()
+    start = memory
+    capacity = larger
+  }
+
+  @inlinable @inline(__always)
+  package mutating func put(_ byte: UInt8) {
+    room(1).pointee = byte
+    count += 1
+  }
+
+  @inlinable @inline(__always)
+  package mutating func put(_ bytes: UnsafePointer<UInt8>, _ length: Int) {
+    room(length).update(from: bytes, count: length)
+    count += length
+  }
+
+  /// Writes what is at those places of the document once more: the caller knows that it fits here too.
+  package mutating func repeatBytes(_ range: Range<Int>) {
+    precondition(range.upperBound <= count, "only what has been written can be repeated")
+    let target = room(range.count)
+    target.update(from: start + range.lowerBound, count: range.count)
+    count += range.count
     needsComma = true
   }
 
-  package mutating func beginObject() {
-    separate()
-    bytes.append(0x7B)
-    needsComma = false
-  }
-
-  package mutating func endObject() {
-    bytes.append(0x7D)
+  @inlinable @inline(__always)
+  package mutating func separate() {
+    if needsComma { put(0x2C) }
     needsComma = true
   }
 
-  package mutating func beginArray() {
+  @inlinable @inline(__always)
+  package mutating func literal(_ text: StaticString) { put(text.utf8Start, text.utf8CodeUnitCount) }
+
+  // MARK: structure
+
+  @inlinable package mutating func beginObject() {
     separate()
-    bytes.append(0x5B)
+    put(0x7B)
     needsComma = false
   }
 
-  package mutating func endArray() {
-    bytes.append(0x5D)
+  @inlinable package mutating func endObject() {
+    put(0x7D)
+    needsComma = true
+  }
+
+  @inlinable package mutating func beginArray() {
+    separate()
+    put(0x5B)
+    needsComma = false
+  }
+
+  @inlinable package mutating func endArray() {
+    put(0x5D)
     needsComma = true
   }
 
   /// A key known at compile time. It must need no escaping.
-  @inline(__always) package mutating func key(_ name: StaticString) {
+  @inlinable package mutating func key(_ name: StaticString) {
     separate()
-    bytes.append(0x22)
-    bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-    bytes.append(0x22)
-    bytes.append(0x3A)
+    put(0x22)
+    literal(name)
+    literal("\":")
     needsComma = false
   }
 
   /// A key that comes from data.
   package mutating func key(text name: String) {
     string(name)
-    bytes.append(0x3A)
+    put(0x3A)
     needsComma = false
   }
 
+  // MARK: values
+
   package mutating func string(_ text: String) {
-    separate()
-    bytes.append(0x22)
     var text = text
-    text.withUTF8 { appendEscaped($0) }
-    bytes.append(0x22)
+    text.withUTF8 { string(utf8: $0) }
   }
 
   /// A string given as UTF-8. Bytes that are not valid UTF-8 become U+FFFD, so that the document stays valid.
   package mutating func string(utf8: UnsafeBufferPointer<UInt8>) {
     separate()
-    bytes.append(0x22)
+    put(0x22)
     appendEscaped(utf8)
-    bytes.append(0x22)
+    put(0x22)
   }
 
-  package mutating func integer(_ value: some BinaryInteger) {
+  @inlinable package mutating func integer(_ value: some BinaryInteger) {
     separate()
-    if value >= 0, value < 10 {
-      bytes.append(0x30 &+ UInt8(truncatingIfNeeded: value))
+    if let value = UInt64(exactly: value) {
+      decimal(value)
+    } else if let value = Int64(exactly: value) {
+      put(0x2D)
+      decimal(value.magnitude)
     } else {
-      bytes.append(contentsOf: String(value).utf8)
+      var text = String(value)
+      text.withUTF8 { put($0.baseAddress!, $0.count) }
     }
   }
 
-  package mutating func bool(_ value: Bool) {
-    separate()
-    literal(value ? "true" : "false")
+  @usableFromInline package mutating func decimal(_ value: UInt64) {
+    if value < 10 { return put(0x30 &+ UInt8(truncatingIfNeeded: value)) }
+    var digits = 1
+    var bound: UInt64 = 10
+    while value >= bound {
+      digits += 1
+      // 20 digits are the most a number of 64 bits has, and ten to the twentieth is beyond it.
+      if digits == 20 { break }
+      bound *= 10
+    }
+    let target = room(digits)
+    var rest = value
+    for index in stride(from: digits - 1, through: 0, by: -1) {
+      target[index] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
+    count += digits
   }
 
-  package mutating func null() {
+  @inlinable package mutating func bool(_ value: Bool) {
+    separate()
+    if value { literal("true") } else { literal("false") }
+  }
+
+  @inlinable package mutating func null() {
     separate()
     literal("null")
   }
 
   /// A value that is JSON already.
-  package mutating func raw(_ json: some Sequence<UInt8>) {
+  package mutating func raw(_ json: some Collection<UInt8>) {
     separate()
-    bytes.append(contentsOf: json)
-  }
-
-  @inline(__always) private mutating func literal(_ text: StaticString) {
-    bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-  }
-
-  /// Runs without anything to escape are copied whole; the rest goes byte by byte.
-  private mutating func appendEscaped(_ utf8: UnsafeBufferPointer<UInt8>) {
-    var index = 0
-    let count = utf8.count
-    while index < count {
-      var end = index
-      while end < count, JSONWriter.isPlain(utf8[end]) { end += 1 }
-      if end > index {
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[index..<end]))
-        index = end
-        if index == count { return }
-      }
-      let byte = utf8[index]
-      if byte >= 0x80 {
-        let length = JSONWriter.validLength(utf8, at: index)
-        if length == 0 {
-          bytes.append(contentsOf: [0xEF, 0xBF, 0xBD])
-          index += 1
-        } else {
-          bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[index..<(index + length)]))
-          index += length
-        }
-        continue
-      }
-      switch byte {
-      case 0x22, 0x5C:
-        bytes.append(0x5C)
-        bytes.append(byte)
-      case 0x0A: literal("\\n")
-      case 0x0D: literal("\\r")
-      case 0x09: literal("\\t")
-      default:
-        literal("\\u00")
-        bytes.append(hexDigit(byte >> 4))
-        bytes.append(hexDigit(byte & 15))
-      }
-      index += 1
+    let isCopied: Void? = json.withContiguousStorageIfAvailable {
+      if let bytes = $0.baseAddress { put(bytes, $0.count) }
     }
+    if isCopied == nil { for byte in json { put(byte) } }
+  }
+
+  // MARK: strings
+
+  /// Runs without anything to escape are copied eight bytes at a time; the rest goes byte by byte.
+  private mutating func appendEscaped(_ utf8: UnsafeBufferPointer<UInt8>) {
+    guard let source = utf8.baseAddress else { return }
+    let length = utf8.count
+    var target = room(length)
+    var index = 0
+    while index < length {
+      while index + 8 <= length {
+        let eight = UnsafeRawPointer(source + index).loadUnaligned(as: UInt64.self)
+        guard JSONWriter.isPlain(eight: eight) else { break }
+        UnsafeMutableRawPointer(target).storeBytes(of: eight, as: UInt64.self)
+        target += 8
+        index += 8
+      }
+      while index < length, JSONWriter.isPlain(source[index]) {
+        target.pointee = source[index]
+        target += 1
+        index += 1
+      }
+      guard index < length else { break }
+      count = target - start
+      index += appendSpecial(utf8, at: index)
+      target = room(length - index)
+    }
+    count = target - start
+  }
+
+  /// Writes the character at `index`, which cannot stand as it is or is not ASCII; returns its length in the source.
+  private mutating func appendSpecial(_ utf8: UnsafeBufferPointer<UInt8>, at index: Int) -> Int {
+    let byte = utf8[index]
+    if byte >= 0x80 {
+      let length = JSONWriter.validLength(utf8, at: index)
+      if length == 0 {
+        literal("\u{FFFD}")
+        return 1
+      }
+      put(utf8.baseAddress! + index, length)
+      return length
+    }
+    switch byte {
+    case 0x22: literal("\\\"")
+    case 0x5C: literal("\\\\")
+    case 0x0A: literal("\\n")
+    case 0x0D: literal("\\r")
+    case 0x09: literal("\\t")
+    default:
+      literal("\\u00")
+      put(hexDigit(byte >> 4))
+      put(hexDigit(byte & 15))
+    }
+    return 1
   }
 
   @inline(__always) private static func isPlain(_ byte: UInt8) -> Bool {
     byte >= 0x20 && byte < 0x7F && byte != 0x22 && byte != 0x5C
+  }
+
+  /// Whether all eight bytes are plain. (A byte is zero, or less than n, if subtracting borrows into its high bit.)
+  @inline(__always) private static func isPlain(eight: UInt64) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let high: UInt64 = 0x8080_8080_8080_8080
+    let quote = eight ^ (ones &* 0x22)
+    let backslash = eight ^ (ones &* 0x5C)
+    let delete = eight ^ (ones &* 0x7F)
+    let special =
+      eight | (eight &- ones &* 0x20) | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
+      | ((delete &- ones) & ~delete)
+    return special & high == 0
   }
 
   /// Length of the well-formed UTF-8 sequence at `index` (Unicode 15, table 3-7), or 0.

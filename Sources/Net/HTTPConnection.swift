@@ -16,6 +16,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private static let maxUnreadBytes = 64 * 1024
   /// Responses queued for a peer that does not read: beyond this its further requests wait.
   private static let maxQueuedBytes = 1024 * 1024
+  /// A connection moves after so many requests in a row for things of one other loop. One could be chance; moving costs a request's time.
+  private static let requestsBeforeMove = 2
 
   let loop: EventLoop
   private let server: HTTPServer
@@ -50,6 +52,9 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private var reply: HTTPReply?
   private var writer: HTTPBodyWriter?
   private var departure: (() -> Void)?
+  /// Where the latest requests would have been answered without a hop, if not here, and how many they were.
+  private var home: EventLoop?
+  private var requestsAway = 0
   private var isPumping = false
   private var isBlocked = false
   private var peerEnded = false
@@ -110,6 +115,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       }
     }
     if state == .finished { input = UnsafeRawBufferPointer(rebasing: input[input.count...]) }
+    if requestsAway >= HTTPConnection.requestsBeforeMove, state == .reading, input.isEmpty { moveHome() }
     setDeadline()
   }
 
@@ -133,6 +139,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       method: parsed.method, headers: parsed.headers, keepsAlive: parsed.keepsAlive, isVersion10: parsed.isVersion10)
     let request = HTTPRequest(
       method: parsed.method, target: parsed.target, headers: parsed.headers, body: parsed.body, peer: socket.peer)
+    noteHome(server.handler.home(of: request))
     // Runs here and now up to the handler's first suspension; most answers need none.
     let task = loop.isolation.assumeIsolated { $0.answer(request, of: self, server.handler) }
     if reply == nil, state == .answering || state == .streaming { self.task = task }
@@ -314,6 +321,34 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     upgrade.opened(webSocket)
     webSocket.start(unread: rest)
     if isClosing { webSocket.shutDown() }
+  }
+
+  // MARK: Moving
+
+  private func noteHome(_ home: EventLoop?) {
+    guard let home, home !== loop else {
+      // What lives nowhere in particular, such as /health, says nothing about where the connection belongs.
+      if home != nil { requestsAway = 0 }
+      return
+    }
+    requestsAway = home === self.home ? requestsAway + 1 : 1
+    self.home = home
+  }
+
+  /// Goes to the loop that the latest requests were for. Between requests only, when nothing is queued either way: what the peer sends
+  /// meanwhile waits in the kernel.
+  private func moveHome() {
+    guard let home, decoder.phase == .idle, unread.isEmpty, !peerEnded, !isShuttingDown, let detached = socket.detach()
+    else { return }
+    state = .finished
+    deadline?.close()
+    home.execute { [self, server] in
+      guard let socket = try? detached.attach(to: home) else { return server.remove(self) }
+      let successor = HTTPConnection(server: server, socket: socket)
+      let isClosing = server.replace(self, by: successor)
+      successor.start()
+      if isClosing { successor.shutDown() }
+    }
   }
 
   // MARK: Time

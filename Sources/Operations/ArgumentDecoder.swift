@@ -35,6 +35,17 @@ struct ArgumentDecoder: Decoder {
   let base: any Decoder
   let container: KeyedDecodingContainer<AnyKey>
 
+  init(overlay: Overlay, base: any Decoder, container: KeyedDecodingContainer<AnyKey>) {
+    self.overlay = overlay
+    self.base = base
+    self.container = container
+  }
+
+  /// For a call without a JSON body, which most are: a general decoder of `{}` would cost more than all the rest.
+  init(overlay: Overlay) {
+    self.init(overlay: overlay, base: NoBody(), container: KeyedDecodingContainer(NoBody.Fields<AnyKey>()))
+  }
+
   var codingPath: [any CodingKey] { [] }
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
@@ -81,6 +92,37 @@ struct ArgumentDecoder: Decoder {
     }
     func superDecoder() throws -> any Decoder { try body.superDecoder() }
     func superDecoder(forKey key: Key) throws -> any Decoder { try body.superDecoder(forKey: AnyKey(name(key))) }
+  }
+}
+
+/// The JSON body that was not sent: an object without fields.
+private struct NoBody: Decoder {
+  var codingPath: [any CodingKey] { [] }
+  var userInfo: [CodingUserInfoKey: Any] { [:] }
+
+  func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedDecodingContainer<Key> { KeyedDecodingContainer(Fields<Key>()) }
+  func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw mismatch([Any].self) }
+  func singleValueContainer() throws -> any SingleValueDecodingContainer { throw mismatch(Any.self) }
+
+  private func mismatch(_ type: Any.Type) -> DecodingError {
+    .typeMismatch(type, .init(codingPath: [], debugDescription: "an object is needed"))
+  }
+
+  struct Fields<Key: CodingKey>: KeyedDecodingContainerProtocol {
+    var codingPath: [any CodingKey] { [] }
+    var allKeys: [Key] { [] }
+
+    private func missing(_ key: any CodingKey) -> DecodingError {
+      .keyNotFound(key, .init(codingPath: [], debugDescription: "there is no body"))
+    }
+
+    func contains(_ key: Key) -> Bool { false }
+    func decodeNil(forKey key: Key) throws -> Bool { throw missing(key) }
+    func decode<V: Decodable>(_ type: V.Type, forKey key: Key) throws -> V { throw missing(key) }
+    func nestedContainer<N: CodingKey>(keyedBy type: N.Type, forKey key: Key) throws -> KeyedDecodingContainer<N> { throw missing(key) }
+    func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer { throw missing(key) }
+    func superDecoder() throws -> any Decoder { throw missing(AnyKey("super")) }
+    func superDecoder(forKey key: Key) throws -> any Decoder { throw missing(key) }
   }
 }
 

@@ -31,12 +31,12 @@ package struct Arguments: Sendable {
     var overlay = Overlay(texts: path + query)
     let json: [UInt8]
     switch body {
-    case .none: json = Array("{}".utf8)
-    case .json(let bytes): json = bytes.allSatisfy({ $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }) ? Array("{}".utf8) : bytes
+    case .json(let bytes) where !bytes.allSatisfy { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }: json = bytes
+    case .none, .json: return try Input(from: ArgumentDecoder(overlay: overlay))
     case .raw(let bytes):
-      json = Array("{}".utf8)
       overlay.raw = bytes
       overlay.rawField = rawField
+      return try Input(from: ArgumentDecoder(overlay: overlay))
     }
     let decoder = JSONDecoder()
     decoder.userInfo[.arguments] = Context(overlay: overlay, known: known, fromPath: Set(path.map(\.name)))

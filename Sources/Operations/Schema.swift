@@ -126,6 +126,8 @@ package protocol SchemaDescribing {
 
 /// `lastActivityMs` → `last_activity_ms`: Swift's names inside, snake case in JSON.
 package func snakeCased(_ name: String) -> String {
+  // Most names are one word.
+  if name.utf8.allSatisfy({ (0x61...0x7A).contains($0) || $0 == 0x5F }) { return name }
   var result = ""
   result.reserveCapacity(name.utf8.count + 4)
   var previousIsLower = false

@@ -16,9 +16,9 @@ package struct SessionOperations: Sendable {
   }
 
   /// The session that a call names, if it exists and the caller may reach it. One that is out of reach looks like one that is not there.
-  package func session(_ name: SessionName, for call: Call) async throws(SessionError) -> Session {
-    let session = try await store.find(name)
-    guard call.access.covers(name: name.text, tags: await store.tags(of: name)) else { throw .notFound(name.text) }
+  package func session(_ name: SessionName, for call: Call) throws(SessionError) -> Session {
+    let (session, tags) = try store.find(name)
+    guard call.access.covers(name: name.text, tags: tags) else { throw .notFound(name.text) }
     return session
   }
 
@@ -54,21 +54,21 @@ package struct SessionOperations: Sendable {
       },
       Operation("session.update", "Rename a session, add and remove tags: all of it or nothing", .sessionsManage, "PATCH", "/sessions/{session}") {
         (call: Call, input: UpdateInput) -> SessionRecord in
-        _ = try await session(input.session, for: call)
+        _ = try session(input.session, for: call)
         let session = try await store.update(
           input.session, newName: input.name, add: input.addTags ?? [], remove: input.removeTags ?? [])
         return await session.record(server: server)
       },
       Operation(silent: "session.remove", "End a session at once and take it off the list", .sessionsManage, "DELETE", "/sessions/{session}") {
         (call: Call, input: SessionInput) in
-        _ = try await session(input.session, for: call)
+        _ = try session(input.session, for: call)
         try await store.remove(input.session)
       },
       Operation(
         "session.kill", "End everything that a session started: a signal first, SIGKILL after the grace; it stays listed", .sessionsManage,
         "POST", "/sessions/{session}/kill"
       ) { (call: Call, input: KillInput) -> SessionRecord in
-        _ = try await session(input.session, for: call)
+        _ = try session(input.session, for: call)
         let signal = try parse(signal: input.signal ?? "HUP")
         return await (try store.kill(input.session, signal: signal, grace: input.graceMs?.duration ?? .seconds(5))).record(server: server)
       },
@@ -78,7 +78,7 @@ package struct SessionOperations: Sendable {
       },
       Operation("session.resize", "Give a session another size", .sessionsInput, "POST", "/sessions/{session}/resize") {
         (call: Call, input: ResizeInput) -> SessionRecord in
-        let session = try await session(input.session, for: call)
+        let session = try session(input.session, for: call)
         try await session.resize(TerminalSize(rows: input.rows, columns: input.cols))
         return await session.record(server: server)
       },
@@ -120,11 +120,7 @@ package struct SessionOperations: Sendable {
         document: "session.screen", "Read the screen; with since, only the rows that changed after that generation", .sessionsRead, "GET",
         "/sessions/{session}/screen"
       ) { (call: Call, input: ScreenInput) -> ScreenOutput in
-        let session = try await session(input.session, for: call)
-        await session.picture()
-        let format = input.format ?? .styled
-        if let since = input.since { return ScreenOutput(json: await session.screenChanges(since: since, format: format)) }
-        return ScreenOutput(json: await session.screen(format: format))
+        await (try session(input.session, for: call)).screenDocument(since: input.since, format: input.format ?? .styled)
       },
       Operation(
         document: "session.scrollback", "Read lines of the history and the screen; offset 0 is the oldest kept line", .sessionsRead, "GET",

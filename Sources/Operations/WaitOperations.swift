@@ -12,7 +12,7 @@ extension SessionOperations {
         document: "session.idle", "Wait until a session has been silent; silence is weak evidence, so see also session.wait", .sessionsRead,
         "GET", "/sessions/{session}/idle"
       ) { (call: Call, input: IdleInput) -> IdleOutput in
-        let session = try await session(input.session, for: call)
+        let session = try session(input.session, for: call)
         let fresh = input.fresh ?? false
         _ = try await session.wait(
           for: [.idle(for: input.timeoutMs.clamped, beyond: fresh ? nil : input.lastGeneration, fresh: fresh)],
@@ -27,7 +27,7 @@ extension SessionOperations {
         document: "session.wait", "Wait for silence, a prompt, input being read, a text, a change or the end: whichever comes first",
         .sessionsRead, "POST", "/sessions/{session}/wait"
       ) { (call: Call, input: WaitInput) -> WaitOutput in
-        let session = try await session(input.session, for: call)
+        let session = try session(input.session, for: call)
         let plan = try WaitPlan(
           kinds: input.for.kinds, idle: input.idleMs?.duration ?? Self.defaultIdle, pattern: input.pattern, text: input.text,
           since: input.since)
@@ -37,7 +37,7 @@ extension SessionOperations {
         document: "session.interact", "Type text or keys and wait for what they bring about, in one call and without a race", .sessionsInput,
         "POST", "/sessions/{session}/interact"
       ) { (call: Call, input: InteractInput) -> WaitOutput in
-        let session = try await session(input.session, for: call)
+        let session = try session(input.session, for: call)
         let kinds = input.for?.kinds ?? (input.pattern != nil || input.match != nil ? [.match] : [.prompt, .idle])
         // The plan is made before anything is typed, so that a bad pattern types nothing.
         let plan = try WaitPlan(
@@ -90,7 +90,7 @@ extension SessionOperations {
     guard (0...SessionLimits.runOutputLimit).contains(limit) else {
       throw OperationError(.invalidRequest, "Invalid request: 'max_output_bytes' must be 0 to \(SessionLimits.runOutputLimit).")
     }
-    let session = try await session(input.session, for: call)
+    let session = try session(input.session, for: call)
     let result = try await session.run(
       input.command, timeout: input.timeoutMs?.duration ?? .seconds(120), maximumOutputBytes: limit,
       principal: call.principal.description)

@@ -9,9 +9,40 @@ package enum ScreenFormat: String, Sendable, Codable, CaseIterable {
   case plain
 }
 
+/// Where in a document the members of a style were written last. A screen has few styles and many spans, and copying is cheaper than
+/// writing anew. For one document only: the places are offsets into it.
+struct StyleTexts: ~Copyable {
+  private struct Entry {
+    var style = Style.default
+    var range = 0..<0
+  }
+
+  /// A power of two, larger than the number of styles on most screens; a style that shares its place with another is written anew.
+  private static let places = 32
+  private let entries: UnsafeMutablePointer<Entry>
+
+  init() {
+    entries = .allocate(capacity: StyleTexts.places)
+    entries.initialize(repeating: Entry(), count: StyleTexts.places)
+  }
+
+  deinit { entries.deallocate() }
+
+  private static func place(_ style: Style) -> Int { Int(style.mixed >> 59) }
+
+  func range(of style: Style) -> Range<Int>? {
+    let entry = entries[StyleTexts.place(style)]
+    return entry.style == style && !entry.range.isEmpty ? entry.range : nil
+  }
+
+  func remember(_ style: Style, at range: Range<Int>) {
+    entries[StyleTexts.place(style)] = Entry(style: style, range: range)
+  }
+}
+
 extension JSONWriter {
   /// One row of the visible screen.
-  mutating func line(of terminal: borrowing Terminal, row: Int, format: ScreenFormat) {
+  mutating func line(of terminal: borrowing Terminal, row: Int, format: ScreenFormat, _ styles: borrowing StyleTexts) {
     switch format {
     case .plain:
       withUnsafeTemporaryText { text in
@@ -19,13 +50,13 @@ extension JSONWriter {
       }
     case .styled:
       beginArray()
-      terminal.visitRuns(row: row, trim: .blankDefault) { span($0) }
+      terminal.visitRuns(row: row, trim: .blankDefault) { span($0, styles) }
       endArray()
     }
   }
 
   /// One line of the history or the main screen, by absolute number.
-  mutating func line(of terminal: inout Terminal, line: Int, format: ScreenFormat) {
+  mutating func line(of terminal: inout Terminal, line: Int, format: ScreenFormat, _ styles: borrowing StyleTexts) {
     switch format {
     case .plain:
       withUnsafeTemporaryText { text in
@@ -33,7 +64,7 @@ extension JSONWriter {
       }
     case .styled:
       beginArray()
-      terminal.visitRuns(line: line, trim: .blankDefault) { span($0) }
+      terminal.visitRuns(line: line, trim: .blankDefault) { span($0, styles) }
       endArray()
     }
   }
@@ -46,11 +77,19 @@ extension JSONWriter {
   }
 
   /// One run: its text and whatever its style sets.
-  mutating func span(_ run: Run) {
+  private mutating func span(_ run: Run, _ styles: borrowing StyleTexts) {
     beginObject()
     key("text")
     string(utf8: run.text)
-    if !run.style.isDefault { style(run.style) }
+    if !run.style.isDefault {
+      if let written = styles.range(of: run.style) {
+        repeatBytes(written)
+      } else {
+        let start = count
+        style(run.style)
+        styles.remember(run.style, at: start..<count)
+      }
+    }
     endObject()
   }
 

@@ -14,7 +14,8 @@ extension Session {
     appendFacts(to: &json)
     json.key("lines")
     json.beginArray()
-    for row in 0..<terminal.size.rows { json.line(of: terminal, row: row, format: format) }
+    let styles = StyleTexts()
+    for row in 0..<terminal.size.rows { json.line(of: terminal, row: row, format: format, styles) }
     json.endArray()
     json.endObject()
   }
@@ -28,12 +29,13 @@ extension Session {
     json.integer(since)
     json.key("changed")
     json.beginArray()
+    let styles = StyleTexts()
     for row in rowsChanged(since: since) {
       json.beginObject()
       json.key("row")
       json.integer(row)
       json.key("line")
-      json.line(of: terminal, row: row, format: format)
+      json.line(of: terminal, row: row, format: format, styles)
       json.endObject()
     }
     json.endArray()
@@ -43,7 +45,7 @@ extension Session {
 
   /// One row of the screen: a list of spans, or a string.
   package func appendLine(row: Int, to json: inout JSONWriter, format: ScreenFormat) {
-    json.line(of: terminal, row: row, format: format)
+    json.line(of: terminal, row: row, format: format, StyleTexts())
   }
 
   /// Rows whose picture changed after that generation.
@@ -98,7 +100,8 @@ extension Session {
     json.beginArray()
     let start = min(max(offset, 0), totalLines)
     let end = min(totalLines, start + min(max(limit, 0), Session.scrollbackLimit))
-    for index in start..<end { json.line(of: &terminal, line: terminal.firstLine + index, format: format) }
+    let styles = StyleTexts()
+    for index in start..<end { json.line(of: &terminal, line: terminal.firstLine + index, format: format, styles) }
     json.endArray()
     json.endObject()
     return json.finish()
@@ -111,5 +114,8 @@ extension Session {
   package func repaint() -> [UInt8] { terminal.repaint() }
 
   /// Compresses the full pages of history.
-  func sealHistory() { _ = HistoryCodec.withCompressor { terminal.sealHistory($0) } }
+  func sealHistory() {
+    let saved = HistoryCodec.withCompressor { terminal.sealHistory($0) } ?? 0
+    FreedMemory.giveBackSoon(saved, on: loop)
+  }
 }

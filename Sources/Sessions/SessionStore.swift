@@ -2,6 +2,7 @@ import Formats
 import Glibc
 package import Net
 import Store
+import Synchronization
 package import Sys
 import TerminalEngine
 
@@ -61,6 +62,8 @@ package actor SessionStore {
   private let loops: LoopGroup
   private let keeper: KeeperClient
   private var entries: [String: Entry] = [:]
+  /// What ``find(_:)`` answers from: the sessions of `entries` by name, for every thread.
+  private nonisolated let directory = Mutex<[String: Listing]>([:])
   /// Names by the sessions' ids, which the keeper knows them by.
   private var names: [String: String] = [:]
   /// Names that are being created or renamed to.
@@ -74,6 +77,11 @@ package actor SessionStore {
   /// Those who wait for a session to end, by its id.
   private var endings: [String: [CheckedContinuation<Void, Never>]] = [:]
   private var endedCount = 0
+
+  private struct Listing: Sendable {
+    let session: Session
+    let tags: Set<Tag>
+  }
 
   private struct Entry {
     let session: Session
@@ -103,12 +111,16 @@ package actor SessionStore {
 
   // MARK: finding
 
-  package func find(_ name: SessionName) throws(SessionError) -> Session {
-    guard let entry = entries[name.text] else { throw .notFound(name.text) }
-    return entry.session
+  /// A session and its tags. From anywhere: a request for a session need not wait for the store's loop.
+  package nonisolated func find(_ name: SessionName) throws(SessionError) -> (session: Session, tags: Set<Tag>) {
+    guard let listing = directory.withLock({ $0[name.text] }) else { throw .notFound(name.text) }
+    return (listing.session, listing.tags)
   }
 
-  package func tags(of name: SessionName) -> Set<Tag> { entries[name.text]?.tags ?? [] }
+  /// Where the session of that name lives; `nil` for a name that is nobody's. From anywhere.
+  package nonisolated func loop(ofSession name: String) -> EventLoop? { directory.withLock { $0[name]?.session.loop } }
+
+  package nonisolated func tags(of name: SessionName) -> Set<Tag> { directory.withLock { $0[name.text]?.tags } ?? [] }
 
   /// All sessions in the order of their beginning; with `tags`, those that have at least one of them.
   package func list(tags: Set<Tag> = []) -> [(name: SessionName, tags: Set<Tag>, session: Session)] {
@@ -156,6 +168,7 @@ package actor SessionStore {
 
   private func enter(_ session: Session, _ label: SessionLabel) {
     entries[label.name.text] = Entry(session: session, order: nextOrder, name: label.name, tags: label.tags, label: label)
+    directory.withLock { $0[label.name.text] = Listing(session: session, tags: label.tags) }
     nextOrder += 1
     names[session.id] = label.name.text
   }
@@ -231,6 +244,11 @@ package actor SessionStore {
     entry.label.tags = tags
     entries[name.text] = nil
     entries[entry.name.text] = entry
+    let listing = Listing(session: entry.session, tags: tags)
+    directory.withLock {
+      $0[name.text] = nil
+      $0[entry.name.text] = listing
+    }
     names[entry.session.id] = entry.name.text
     if entry.name != name { tell(.renamed(old: name.text, new: entry.name.text)) }
     if !added.isEmpty || !removed.isEmpty { tell(.tagsChanged(entry.name.text, added: added, removed: removed)) }
@@ -273,6 +291,7 @@ package actor SessionStore {
 
   private func drop(_ name: String) async {
     guard let entry = entries.removeValue(forKey: name) else { return }
+    directory.withLock { $0[name] = nil }
     let id = entry.session.id
     names[id] = nil
     entry.removal?.cancel()

@@ -54,6 +54,17 @@ package struct HTTPSurface: HTTPHandler {
     }
   }
 
+  /// Requests about a session are best answered on its loop.
+  package func home(of request: HTTPRequest) -> EventLoop? {
+    guard let rest = prefix.remainder(of: Substring(request.path)), rest.utf8.starts(with: HTTPSurface.sessionsPath.utf8) else {
+      return nil
+    }
+    let name = rest.utf8.dropFirst(HTTPSurface.sessionsPath.utf8.count).prefix { $0 != 0x2F }
+    return sessions.loop(ofSession: String(Substring(name)))
+  }
+
+  private static let sessionsPath = "/sessions/"
+
   /// The answer to a request that never came to be one: the body that `HTTPServer` asks for.
   package static func response(to fault: HTTPFault) -> HTTPResponse { Responses.fault(fault) }
 

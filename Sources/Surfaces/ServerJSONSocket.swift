@@ -288,7 +288,7 @@ actor ServerJSONSocket: OperationSocket {
     while !isClosed, !waiting.isEmpty {
       let event = waiting.removeFirst()
       if lifecycle.isRestricted, let text = event.nameNow, let name = try? SessionName(text) {
-        lifecycle.learn(text, await lookup.store.tags(of: name))
+        lifecycle.learn(text, lookup.store.tags(of: name))
       }
       if lifecycle.admits(event) { send(event) }
     }

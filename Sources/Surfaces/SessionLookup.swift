@@ -12,7 +12,7 @@ struct SessionLookup: Sendable {
   {
     _ = try await catalogue.perform("session.get", Arguments(path: [("session", name)], query: query), for: call)
     do {
-      return try await store.find(try SessionName(name))
+      return try store.find(try SessionName(name)).session
     } catch {
       throw OperationError(wrapping: error)
     }

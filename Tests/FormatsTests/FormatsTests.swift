@@ -25,6 +25,30 @@ struct FormatsTests {
         == #"{"text":"a\"b\\c\n\u0001é😀","bad":"A\#u{FFFD}\#u{FFFD}\#u{FFFD}B","list":[1,-20,true,null]}"#)
   }
 
+  @Test("a character that must be escaped is found at every place of a string of any length")
+  func escapesAnywhere() throws {
+    for special in ["\"", "\\", "\n", "\u{7F}", "\u{1F}", "é", "😀", "!", "\u{20}"] {
+      for length in 0..<20 {
+        for place in 0...length {
+          let text = String(repeating: "~", count: place) + special + String(repeating: "}", count: length - place)
+          var json = JSONWriter()
+          json.string(text)
+          #expect(try JSON(parsing: json.finish()).string == text)
+        }
+      }
+    }
+  }
+
+  @Test("whole numbers are written as they are", arguments: [0, 9, 10, 99, 1_000_000, -1, -10, Int.max, Int.min])
+  func integers(value: Int) {
+    var json = JSONWriter()
+    json.beginArray()
+    json.integer(value)
+    json.integer(UInt64.max)
+    json.endArray()
+    #expect(String(decoding: json.finish(), as: UTF8.self) == "[\(value),18446744073709551615]")
+  }
+
   @Test("Base64 goes there and back", arguments: 0..<40)
   func base64(length: Int) {
     let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 73 &+ length) }

@@ -35,6 +35,26 @@ struct HTTPServerTests {
     }
   }
 
+  @Test("a connection moves to the loop that its requests are for, and loses none of them")
+  func moves() async throws {
+    try await withServer(loops: 2, answer: { _, loop in ok(loop.name) }) { test in
+      for client in [try test.connect(), try test.connectUnix()] {
+        for home in [1, 0, 1] {
+          var names: [String] = []
+          for _ in 0..<6 {
+            client.send("GET /home/\(home) HTTP/1.1\r\nHost: x\r\n\r\n")
+            names.append(try client.readResponse().text)
+          }
+          #expect(names.last == "loop-\(home)")
+        }
+        // Requests that come while it would move, and those that turn their minds.
+        client.send((0..<400).map { "GET /home/\($0 / 5) HTTP/1.1\r\nHost: x\r\n\r\n" }.joined())
+        for _ in 0..<400 { #expect(try client.readResponse().status == 200) }
+      }
+      #expect(test.server.connectionCount == 2)
+    }
+  }
+
   @Test("a request cut at every byte is the same request")
   func cut() async throws {
     try await withServer(answer: Self.answer) { test in

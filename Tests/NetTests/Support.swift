@@ -6,10 +6,16 @@ import Testing
 
 /// A handler made of a closure.
 struct ClosureHandler: HTTPHandler {
+  let group: LoopGroup
   let answer: @Sendable (HTTPRequest, EventLoop) async -> HTTPReply
   func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
     loop.preconditionCurrent()
     return await answer(request, loop)
+  }
+  /// What is under `/home/1` lives on loop 1.
+  func home(of request: HTTPRequest) -> EventLoop? {
+    guard request.path.hasPrefix("/home/"), let index = Int(request.path.dropFirst(6)) else { return nil }
+    return group.loops[index % group.loops.count]
   }
 }
 
@@ -47,7 +53,7 @@ func withServer(
     defer { thread.stop() }
     let group = try LoopGroup(count: loops)
     watched += group.loops.map(Weak.init)
-    let server = HTTPServer(loops: group, handler: ClosureHandler(answer: answer), limits: limits) { fault in
+    let server = HTTPServer(loops: group, handler: ClosureHandler(group: group, answer: answer), limits: limits) { fault in
       HTTPResponse(status: fault.status, body: Array("fault: \(fault.message)".utf8))
     }
     let port = try await server.listen(host: "127.0.0.1", port: 0)
