@@ -46,6 +46,26 @@ struct Gate: Sendable {
   }
 }
 
+/// Whether the text is among the bytes. The library's search takes a second for what this does in a millisecond.
+func contains(_ bytes: [UInt8], _ text: String) -> Bool {
+  let text = Array(text.utf8)
+  guard let first = text.first, text.count <= bytes.count else { return text.isEmpty }
+  return bytes.withUnsafeBufferPointer { bytes in
+    text.withUnsafeBufferPointer { text in
+      guard let base = bytes.baseAddress, let pattern = text.baseAddress else { return false }
+      var offset = 0
+      while offset + text.count <= bytes.count,
+        let found = memchr(base + offset, Int32(first), bytes.count - text.count - offset + 1)
+      {
+        let start = UnsafeRawPointer(base).distance(to: UnsafeRawPointer(found))
+        if memcmp(base + start, pattern, text.count) == 0 { return true }
+        offset = start + 1
+      }
+      return false
+    }
+  }
+}
+
 /// Memory that a process holds in RAM, in bytes.
 func residentMemory(of pid: pid_t) throws -> Int {
   let pages = try textOfFile("/proc/\(pid)/statm").split(separator: " ")
