@@ -65,6 +65,23 @@ extension Terminal {
   @inline(__always)
   private func limit(at column: Int) -> Int { column <= rightMargin ? rightMargin + 1 : columns }
 
+  /// Prints one ASCII character where nothing needs care: no wrap, no margin, no wide character in the row. Returns false
+  /// where something does. Not inlined: the parser needs its registers.
+  @inline(never)
+  mutating func printSimply(_ byte: UInt8) -> Bool {
+    settlePen()
+    let line = grid.rows + row
+    guard !pendingWrap && column < rightMargin && line.pointee.flags & Row.unicode == 0 else { return false }
+    let cell = penCell
+    line.pointee.cells[column] = cell | UInt64(byte)
+    column &+= 1
+    if column > Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: column) }
+    if cell & CellBits.rendition != 0 { line.pointee.flags |= Row.styled }
+    rowStamps[row] = stamp
+    lastScalar = UInt32(byte)
+    return true
+  }
+
   /// Prints a run of 0x20…0x7E when bytes mean themselves.
   mutating func printASCII(_ text: UnsafePointer<UInt8>, _ length: Int) {
     settlePen()
