@@ -34,13 +34,24 @@ extension Terminal {
   mutating func combine(_ scalar: UInt32) {
     guard let previous = previousColumn() else { return }
     let base = grid.rows[row].cells[previous]
-    guard extend(previous, with: scalar) else { return }
-    if scalar == WidthTable.zeroWidthJoiner {
-      lastScalar = scalar
-    } else if scalar == WidthTable.emojiPresentation && !base.isCluster && !base.isWide {
+    if scalar == WidthTable.emojiPresentation && !base.isCluster && !base.isWide {
       let properties = WidthTable.properties(of: UInt32(truncatingIfNeeded: base & CellBits.scalar))
-      if properties & WidthTable.variationCapable != 0 { widen(previous) }
+      if properties & WidthTable.variationCapable != 0 {
+        // A selector that finds no room for the second column is dropped: other terminals, and a repaint, would widen later.
+        if canWiden(previous), extend(previous, with: scalar) { widen(previous) }
+        return
+      }
     }
+    guard extend(previous, with: scalar) else { return }
+    if scalar == WidthTable.zeroWidthJoiner { lastScalar = scalar }
+  }
+
+  /// Whether a narrow character before the cursor can get a second column, here or on the next line.
+  private func canWiden(_ position: Int) -> Bool {
+    let limit = limit(at: position)
+    if position + 2 <= limit { return true }
+    let start = position <= rightMargin ? leftMargin : 0
+    return pendingWrap && modeSet.contains(.autowrap) && limit - start >= 2
   }
 
   private mutating func extend(_ position: Int, with scalar: UInt32) -> Bool {
@@ -72,8 +83,7 @@ extension Terminal {
     if cell.isWide { return }
     let limit = limit(at: position)
     if position + 2 > limit {
-      let start = position <= rightMargin ? leftMargin : 0
-      guard pendingWrap, modeSet.contains(.autowrap), limit - start >= 2 else { return }
+      guard canWiden(position) else { return }
       settlePen()
       leaveSpacer(at: position)
       column = position

@@ -281,7 +281,11 @@ extension Terminal {
     if width == 2 && column + 2 > limit {
       // No room for both halves: the line ends a column early, where lines wrap at all.
       let start = column <= rightMargin ? leftMargin : 0
-      if !modeSet.contains(.autowrap) || limit - start < 2 { return }
+      if !modeSet.contains(.autowrap) || limit - start < 2 {
+        // It is not shown, so nothing that follows can join it.
+        lastScalar = 0
+        return
+      }
       leaveSpacer(at: column)
       wrapLine()
       limit = self.limit(at: column)
