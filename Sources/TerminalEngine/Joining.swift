@@ -37,7 +37,7 @@ extension Terminal {
     if scalar == WidthTable.emojiPresentation && !base.isCluster && !base.isWide {
       let properties = WidthTable.properties(of: UInt32(truncatingIfNeeded: base & CellBits.scalar))
       if properties & WidthTable.variationCapable != 0 {
-        // A selector that finds no room for the second column is dropped: a repaint elsewhere would widen after all.
+        // A selector that finds no room for the second column is dropped: other terminals, and a repaint, would widen later.
         if canWiden(previous), extend(previous, with: scalar) { widen(previous) }
         return
       }
