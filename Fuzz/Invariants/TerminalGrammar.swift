@@ -38,7 +38,7 @@ package struct TerminalGrammar {
   }
 
   private mutating func piece() -> [UInt8] {
-    switch random.below(30) {
+    switch random.below(31) {
     case 0..<7: return words()
     case 7..<9: return [UInt8](random.pick(Self.difficultText).utf8)
     case 9..<12: return [random.pick([0x0A, 0x0D, 0x08, 0x09, 0x0B, 0x0C, 0x07, 0x0E, 0x0F, 0x00, 0x18, 0x1A, 0x7F])]
@@ -50,6 +50,7 @@ package struct TerminalGrammar {
     case 23: return operatingSystemCommand()
     case 24: return [UInt8](random.pick(Self.deviceStrings).utf8)
     case 25: return [UInt8](random.pick(Self.fragments).utf8)
+    case 29: return mixedText()
     case 26: return (0..<(1 + random.below(6))).map { _ in UInt8(random.below(256)) }
     case 27: return [UInt8]("\u{1B}[\(1 + random.below(8));\(1 + random.below(24))H".utf8)
     case 28: return [UInt8](random.pick(Self.complete).utf8)
@@ -59,6 +60,20 @@ package struct TerminalGrammar {
 
   private mutating func words() -> [UInt8] {
     (0..<(1 + random.below(14))).map { _ in random.chance(15) ? 0x20 : UInt8(0x21 + random.below(94)) }
+  }
+
+  /// Characters of every width and length in bytes, close together: what a fast path for runs must not stumble over.
+  private mutating func mixedText() -> [UInt8] {
+    let text = (0..<(4 + random.below(40))).map { _ in
+      switch random.below(10) {
+      case 0..<3: random.pick(["中", "文", "字", "한", "Ａ", "あ"])
+      case 3..<5: random.pick(["é", "я", "─", "→", "\u{FFFD}", "\u{2028}", "ǅ", "ﷺ"])
+      case 5: random.pick(["😀", "🚀", "👩", "🇫", "𐍈", "𠀀"])
+      case 6: random.pick(["\u{301}", "\u{FE0F}", "\u{200D}", "🏽", "❤", "⚠"])
+      default: String(Unicode.Scalar(UInt8(0x21 + random.below(94))))
+      }
+    }
+    return [UInt8](text.joined().utf8)
   }
 
   private mutating func number() -> String {

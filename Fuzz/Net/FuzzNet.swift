@@ -3,7 +3,7 @@
 // libFuzzer target for everything that reads bytes of strangers: HTTP requests and responses, WebSocket frames.
 //
 //   ROOST_FUZZ=1 swift build -Xswiftc -sanitize=fuzzer,address --product fuzz-net
-//   SWIFT_BACKTRACE=enable=no .build/debug/fuzz-net -max_len=4096 Fuzz/Net/Corpus
+//   SWIFT_BACKTRACE=enable=no .build/debug/fuzz-net -max_len=4096 some-corpus-folder
 //
 // The first byte chooses the decoder, the second how the rest is cut. Each input is decoded whole and cut, and the
 // results must agree: a parser whose answer depends on packet boundaries is one that can be tricked.

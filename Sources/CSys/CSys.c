@@ -22,6 +22,12 @@
 const int csys_cld_exited = CLD_EXITED;
 const long csys_number_of_read = SYS_read;
 const long csys_number_of_readv = SYS_readv;
+#ifdef SYS_select
+const long csys_number_of_select = SYS_select;
+#else
+const long csys_number_of_select = -1;
+#endif
+const long csys_number_of_pselect = SYS_pselect6;
 
 int csys_open_pty(char *path, size_t path_capacity) {
   int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -33,6 +39,18 @@ int csys_open_pty(char *path, size_t path_capacity) {
     return -1;
   }
   return master;
+}
+
+int csys_pty_pending(int master) {
+  /* FIONREAD on the master would count output; the slave has to be asked. */
+  int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  if (slave < 0) return -1;
+  int count = 0;
+  int result = ioctl(slave, FIONREAD, &count);
+  int error = errno;
+  close(slave);
+  errno = error;
+  return result < 0 ? -1 : count;
 }
 
 int csys_pty_number(int master) {

@@ -123,9 +123,10 @@ package struct KeyName: Sendable, Equatable {
       "backspace": "backspace", "bs": "backspace", "bspace": "backspace", "delete": "delete", "del": "delete",
       "insert": "insert", "ins": "insert", "up": "up", "down": "down", "left": "left", "right": "right",
       "home": "home", "end": "end", "pageup": "pageup", "pgup": "pageup", "pagedown": "pagedown", "pgdn": "pagedown",
-      "space": "space",
+      "page_up": "pageup", "page_down": "pagedown", "arrowup": "up", "arrowdown": "down", "arrowleft": "left",
+      "arrowright": "right", "space": "space",
     ]
-    for number in 1...12 { names["f\(number)"] = "f\(number)" }
+    for number in 1...20 { names["f\(number)"] = "f\(number)" }
     return names
   }()
 
@@ -137,7 +138,8 @@ package struct KeyName: Sendable, Equatable {
       "insert": "\u{1b}[2~", "delete": "\u{1b}[3~", "pageup": "\u{1b}[5~", "pagedown": "\u{1b}[6~",
       "f1": "\u{1b}OP", "f2": "\u{1b}OQ", "f3": "\u{1b}OR", "f4": "\u{1b}OS", "f5": "\u{1b}[15~", "f6": "\u{1b}[17~",
       "f7": "\u{1b}[18~", "f8": "\u{1b}[19~", "f9": "\u{1b}[20~", "f10": "\u{1b}[21~", "f11": "\u{1b}[23~",
-      "f12": "\u{1b}[24~",
+      "f12": "\u{1b}[24~", "f13": "\u{1b}[25~", "f14": "\u{1b}[26~", "f15": "\u{1b}[28~", "f16": "\u{1b}[29~",
+      "f17": "\u{1b}[31~", "f18": "\u{1b}[32~", "f19": "\u{1b}[33~", "f20": "\u{1b}[34~",
     ]
     return texts.mapValues { Array($0.utf8) }
   }()

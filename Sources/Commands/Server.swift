@@ -107,19 +107,22 @@ actor Server {
   private func open() async throws {
     let tickets = Tickets()
     let tokens = Tokens(fixed: options.token, paths: paths)
+    let authenticator = Authenticator(
+      ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets)
     let sessions = SessionOperations(store: store, server: hostname)
     let catalogue = Catalogue(
-      sessions.all + serverOperations(self) + tokenOperations(tokens.store) { tokens.forget(id: $0) } + [tickets.operation],
+      sessions.all + serverOperations(self)
+        + tokenOperations(tokens.store) {
+          tokens.forget(id: $0)
+          authenticator.forget(token: $0)
+        } + [tickets.operation],
       ownNames: [hostname, identity.id])
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
     configuration.allowedOrigins = Set(options.corsOrigins)
     if let prefix = options.basePrefix.flatMap(BasePrefix.init) { configuration.basePrefix = prefix }
     let surface = HTTPSurface(
-      catalogue: catalogue, sessions: store,
-      authenticator: Authenticator(
-        ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets),
-      configuration: configuration)
+      catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
     let http = HTTPServer(loops: loops, handler: surface, errorBody: HTTPSurface.response(to:))
     self.http = http
     for number in [SIGTERM, SIGINT] {

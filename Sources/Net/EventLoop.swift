@@ -32,6 +32,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   private var current: [Work] = []
   private var next = 0
   private var incoming: [Work] = []
+  private var afterPoll: [Work] = []
   /// Reused for response heads and the like. Borrow, never keep.
   var scratch: [UInt8] = []
   var date = HTTPDate()
@@ -148,6 +149,16 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     incoming.append(.local(work))
   }
 
+  /// Suspends until the loop has polled once more: I/O, timers and waiting jobs have their turn first. Long work on a loop
+  /// calls this now and then. (`Task.yield()` goes through the global pool, which is slow and may be busy.)
+  package func nextTurn() async {
+    await isolation.nextTurn()
+  }
+
+  fileprivate func resumeAfterPoll(_ continuation: CheckedContinuation<Void, Never>) {
+    afterPoll.append(.local { continuation.resume() })
+  }
+
   private func submit(_ work: Work) {
     if isCurrent {
       incoming.append(work)
@@ -208,9 +219,17 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   private func run() {
     EventLoop.nameThread(name)
     while !inbox.withLock({ $0.isStopping }) {
-      uv_run(uv, runJobs() ? UV_RUN_NOWAIT : UV_RUN_ONCE)
+      let more = runJobs()
+      uv_run(uv, more || !afterPoll.isEmpty ? UV_RUN_NOWAIT : UV_RUN_ONCE)
+      takeAfterPoll()
     }
     closeEverything()
+  }
+
+  private func takeAfterPoll() {
+    guard !afterPoll.isEmpty else { return }
+    incoming.append(contentsOf: afterPoll)
+    afterPoll.removeAll(keepingCapacity: true)
   }
 
   /// Runs up to one turn's budget of jobs. True when some are left.
@@ -263,9 +282,10 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
             if uv_is_closing(handle) == 0 { LoopHandle.of(handle.pointee.data)?.loopStops() }
           }, open)
       }
-      let more = runJobs()
+      let more = runJobs() || !afterPoll.isEmpty
       if !open.any && !more { break }
       uv_run(uv, UV_RUN_NOWAIT)
+      takeAfterPoll()
     }
     inbox.withLock { box in
       box.isClosed = true
@@ -273,6 +293,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     }
     current = []
     incoming = []
+    afterPoll = []
     next = 0
     uv_close(UnsafeMutableRawPointer(wake).assumingMemoryBound(to: uv_handle_t.self), nil)
     while uv_loop_close(uv) == UV_EBUSY.rawValue { uv_run(uv, UV_RUN_ONCE) }
@@ -329,6 +350,10 @@ actor LoopIsolation {
   init(_ loop: EventLoop) { self.loop = loop }
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  fileprivate func nextTurn() async {
+    await withCheckedContinuation { loop.resumeAfterPoll($0) }
+  }
 
   /// Hops to the loop and runs `body` there.
   func run<Result: Sendable, Failure: Error>(

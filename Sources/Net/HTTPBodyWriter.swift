@@ -61,10 +61,12 @@ extension LoopIsolation {
     if Task.isCancelled { throw NetError(.cancelled, "the task was cancelled") }
     try writer.send(bytes)
     guard writer.isBehind else {
-      if writer.hasHadItsTurn { await Task.yield() }
+      if writer.hasHadItsTurn { await loop.nextTurn() }
       return
     }
+    // The check also captures `self`, without which the operation would leave the loop.
     await withTaskCancellationHandler {
+      loop.preconditionCurrent()
       await withCheckedContinuation { writer.add($0) }
     } onCancel: {
       loop.execute { writer.wake() }

@@ -224,8 +224,8 @@ final class Attempt: @unchecked Sendable {
   }
 }
 
-// Methods of an actor rather than free functions: the operation of `withTaskCancellationHandler` stays on the loop only
-// when its isolation is that of an actor.
+// The operation of `withTaskCancellationHandler` stays on the loop only when it is written in an actor's method and
+// captures `self`; the check in it does both, and would trap if a compiler saw that differently.
 extension LoopIsolation {
   fileprivate func exchange(
     _ attempt: Attempt, _ connection: HTTPClientConnection, _ head: [UInt8], _ body: [UInt8],
@@ -235,7 +235,8 @@ extension LoopIsolation {
     attempt.current = connection
     defer { attempt.current = nil }
     return await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+      loop.preconditionCurrent()
+      return await withCheckedContinuation { continuation in
         // A task that is already cancelled may have had its `onCancel` run before we get here.
         if let failure = attempt.failure {
           continuation.resume(returning: .failure(failure))
@@ -254,7 +255,8 @@ extension LoopIsolation {
     if let failure = attempt.failure { return .failure(failure) }
     defer { attempt.current = nil }
     return await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+      loop.preconditionCurrent()
+      return await withCheckedContinuation { continuation in
         if let failure = attempt.failure {
           continuation.resume(returning: .failure(failure))
         } else {

@@ -72,9 +72,9 @@ package enum HTTPReply: Sendable {
 /// Answers requests. Called isolated to the loop of the connection, so actors on that loop are reached without a hop.
 ///
 /// The task is cancelled when the client disconnects before its answer (seen as long as the client has not pipelined
-/// more than 64 KiB ahead). Wait with `withTaskCancellationHandler` inside an actor's method: in a function that is
-/// isolated only by its caller, the operation of the handler leaves the loop. And look at `Task.isCancelled` when the
-/// wait begins: for a task that is already cancelled, work that `onCancel` hands to the loop may run first.
+/// more than 64 KiB ahead). A wait with `withTaskCancellationHandler` belongs in an actor's method and its operation must
+/// capture `self` (a call of `preconditionIsolated()` does): otherwise the operation leaves the loop for the global pool.
+/// And look at `Task.isCancelled` when the wait begins: for a task that is already cancelled, `onCancel` comes first.
 package protocol HTTPHandler: Sendable {
   func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply
 

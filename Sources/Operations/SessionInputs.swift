@@ -56,7 +56,7 @@ package enum WaitKind: String, Sendable, Codable, CaseIterable, SchemaDescribing
   package static let sample = WaitKind.idle
 }
 
-/// One word, or a list of them.
+/// One word, or a list of them. `reading` is another word for `input`.
 package struct WaitKinds: Sendable, Decodable, SchemaDescribing {
   package let kinds: [WaitKind]
 
@@ -66,14 +66,14 @@ package struct WaitKinds: Sendable, Decodable, SchemaDescribing {
   init(_ kinds: [WaitKind]) { self.kinds = kinds }
 
   package init(from decoder: any Decoder) throws {
-    if let one = try? decoder.singleValueContainer().decode(WaitKind.self) {
-      kinds = [one]
-    } else {
-      kinds = try [WaitKind](from: decoder)
+    let words = try (try? decoder.singleValueContainer().decode(String.self)).map { [$0] } ?? [String](from: decoder)
+    let kinds = words.compactMap { WaitKind(rawValue: $0 == "reading" ? "input" : $0) }
+    guard !kinds.isEmpty, kinds.count == words.count else {
+      let known = WaitKind.allCases.map(\.rawValue).joined(separator: ", ")
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "give one or more of \(known)"))
     }
-    guard !kinds.isEmpty else {
-      throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "name at least one condition"))
-    }
+    self.kinds = kinds
   }
 }
 

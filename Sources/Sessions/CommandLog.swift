@@ -53,6 +53,11 @@ struct CommandLog {
   var announcedCommand: String?
   /// The nonce that the integration scripts were given; marks that carry another one are not believed about command lines.
   let nonce: String?
+  /// Whether the shell signs its marks with the nonce (`aid`). From the first signed one on, no other is believed.
+  private var isSigned = false
+  /// Where the last prompt came to stand.
+  private var lastPrompt: LinePosition?
+  private var lastPromptID = 0
 
   init(nonce: String?) { self.nonce = nonce }
 
@@ -60,6 +65,9 @@ struct CommandLog {
   @discardableResult
   mutating func take(_ mark: Mark, directory: String?, generation: UInt64, at time: Timestamp) -> CommandRecord? {
     let position = LinePosition(line: mark.line, column: mark.column)
+    if let nonce, mark.kind != .commandLine {
+      if mark.options["aid"] == nonce { isSigned = true } else if isSigned { return nil }
+    }
     switch mark.kind {
     case .promptStart:
       // A shell that lost its command to an interrupt prints a prompt without having said D.
@@ -67,8 +75,11 @@ struct CommandLog {
       phase = .prompting
       return interrupted
     case .promptEnd:
+      // A prompt that is painted again where it stood is no new one.
+      if lastPrompt?.line != position.line || lastPromptID != lastID { promptGeneration = generation }
+      lastPrompt = position
+      lastPromptID = lastID
       phase = .atPrompt(at: position)
-      promptGeneration = generation
       return nil
     case .commandLine:
       if nonce == nil || mark.nonce == nonce { announcedCommand = mark.text }
@@ -111,8 +122,14 @@ struct CommandLog {
   func ended(from id: Int) -> CommandRecord? { records.first { $0.id >= id && $0.endedAt != nil } }
 
   /// The session's program is gone: what ran has ended with it.
-  mutating func end(at time: Timestamp, position: LinePosition) {
-    _ = finish(exitStatus: nil, at: position, time: time)
+  mutating func end(exitStatus: Int?, at time: Timestamp, position: LinePosition) {
+    if finish(exitStatus: exitStatus, at: position, time: time) != nil { records[records.count - 1].evidence = .exit }
     phase = .unknown
+  }
+
+  /// The screen was cleared: what the command that runs prints begins anew at its top.
+  mutating func cleared(line: Int) {
+    guard phase == .running, let last = records.indices.last else { return }
+    records[last].outputStart = LinePosition(line: line, column: 0)
   }
 }

@@ -6,6 +6,9 @@ enum CommandMarker {
   /// Shells that read such a line, by the name of their program.
   static let shells: Set<String> = ["sh", "dash", "ash", "ksh", "ksh93", "mksh", "posh", "yash", "busybox", "bash", "zsh"]
 
+  /// The line to type when the shell has dropped the end of ``line(for:)``.
+  static let endLine = #" printf '\033]133;D;%s;roost=1\007' "$?""#
+
   /// The line to type. The command goes through `eval` as one quoted word, so that whatever it contains cannot reach the marks.
   static func line(for command: String) -> String {
     let quoted = command.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#)

@@ -46,6 +46,8 @@ package struct KeeperLaunch: Sendable, Equatable {
     self.environment = environment
     options = KeeperOptions(socketPath: socketPath)
     options.readinessDescriptor = Launch.readinessDescriptor
+    // Ours may be raised by now.
+    options.openFileLimit = Host.inheritedOpenFileLimit
   }
 }
 
@@ -91,6 +93,8 @@ package actor KeeperClient {
 
   /// Requests under way at most: each waits for a keeper that answers in well under a millisecond.
   private static let mostPending = 8192
+  /// A keeper answers at once; one that has not by then is stopped or stuck.
+  private static let helloWithin: Duration = .seconds(10)
   /// A keeper can end in the moment in which we reach it; the next attempt starts a new one.
   private static let attempts = 3
   private static let packetsPerTurn = 64
@@ -181,9 +185,16 @@ package actor KeeperClient {
       shutDown()
       throw KeeperError(code: .resourceExhausted, message: "the keeper's socket cannot be watched: \(error.message)")
     }
+    let timer = loop.schedule(after: Self.helloWithin) { [weak self] in
+      self?.assumeIsolated { $0.shutDown(KeeperError(code: .unavailable, message: "the keeper does not answer")) }
+    }
+    defer { timer.cancel() }
     do throws(KeeperError) {
       let answers = try await ask(.hello(version: KeeperLimits.version))
+      Self.discard(answers)
       guard case .welcome(_, let pid, _)? = answers.first?.reply else { throw Self.unexpected }
+      // It can have gone between its answer and our being called back; nobody would be told of that later.
+      guard !isLost else { throw KeeperError(code: .lost, message: "the keeper has ended") }
       keeperPid = pid
     } catch {
       // Not told through `onLost`: nobody has this client yet.
@@ -201,9 +212,14 @@ package actor KeeperClient {
   package func spawn(id: String, _ spec: ChildSpec, label: [UInt8] = []) async throws(KeeperError) -> KeptChild {
     statuses[id] = nil
     let answers = try await ask(.spawn(id: id, spec: spec, label: try checked(label)), id: id)
-    guard let answer = answers.first, case .spawned(let pid) = answer.reply, answer.descriptors.count == 2 else {
+    guard let answer = answers.first, case .spawned(let pid) = answer.reply else {
       Self.discard(answers)
       throw Self.unexpected
+    }
+    guard answer.descriptors.count == 2 else {
+      Self.discard(answers)
+      try? await forget(id: id)
+      throw KeeperError(code: .resourceExhausted, message: "too many open files to take over the session")
     }
     return KeptChild(id: id, pid: pid, master: answer.descriptors[0], pidfd: answer.descriptors[1])
   }
@@ -218,7 +234,10 @@ package actor KeeperClient {
     var sessions: [KeptSession] = []
     let answers = try await ask(.list)
     for answer in answers {
-      guard case .session(let id, let pid, let label, let ended, let slots) = answer.reply else { continue }
+      guard case .session(let id, let pid, let label, let ended, let slots) = answer.reply else {
+        Self.discard([answer])
+        continue
+      }
       guard answer.descriptors.count == 2 + slots.count else {
         // The kernel could not give us all of them: our limit of open files is reached.
         Self.discard(answers)
@@ -282,10 +301,8 @@ package actor KeeperClient {
   private func perform(_ request: KeeperRequest, id: String? = nil, descriptors: [CInt] = []) async throws(KeeperError)
   {
     let answers = try await ask(request, id: id, descriptors: descriptors)
-    guard case .done? = answers.last?.reply else {
-      Self.discard(answers)
-      throw Self.unexpected
-    }
+    Self.discard(answers)
+    guard case .done? = answers.last?.reply else { throw Self.unexpected }
   }
 
   private func ask(
@@ -320,7 +337,10 @@ package actor KeeperClient {
       flush()
     }
     let answers = try result.get()
-    if case .failed(let error)? = answers.first?.reply { throw error }
+    if case .failed(let error)? = answers.last?.reply {
+      Self.discard(answers)
+      throw error
+    }
     return answers
   }
 
@@ -349,6 +369,7 @@ package actor KeeperClient {
 
   private func take(_ answer: Answer, number: UInt32) {
     if case .exited(let id, let status) = answer.reply {
+      Self.discard([answer])
       statuses[id] = status
       onExit(id, status)
       return

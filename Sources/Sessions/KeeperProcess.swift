@@ -9,12 +9,15 @@ package struct KeeperOptions: Sendable, Equatable {
   package var endAfter: Duration = .seconds(5)
   /// But keeps the statuses of programs that ended unseen for this long: a server may yet come back for them.
   package var keepEndedFor: Duration = .seconds(600)
+  /// The soft limit of open files for the programs; nil: that of the keeper itself, before it raises its own.
+  package var openFileLimit: UInt64?
   /// The descriptor to announce readiness on, for `Launch.detached`.
   package var readinessDescriptor: CInt?
 
   package init(socketPath: String) { self.socketPath = socketPath }
 
-  /// `--socket PATH [--ready-fd N] [--end-after-ms N] [--keep-ended-ms N]`, as `arguments` writes them.
+  /// `--socket PATH [--ready-fd N] [--end-after-ms N] [--keep-ended-ms N] [--open-files N]`, as `arguments` writes
+  /// them; nil for anything else.
   package init?(arguments: [String]) {
     var rest = arguments[...]
     var path: String?
@@ -32,6 +35,9 @@ package struct KeeperOptions: Sendable, Equatable {
       case "--keep-ended-ms":
         guard let number = UInt32(value) else { return nil }
         options.keepEndedFor = .milliseconds(number)
+      case "--open-files":
+        guard let number = UInt64(value) else { return nil }
+        options.openFileLimit = number
       default: return nil
       }
     }
@@ -45,6 +51,7 @@ package struct KeeperOptions: Sendable, Equatable {
       "--socket", socketPath, "--end-after-ms", String(endAfter.wholeMilliseconds), "--keep-ended-ms",
       String(keepEndedFor.wholeMilliseconds),
     ]
+    if let openFileLimit { arguments += ["--open-files", String(openFileLimit)] }
     if let readinessDescriptor { arguments += ["--ready-fd", String(readinessDescriptor)] }
     return arguments
   }
@@ -69,7 +76,9 @@ package func runKeeper(_ options: KeeperOptions) -> CInt {
   }
   do {
     let listener = try UnixSocket.listen(options.socketPath, .packets)
-    let keeper = KeeperProcess(listener: listener, options: options, openFileLimit: Host.raiseOpenFileLimit())
+    Host.raiseOpenFileLimit()
+    let keeper = KeeperProcess(
+      listener: listener, options: options, openFileLimit: options.openFileLimit ?? Host.inheritedOpenFileLimit)
     announce("ready")
     keeper.run()
     return 0

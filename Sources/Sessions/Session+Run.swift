@@ -49,12 +49,20 @@ extension Session {
       before = try write(clearing + pasteBytes(command) + [0x0D])
     case .plainShell:
       commands.announcedCommand = command
-      before = try write(Array((CommandMarker.line(for: command) + "\r").utf8))
+      // Ctrl-U empties the line, in the terminal's own line mode as well as in a shell's.
+      before = try write([0x15] + Array((CommandMarker.line(for: command) + "\r").utf8))
     }
     let rest = max(ContinuousClock.now.duration(to: deadline), .zero)
     let start = cursorPosition
-    let outcome = try await wait(
+    var outcome = try await wait(
       for: [.command(first: first, since: before + 1, below: start.line)], timeout: rest, onTimeout: overtime)
+    if outcome.reason == .incomplete, commands.phase == .running {
+      // A plain shell that could not parse the command has dropped the rest of the line, the mark of the end with it.
+      try write(Array((CommandMarker.endLine + "\r").utf8))
+      let rest = max(ContinuousClock.now.duration(to: deadline), .zero)
+      outcome = try await wait(
+        for: [.command(first: first, since: before + 1, below: start.line)], timeout: rest, onTimeout: overtime)
+    }
     if outcome.reason == .incomplete {
       // Ctrl-C takes the shell back to its prompt, so that the session can be used again.
       try write([0x03])

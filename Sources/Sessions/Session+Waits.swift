@@ -133,18 +133,21 @@ extension Session {
         if commands.lastID < first, isPromptNew(since: since), case .atPrompt(let position) = commands.phase, position.line > line {
           return met(.prompt, .osc133)
         }
-        if exit == nil, commands.lastID < first {
+        if isCommandStuck(first) {
           let rest = SessionLimits.incompleteAfter - activity.quiet()
-          if rest > .zero {
-            recheck(number, waiter, after: rest)
-          } else if PseudoTerminal.foregroundGroup(of: pty.master) == pid {
-            return met(.incomplete, .screenQuiet)
-          }
+          if rest <= .zero { return met(.incomplete, .screenQuiet) }
+          recheck(number, waiter, after: rest)
         }
       case .exit: break
       }
     }
     return exit == nil ? nil : met(.exit, .exit)
+  }
+
+  /// Whether a command that was typed has not begun, or, in a plain shell, the shell reads again without having reported its end.
+  private func isCommandStuck(_ first: Int) -> Bool {
+    guard exit == nil, PseudoTerminal.foregroundGroup(of: pty.master) == pid else { return false }
+    return commands.lastID < first || commands.nonce == nil && isForegroundReading
   }
 
   private func isPromptNew(since: UInt64?) -> Bool {
@@ -156,7 +159,9 @@ extension Session {
   private func inputEvidence(since: UInt64?) -> Evidence? {
     if isPromptNew(since: since) { return .osc133 }
     // Right after an input the program has not had the time to take it, and still looks as if it waited.
-    if let since, generation <= since + 1, pty.queued > 0 || activity.quiet() < .milliseconds(20) { return nil }
+    if since != nil, activity.quiet() < SessionLimits.settle || pty.queued > 0 || PseudoTerminal.pendingInput(of: pty.master) ?? 0 > 0 {
+      return nil
+    }
     switch state() {
     case (.password, let evidence), (.reading, let evidence): return evidence
     default: return nil
@@ -166,8 +171,31 @@ extension Session {
   // MARK: looking for a text
 
   private func searchStart(_ conditions: [WaitCondition]) -> Int {
-    for case .match(_, let since) in conditions where since != nil { return cursorPosition.line }
+    for case .match(_, let since?) in conditions {
+      if places.hasForgotten(after: since) { return terminal.firstLine }
+      return places.first(after: since)?.line ?? cursorPosition.line
+    }
     return terminal.screenTop
+  }
+
+  /// Rows above the search's beginning that were painted after that generation, while nothing has scrolled: programs that repaint a
+  /// part of the main screen do that.
+  private func rowsPaintedAbove(_ line: Int, since: UInt64) -> [Int] {
+    guard let place = places.first(after: since), place.screenTop == terminal.screenTop else { return [] }
+    return (0..<max(0, min(terminal.size.rows, line - terminal.screenTop))).filter { terminal.rowStamp($0) > since }
+  }
+
+  /// A line as text; a line that goes on in the next one keeps its blanks and has no line's end.
+  private func appendLine(_ line: Int, to text: inout [UInt8]) {
+    let wraps = terminal.isWrapped(line: line)
+    var width = 0
+    terminal.visitRuns(line: line, trim: wraps ? .none : .blankAny) { run in
+      text.append(contentsOf: run.text)
+      width += run.columns
+    }
+    // A prompt may end in a blank, which only the cursor shows to be text.
+    if line == cursorPosition.line { text += Array(repeating: 0x20, count: max(0, cursorPosition.column - width)) }
+    if !wraps { text.append(0x0A) }
   }
 
   private func find(_ pattern: Pattern, since: UInt64?, for number: Int, _ waiter: Waiter, final: Bool) -> String? {
@@ -188,10 +216,8 @@ extension Session {
     } else {
       let end = terminal.screenTop + terminal.size.rows
       let start = max(waiter.searchFrom, terminal.firstLine)
-      for line in start..<max(start, end) where text.count < SessionLimits.matchBytes {
-        text += Array(terminal.lineText(line).utf8)
-        text.append(0x0A)
-      }
+      if let since { for row in rowsPaintedAbove(start, since: since) { appendLine(terminal.screenTop + row, to: &text) } }
+      for line in start..<max(start, end) where text.count < SessionLimits.matchBytes { appendLine(line, to: &text) }
       // What has left the screen does not change any more, and need not be looked at again.
       waiter.searchFrom = max(waiter.searchFrom, terminal.screenTop)
     }

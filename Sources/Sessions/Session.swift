@@ -26,6 +26,7 @@ package actor Session {
   var terminal: Terminal
   var activity = Activity()
   var commands: CommandLog
+  var places = OutputPlaces()
   var pty: PTY
   var viewers = ViewerTable()
   var observers: [ObserverID: Observer] = [:]
@@ -128,6 +129,7 @@ package actor Session {
     activity.touch()
     terminal.stamp = activity.generation
     let wasUpdating = terminal.isSynchronized
+    places.append(.init(generation: activity.generation, line: cursorPosition.line, screenTop: terminal.screenTop))
     terminal.feed(bytes)
     if terminal.hasReplies { answerQueries() }
     if terminal.hasEvents { takeEvents() }
@@ -149,8 +151,12 @@ package actor Session {
 
   private func takeEvents() {
     for event in terminal.takeEvents() {
-      if case .mark(let mark) = event {
+      switch event {
+      case .mark(let mark):
         commands.take(mark, directory: workingDirectory, generation: activity.generation, at: .now())
+      case .cleared(let line): commands.cleared(line: line)
+      case .reset: commands.cleared(line: terminal.screenTop)
+      default: break
       }
     }
   }
@@ -204,7 +210,7 @@ package actor Session {
     exit = status
     endedAt = .now()
     pty.close()
-    commands.end(at: .now(), position: cursorPosition)
+    commands.end(exitStatus: exit.jsonFields.status, at: .now(), position: cursorPosition)
     sealTimer?.cancel()
     sealTimer = nil
     updateEnded()

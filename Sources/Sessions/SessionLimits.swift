@@ -25,6 +25,8 @@ package enum SessionLimits {
   static let matchBytes = 1 << 20
   /// Silence after which a shell that was given a command and has not begun it is taken to wait for the rest of it.
   static let incompleteAfter = Duration.seconds(2)
+  /// After an input, how long the terminal must have been still before a program is believed to wait for the next one.
+  static let settle = Duration.milliseconds(20)
   /// Silence after which a screen is called quiet.
   static let quietAfter = Duration.milliseconds(1000)
   /// Longest wait that a caller may ask for.

@@ -33,7 +33,7 @@ extension ShellIntegration {
     # PS0 came with 4.4.
     if [[ $- == *i* ]] && ((BASH_VERSINFO[0] > 4 || BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4)); then
       __roost_ran=0 __roost_pwd= __roost_url= __roost_history=
-      __roost_a='\[\e]133;A\a\]' __roost_b='\[\e]133;B\a\]'
+      __roost_a="\[\e]133;A;aid=$__roost_nonce\a\]" __roost_b="\[\e]133;B;aid=$__roost_nonce\a\]"
       # Expanded by the shell itself, so the arithmetic can set a variable; the substitution is a process of its own.
       __roost_ps0='${__roost_nonce:$((__roost_ran=1,0)):0}$(__roost_preexec)'
 
@@ -56,7 +56,7 @@ extension ShellIntegration {
       # First of the prompt commands: nothing has been printed yet, and $? is still the command's.
       __roost_precmd() {
         builtin local code=$?
-        ((__roost_ran)) && builtin printf '\e]133;D;%d\a' "$code"
+        ((__roost_ran)) && builtin printf '\e]133;D;%d;aid=%s\a' "$code" "$__roost_nonce"
         __roost_ran=0
         [[ $PWD == "$__roost_pwd" ]] || __roost_encode_pwd
         builtin printf '\e]7;file://%s%s\a' "${HOSTNAME-}" "$__roost_url"
@@ -94,7 +94,7 @@ extension ShellIntegration {
             builtin printf '\e]633;E;%s;%s\a' "$text" "$__roost_nonce"
           fi
         fi
-        builtin printf '\e]133;C\a'
+        builtin printf '\e]133;C;aid=%s\a' "$__roost_nonce"
       }
 
       if ((BASH_VERSINFO[0] > 5 || BASH_VERSINFO[0] == 5 && BASH_VERSINFO[1] >= 1)); then
@@ -125,12 +125,15 @@ extension ShellIntegration {
 
     if [[ -o interactive ]]; then
       typeset -gi _roost_ran=0
-      typeset -g _roost_a=$'%{\e]133;A\a%}' _roost_b=$'%{\e]133;B\a%}'
+      typeset -g _roost_a=$'%{\e]133;A;aid='$_roost_nonce$'\a%}' _roost_b=$'%{\e]133;B;aid='$_roost_nonce$'\a%}'
+      typeset -g _roost_sp=
 
       _roost_precmd() {
         builtin local code=$?
         builtin emulate -L zsh -o no_multibyte -o extended_glob
-        (( _roost_ran )) && builtin printf '\e]133;D;%d\a' $code
+        (( _roost_ran )) && builtin printf '\e]133;D;%d;aid=%s\a' $code $_roost_nonce
+        # What zsh would have printed before this: the mark of an output without a line's end, and the way to the next line.
+        [[ -n $_roost_sp ]] && builtin print -Pn -- '%B%S%#%s%b'${(l:COLUMNS-1:: :):-}$'\r \r'
         _roost_ran=0
         builtin local url= char
         for char in ${(s::)PWD}; do
@@ -158,8 +161,17 @@ extension ShellIntegration {
         text=${text//$'\t'/\\x09}
         text=${text//$'\e'/\\x1b}
         text=${text//[[:cntrl:]]/ }
-        builtin print -rn -- $'\e]633;E;'$text';'$_roost_nonce$'\a\e]133;C\a'
+        builtin print -rn -- $'\e]633;E;'$text';'$_roost_nonce$'\a\e]133;C;aid='$_roost_nonce$'\a'
         _roost_ran=1
+      }
+
+      # The end of a command is to be marked before anything else is printed, so PROMPT_SP's work is done by _roost_precmd, unless
+      # the user has made it something of their own. Not a function with local options, which would undo it.
+      _roost_take_sp() {
+        if [[ -o prompt_sp && -z ${PROMPT_EOL_MARK+x} ]]; then
+          _roost_sp=yes
+          unsetopt prompt_sp
+        fi
       }
 
       # At the first prompt, when all files have been read: ours before everybody's, the marks after.
@@ -167,7 +179,7 @@ extension ShellIntegration {
         builtin emulate -L zsh
         precmd_functions=(_roost_precmd ${precmd_functions:#_roost_install} _roost_mark)
         typeset -ga preexec_functions
-        preexec_functions+=(_roost_preexec)
+        preexec_functions+=(_roost_take_sp _roost_preexec)
         builtin unfunction _roost_install
         _roost_precmd
         _roost_mark
@@ -189,9 +201,11 @@ extension ShellIntegration {
         set -g __roost_nonce "$ROOST_SHELL_NONCE"
         # From version 4 on, fish writes the marks A, C and D by itself.
         set -g __roost_marks (string match -qr '^[0-3]\.' -- $version; and echo yes)
+        # Signed only where all marks are ours.
+        set -g __roost_aid (test -n "$__roost_marks"; and echo ";aid=$__roost_nonce")
 
         function __roost_prompt --on-event fish_prompt
-            test -n "$__roost_marks"; and printf '\e]133;A\a'
+            test -n "$__roost_marks"; and printf '\e]133;A%s\a' $__roost_aid
             printf '\e]7;file://%s%s\a' (hostname) (string escape --style=url -- $PWD)
             # Again after every change of theme. The original comes first in it and so gets the command's statuses.
             if not functions fish_prompt | string match -q '*__roost_original_prompt*'
@@ -199,7 +213,7 @@ extension ShellIntegration {
                 functions -c fish_prompt __roost_original_prompt
                 function fish_prompt
                     __roost_original_prompt
-                    printf '\e]133;B\a'
+                    printf '\e]133;B%s\a' $__roost_aid
                 end
             end
         end
@@ -213,12 +227,12 @@ extension ShellIntegration {
             set text (string replace -a -- \n '\\x0a' $text | string collect)
             set text (string replace -ar -- '[[:cntrl:]]' ' ' $text)
             printf '\e]633;E;%s;%s\a' $text $__roost_nonce
-            test -n "$__roost_marks"; and printf '\e]133;C\a'
+            test -n "$__roost_marks"; and printf '\e]133;C%s\a' $__roost_aid
         end
 
         if test -n "$__roost_marks"
             function __roost_postexec --on-event fish_postexec
-                printf '\e]133;D;%d\a' $status
+                printf '\e]133;D;%d%s\a' $status $__roost_aid
             end
         end
     end

@@ -61,7 +61,12 @@ actor SessionFeed: SessionObserver {
   /// Sends what has changed and was not sent yet.
   func flush() {
     guard isFollowing() else { return }
-    deliver { (events, session) in events.changes(session) }
+    deliver { (events, session) in
+      // The session tells of activity only once its own watch has seen the silence; the first picture may have told of it before.
+      let running =
+        events.subscription.idleAfter.map(session.isIdle) == false ? events.activity(session, isIdle: false) : nil
+      return (running.map { [$0] } ?? []) + events.changes(session)
+    }
   }
 
   // MARK: What the session tells

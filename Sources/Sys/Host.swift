@@ -53,15 +53,21 @@ package enum Host {
     return access(path, X_OK) == 0 ? path : "/proc/self/exe"
   }
 
-  /// Raises our soft limit of open files to the hard one; returns the soft limit as it was, for our children.
-  @discardableResult
-  package static func raiseOpenFileLimit() -> UInt64 {
+  /// The soft limit of open files as it was when we started, which is what programs of the user should get: those that
+  /// use select, or close every possible descriptor, do badly with a high one.
+  package static let inheritedOpenFileLimit: UInt64 = {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
-    let before = limit.rlim_cur
+    return UInt64(limit.rlim_cur)
+  }()
+
+  /// Raises our soft limit of open files to the hard one.
+  package static func raiseOpenFileLimit() {
+    _ = inheritedOpenFileLimit
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    return UInt64(before)
   }
 }
 

@@ -98,7 +98,7 @@ extension ProcessStatus {
   private static let mostLookedAt = 64
 
   /// Whether some process of the group is blocked in `read` or `readv` on the terminal, that is, waits for input now.
-  /// Waiting in poll, select or epoll does not count: such programs wait for other things too.
+  /// Waiting in poll or epoll, or in a select of more than the terminal, does not count: such programs wait for other things too.
   ///
   /// nil: the kernel would not say (it answers only to who may trace the process).
   package static func isReading(group: ProcessID, terminal device: UInt64) -> Bool? {
@@ -116,16 +116,28 @@ extension ProcessStatus {
     return refused ? nil : false
   }
 
+  /// The one descriptor that a thread in this system call waits to read, if that is all it waits for.
+  ///
+  /// A `select` of descriptor 0 alone, without a time limit, counts: that is how programs with line editing (readline) read.
+  private static func descriptorWaitedFor(_ fields: [String]) -> UInt64? {
+    guard fields.count > 5, let call = Int(fields[0]) else { return nil }
+    let arguments = fields[1...5].map { UInt64($0.dropFirst(2), radix: 16) ?? .max }
+    switch call {
+    case csys_number_of_read, csys_number_of_readv: return arguments[0]
+    case csys_number_of_select, csys_number_of_pselect:
+      return arguments[0] == 1 && arguments[1] != 0 && arguments[2...4].allSatisfy({ $0 == 0 }) ? 0 : nil
+    default: return nil
+    }
+  }
+
   private static func isReading(process: ProcessID, terminal device: UInt64) -> Bool? {
     var answered = false
     for thread in numericEntries(of: "/proc/\(process)/task").prefix(mostLookedAt) {
       guard let text = try? readFile("/proc/\(process)/task/\(thread)/syscall", limit: 512) else { continue }
       answered = true
       // "0 0x0 0x7ffd… …": the call's number and its arguments; "running" when it is in none.
-      let fields = text.split(separator: UInt8(ascii: " "), maxSplits: 2).map { String(decoding: $0, as: UTF8.self) }
-      guard fields.count > 1, let call = Int(fields[0]), call == csys_number_of_read || call == csys_number_of_readv,
-        fields[1].hasPrefix("0x"), let descriptor = UInt64(fields[1].dropFirst(2), radix: 16)
-      else { continue }
+      let fields = text.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+      guard let descriptor = descriptorWaitedFor(fields) else { continue }
       var status = stat()
       guard stat("/proc/\(process)/fd/\(descriptor & 0xffff_ffff)", &status) == 0 else { continue }
       // /dev/tty (5:0) is whatever terminal controls the process.

@@ -60,6 +60,12 @@ package enum PseudoTerminal {
     return group
   }
 
+  /// Bytes of input that no program has read yet: in line mode those of complete lines. nil when the slave cannot be asked.
+  package static func pendingInput(of master: CInt) -> Int? {
+    let count = csys_pty_pending(master)
+    return count >= 0 ? Int(count) : nil
+  }
+
   package static func lineMode(of master: CInt) -> LineMode? {
     var settings = termios()
     guard tcgetattr(master, &settings) == 0 else { return nil }

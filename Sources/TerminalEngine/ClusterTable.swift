@@ -33,7 +33,11 @@ struct ClusterTable: ~Copyable {
   var bytesHeld: Int { capacity * Self.stride + (slots == nil ? 0 : (slotMask + 1) * 4) + free.capacity * 4 }
 
   /// Whether the next new cluster should come after a sweep.
-  var wantsSweep: Bool { count - free.count >= sweepAt }
+  var wantsSweep: Bool { count - free.count >= sweepAt && refusals == 0 }
+  /// How many clusters are still refused before the next sweep: sweeping a full table each time would make every accent cost a
+  /// look at the whole screen.
+  private var refusals = 0
+  private static let refusalsAfterSweep = 1 << 14
   private var isFull: Bool { count >= Self.limit && free.isEmpty }
 
   private func key(_ id: Int) -> UInt64 { records!.load(fromByteOffset: id * Self.stride, as: UInt64.self) }
@@ -63,7 +67,10 @@ struct ClusterTable: ~Copyable {
         slot = (slot + 1) & slotMask
       }
     }
-    if isFull { return nil }
+    if isFull {
+      refusals = max(refusals - 1, 0)
+      return nil
+    }
     var bytes = InlineText()
     if token & CellBits.cluster != 0 {
       bytes.append(text(Int(token & CellBits.scalar)))
@@ -151,7 +158,8 @@ struct ClusterTable: ~Copyable {
     free.removeAll(keepingCapacity: true)
     for id in 0..<count where !live[id] { free.append(UInt32(truncatingIfNeeded: id)) }
     rehash { live[$0] }
-    sweepAt = max((count - free.count) * 2, Self.firstSweep)
+    sweepAt = min(max((count - free.count) * 2, Self.firstSweep), Self.limit)
+    refusals = isFull ? Self.refusalsAfterSweep : 0
   }
 
   mutating func reset() {

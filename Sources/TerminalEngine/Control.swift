@@ -167,6 +167,7 @@ extension Terminal {
     penLink = 0
     penIsProtected = false
     penIsStale = true
+    penStack = []
     protection = .none
     settlePen()
     resetMargins()

@@ -128,6 +128,8 @@ extension Terminal {
       // DECSCL. Eight-bit replies are not given in UTF-8, so only the reset remains.
       softReset()
     case (0x22, 0x71): if raw(0) <= 2 { setProtection(raw(0) == 1, .dec) }
+    case (0x23, 0x70), (0x23, 0x7B): pushPen()
+    case (0x23, 0x71), (0x23, 0x7D): popPen()
     case (0x24, 0x70): reportMode()
     case (0x24, 0x72): changeAttributes(reverse: false)
     case (0x24, 0x74): changeAttributes(reverse: true)
@@ -150,10 +152,38 @@ extension Terminal {
     if style & 1 == 1 { modeSet.insert(.cursorBlink) } else { modeSet.remove(.cursorBlink) }
   }
 
+  /// XTPUSHSGR; which attributes are saved may be chosen, but programs save all.
+  private mutating func pushPen() {
+    if penStack.count == Self.penStackLimit { penStack.removeFirst() }
+    penStack.append(pen)
+  }
+
+  /// XTPOPSGR.
+  private mutating func popPen() {
+    guard let saved = penStack.popLast() else { return }
+    pen = saved
+    penIsStale = true
+  }
+
+  /// As many as xterm keeps.
+  private static let penStackLimit = 10
+
   /// REP. No more than fill the screen: beyond that nothing new is seen.
   private mutating func repeatCharacter(_ scalar: UInt32, _ count: Int) {
     guard scalar != 0, scalar != WidthTable.zeroWidthJoiner else { return }
-    for _ in 0..<min(count, columns * rows) { put(scalar) }
+    var left = min(count, columns * rows)
+    if (0x20..<0x7F).contains(scalar) && charsets.isPlain && !modeSet.contains(.insert) {
+      let piece = min(left, columns)
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: piece) { buffer in
+        buffer.initialize(repeating: UInt8(truncatingIfNeeded: scalar))
+        while left > 0 {
+          printASCII(UnsafePointer(buffer.baseAddress!), min(left, piece))
+          left -= piece
+        }
+      }
+    } else {
+      for _ in 0..<left { put(scalar) }
+    }
     lastScalar = scalar
   }
 }

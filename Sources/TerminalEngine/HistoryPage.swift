@@ -9,6 +9,8 @@ final class HistoryPage {
   let styles: [Style]
   let links: [LinkTarget]
   private(set) var isPacked = false
+  /// Packing was tried: what did not become smaller is not tried again.
+  private var isSettled = false
   private var memory: UnsafeMutableBufferPointer<UInt8>
 
   init(
@@ -38,7 +40,9 @@ final class HistoryPage {
 
   /// Replaces the encoding by its packed form when that is smaller; returns the bytes saved.
   func pack(_ compress: (UnsafeRawBufferPointer) -> [UInt8]?) -> Int {
-    guard !isPacked, unpackedSize > 0, let packed = compress(UnsafeRawBufferPointer(memory)),
+    guard !isSettled else { return 0 }
+    isSettled = true
+    guard let packed = compress(UnsafeRawBufferPointer(memory)),
       !packed.isEmpty, packed.count < memory.count
     else { return 0 }
     let saved = memory.count - packed.count

@@ -29,6 +29,7 @@ struct LinkTable {
   private var numbers: [LinkTarget: UInt16] = [:]
   private var free: [UInt16] = []
   private var bytes = 0
+  private var refusals = 0
 
   init() {}
 
@@ -54,6 +55,18 @@ struct LinkTable {
     bytes += size
     return number
   }
+
+  /// Whether to do without a new link: the last sweep made no room, and sweeping for each link would make every one cost a
+  /// look at the whole screen.
+  mutating func refusesSweep() -> Bool {
+    guard refusals > 0 else { return false }
+    refusals -= 1
+    return true
+  }
+
+  mutating func noteUselessSweep() { refusals = Self.refusalsAfterSweep }
+
+  private static let refusalsAfterSweep = 1024
 
   mutating func sweep(live: [Bool]) {
     for number in 1..<max(targets.count, 1) where !live[number] {

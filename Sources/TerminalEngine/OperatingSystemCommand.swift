@@ -81,6 +81,7 @@ extension Terminal {
   /// The number of a target, after a sweep if there must be one; 0 when there is no room even then.
   mutating func linkNumber(_ target: LinkTarget) -> Int {
     if let number = links.intern(target) { return number }
+    if links.refusesSweep() { return 0 }
     var live = [Bool](repeating: false, count: links.count)
     live[Int(penLink)] = true
     live[Int(savedCursor.link)] = true
@@ -94,7 +95,9 @@ extension Terminal {
     }
     links.sweep(live: live)
     history.forgetLinkNumbers()
-    return links.intern(target) ?? 0
+    let number = links.intern(target)
+    if number == nil { links.noteUselessSweep() }
+    return number ?? 0
   }
 
   /// OSC 52: `52 ; selections ; base64`. A query would tell a program what the user copied elsewhere, so it is never answered.

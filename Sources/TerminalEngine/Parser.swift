@@ -76,7 +76,7 @@ extension Terminal {
     var end = start
     while end &+ 8 <= count {
       let word = UnsafeRawPointer(bytes + end).loadUnaligned(as: UInt64.self)
-      let outside = ((word &- 0x2020_2020_2020_2020) | (word &+ 0x0101_0101_0101_0101) | word) & 0x8080_8080_8080_8080
+      let outside = Self.outsideASCII(word)
       if outside != 0 { return end &+ outside.trailingZeroBitCount &>> 3 }
       end &+= 8
     }

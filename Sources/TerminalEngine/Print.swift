@@ -31,6 +31,7 @@ extension Terminal {
 
   @inline(never)
   private mutating func internAfterSweep(_ style: Style) -> UInt32 {
+    if styles.refusesSweep() { return 0 }
     sweepStyles()
     // When more styles are on screen than cells can name, the newest are drawn plain.
     return styles.intern(style) ?? 0
@@ -90,13 +91,8 @@ extension Terminal {
         }
         // The last eight again: some cells are written twice, and none alone.
         Self.storeEight(bytes + count - 8, bases, cells + count - 8)
-      } else if count >= 4 {
-        Self.storeFour(bytes, base, cells)
-        Self.storeFour(bytes + count - 4, base, cells + count - 4)
       } else {
-        cells[0] = base | UInt64(bytes[0])
-        cells[count &>> 1] = base | UInt64(bytes[count &>> 1])
-        cells[count &- 1] = base | UInt64(bytes[count &- 1])
+        Self.storeUpToSeven(bytes, count, base, cells)
       }
       column += count
       bytes += count
@@ -123,6 +119,27 @@ extension Terminal {
     let eight = UnsafeRawPointer(bytes).loadUnaligned(as: SIMD8<UInt8>.self)
     UnsafeMutableRawPointer(cells).storeBytes(
       of: SIMD8<UInt64>(truncatingIfNeeded: eight) | bases, as: SIMD8<UInt64>.self)
+  }
+
+  /// One to seven characters, by stores that overlap.
+  @inline(__always)
+  private static func storeUpToSeven(
+    _ bytes: UnsafePointer<UInt8>, _ count: Int, _ base: Cell, _ cells: UnsafeMutablePointer<Cell>
+  ) {
+    if count >= 4 {
+      storeFour(bytes, base, cells)
+      storeFour(bytes + (count &- 4), base, cells + (count &- 4))
+    } else {
+      cells[0] = base | UInt64(bytes[0])
+      cells[count &>> 1] = base | UInt64(bytes[count &>> 1])
+      cells[count &- 1] = base | UInt64(bytes[count &- 1])
+    }
+  }
+
+  /// A high bit for each of eight bytes that is no printable ASCII; exact up to the first one.
+  @inline(__always)
+  static func outsideASCII(_ word: UInt64) -> UInt64 {
+    ((word &- 0x2020_2020_2020_2020) | (word &+ 0x0101_0101_0101_0101) | word) & 0x8080_8080_8080_8080
   }
 
   @inline(__always)
@@ -189,7 +206,8 @@ extension Terminal {
           scalar = Self.threeByteScalar(word)
           properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
         }
-        if scalar < 0x800 || scalar & 0xF800 == 0xD800 { break }
+        // The run may have ended at the margin.
+        if position >= limit || scalar < 0x800 || scalar & 0xF800 == 0xD800 { break }
         if properties & ~WidthTable.pictographic != 1 {
           if properties != 2 | WidthTable.pictographic || followsJoiner || position &+ 2 > limit { break }
           cells[position] = base | CellBits.wide | UInt64(scalar)
@@ -217,14 +235,14 @@ extension Terminal {
           word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt32.self)
         } while word & 0xC0E0 == 0x80C0
       } else if word & 0x80 == 0 {
-        let byte = word & 0xFF
-        if byte &- 0x20 >= 0x5F { break }
+        // A word between other characters; a longer text is better printed by `printASCII`.
         let eight = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self)
-        if eight & 0x8080_8080_8080_8080 == 0 { break }
-        scalar = byte
-        cells[position] = base | UInt64(scalar)
-        position &+= 1
-        index &+= 1
+        let outside = Self.outsideASCII(eight)
+        let length = outside.trailingZeroBitCount &>> 3
+        if outside == 0 || length == 0 || position &+ length > limit { break }
+        Self.storeUpToSeven(bytes + index, length, base, cells + position)
+        position &+= length
+        index &+= length
       } else if word & 0xC0C0_C0F8 == 0x8080_80F0 {
         scalar = (word & 7) << 18 | (word << 4 & 0x3F000) | (word >> 10 & 0xFC0) | (word >> 24 & 0x3F)
         if scalar < 0x10000 || scalar > 0x10FFFF { break }

@@ -255,8 +255,8 @@ extension Terminal {
       let wraps = isWrapped(line: line)
       let mark = bytes.count
       if from < to { appendText(line: line, from, to, to: &bytes) }
-      // A wrapped line is full, so its blanks are text.
-      if !wraps || line == last {
+      // A wrapped line is full, and where the last one ends was said: their blanks are text.
+      if !wraps && line != end.line {
         while bytes.count > mark, bytes[bytes.count - 1] == 0x20 { bytes.removeLast() }
       }
       if !wraps && line < end.line && line < last { bytes.append(0x0A) }

@@ -121,7 +121,7 @@ private struct Reflow {
         cell &= ~CellBits.wide
         row.flags |= Row.clustered
         index += 1
-      } else if width > 1 && !cell.isWide && !cell.isTail && cell & CellBits.scalar >= 0x1100 && !cell.isCluster
+      } else if !cell.isWide && !cell.isTail && cell & CellBits.scalar >= 0x1100 && !cell.isCluster
         && WidthTable.properties(of: UInt32(truncatingIfNeeded: cell & CellBits.scalar)) & 2 != 0
       {
         // Narrow because it once stood on such a screen; it stays so until it is written again.

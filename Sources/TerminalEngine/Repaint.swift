@@ -47,7 +47,9 @@ extension Terminal {
       position += width
       if !isExact && position < columns { out.move(column: position + 1) }
     }
-    guard isExact && row.flags & Row.wrapped != 0 && index + 1 < rows && modeSet.contains(.autowrap) else { return false }
+    guard isExact && row.flags & Row.wrapped != 0 && index + 1 < rows && modeSet.contains(.autowrap) else {
+      return false
+    }
     let next = grid.rows[index + 1]
     guard next.length > 0, next.cells[0] != 0, !next.cells[0].isLeadSpacer else { return false }
     return position >= columns || isSpacer && next.cells[0].isWide

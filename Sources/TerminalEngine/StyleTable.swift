@@ -17,6 +17,7 @@ struct StyleTable: ~Copyable {
   /// Head of the list of free numbers, linked through `Style.colors`; 0 ends it.
   private var firstFree: UInt32 = 0
   private var used = 1
+  private var refusals = 0
   private var sweepAt = StyleTable.firstSweep
 
   init() {
@@ -119,10 +120,18 @@ struct StyleTable: ~Copyable {
       }
     }
     sweepAt = min(max(used * 2, Self.firstSweep), Self.limit)
+    refusals = used > Self.limit - Self.limit / 64 ? Self.refusalsAfterSweep : 0
   }
 
-  /// Whether even a sweep left no number: more styles are on screen than cells can name.
-  var isFull: Bool { used >= Self.limit - 1 }
+  /// Whether to do without a new style: so many are on screen that a sweep would free next to none, and sweeping for each
+  /// would make every colour cost a look at the whole screen.
+  mutating func refusesSweep() -> Bool {
+    guard refusals > 0 else { return false }
+    refusals -= 1
+    return true
+  }
+
+  private static let refusalsAfterSweep = 1 << 16
 
   mutating func reset() {
     self = StyleTable()

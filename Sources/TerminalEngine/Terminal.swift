@@ -39,6 +39,8 @@ package struct Terminal: ~Copyable {
   var penLink: Cell = 0
   var penIsProtected = false
   var protection = Protection.none
+  /// XTPUSHSGR.
+  var penStack: [Style] = []
   /// DECSACE: whether DECCARA and DECRARA take the cells from the first to the last position, or the rectangle.
   var attributeChangeIsStream = true
 

@@ -18,6 +18,8 @@ package enum TerminalEvent: Sendable, Equatable {
   case alternateScreen(Bool)
   /// RIS: everything was reset.
   case reset
+  /// The whole main screen was erased; what comes now begins at this absolute line.
+  case cleared(line: Int)
   /// A program asked for another window size (`CSI 8 t`, DECCOLM, DECSLPP). The host decides.
   case sizeRequested(TerminalSize)
 

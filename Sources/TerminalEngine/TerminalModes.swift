@@ -264,6 +264,7 @@ extension Terminal {
   /// Modes 47, 1047 and 1049. The alternate screen starts blank, except that mode 47 finds again what it left.
   mutating func setAlternateScreen(_ on: Bool, keepsOnLeave: Bool = false) {
     guard on != isAlternateScreen else { return }
+    if on && !keepsOnLeave { dormant = nil }
     var other: Grid
     if let kept = dormant.take() {
       other = kept

@@ -69,7 +69,8 @@ struct ClientTests {
   func creation() async throws {
     try await withRoost { roost in
       let record = try await roost.runJSON(
-        "new", "x", "-d", "-e", "GREETING=a b", "-t", "one", "-t", "two", "--rows", "11", "--cols", "44", "--", "sh", "-c",
+        "new", "x", "-d", "-e", "GREETING=a b", "-t", "one", "-t", "two", "--rows", "11", "--cols", "44", "--", "sh",
+        "-c",
         "pwd; echo \"$GREETING\"; stty size; sleep 1000")
       #expect(record["name"] == "x")
       #expect(record["tags"] == ["one", "two"])
@@ -249,7 +250,8 @@ struct ClientTests {
   @Test("operations are called by name, with parameters as their schema has them")
   func call() async throws {
     try await withRoost { roost in
-      let created = try await roost.runJSON("call", "session.create", "name=s", "tags=a,b", "rows=20", "argv:=[\"cat\"]")
+      let created = try await roost.runJSON(
+        "call", "session.create", "name=s", "tags=a,b", "rows=20", "argv:=[\"cat\"]")
       #expect(created["name"] == "s")
       #expect(created["rows"] == 20)
       #expect(created["tags"] == ["a", "b"])
@@ -261,6 +263,43 @@ struct ClientTests {
       #expect(try await roost.run("call").text.contains("session.interact"))
       #expect(try await roost.run("call", "--names").text.contains("session.run\n"))
       #expect(try await roost.run("call", "session.wait", "--describe").text.contains("timeout_ms"))
+    }
+  }
+
+  @Test("a program that ends at once has still been shown")
+  func briefProgram() async throws {
+    try await withRoost { roost in
+      let terminal = try roost.terminal("new", "brief", "--", "sh", "-c", "echo all there was; exit 5")
+      #expect(try await terminal.waitForExit() == .exited(0))
+      try await terminal.expect("all there was")
+      try await terminal.expect("[brief has ended: exit status 5]")
+    }
+  }
+
+  // MARK: Tokens
+
+  @Test("a token lets in over TCP, does only what it may, and is worthless once revoked")
+  func tokens() async throws {
+    try await withRoost(["--bind", "127.0.0.1:0"]) { roost in
+      try await roost.session(["name": "s", "argv": ["cat"]])
+      let created = try await roost.run("token", "create", "looker", "--expires", "1h")
+      expect(created, .ok)
+      let secret = String(created.text.dropLast())
+      let address = try await roost.runJSON("status")["tcp_addr"].string ?? ""
+      func remote(_ arguments: String..., token: String) async throws -> ProcessResult {
+        try await roost.run(["--connect", address] + arguments, environment: ["ROOST_TOKEN": token])
+      }
+      #expect(try await remote("ls", "--names", token: secret).text == "s\n")
+      expect(try await remote("send", "s", "x", token: secret), .refused)
+      expect(try await remote("ls", token: ""), .refused)
+      expect(try await remote("ls", token: "roost_wrong"), .refused)
+      let table = try await roost.run("token", "ls")
+      #expect(table.text.contains("looker") && table.text.contains("sessions:read") && !table.text.contains(secret))
+      let id = try await roost.runJSON("token", "ls")[0]["id"].string ?? ""
+      expect(try await roost.run("token", "revoke", id), .ok)
+      expect(try await remote("ls", token: secret), .refused)
+      expect(try await roost.run("token", "revoke", id), .notFound)
+      expect(try await roost.run("token", "create", "-s", "sessions:raed"), .usage)
     }
   }
 

@@ -98,6 +98,13 @@ struct CompletionsTests {
         #expect(page.contains(option.name.replacingDashes), "\(option.name)")
       }
     }
+    let home = try ScratchHome()
+    try home.write(page, to: "roost.1")
+    if access("/usr/bin/groff", X_OK) == 0 {
+      let formatted = try await runProcess(
+        "groff", ["-man", "-Tutf8", "-ww", "-K", "utf8", "\(home.path)/roost.1"], environment: environment)
+      #expect(formatted.exitCode == 0 && formatted.errors.isEmpty, "\(formatted.errorText)")
+    }
     for line in page.split(separator: "\n", omittingEmptySubsequences: false) {
       #expect(!line.hasPrefix("'"), "roff would read this as a request: \(line)")
     }

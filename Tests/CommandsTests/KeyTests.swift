@@ -18,7 +18,7 @@ struct KeyNameTests {
 
   @Test(
     "what is no key is none",
-    arguments: ["", "hello", "ctrl+", "ctrl+foo", "f13", "f0", "hyper+x", String(repeating: "x", count: 99)])
+    arguments: ["", "hello", "ctrl+", "ctrl+foo", "f21", "f0", "hyper+x", String(repeating: "x", count: 99)])
   func nonsense(text: String) {
     #expect(KeyName(text) == nil)
   }
@@ -233,6 +233,18 @@ struct ReplyFilterTests {
     #expect(filter.expire(now: 4 + patience) == [])
     #expect(filter.expire(now: 5 + patience) == Array(key.utf8))
     #expect(filter.feed(Array("x".utf8), now: 6 + patience) == Array("x".utf8))
+  }
+
+  @Test("what looks like an answer inside a paste is pasted, and afterwards answers are taken out again")
+  func paste() {
+    let pasted = "\u{1b}[200~x\u{1b}[?62;22c\u{1b}]11;y\u{7}\u{1b}[201~"
+    let bytes = Array(pasted.utf8)
+    let reply = Array("\u{1b}[?62;22c".utf8)
+    for cut in 6...bytes.count {
+      var filter = ReplyFilter()
+      let first = filter.feed(Array(bytes[..<cut]), now: 0)
+      #expect(first + filter.feed(Array(bytes[cut...]) + reply, now: 1) == bytes, "cut at \(cut)")
+    }
   }
 
   @Test("an answer without an end holds back no more than its bound")

@@ -21,6 +21,15 @@ private actor Counter {
   }
 }
 
+private actor Worker {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+  init(_ loop: EventLoop) { self.loop = loop }
+  func work(while goesOn: @Sendable () -> Bool) async {
+    while goesOn() { await loop.nextTurn() }
+  }
+}
+
 /// State that only a loop's thread touches, handed to closures that must be Sendable.
 private final class Box<Value>: @unchecked Sendable {
   var value: Value
@@ -291,6 +300,29 @@ struct EventLoopTests {
       #expect(await told.next() == "input")
       #expect(await told.next() == "timer")
       await loop.run { kept.value = (nil, nil) }
+      close(ends[0])
+      close(ends[1])
+    }
+  }
+
+  @Test("long work that lets others have their turn does not starve I/O")
+  func nextTurn() async throws {
+    try await withLoop { loop in
+      var ends: [CInt] = [0, 0]
+      #expect(pipe(&ends) == 0)
+      let reading = ends[0]
+      let seen = Box(false)
+      let kept = Box<DescriptorWatch?>(nil)
+      try await loop.run { () throws(NetError) in
+        kept.value = try loop.watch(reading, .readable) { _ in
+          kept.value?.cancel()
+          seen.value = true
+        }
+      }
+      let worker = Worker(loop)
+      _ = write(ends[1], "x", 1)
+      await worker.work { !seen.value }
+      await loop.run { kept.value = nil }
       close(ends[0])
       close(ends[1])
     }

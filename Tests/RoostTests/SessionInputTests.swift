@@ -36,7 +36,7 @@ struct SessionInputTests {
 
   @Test("every byte arrives as it was sent")
   func everyByte() async throws {
-    let script = "stty raw -echo; echo ready; dd bs=1 count=256 2>/dev/null | od -An -v -tu1"
+    let script = "stty raw -echo opost; echo ready; dd bs=1 count=256 2>/dev/null | od -An -v -tu1"
     try await withScript(script, ["rows": 40]) { session in
       try await session.wait(match: "ready")
       try await session.type(bytes: (0...255).map { UInt8($0) })

@@ -170,6 +170,42 @@ struct KeeperClientTests {
     loop.stop()
   }
 
+  @Test("a keeper that talks nonsense is left, whatever it says", arguments: [1, 2, 3, 4])
+  func nonsense(seed: UInt64) async throws {
+    let folder = try ScratchFolder()
+    let path = folder.path + "/k.sock"
+    let listener = try UnixSocket.listen(path, .packets)
+    let descriptor = listener.raw
+    // On a thread of its own: it blocks.
+    let other = try EventLoop(name: "rubbish")
+    let rubbish = Task.detached(executorPreference: other) {
+      var random = SeededBytes(state: seed &* 0x9E37_79B9_7F4A_7C15)
+      guard waitReadable(descriptor), let peer = try UnixSocket.accept(descriptor) else { return }
+      // The first answer is right, and so are the kinds and numbers of some of those after it.
+      let hello = PacketBuffer()
+      _ = waitReadable(peer)
+      _ = UnixSocket.receive(peer, buffer: hello.bytes)
+      _ = UnixSocket.send(peer, KeeperReply.welcome(version: 1, pid: 1, sessions: 0).encoded(number: 1))
+      _ = waitReadable(peer)
+      for round in 0..<200 {
+        var bytes = random.bytes(Int(random.next() % 60) + 1)
+        if round % 2 == 0, bytes.count > 5 {
+          bytes.replaceSubrange(0..<5, with: [UInt8(129 + random.next() % 7), 2, 0, 0, 0])
+        }
+        guard case .bytes = UnixSocket.send(peer, bytes, descriptors: [descriptor]) else { break }
+      }
+      close(peer)
+    }
+    let client = try await connect(path)
+    // It may by chance be answered with something that looks right.
+    _ = try? await client.kill(id: "a", everything: true)
+    #expect(try await reports.loss().code == .lost)
+    _ = await rubbish.result
+    other.stop()
+    withExtendedLifetime(listener.raw) {}
+    loop.stop()
+  }
+
   @Test("a killed keeper is reported once, and the terminals held here go on")
   func keeperKilled() async throws {
     let keeper = try KeeperHarness()

@@ -39,12 +39,13 @@ final class KeeperHarness {
     return String(bundle[..<(bundle.lastIndex(of: "/") ?? bundle.startIndex)]) + "/roost"
   }()
 
-  init(endAfter: Duration = .seconds(5), keepEndedFor: Duration = .seconds(30)) throws {
+  init(endAfter: Duration = .seconds(5), keepEndedFor: Duration = .seconds(30), openFileLimit: UInt64? = nil) throws {
     folder = try ScratchFolder()
     socketPath = folder.path + "/keeper.sock"
     var options = KeeperOptions(socketPath: socketPath)
     options.endAfter = endAfter
     options.keepEndedFor = keepEndedFor
+    options.openFileLimit = openFileLimit
     options.readinessDescriptor = Launch.readinessDescriptor
     let launched = try Launch.detached(
       executable: Self.roost, arguments: ["roost", "keeper"] + options.arguments, environment: ["PATH=/usr/bin:/bin"])

@@ -48,6 +48,16 @@ struct ClusterTests {
     )
   }
 
+  @Test("a line filled by wide characters goes on with narrow ones", arguments: 1...14)
+  func wideThenNarrow(_ columns: Int) {
+    var terminal = Terminal(size: TerminalSize(rows: 30, columns: columns))
+    terminal.feed("中中中中─中中中─中é中中中中中中─────────中中中中中中中中")
+    var one = Terminal(size: TerminalSize(rows: 30, columns: columns))
+    for scalar in "中中中中─中中中─中é中中中中中中─────────中中中中中中中中".unicodeScalars { one.feed(String(scalar)) }
+    #expect(terminal.screenText() == one.screenText())
+    #expect(terminal.cursor == one.cursor)
+  }
+
   @Test("overwriting half of a wide character blanks the other half")
   func halves() {
     var terminal = Terminal(size: TerminalSize(rows: 2, columns: 10))

@@ -185,6 +185,11 @@ struct ConformanceControlTests {
     ControlCase("ICH that pushes half over the edge clears the other", "123456中\u{1B}[1;1H\u{1B}[@", [" 123456"]),
     ControlCase("ECH of one half clears both", "a中b\u{1B}[1;3H\u{1B}[X", ["a  b"]),
     ControlCase("combining marks stay with their base", "e\u{301}x", ["e\u{301}x"], at: [0, 2]),
+    ControlCase(
+      "a row filled by wide characters is not written beyond", "sＡＢＣx\u{FFFD}éabcdefgh",
+      ["sＡＢＣx", "\u{FFFD}éabcdef", "gh"]),
+    ControlCase(
+      "narrow after wide at the edge, byte lengths mixed", "中中中中─é中─abcdefghijkl", ["中中中中", "─é中─abc", "defghijk", "l"]),
     ControlCase("a variation selector widens", "❤\u{FE0F}x", ["❤\u{FE0F}x"], at: [0, 3]),
     ControlCase("U+0085 is NEL and U+009B is CSI", "a\u{85}b\u{9B}2Cc", ["a", "b  c"]),
     ControlCase("a zero width space takes no column", "a\u{200B}b", nil, at: [0, 2]),

@@ -132,6 +132,17 @@ struct ReflowTests {
     }
   }
 
+  @Test("a wide character survives a screen one column wide, narrow")
+  func oneColumn() {
+    var terminal = Terminal(size: TerminalSize(rows: 7, columns: 11))
+    terminal.feed("\u{1B}[1m文jB")
+    for size in [(8, 1), (2, 1), (4, 62)] { terminal.resize(TerminalSize(rows: size.0, columns: size.1)) }
+    #expect(terminal.rowText(0) == "文jB")
+    var columns: [Int] = []
+    terminal.visitRuns(row: 0, trim: .blankAny) { columns.append($0.columns) }
+    #expect(columns == [3])
+  }
+
   @Test("sizes are brought into 1...1000")
   func clamped() {
     #expect(TerminalSize(rows: 0, columns: -5) == TerminalSize(rows: 1, columns: 1))

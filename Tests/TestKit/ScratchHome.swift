@@ -148,9 +148,17 @@ private final class TestRun: Sendable {
     let pipe = try makePipe()
     let script = """
       cat >/dev/null
-      for process in /proc/[0-9]*; do
-        { tr '\\0' '\\n' <"$process/environ" | grep -qxF "$2" || tr '\\0' ' ' <"$process/cmdline" | grep -qF "$1/"; } &&
-          kill -KILL "${process#/proc/}"
+      # Until a pass finds nothing: what is killed may just have started something.
+      # The brackets keep the search from finding itself.
+      passes=0
+      while [ $passes -lt 20 ]; do
+        passes=$((passes + 1))
+        found=$(grep -lsa -e "$2" /proc/[0-9]*/environ; grep -lsa -e "$1[/]" /proc/[0-9]*/cmdline)
+        [ -n "$found" ] || break
+        for file in $found; do
+          process=${file#/proc/}
+          kill -KILL "${process%%/*}"
+        done
       done
       rm -rf "$1"
       """

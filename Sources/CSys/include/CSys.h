@@ -10,6 +10,8 @@ int csys_open_pty(char *path, size_t path_capacity);
 
 // The N of the slave's /dev/pts/N.
 int csys_pty_number(int master);
+/* Bytes that the slave's readers have not taken (in line mode: of complete lines); -1 with errno. */
+int csys_pty_pending(int master);
 
 typedef struct csys_spawn_request {
   const char *executable;        // absolute
@@ -55,3 +57,5 @@ int csys_device_minor(uint64_t device);
 // System call numbers of this architecture that /proc/PID/syscall shows for a blocking read.
 extern const long csys_number_of_read;
 extern const long csys_number_of_readv;
+extern const long csys_number_of_select;
+extern const long csys_number_of_pselect;

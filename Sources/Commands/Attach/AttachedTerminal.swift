@@ -45,8 +45,9 @@ actor AttachedTerminal: WebSocketHandler {
   private var replies = ReplyFilter()
   private var detachKey: DetachKeyMatcher
   private var socket: WebSocket?
-  /// Output that came before the terminal was ready for it.
+  /// Output that came before the terminal was ready for it, and the end when that came before too.
   private var early: [UInt8] = []
+  private var earlyEnd: AttachEnd?
   private var isShowing = false
   private var end: AttachEnd?
   /// What the server said last about why it ends; the close of the socket follows.
@@ -142,6 +143,7 @@ actor AttachedTerminal: WebSocketHandler {
     let early = self.early
     self.early = []
     show(early)
+    if let earlyEnd { finishAfterOutput(earlyEnd) }
   }
 
   private func watchSignals() throws {
@@ -271,7 +273,11 @@ actor AttachedTerminal: WebSocketHandler {
 
   /// The session or the server has ended; what it wrote last is still shown.
   private func finishAfterOutput(_ end: AttachEnd) {
-    guard isShowing, terminal.queuedBytes > 0 else {
+    guard isShowing else {
+      earlyEnd = end
+      return
+    }
+    guard terminal.queuedBytes > 0 else {
       finish(end)
       return
     }

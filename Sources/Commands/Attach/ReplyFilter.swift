@@ -9,6 +9,11 @@ package struct ReplyFilter: Sendable {
 
   private var held: [UInt8] = []
   private var deadline: UInt64?
+  /// Between the marks of a bracketed paste nothing is an answer, whatever it looks like.
+  private var isPasting = false
+
+  private static let pasteStart = Array("\u{1b}[200~".utf8)
+  private static let pasteEnd = Array("\u{1b}[201~".utf8)
 
   package init() {}
 
@@ -61,7 +66,16 @@ package struct ReplyFilter: Sendable {
     case incomplete
   }
 
-  private func classify(_ bytes: ArraySlice<UInt8>) -> Finding {
+  private mutating func classify(_ bytes: ArraySlice<UInt8>) -> Finding {
+    if isPasting {
+      if bytes.starts(with: ReplyFilter.pasteEnd) { isPasting = false }
+      return ReplyFilter.pasteEnd.starts(with: bytes) && bytes.count < ReplyFilter.pasteEnd.count
+        ? .incomplete : .key(1)
+    }
+    if bytes.starts(with: ReplyFilter.pasteStart) {
+      isPasting = true
+      return .key(ReplyFilter.pasteStart.count)
+    }
     guard bytes.count >= 2 else { return .key(1) }
     switch bytes[bytes.startIndex + 1] {
     case UInt8(ascii: "["): return classifyControlSequence(bytes)

@@ -27,12 +27,24 @@ struct Output: Sendable {
   }
 
   func write(bytes: [UInt8]) {
-    do {
-      try writeAll(STDOUT_FILENO, bytes)
-    } catch {
-      if error.code == EPIPE { exit(128 + SIGPIPE) }
-      note("standard output: \(error)")
-      exit(ExitCode.failed.rawValue)
+    var written = 0
+    while written < bytes.count {
+      let result = bytes.withUnsafeBytes { all in
+        writeBytes(STDOUT_FILENO, from: UnsafeRawBufferPointer(rebasing: all[written...]))
+      }
+      switch result {
+      case .bytes(let count):
+        written += count
+      case .wouldBlock:
+        // Whoever gave us this descriptor has made it non-blocking.
+        var entry = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+        poll(&entry, 1, -1)
+      case .endOfFile:
+        exit(128 + SIGPIPE)
+      case .failed(let error):
+        note("standard output: \(error)")
+        exit(ExitCode.failed.rawValue)
+      }
     }
   }
 

@@ -197,8 +197,10 @@ private func pressKeys(_ context: ClientContext) async throws(CommandFailure) ->
   let keys = context.invocation.arguments(Arguments.keys)
   guard !keys.isEmpty else { throw CommandFailure(.usage, "KEY is missing") }
   for key in keys { try refuseMistypedKey(key) }
+  // `^C` is a way to write a key here; to the server it is text.
+  let named = keys.map { $0.count == 2 && $0.hasPrefix("^") ? KeyName($0)?.text ?? $0 : $0 }
   let answer = try await context.client.call(
-    "POST", ServerClient.sessionPath(session, "keys"), body: ["keys": JSON(strings: keys)])
+    "POST", ServerClient.sessionPath(session, "keys"), body: ["keys": JSON(strings: named)])
   context.show(answer) { "" }
   return .ok
 }
