@@ -29,6 +29,10 @@ SERVE = os.environ.get("SERVE", "").split()
 MB = 1_000_000
 
 
+# A time-out from outside ends the pair by an exception, so that the servers that it started are ended too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
+
+
 # Building blocks
 
 def probe(name):
