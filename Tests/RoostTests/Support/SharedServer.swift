@@ -7,12 +7,7 @@ import Testing
 enum SharedServer {
   private static let starting = Task {
     let roost = try Roost()
-<<<<<<< HEAD
     try await roost.start(["--max-sessions", "1000"])
-=======
-    // Many tests run at once, each with sessions of its own.
-    try await roost.start(["--max-sessions", "2000"])
->>>>>>> main
     return roost
   }
 
