@@ -16,7 +16,9 @@ export SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0
 
 for name in ${*:-$(sed -n 's/.*fuzzer("\(fuzz-[a-z]*\)".*path: "\(Fuzz\/[A-Za-z]*\)".*/\1/p' Package.swift)}; do
   folder=$(sed -n "s/.*fuzzer(\"$name\".*path: \"\(Fuzz\/[A-Za-z]*\)\".*/\1/p" Package.swift)
-  ROOST_FUZZ=1 swift build -c release --scratch-path "$scratch" --product "$name" >"$scratch/$name.log" 2>&1 || {
+  # A fuzzer may look inside the module it feeds (@testable), which an optimised build allows only when asked.
+  ROOST_FUZZ=1 swift build -c release -Xswiftc -enable-testing --scratch-path "$scratch" --product "$name" \
+    >"$scratch/$name.log" 2>&1 || {
     grep -v "Cannot export local symbol" "$scratch/$name.log" >&2
     exit 1
   }

@@ -5,7 +5,8 @@ import statistics
 import bench
 
 COUNTS = (20, 50) if bench.QUICK else (200, 1000)
-RUNS = 1 if bench.QUICK else min(bench.RUNS, 3)
+#: What is counted moves by less than a percent from run to run, and a run of so many programs takes its time.
+RUNS = min(bench.RUNS, 2)
 WATCHED = 1 if bench.QUICK else 10
 #: Cells of 8 bytes.
 SCREEN = 80 * 24 * 8

@@ -48,7 +48,7 @@ extension Terminal {
       if byte &- 0x20 < 0x5F {
         let end = endOfASCII(bytes, index + 1, count)
         if charsets.isPlain && !modeSet.contains(.insert) {
-          printASCII(bytes + index, end - index)
+          if end &- index > 1 || !printSimply(byte) { printASCII(bytes + index, end - index) }
         } else {
           for position in index..<end { put(UInt32(bytes[position])) }
         }
@@ -183,7 +183,8 @@ extension Terminal {
     guard parameterValue == 0 && intermediate == 0 else { return readRareControlSequence(bytes, index, count) }
     var parameter = parameterCount
     let parameters = self.parameters
-    while index &+ 8 <= count {
+    // A word may end eight parameters.
+    while index &+ 8 <= count && parameter &+ 8 <= Self.parameterLimit {
       let word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self) ^ 0x3030_3030_3030_3030
       var others = ((word & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x7676_7676_7676_7676 | word) & 0x8080_8080_8080_8080
       // Where the parameter that is being read begins, in bits.
@@ -192,7 +193,7 @@ extension Terminal {
         let at = others.trailingZeroBitCount & 0x38
         let byte = UInt8(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: at)) ^ 0x30
         let bits = at &- from
-        if bits > 32 || parameter >= Self.parameterLimit { break }
+        if bits > 32 { break }
         var number = UInt32(
           truncatingIfNeeded: (word &>> UInt64(truncatingIfNeeded: from))
             &<< UInt64(truncatingIfNeeded: 32 &- bits))

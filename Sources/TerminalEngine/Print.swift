@@ -2,57 +2,6 @@
 // mode, charsets, joining, the ends of lines) goes through `put`.
 
 extension Terminal {
-  /// Makes the pen's cells when something changed the pen.
-  @inline(__always)
-  mutating func settlePen() {
-    if penIsStale { makePenCells() }
-  }
-
-  @inline(never)
-  mutating func makePenCells() {
-    penIsStale = false
-    let style: Cell
-    if let id = styles.intern(pen) { style = UInt64(id) } else { style = UInt64(internAfterSweep(pen)) }
-    penCell = style << CellBits.styleShift | penLink << CellBits.linkShift
-    if penIsProtected { penCell |= CellBits.protected }
-    if pen.colors >> 32 == 0 {
-      eraseCell = 0
-    } else {
-      let blank = Style(colors: pen.colors & ~0xFFFF_FFFF, rest: 0)
-      let id = styles.intern(blank) ?? internAfterSweep(blank)
-      eraseCell = UInt64(id) << CellBits.styleShift
-    }
-  }
-
-  /// The number of a style that is about to be used, by whatever it takes.
-  mutating func styleID(_ style: Style) -> UInt32 {
-    styles.intern(style) ?? internAfterSweep(style)
-  }
-
-  @inline(never)
-  private mutating func internAfterSweep(_ style: Style) -> UInt32 {
-    if styles.refusesSweep() { return 0 }
-    sweepStyles()
-    // When more styles are on screen than cells can name, the newest are drawn plain.
-    return styles.intern(style) ?? 0
-  }
-
-  /// Frees the styles that nothing shows any more. History keeps its own, so only the screens are looked at.
-  private mutating func sweepStyles() {
-    let live = UnsafeMutablePointer<Bool>.allocate(capacity: styles.count)
-    live.initialize(repeating: false, count: styles.count)
-    defer { live.deallocate() }
-    live[penCell.styleID] = true
-    live[eraseCell.styleID] = true
-    grid.forEachCell { live[$0.styleID] = true }
-    switch dormant {
-    case .some(let other): other.forEachCell { live[$0.styleID] = true }
-    case .none: break
-    }
-    styles.sweep(live: live)
-    history.forgetStyleNumbers()
-  }
-
   /// A wide character of which one half is overwritten leaves a blank in the other.
   @inline(__always)
   func splitWide(_ cells: UnsafeMutablePointer<Cell>, _ first: Int, _ end: Int) {
@@ -63,7 +12,24 @@ extension Terminal {
   }
 
   @inline(__always)
-  private func limit(at column: Int) -> Int { column <= rightMargin ? rightMargin + 1 : columns }
+  func limit(at column: Int) -> Int { column <= rightMargin ? rightMargin + 1 : columns }
+
+  /// Prints one ASCII character where nothing needs care: no wrap, no margin, no wide character in the row. Returns false
+  /// where something does. Not inlined: the parser needs its registers.
+  @inline(never)
+  mutating func printSimply(_ byte: UInt8) -> Bool {
+    settlePen()
+    let line = grid.rows + row
+    guard !pendingWrap && column < rightMargin && line.pointee.flags & Row.unicode == 0 else { return false }
+    let cell = penCell
+    line.pointee.cells[column] = cell | UInt64(byte)
+    column &+= 1
+    if column > Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: column) }
+    if cell & CellBits.rendition != 0 { line.pointee.flags |= Row.styled }
+    rowStamps[row] = stamp
+    lastScalar = UInt32(byte)
+    return true
+  }
 
   /// Prints a run of 0x20…0x7E when bytes mean themselves.
   mutating func printASCII(_ text: UnsafePointer<UInt8>, _ length: Int) {
@@ -288,57 +254,6 @@ extension Terminal {
     (word & 0xF) << 12 | (word >> 2 & 0xFC0) | (word >> 16 & 0x3F)
   }
 
-  // MARK: UTF-8, one character
-
-  /// Decodes and prints one character, or U+FFFD for each maximal part of a malformed one (Unicode 15, section 3.9,
-  /// "U+FFFD Substitution of Maximal Subparts"). A character cut by the end of the bytes is kept for the next call.
-  private mutating func printCharacter(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
-    let byte = bytes[start]
-    pendingLow = 0x80
-    pendingHigh = 0xBF
-    switch byte {
-    case 0xC2...0xDF:
-      pendingLength = 1
-      pendingScalar = UInt32(byte & 0x1F)
-    case 0xE0...0xEF:
-      pendingLength = 2
-      pendingScalar = UInt32(byte & 0x0F)
-      if byte == 0xE0 { pendingLow = 0xA0 } else if byte == 0xED { pendingHigh = 0x9F }
-    case 0xF0...0xF4:
-      pendingLength = 3
-      pendingScalar = UInt32(byte & 0x07)
-      if byte == 0xF0 { pendingLow = 0x90 } else if byte == 0xF4 { pendingHigh = 0x8F }
-    default:
-      put(0xFFFD)
-      return start + 1
-    }
-    state = .utf8
-    return resumeCharacter(bytes, start + 1, count)
-  }
-
-  mutating func resumeCharacter(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
-    var index = start
-    while index < count {
-      let byte = bytes[index]
-      if byte < pendingLow || byte > pendingHigh {
-        state = .ground
-        put(0xFFFD)
-        return index
-      }
-      index += 1
-      pendingScalar = pendingScalar << 6 | UInt32(byte & 0x3F)
-      pendingLength -= 1
-      pendingLow = 0x80
-      pendingHigh = 0xBF
-      if pendingLength == 0 {
-        state = .ground
-        put(pendingScalar)
-        return index
-      }
-    }
-    return index
-  }
-
   // MARK: one character
 
   /// Prints one scalar with everything that may concern it.
@@ -366,7 +281,11 @@ extension Terminal {
     if width == 2 && column + 2 > limit {
       // No room for both halves: the line ends a column early, where lines wrap at all.
       let start = column <= rightMargin ? leftMargin : 0
-      if !modeSet.contains(.autowrap) || limit - start < 2 { return }
+      if !modeSet.contains(.autowrap) || limit - start < 2 {
+        // It is not shown, so nothing that follows can join it.
+        lastScalar = 0
+        return
+      }
       leaveSpacer(at: column)
       wrapLine()
       limit = self.limit(at: column)
@@ -395,7 +314,7 @@ extension Terminal {
   }
 
   /// The blank at the end of a line whose next character is too wide for it: an erased cell.
-  private mutating func leaveSpacer(at column: Int) {
+  mutating func leaveSpacer(at column: Int) {
     let line = grid.rows + row
     if line.pointee.flags & Row.unicode != 0 { splitWide(line.pointee.cells, column, column + 1) }
     line.pointee.cells[column] = eraseCell | CellBits.leadSpacer
@@ -420,108 +339,5 @@ extension Terminal {
     }
     column = isInside || column > rightMargin ? leftMargin : 0
     pendingWrap = false
-  }
-
-  // MARK: joining
-
-  /// The column of the character before the cursor, or nil at the beginning of a line.
-  private func previousColumn() -> Int? {
-    var previous = pendingWrap ? column : column - 1
-    guard previous >= 0 else { return nil }
-    if previous > 0 && grid.rows[row].cells[previous].isTail { previous -= 1 }
-    return previous
-  }
-
-  /// Adds an emoji to the one before it where Unicode's rules make one picture of them (UAX #29, GB11 to GB13): after a
-  /// joiner, a skin tone after a picture, the second letter of a flag. Returns false when it stands alone.
-  private mutating func joins(_ scalar: UInt32, _ properties: UInt8) -> Bool {
-    guard lastScalar >= 0x80 else { return false }
-    if properties & WidthTable.pictographic != 0 {
-      guard lastScalar == WidthTable.zeroWidthJoiner else { return false }
-    } else if properties & WidthTable.modifier != 0 {
-      guard WidthTable.properties(of: lastScalar) & WidthTable.pictographic != 0 else { return false }
-    } else if properties & WidthTable.regionalIndicator != 0 {
-      guard WidthTable.properties(of: lastScalar) & WidthTable.regionalIndicator != 0,
-        let previous = previousColumn(), !grid.rows[row].cells[previous].isCluster
-      else { return false }
-    } else {
-      return false
-    }
-    guard let previous = previousColumn(), extend(previous, with: scalar) else { return false }
-    lastScalar = scalar
-    if properties & WidthTable.widthMask == 2 { widen(previous) }
-    return true
-  }
-
-  /// Adds a zero-width scalar to the character before the cursor.
-  private mutating func combine(_ scalar: UInt32) {
-    guard let previous = previousColumn() else { return }
-    let base = grid.rows[row].cells[previous]
-    guard extend(previous, with: scalar) else { return }
-    if scalar == WidthTable.zeroWidthJoiner {
-      lastScalar = scalar
-    } else if scalar == WidthTable.emojiPresentation && !base.isCluster && !base.isWide {
-      let properties = WidthTable.properties(of: UInt32(truncatingIfNeeded: base & CellBits.scalar))
-      if properties & WidthTable.variationCapable != 0 { widen(previous) }
-    }
-  }
-
-  private mutating func extend(_ position: Int, with scalar: UInt32) -> Bool {
-    if clusters.wantsSweep { sweepClusters() }
-    let line = grid.rows + row
-    let cell = line.pointee.cells[position]
-    guard let id = clusters.extend(cell.token, with: scalar) else { return false }
-    line.pointee.cells[position] =
-      cell & ~(CellBits.token | CellBits.leadSpacer) | CellBits.cluster | UInt64(id)
-    if position >= Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: position + 1) }
-    line.pointee.flags |= Row.unicode | Row.clustered
-    touch(row)
-    return true
-  }
-
-  private mutating func sweepClusters() {
-    clusters.sweep { use in
-      grid.forEachCell(use)
-      switch dormant {
-      case .some(let other): other.forEachCell(use)
-      case .none: break
-      }
-    }
-  }
-
-  /// Gives a narrow character before the cursor its second column, on the next line when there is none on this one.
-  private mutating func widen(_ position: Int) {
-    let cell = grid.rows[row].cells[position]
-    if cell.isWide { return }
-    let limit = limit(at: position)
-    if position + 2 > limit {
-      let start = position <= rightMargin ? leftMargin : 0
-      guard pendingWrap, modeSet.contains(.autowrap), limit - start >= 2 else { return }
-      settlePen()
-      leaveSpacer(at: position)
-      column = position
-      wrapLine()
-      place(cell, at: column)
-      column += 2
-    } else {
-      place(cell, at: position)
-      column = position + 2
-    }
-    let end = self.limit(at: column - 1)
-    if column >= end {
-      column = end - 1
-      pendingWrap = true
-    }
-  }
-
-  private mutating func place(_ cell: Cell, at position: Int) {
-    let line = grid.rows + row
-    if line.pointee.flags & Row.unicode != 0 { splitWide(line.pointee.cells, position, position + 2) }
-    line.pointee.cells[position] = cell | CellBits.wide
-    line.pointee.cells[position + 1] = cell & (CellBits.rendition | CellBits.protected) | CellBits.tail
-    line.pointee.flags |= Row.unicode | Row.clustered
-    if cell & CellBits.rendition != 0 { line.pointee.flags |= Row.styled }
-    if position + 2 > Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: position + 2) }
-    touch(row)
   }
 }

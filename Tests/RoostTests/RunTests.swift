@@ -262,8 +262,7 @@ struct RunTests {
     try await withShell(shell) { session in
       let answer = try await session.answer("run", ["command": "exit 3", "timeout_ms": 30_000])
       #expect(answer.status == 200, "\(answer)")
-      // fish still says how the command ended before it leaves.
-      #expect(answer.json["evidence"] == "exit" || shell == .fish, "\(answer)")
+      #expect(answer.json["evidence"] == "exit", "\(answer)")
       #expect(answer.json["exit_status"] == 3, "\(answer)")
       #expect(try await session.waitForExit()["exit_status"] == 3)
     }
