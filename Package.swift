@@ -56,7 +56,7 @@ var targets: [Target] = [
   library("Sessions", ["TerminalEngine", "Formats", "Sys", "Net", "Store"]),
 
   // Floor 2.
-  library("Operations", ["Sessions", "TerminalEngine", "Store", "Net", "Formats"]),
+  library("Operations", ["Sessions", "TerminalEngine", "Store", "Net", "Sys", "Formats"]),
 
   // Floor 3.
   library("Surfaces", ["Operations", "Sessions", "TerminalEngine", "Net", "Store", "Sys", "Formats"]),
