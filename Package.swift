@@ -79,7 +79,9 @@ var targets: [Target] = [
   tests("StoreTests", ["Store"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations", "Sessions", "Store"]),
-  tests("SurfacesTests", ["Surfaces", "Operations", "Sessions", "TerminalEngine", "Net", "Sys", "Formats", "TestKit", "Store"]),
+  tests(
+    "SurfacesTests",
+    ["Surfaces", "Operations", "Sessions", "TerminalEngine", "Net", "Sys", "Formats", "TestKit", "Store"]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests("RoostTests", ["TestKit", "Net", "Sys", "Formats"]),

@@ -53,7 +53,9 @@ actor Server {
       let keeper = try await KeeperClient.connect(
         socketPath: paths.keeperSocket, launch: KeeperLaunch(socketPath: paths.keeperSocket), loop: loops.loops[0],
         onExit: { id, status in exits.programEnded(id, status) },
-        onLost: { complain("the keeper is gone: \($0.message) Sessions that run go on, but their exit statuses are lost.") })
+        onLost: {
+          complain("the keeper is gone: \($0.message) Sessions that run go on, but their exit statuses are lost.")
+        })
       let server = Server(options, paths, lock, identity, loops, keeper)
       exits.attach(server.store)
       try await server.store.adopt()
@@ -127,11 +129,14 @@ actor Server {
     self.http = http
     for number in [SIGTERM, SIGINT] {
       signals.append(
-        try loop.onSignal(number) { [weak self] in self?.assumeIsolated { server in _ = Task { await server.stop(endingSessions: false) } } })
+        try loop.onSignal(number) { [weak self] in
+          self?.assumeIsolated { server in _ = Task { await server.stop(endingSessions: false) } }
+        })
     }
     // A terminal that goes away takes a server in its foreground along no more than tmux's.
     signal(SIGHUP, SIG_IGN)
-    await store.onEmpty { [weak self] in self?.assumeIsolated { server in _ = Task { await server.sessionsAreGone() } } }
+    await store.onEmpty { [weak self] in self?.assumeIsolated { server in _ = Task { await server.sessionsAreGone() } }
+    }
     try http.listen(unix: socketPath)
     for bind in options.binds {
       let port = try await http.listen(host: bind.host, port: bind.port)
@@ -167,7 +172,8 @@ actor Server {
     patience = nil
     guard !isPersistent, !isStopping else { return }
     patience = loop.schedule(after: Server.ephemeralPatience) { [weak self] in
-      self?.assumeIsolated { server in _ = Task { if await server.store.count == 0 { await server.sessionsAreGone() } } }
+      self?.assumeIsolated { server in _ = Task { if await server.store.count == 0 { await server.sessionsAreGone() } }
+      }
     }
   }
 
@@ -198,7 +204,8 @@ actor Server {
 extension Server: ServerControl {
   func info() async -> ServerInfo {
     ServerInfo(
-      hostname: hostname, version: roostVersion, serverID: identity.id, instanceName: paths.serverName, socketPath: socketPath,
+      hostname: hostname, version: roostVersion, serverID: identity.id, instanceName: paths.serverName,
+      socketPath: socketPath,
       tcpAddr: tcpAddresses.first, sessionCount: await store.runningCount, startedAt: startedAt, pid: Int(getpid()),
       keeperPid: Int(await keeper.keeperPid), persistent: isPersistent)
   }
@@ -212,7 +219,9 @@ extension Server: ServerControl {
     let running = await store.runningCount
     guard endingSessions || running == 0 else {
       throw OperationError(
-        .sessionsRunning, "\(running) \(running == 1 ? "session runs" : "sessions run") on this server; end them, or say that they are to be ended too.")
+        .sessionsRunning,
+        "\(running) \(running == 1 ? "session runs" : "sessions run") on this server; end them, or say that they are to be ended too."
+      )
     }
     // Answered first: the caller hears that it begins before the sockets close.
     Task { await stop(endingSessions: endingSessions) }

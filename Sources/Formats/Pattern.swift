@@ -30,7 +30,10 @@ package final class Pattern: Sendable {
     guard let code = pcre2_compile_8(bytes, bytes.count, options, &error, &offset, nil) else {
       var buffer = [UInt8](repeating: 0, count: 256)
       let length = pcre2_get_error_message_8(error, &buffer, buffer.count)
-      throw Invalid(message: "The pattern is not valid at character \(offset + 1): \(String(decoding: buffer.prefix(Int(max(0, length))), as: UTF8.self)).")
+      throw Invalid(
+        message:
+          "The pattern is not valid at character \(offset + 1): \(String(decoding: buffer.prefix(Int(max(0, length))), as: UTF8.self))."
+      )
     }
     self.code = code
   }
@@ -39,13 +42,15 @@ package final class Pattern: Sendable {
 
   /// The text of the first match in UTF-8 bytes, or `nil`.
   package func firstMatch(in bytes: [UInt8]) -> String? {
-    guard let data = pcre2_match_data_create_from_pattern_8(code, nil), let context = pcre2_match_context_create_8(nil) else { return nil }
+    guard let data = pcre2_match_data_create_from_pattern_8(code, nil), let context = pcre2_match_context_create_8(nil)
+    else { return nil }
     defer {
       pcre2_match_data_free_8(data)
       pcre2_match_context_free_8(context)
     }
     pcre2_set_match_limit_8(context, Pattern.matchLimit)
-    guard pcre2_match_8(code, bytes, bytes.count, 0, 0, data, context) > 0, let ends = pcre2_get_ovector_pointer_8(data) else { return nil }
+    guard pcre2_match_8(code, bytes, bytes.count, 0, 0, data, context) > 0, let ends = pcre2_get_ovector_pointer_8(data)
+    else { return nil }
     let start = min(ends[0], bytes.count)
     return String(decoding: bytes[start..<max(start, min(ends[1], bytes.count))], as: UTF8.self)
   }

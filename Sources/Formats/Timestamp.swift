@@ -38,7 +38,8 @@ package struct Timestamp: Sendable, Hashable, Comparable {
       }
       return value
     }
-    guard bytes.count >= 20, bytes[4] == 0x2D, bytes[7] == 0x2D, bytes[10] == 0x54, bytes[13] == 0x3A, bytes[16] == 0x3A,
+    guard bytes.count >= 20, bytes[4] == 0x2D, bytes[7] == 0x2D, bytes[10] == 0x54, bytes[13] == 0x3A,
+      bytes[16] == 0x3A,
       bytes.last == 0x5A, let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
       let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
       (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
@@ -83,7 +84,9 @@ extension Timestamp: Codable {
     let text = try decoder.singleValueContainer().decode(String.self)
     guard let value = Timestamp(text: text) else {
       throw DecodingError.dataCorrupted(
-        .init(codingPath: decoder.codingPath, debugDescription: "an RFC 3339 time in UTC is needed, such as 2026-01-31T12:00:00Z"))
+        .init(
+          codingPath: decoder.codingPath,
+          debugDescription: "an RFC 3339 time in UTC is needed, such as 2026-01-31T12:00:00Z"))
     }
     self = value
   }

@@ -100,7 +100,9 @@ private struct NoBody: Decoder {
   var codingPath: [any CodingKey] { [] }
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
-  func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedDecodingContainer<Key> { KeyedDecodingContainer(Fields<Key>()) }
+  func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedDecodingContainer<Key> {
+    KeyedDecodingContainer(Fields<Key>())
+  }
   func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw mismatch([Any].self) }
   func singleValueContainer() throws -> any SingleValueDecodingContainer { throw mismatch(Any.self) }
 
@@ -119,7 +121,9 @@ private struct NoBody: Decoder {
     func contains(_ key: Key) -> Bool { false }
     func decodeNil(forKey key: Key) throws -> Bool { throw missing(key) }
     func decode<V: Decodable>(_ type: V.Type, forKey key: Key) throws -> V { throw missing(key) }
-    func nestedContainer<N: CodingKey>(keyedBy type: N.Type, forKey key: Key) throws -> KeyedDecodingContainer<N> { throw missing(key) }
+    func nestedContainer<N: CodingKey>(keyedBy type: N.Type, forKey key: Key) throws -> KeyedDecodingContainer<N> {
+      throw missing(key)
+    }
     func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer { throw missing(key) }
     func superDecoder() throws -> any Decoder { throw missing(AnyKey("super")) }
     func superDecoder(forKey key: Key) throws -> any Decoder { throw missing(key) }
@@ -144,9 +148,13 @@ struct TextDecoder: Decoder, SingleValueDecodingContainer {
     return try V(from: decoder)
   }
 
-  func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> { throw mismatch(type, "an object") }
+  func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
+    throw mismatch(type, "an object")
+  }
   func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
-    CommaList(items: text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false).map(String.init), path: codingPath)
+    CommaList(
+      items: text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false).map(String.init),
+      path: codingPath)
   }
   func singleValueContainer() throws -> any SingleValueDecodingContainer { self }
 
@@ -166,7 +174,8 @@ struct TextDecoder: Decoder, SingleValueDecodingContainer {
     switch text {
     case "true", "1", "yes", "": true
     case "false", "0", "no": false
-    default: throw DecodingError.typeMismatch(type, .init(codingPath: codingPath, debugDescription: "not true or false"))
+    default:
+      throw DecodingError.typeMismatch(type, .init(codingPath: codingPath, debugDescription: "not true or false"))
     }
   }
   func decode(_ type: String.Type) throws -> String { text }
@@ -210,10 +219,12 @@ struct TextDecoder: Decoder, SingleValueDecodingContainer {
       return try TextDecoder.decode(type, from: items[currentIndex], path: path)
     }
     mutating func nestedContainer<N: CodingKey>(keyedBy type: N.Type) throws -> KeyedDecodingContainer<N> {
-      throw DecodingError.typeMismatch(type, .init(codingPath: path, debugDescription: "an object cannot be given here"))
+      throw DecodingError.typeMismatch(
+        type, .init(codingPath: path, debugDescription: "an object cannot be given here"))
     }
     mutating func nestedUnkeyedContainer() throws -> any UnkeyedDecodingContainer {
-      throw DecodingError.typeMismatch([Any].self, .init(codingPath: path, debugDescription: "a list of lists cannot be given here"))
+      throw DecodingError.typeMismatch(
+        [Any].self, .init(codingPath: path, debugDescription: "a list of lists cannot be given here"))
     }
     mutating func superDecoder() throws -> any Decoder {
       throw DecodingError.typeMismatch(Any.self, .init(codingPath: path, debugDescription: "cannot be given here"))

@@ -1,3 +1,4 @@
+import Formats
 import FoundationEssentials
 
 /// What a caller sent with an operation, before it is checked: the pieces of a REST request, or the parameters of an RPC call.
@@ -16,7 +17,9 @@ package struct Arguments: Sendable {
   package var query: [(name: String, value: String)] = []
   package var body: Body = .none
 
-  package init(path: [(name: String, value: String)] = [], query: [(name: String, value: String)] = [], body: Body = .none) {
+  package init(
+    path: [(name: String, value: String)] = [], query: [(name: String, value: String)] = [], body: Body = .none
+  ) {
     self.path = path
     self.query = query
     self.body = body
@@ -26,7 +29,8 @@ package struct Arguments: Sendable {
   /// catalogue has dealt with already.
   func decode<Input: Decodable>(_ type: Input.Type, known: Set<String>, rawField: String?) throws -> Input {
     for (name, _) in query where !known.contains(name) && name != "server" {
-      throw OperationError(.invalidRequest, "Invalid request: '\(name)' is not a parameter here; known are \(Arguments.list(known)).")
+      throw OperationError(
+        .invalidRequest, "Invalid request: '\(name)' is not a parameter here; known are \(Arguments.list(known)).")
     }
     var overlay = Overlay(texts: path + query)
     let json: [UInt8]
@@ -37,6 +41,13 @@ package struct Arguments: Sendable {
       overlay.raw = bytes
       overlay.rawField = rawField
       return try Input(from: ArgumentDecoder(overlay: overlay))
+    }
+    // Stricter than the decoder, which lets trailing commas and the like pass, and bounded in depth.
+    do {
+      _ = try JSON(parsing: json)
+    } catch {
+      throw OperationError(
+        .invalidRequest, "Invalid request: the body is not valid JSON: \(error.message) at byte \(error.offset).")
     }
     let decoder = JSONDecoder()
     decoder.userInfo[.arguments] = Context(overlay: overlay, known: known, fromPath: Set(path.map(\.name)))
@@ -67,7 +78,9 @@ package struct Arguments: Sendable {
     let input: Input
 
     init(from decoder: any Decoder) throws {
-      guard let context = decoder.userInfo[.arguments] as? Context else { throw OperationError(.internalError, "No arguments.") }
+      guard let context = decoder.userInfo[.arguments] as? Context else {
+        throw OperationError(.internalError, "No arguments.")
+      }
       guard let container = try? decoder.container(keyedBy: AnyKey.self) else {
         throw OperationError(.invalidRequest, "Invalid request: the body must be a JSON object.")
       }
@@ -78,7 +91,8 @@ package struct Arguments: Sendable {
         if !context.known.contains(key.stringValue), key.stringValue != "server" {
           throw OperationError(
             .invalidRequest,
-            "Invalid request: unknown field '\(key.stringValue)'; known are \(Arguments.list(context.known.subtracting(context.fromPath))).")
+            "Invalid request: unknown field '\(key.stringValue)'; known are \(Arguments.list(context.known.subtracting(context.fromPath)))."
+          )
         }
       }
       input = try Input(from: ArgumentDecoder(overlay: context.overlay, base: decoder, container: container))

@@ -16,7 +16,9 @@ package struct Catalogue: Sendable {
   package func operation(named name: String) -> Operation? { byName[name] }
 
   /// Performs an operation for a caller.
-  package func perform(_ operation: Operation, _ arguments: Arguments, for call: Call) async throws(OperationError) -> Answer {
+  package func perform(_ operation: Operation, _ arguments: Arguments, for call: Call) async throws(OperationError)
+    -> Answer
+  {
     do {
       if let scope = operation.scope, !call.access.allows(scope) {
         throw OperationError(

@@ -14,7 +14,8 @@ struct ScreenOutput: EncodedDocument {
     .init("since", .integer(nil), required: false),
     .init("changed", .array(.object([.init("row", .integer(nil)), .init("line", line)])), required: false),
     .init("cursor", .object([.init("row", .integer(nil)), .init("col", .integer(nil)), .init("visible", .boolean)])),
-    .init("cols", .integer(nil)), .init("rows", .integer(nil)), .init("alternate_active", .boolean), .init("generation", .integer(nil)),
+    .init("cols", .integer(nil)), .init("rows", .integer(nil)), .init("alternate_active", .boolean),
+    .init("generation", .integer(nil)),
     .init("last_activity_ms", .integer(nil)), .init("title", .string()),
   ])
 }
@@ -36,9 +37,12 @@ struct WaitOutput: EncodedDocument {
   consuming func encoded() -> [UInt8] { json }
 
   static let schema = Schema.object([
-    .init("session", .string()), .init("met", .boolean), .init("reason", WaitOutcome.Reason.schema), .init("evidence", Evidence.schema),
-    .init("match", .string(), required: false), .init("state", SessionState.schema), .init("state_evidence", Evidence.schema),
-    .init("generation", .integer(nil)), .init("exit_status", .integer(nil), required: false), .init("exit_signal", .string(), required: false),
+    .init("session", .string()), .init("met", .boolean), .init("reason", WaitOutcome.Reason.schema),
+    .init("evidence", Evidence.schema),
+    .init("match", .string(), required: false), .init("state", SessionState.schema),
+    .init("state_evidence", Evidence.schema),
+    .init("generation", .integer(nil)), .init("exit_status", .integer(nil), required: false),
+    .init("exit_signal", .string(), required: false),
     .init("screen", ScreenOutput.schema),
   ])
 }
@@ -49,7 +53,8 @@ struct IdleOutput: EncodedDocument {
   consuming func encoded() -> [UInt8] { json }
 
   static let schema = Schema.object([
-    .init("session", .string(), required: false), .init("screen", ScreenOutput.schema), .init("scrollback_lines", .integer(nil)),
+    .init("session", .string(), required: false), .init("screen", ScreenOutput.schema),
+    .init("scrollback_lines", .integer(nil)),
     .init("generation", .integer(nil)), .init("last_activity_ms", .integer(nil), required: false),
     .init("state", SessionState.schema), .init("evidence", Evidence.schema),
   ])

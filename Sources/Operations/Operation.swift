@@ -46,7 +46,8 @@ package struct Operation: Sendable {
   package let perform: @Sendable (Call, Arguments) async throws -> Answer
 
   private init(
-    _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, status: Int, input: Schema, output: Schema?, rawField: String?,
+    _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, status: Int, input: Schema, output: Schema?,
+    rawField: String?,
     perform: @escaping @Sendable (Call, Arguments) async throws -> Answer
   ) {
     self.name = name
@@ -62,13 +63,15 @@ package struct Operation: Sendable {
 
   /// An operation that answers with a record, encoded generally.
   package init<Input: Decodable & Sendable, Output: Codable & Sendable>(
-    _ name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, status: Int = 200, rawField: String? = nil,
+    _ name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, status: Int = 200,
+    rawField: String? = nil,
     body: @escaping @Sendable (Call, Input) async throws -> Output
   ) {
     let input = Schema.of(Input.self)
     let known = Set(input.fields.map(\.name))
     self.init(
-      name, summary, scope, Route(method, path), status: status, input: input, output: .of(Output.self), rawField: rawField
+      name, summary, scope, Route(method, path), status: status, input: input, output: .of(Output.self),
+      rawField: rawField
     ) { call, arguments in
       let output = try await body(call, try arguments.decode(Input.self, known: known, rawField: rawField))
       return .json(try encodeJSON(output))
@@ -77,12 +80,15 @@ package struct Operation: Sendable {
 
   /// An operation whose answer is encoded by hand.
   package init<Input: Decodable & Sendable, Output: EncodedDocument>(
-    document name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, rawField: String? = nil,
+    document name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String,
+    rawField: String? = nil,
     body: @escaping @Sendable (Call, Input) async throws -> Output
   ) {
     let input = Schema.of(Input.self)
     let known = Set(input.fields.map(\.name))
-    self.init(name, summary, scope, Route(method, path), status: 200, input: input, output: Output.schema, rawField: rawField) {
+    self.init(
+      name, summary, scope, Route(method, path), status: 200, input: input, output: Output.schema, rawField: rawField
+    ) {
       call, arguments in
       .json(try await body(call, try arguments.decode(Input.self, known: known, rawField: rawField)).encoded())
     }

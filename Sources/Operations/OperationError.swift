@@ -45,7 +45,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   /// The HTTP status that goes with the code (RFC 9110 §15).
   package var httpStatus: Int {
     switch self {
-    case .invalidRequest, .invalidSessionName, .invalidTag, .invalidKey, .invalidSignal, .invalidPattern, .unknownMethod,
+    case .invalidRequest, .invalidSessionName, .invalidTag, .invalidKey, .invalidSignal, .invalidPattern,
+      .unknownMethod,
       .sessionRequired:
       400
     case .authRequired: 401
@@ -104,14 +105,20 @@ package struct OperationError: Error, Sendable, Equatable {
 
   private init(_ error: DecodingError) {
     func field(_ path: [any CodingKey]) -> String {
-      path.isEmpty ? "the input" : "'" + path.map { $0.intValue.map { "[\($0)]" } ?? snakeCased($0.stringValue) }.joined(separator: ".") + "'"
+      path.isEmpty
+        ? "the input"
+        : "'" + path.map { $0.intValue.map { "[\($0)]" } ?? snakeCased($0.stringValue) }.joined(separator: ".") + "'"
     }
     switch error {
-    case .keyNotFound(let key, _): self.init(.invalidRequest, "Invalid request: '\(snakeCased(key.stringValue))' is missing.")
+    case .keyNotFound(let key, _):
+      self.init(.invalidRequest, "Invalid request: '\(snakeCased(key.stringValue))' is missing.")
     case .typeMismatch(let type, let context):
-      self.init(.invalidRequest, "Invalid request: \(field(context.codingPath)) must be \(OperationError.word(for: type)).")
+      self.init(
+        .invalidRequest, "Invalid request: \(field(context.codingPath)) must be \(OperationError.word(for: type)).")
     case .valueNotFound(let type, let context):
-      self.init(.invalidRequest, "Invalid request: \(field(context.codingPath)) must be \(OperationError.word(for: type)), not null.")
+      self.init(
+        .invalidRequest,
+        "Invalid request: \(field(context.codingPath)) must be \(OperationError.word(for: type)), not null.")
     case .dataCorrupted(let context) where context.codingPath.isEmpty:
       // The decoder tells a broken document and a number that does not fit apart in no way, so the sentence names both.
       self.init(

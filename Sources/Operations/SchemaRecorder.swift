@@ -57,7 +57,9 @@ private final class SchemaRecorder: Decoder {
       return value
     }
 
-    func decodeIfPresent<V: Decodable>(_ type: V.Type, forKey key: Key) throws -> V? { note(type, key, required: false) }
+    func decodeIfPresent<V: Decodable>(_ type: V.Type, forKey key: Key) throws -> V? {
+      note(type, key, required: false)
+    }
     // The protocol's own overloads for the standard types would otherwise go through `decodeNil` and `decode`, and make an
     // optional field look required.
     func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? { note(type, key, required: false) }
@@ -68,7 +70,9 @@ private final class SchemaRecorder: Decoder {
     func decodeIfPresent(_ type: UInt32.Type, forKey key: Key) throws -> UInt32? { note(type, key, required: false) }
     func decodeIfPresent(_ type: UInt64.Type, forKey key: Key) throws -> UInt64? { note(type, key, required: false) }
     func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? { note(type, key, required: false) }
-    func nestedContainer<N: CodingKey>(keyedBy: N.Type, forKey: Key) throws -> KeyedDecodingContainer<N> { throw Unsupported() }
+    func nestedContainer<N: CodingKey>(keyedBy: N.Type, forKey: Key) throws -> KeyedDecodingContainer<N> {
+      throw Unsupported()
+    }
     func nestedUnkeyedContainer(forKey: Key) throws -> any UnkeyedDecodingContainer { throw Unsupported() }
     func superDecoder() throws -> any Decoder { throw Unsupported() }
     func superDecoder(forKey: Key) throws -> any Decoder { throw Unsupported() }

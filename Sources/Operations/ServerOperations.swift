@@ -17,7 +17,8 @@ package struct ServerInfo: Codable, Sendable {
   package var persistent: Bool
 
   package init(
-    hostname: String, version: String, serverID: String, instanceName: String, socketPath: String, tcpAddr: String?, sessionCount: Int,
+    hostname: String, version: String, serverID: String, instanceName: String, socketPath: String, tcpAddr: String?,
+    sessionCount: Int,
     startedAt: Timestamp, pid: Int, keeperPid: Int?, persistent: Bool
   ) {
     self.hostname = hostname
@@ -53,20 +54,27 @@ package func serverOperations(_ control: any ServerControl) -> [Operation] {
     Operation("server.health", "Say that the server is up", nil, "GET", "/health") { (_: Call, _: NoInput) -> Health in
       Health(status: "ok")
     },
-    Operation("server.info", "Tell what this server is", .sessionsRead, "GET", "/server/info") { (_: Call, _: NoInput) -> ServerInfo in
+    Operation("server.info", "Tell what this server is", .sessionsRead, "GET", "/server/info") {
+      (_: Call, _: NoInput) -> ServerInfo in
       await control.info()
     },
-    Operation("server.persistence", "Tell whether the server goes on without sessions", .sessionsRead, "GET", "/server/persist") {
+    Operation(
+      "server.persistence", "Tell whether the server goes on without sessions", .sessionsRead, "GET", "/server/persist"
+    ) {
       (_: Call, _: NoInput) -> Persistence in
       Persistence(persistent: await control.info().persistent)
     },
-    Operation("server.persist", "Let the server go on without sessions, or end with the last one", .admin, "PUT", "/server/persist") {
+    Operation(
+      "server.persist", "Let the server go on without sessions, or end with the last one", .admin, "PUT",
+      "/server/persist"
+    ) {
       (_: Call, input: Persistence) -> Persistence in
       await control.setPersistent(input.persistent)
       return input
     },
     Operation(
-      silent: "server.shutdown", "Stop the server; with kill_sessions, end its sessions too", .admin, "POST", "/server/shutdown", status: 202
+      silent: "server.shutdown", "Stop the server; with kill_sessions, end its sessions too", .admin, "POST",
+      "/server/shutdown", status: 202
     ) { (_: Call, input: ShutdownInput) in
       try await control.shutDown(endingSessions: input.killSessions ?? false)
     },

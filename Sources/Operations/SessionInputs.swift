@@ -18,7 +18,8 @@ package struct Milliseconds: Sendable, Decodable, SchemaDescribing {
     value = try decoder.singleValueContainer().decode(Int.self)
     guard (0...Milliseconds.limit).contains(value) else {
       throw DecodingError.dataCorrupted(
-        .init(codingPath: decoder.codingPath, debugDescription: "milliseconds from 0 to \(Milliseconds.limit) are needed"))
+        .init(
+          codingPath: decoder.codingPath, debugDescription: "milliseconds from 0 to \(Milliseconds.limit) are needed"))
     }
   }
 
@@ -98,10 +99,12 @@ struct CreateInput: Decodable, Sendable {
     guard shell == nil || command == nil && argv == nil else {
       throw OperationError(.invalidRequest, "Invalid request: 'shell' goes with neither 'command' nor 'argv'.")
     }
-    let program: SessionSpec.Program = if let argv { .argv(argv) } else if let command { .command(command) } else { .shell(shell) }
+    let program: SessionSpec.Program =
+      if let argv { .argv(argv) } else if let command { .command(command) } else { .shell(shell) }
     return SessionSpec(
       name: name, program: program,
-      size: TerminalSize(rows: rows ?? SessionSpec.defaultSize.rows, columns: cols ?? SessionSpec.defaultSize.columns), directory: cwd,
+      size: TerminalSize(rows: rows ?? SessionSpec.defaultSize.rows, columns: cols ?? SessionSpec.defaultSize.columns),
+      directory: cwd,
       environment: env ?? [:], tags: Set(tags ?? []), integrates: integration ?? true)
   }
 }

@@ -1,6 +1,6 @@
 import Formats
-import Store
 package import Sessions
+import Store
 import Sys
 import TerminalEngine
 
@@ -32,12 +32,15 @@ package struct SessionOperations: Sendable {
 
   private var lifecycle: [Operation] {
     [
-      Operation("session.create", "Start a session: a shell, a command line, or a program with arguments", .sessionsManage, "POST", "/sessions", status: 201)
-      { (call: Call, input: CreateInput) -> SessionRecord in
+      Operation(
+        "session.create", "Start a session: a shell, a command line, or a program with arguments", .sessionsManage,
+        "POST", "/sessions", status: 201
+      ) { (call: Call, input: CreateInput) -> SessionRecord in
         let spec = try input.spec()
         if call.access.sessions != nil || call.access.tags != nil {
           guard call.access.covers(name: spec.name?.text ?? "", tags: spec.tags) else {
-            throw OperationError(.insufficientScope, "This token may create only sessions with the names or tags that it is limited to.")
+            throw OperationError(
+              .insufficientScope, "This token may create only sessions with the names or tags that it is limited to.")
           }
         }
         return await (try store.create(spec)).record(server: server)
@@ -45,34 +48,48 @@ package struct SessionOperations: Sendable {
       Operation("session.list", "List the sessions, ended ones too", .sessionsRead, "GET", "/sessions") {
         (call: Call, input: ListInput) -> [SessionRecord] in
         var records: [SessionRecord] = []
-        for session in await reachable(tags: input.tag, for: call) { records.append(await session.record(server: server)) }
+        for session in await reachable(tags: input.tag, for: call) {
+          records.append(await session.record(server: server))
+        }
         return records
       },
       Operation("session.get", "Tell what is known of a session", .sessionsRead, "GET", "/sessions/{session}") {
         (call: Call, input: SessionInput) -> SessionRecord in
         await (try session(input.session, for: call)).record(server: server)
       },
-      Operation("session.update", "Rename a session, add and remove tags: all of it or nothing", .sessionsManage, "PATCH", "/sessions/{session}") {
+      Operation(
+        "session.update", "Rename a session, add and remove tags: all of it or nothing", .sessionsManage, "PATCH",
+        "/sessions/{session}"
+      ) {
         (call: Call, input: UpdateInput) -> SessionRecord in
         _ = try session(input.session, for: call)
         let session = try await store.update(
           input.session, newName: input.name, add: input.addTags ?? [], remove: input.removeTags ?? [])
         return await session.record(server: server)
       },
-      Operation(silent: "session.remove", "End a session at once and take it off the list", .sessionsManage, "DELETE", "/sessions/{session}") {
+      Operation(
+        silent: "session.remove", "End a session at once and take it off the list", .sessionsManage, "DELETE",
+        "/sessions/{session}"
+      ) {
         (call: Call, input: SessionInput) in
         _ = try session(input.session, for: call)
         try await store.remove(input.session)
       },
       Operation(
-        "session.kill", "End everything that a session started: a signal first, SIGKILL after the grace; it stays listed", .sessionsManage,
+        "session.kill",
+        "End everything that a session started: a signal first, SIGKILL after the grace; it stays listed",
+        .sessionsManage,
         "POST", "/sessions/{session}/kill"
       ) { (call: Call, input: KillInput) -> SessionRecord in
         _ = try session(input.session, for: call)
         let signal = try parse(signal: input.signal ?? "HUP")
-        return await (try store.kill(input.session, signal: signal, grace: input.graceMs?.duration ?? .seconds(5))).record(server: server)
+        return await (try store.kill(input.session, signal: signal, grace: input.graceMs?.duration ?? .seconds(5)))
+          .record(server: server)
       },
-      Operation(silent: "session.signal", "Send a signal to the program in the foreground", .sessionsInput, "POST", "/sessions/{session}/signal") {
+      Operation(
+        silent: "session.signal", "Send a signal to the program in the foreground", .sessionsInput, "POST",
+        "/sessions/{session}/signal"
+      ) {
         (call: Call, input: SignalInput) in
         try await (try session(input.session, for: call)).signal(try parse(signal: input.signal))
       },
@@ -82,14 +99,20 @@ package struct SessionOperations: Sendable {
         try await session.resize(TerminalSize(rows: input.rows, columns: input.cols))
         return await session.record(server: server)
       },
-      Operation(silent: "session.detach", "Send all attached clients away", .sessionsManage, "POST", "/sessions/{session}/detach") {
+      Operation(
+        silent: "session.detach", "Send all attached clients away", .sessionsManage, "POST",
+        "/sessions/{session}/detach"
+      ) {
         (call: Call, input: SessionInput) in
         await (try session(input.session, for: call)).detachViewers(reason: "detached")
       },
-      Operation("session.clients", "List the clients that stream a session", .sessionsRead, "GET", "/sessions/{session}/clients") {
+      Operation(
+        "session.clients", "List the clients that stream a session", .sessionsRead, "GET", "/sessions/{session}/clients"
+      ) {
         (call: Call, input: SessionInput) -> [ClientOutput] in
         await (try session(input.session, for: call)).clients.map {
-          ClientOutput(id: $0.id, kind: $0.info.kind, peer: $0.info.peer, readOnly: $0.info.readOnly, since: $0.info.since)
+          ClientOutput(
+            id: $0.id, kind: $0.info.kind, peer: $0.info.peer, readOnly: $0.info.readOnly, since: $0.info.since)
         }
       },
     ]
@@ -98,16 +121,22 @@ package struct SessionOperations: Sendable {
   private var input: [Operation] {
     [
       Operation(
-        "session.input", "Type bytes into a session", .sessionsInput, "POST", "/sessions/{session}/input", rawField: "data"
+        "session.input", "Type bytes into a session", .sessionsInput, "POST", "/sessions/{session}/input",
+        rawField: "data"
       ) { (call: Call, input: TypeInput) -> GenerationOutput in
         var bytes = input.data.bytes
         if input.encoding == .base64 {
-          guard let decoded = Base64.decode(bytes) else { throw OperationError(.invalidRequest, "Invalid request: 'data' is not Base64.") }
+          guard let decoded = Base64.decode(bytes) else {
+            throw OperationError(.invalidRequest, "Invalid request: 'data' is not Base64.")
+          }
           bytes = decoded
         }
         return GenerationOutput(generation: try await (try session(input.session, for: call)).write(bytes))
       },
-      Operation("session.keys", "Press keys by name, such as enter, ctrl+c, f5 or up, or type texts", .sessionsInput, "POST", "/sessions/{session}/keys") {
+      Operation(
+        "session.keys", "Press keys by name, such as enter, ctrl+c, f5 or up, or type texts", .sessionsInput, "POST",
+        "/sessions/{session}/keys"
+      ) {
         (call: Call, input: KeysInput) -> GenerationOutput in
         GenerationOutput(generation: try await (try session(input.session, for: call)).press(input.keys))
       },
@@ -117,13 +146,16 @@ package struct SessionOperations: Sendable {
   private var reading: [Operation] {
     [
       Operation(
-        document: "session.screen", "Read the screen; with since, only the rows that changed after that generation", .sessionsRead, "GET",
+        document: "session.screen", "Read the screen; with since, only the rows that changed after that generation",
+        .sessionsRead, "GET",
         "/sessions/{session}/screen"
       ) { (call: Call, input: ScreenInput) -> ScreenOutput in
-        await (try session(input.session, for: call)).screenDocument(since: input.since, format: input.format ?? .styled)
+        await (try session(input.session, for: call)).screenDocument(
+          since: input.since, format: input.format ?? .styled)
       },
       Operation(
-        document: "session.scrollback", "Read lines of the history and the screen; offset 0 is the oldest kept line", .sessionsRead, "GET",
+        document: "session.scrollback", "Read lines of the history and the screen; offset 0 is the oldest kept line",
+        .sessionsRead, "GET",
         "/sessions/{session}/scrollback"
       ) { (call: Call, input: ScrollbackInput) -> ScrollbackOutput in
         guard input.offset ?? 0 >= 0, input.limit ?? 0 >= 0 else {
@@ -133,7 +165,10 @@ package struct SessionOperations: Sendable {
           json: await (try session(input.session, for: call))
             .scrollback(offset: input.offset ?? 0, limit: input.limit ?? 100, format: input.format ?? .styled))
       },
-      Operation("session.commands", "List the commands that the shell ran, with their exit statuses; the latest last", .sessionsRead, "GET", "/sessions/{session}/commands") {
+      Operation(
+        "session.commands", "List the commands that the shell ran, with their exit statuses; the latest last",
+        .sessionsRead, "GET", "/sessions/{session}/commands"
+      ) {
         (call: Call, input: CommandsInput) -> [CommandOutput] in
         await (try session(input.session, for: call)).recentCommands(max(0, input.limit ?? 50)).map(CommandOutput.init)
       },
@@ -142,7 +177,8 @@ package struct SessionOperations: Sendable {
 
   private func parse(signal text: String) throws(OperationError) -> Signal {
     guard let signal = Signal(text) else {
-      throw OperationError(.invalidSignal, "There is no signal '\(text)'; use a name such as TERM, or a number from 1 to 64.")
+      throw OperationError(
+        .invalidSignal, "There is no signal '\(text)'; use a name such as TERM, or a number from 1 to 64.")
     }
     return signal
   }

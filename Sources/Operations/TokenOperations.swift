@@ -38,7 +38,10 @@ private struct TokenInput: Decodable, Sendable { var id: String }
 /// The operations of the `token` domain. `revoked` is told of every token that is no longer good.
 package func tokenOperations(_ tokens: TokenStore, revoked: @escaping @Sendable (_ id: String) -> Void) -> [Operation] {
   [
-    Operation("token.create", "Make a token for clients over TCP; its secret is in the answer, this once", .admin, "POST", "/tokens", status: 201) {
+    Operation(
+      "token.create", "Make a token for clients over TCP; its secret is in the answer, this once", .admin, "POST",
+      "/tokens", status: 201
+    ) {
       (_: Call, input: CreateTokenInput) -> TokenOutput in
       if let time = input.expiresInMs, time <= 0 {
         throw OperationError(.invalidRequest, "Invalid request: 'expires_in_ms' must be greater than 0.")
@@ -52,10 +55,12 @@ package func tokenOperations(_ tokens: TokenStore, revoked: @escaping @Sendable 
       }
       return TokenOutput(token, secret: secret)
     },
-    Operation("token.list", "List the tokens, without their secrets", .admin, "GET", "/tokens") { (_: Call, _: NoInput) -> [TokenOutput] in
+    Operation("token.list", "List the tokens, without their secrets", .admin, "GET", "/tokens") {
+      (_: Call, _: NoInput) -> [TokenOutput] in
       try stored { try tokens.list() }.map { TokenOutput($0) }
     },
-    Operation(silent: "token.revoke", "Make a token worthless at once", .admin, "DELETE", "/tokens/{id}") { (_: Call, input: TokenInput) in
+    Operation(silent: "token.revoke", "Make a token worthless at once", .admin, "DELETE", "/tokens/{id}") {
+      (_: Call, input: TokenInput) in
       try stored { try tokens.revoke(id: input.id) }
       revoked(input.id)
     },

@@ -1,6 +1,6 @@
 import Formats
-import Store
 import Sessions
+import Store
 
 extension SessionOperations {
   private static let defaultWait = Duration.seconds(30)
@@ -9,7 +9,8 @@ extension SessionOperations {
   var waiting: [Operation] {
     [
       Operation(
-        document: "session.idle", "Wait until a session has been silent; silence is weak evidence, so see also session.wait", .sessionsRead,
+        document: "session.idle",
+        "Wait until a session has been silent; silence is weak evidence, so see also session.wait", .sessionsRead,
         "GET", "/sessions/{session}/idle"
       ) { (call: Call, input: IdleInput) -> IdleOutput in
         let session = try session(input.session, for: call)
@@ -19,34 +20,46 @@ extension SessionOperations {
           timeout: input.maxWaitMs?.clamped ?? Self.defaultWait, onTimeout: Self.idleTimeout)
         return await session.idleDocument(format: input.format ?? .styled, naming: false)
       },
-      Operation(document: "session.idle_any", "Wait until any of the sessions has been silent", .sessionsRead, "GET", "/idle") {
+      Operation(
+        document: "session.idle_any", "Wait until any of the sessions has been silent", .sessionsRead, "GET", "/idle"
+      ) {
         (call: Call, input: IdleAnyInput) -> IdleOutput in
         try await idleAny(input, call)
       },
       Operation(
-        document: "session.wait", "Wait for silence, a prompt, input being read, a text, a change or the end: whichever comes first",
+        document: "session.wait",
+        "Wait for silence, a prompt, input being read, a text, a change or the end: whichever comes first",
         .sessionsRead, "POST", "/sessions/{session}/wait"
       ) { (call: Call, input: WaitInput) -> WaitOutput in
         let session = try session(input.session, for: call)
         let plan = try WaitPlan(
-          kinds: input.for.kinds, idle: input.idleMs?.duration ?? Self.defaultIdle, pattern: input.pattern, text: input.text,
+          kinds: input.for.kinds, idle: input.idleMs?.duration ?? Self.defaultIdle, pattern: input.pattern,
+          text: input.text,
           since: input.since)
-        return try await plan.wait(on: session, since: input.since, timeout: input.timeoutMs?.duration ?? Self.defaultWait, format: input.format ?? .styled)
+        return try await plan.wait(
+          on: session, since: input.since, timeout: input.timeoutMs?.duration ?? Self.defaultWait,
+          format: input.format ?? .styled)
       },
       Operation(
-        document: "session.interact", "Type text or keys and wait for what they bring about, in one call and without a race", .sessionsInput,
+        document: "session.interact",
+        "Type text or keys and wait for what they bring about, in one call and without a race", .sessionsInput,
         "POST", "/sessions/{session}/interact"
       ) { (call: Call, input: InteractInput) -> WaitOutput in
         let session = try session(input.session, for: call)
         let kinds = input.for?.kinds ?? (input.pattern != nil || input.match != nil ? [.match] : [.prompt, .idle])
         // The plan is made before anything is typed, so that a bad pattern types nothing.
         let plan = try WaitPlan(
-          kinds: kinds, idle: input.idleMs?.duration ?? Self.defaultIdle, pattern: input.pattern, text: input.match, since: 0)
+          kinds: kinds, idle: input.idleMs?.duration ?? Self.defaultIdle, pattern: input.pattern, text: input.match,
+          since: 0)
         return try await session.interact(
           text: input.text, keys: input.keys ?? [], paste: input.paste ?? false, plan: plan,
           timeout: input.timeoutMs?.duration ?? Self.defaultWait, format: input.format ?? .styled)
       },
-      Operation("session.run", "Run a command in a session's shell, wait for that command, and answer its exit status and output", .sessionsInput, "POST", "/sessions/{session}/run") {
+      Operation(
+        "session.run",
+        "Run a command in a session's shell, wait for that command, and answer its exit status and output",
+        .sessionsInput, "POST", "/sessions/{session}/run"
+      ) {
         (call: Call, input: RunInput) -> RunOutput in
         try await run(input, call)
       },
@@ -57,7 +70,8 @@ extension SessionOperations {
 
   private func idleAny(_ input: IdleAnyInput, _ call: Call) async throws -> IdleOutput {
     var candidates: [Session] = []
-    for (name, tags, session) in await store.list(tags: Set(input.tag ?? [])) where call.access.covers(name: name.text, tags: tags) {
+    for (name, tags, session) in await store.list(tags: Set(input.tag ?? []))
+    where call.access.covers(name: name.text, tags: tags) {
       if await session.exit == nil { candidates.append(session) }
     }
     guard !candidates.isEmpty else { throw OperationError(.noSessions, "No sessions exist.") }
@@ -70,7 +84,8 @@ extension SessionOperations {
         group.addTask {
           let isLast = await session.name == input.lastSession
           let outcome = try? await session.wait(
-            for: [.idle(for: time, beyond: isLast && !fresh ? input.lastGeneration : nil, fresh: fresh)], timeout: deadline,
+            for: [.idle(for: time, beyond: isLast && !fresh ? input.lastGeneration : nil, fresh: fresh)],
+            timeout: deadline,
             onTimeout: Self.idleTimeout)
           return outcome?.reason == .idle ? session : nil
         }
@@ -88,14 +103,17 @@ extension SessionOperations {
     }
     let limit = input.maxOutputBytes ?? SessionLimits.runOutputBytes
     guard (0...SessionLimits.runOutputLimit).contains(limit) else {
-      throw OperationError(.invalidRequest, "Invalid request: 'max_output_bytes' must be 0 to \(SessionLimits.runOutputLimit).")
+      throw OperationError(
+        .invalidRequest, "Invalid request: 'max_output_bytes' must be 0 to \(SessionLimits.runOutputLimit).")
     }
     let session = try session(input.session, for: call)
     let result = try await session.run(
       input.command, timeout: input.timeoutMs?.duration ?? .seconds(120), maximumOutputBytes: limit,
       principal: call.principal.description)
     let record = result.record
-    let duration = record.flatMap { record in record.endedAt.map { Int($0.milliseconds - record.startedAt.milliseconds) } }
+    let duration = record.flatMap { record in
+      record.endedAt.map { Int($0.milliseconds - record.startedAt.milliseconds) }
+    }
     return RunOutput(
       session: input.session.text, command: record?.command ?? input.command, exitStatus: result.exitStatus,
       output: String(decoding: result.output, as: UTF8.self), truncated: result.truncated, durationMs: duration,
@@ -162,7 +180,9 @@ struct WaitPlan: Sendable {
 
 extension Session {
   /// Types and waits. On the session's loop from the first byte to the registered wait, so nothing can come in between.
-  func interact(text: String?, keys: [String], paste: Bool, plan: WaitPlan, timeout: Duration, format: ScreenFormat) async throws -> WaitOutput {
+  func interact(text: String?, keys: [String], paste: Bool, plan: WaitPlan, timeout: Duration, format: ScreenFormat)
+    async throws -> WaitOutput
+  {
     var bytes: [UInt8] = []
     if let text { bytes += paste ? pasteBytes(text) : Array(text.utf8) }
     bytes += try encode(keys: keys)

@@ -4,7 +4,9 @@ enum CommandMarker {
   static let option = "roost"
 
   /// Shells that read such a line, by the name of their program.
-  static let shells: Set<String> = ["sh", "dash", "ash", "ksh", "ksh93", "mksh", "posh", "yash", "busybox", "bash", "zsh"]
+  static let shells: Set<String> = [
+    "sh", "dash", "ash", "ksh", "ksh93", "mksh", "posh", "yash", "busybox", "bash", "zsh",
+  ]
 
   /// The line to type when the shell has dropped the end of ``line(for:)``.
   static let endLine = #" printf '\033]133;D;%s;roost=1\007' "$?""#

@@ -6,12 +6,17 @@ package import TerminalEngine
 package enum KeyEncoding {
   /// Names without modifiers, for help and completion.
   package static let names: [String] =
-    ["enter", "tab", "escape", "space", "backspace", "delete", "insert", "up", "down", "left", "right", "home", "end", "pageup", "pagedown"]
+    [
+      "enter", "tab", "escape", "space", "backspace", "delete", "insert", "up", "down", "left", "right", "home", "end",
+      "pageup", "pagedown",
+    ]
     + (1...20).map { "f\($0)" }
 
   private static let aliases = [
-    "return": "enter", "cr": "enter", "esc": "escape", "bs": "backspace", "del": "delete", "ins": "insert", "pgup": "pageup",
-    "page_up": "pageup", "pgdn": "pagedown", "page_down": "pagedown", "arrowup": "up", "arrowdown": "down", "arrowleft": "left",
+    "return": "enter", "cr": "enter", "esc": "escape", "bs": "backspace", "del": "delete", "ins": "insert",
+    "pgup": "pageup",
+    "page_up": "pageup", "pgdn": "pagedown", "page_down": "pagedown", "arrowup": "up", "arrowdown": "down",
+    "arrowleft": "left",
     "arrowright": "right", "backtab": "shift+tab", "btab": "shift+tab",
   ]
 
@@ -46,7 +51,10 @@ package enum KeyEncoding {
     var parameter: Int { rawValue + 1 }
 
     static func prefix(of text: Substring) -> (Modifiers, Int)? {
-      for (name, value) in [("ctrl", ctrl), ("control", ctrl), ("alt", alt), ("meta", alt), ("shift", shift), ("c", ctrl), ("m", alt), ("s", shift)] {
+      for (name, value) in [
+        ("ctrl", ctrl), ("control", ctrl), ("alt", alt), ("meta", alt), ("shift", shift), ("c", ctrl), ("m", alt),
+        ("s", shift),
+      ] {
         for separator in ["+", "-"] where text.hasPrefix(name + separator) && text.count > name.count + 1 {
           return (value, name.count + 1)
         }
@@ -58,7 +66,9 @@ package enum KeyEncoding {
   private static func named(_ name: String, _ modifiers: Modifiers, _ modes: TerminalModes) -> [UInt8]? {
     let disambiguates = modes.kittyKeyboardFlags & 1 != 0
     func prefixed(_ bytes: [UInt8]) -> [UInt8] { modifiers.contains(.alt) ? [0x1B] + bytes : bytes }
-    func csiU(_ code: Int) -> [UInt8] { Array("\u{1B}[\(code)\(modifiers.isEmpty ? "" : ";\(modifiers.parameter)")u".utf8) }
+    func csiU(_ code: Int) -> [UInt8] {
+      Array("\u{1B}[\(code)\(modifiers.isEmpty ? "" : ";\(modifiers.parameter)")u".utf8)
+    }
     switch name {
     case "enter": return disambiguates && !modifiers.isEmpty ? csiU(13) : prefixed([0x0D])
     case "tab":
@@ -83,7 +93,8 @@ package enum KeyEncoding {
       return Array((modifiers.isEmpty ? "\u{1B}O\(letter)" : "\u{1B}[1;\(modifiers.parameter)\(letter)").utf8)
     }
     let codes = [
-      "insert": 2, "delete": 3, "pageup": 5, "pagedown": 6, "f5": 15, "f6": 17, "f7": 18, "f8": 19, "f9": 20, "f10": 21, "f11": 23,
+      "insert": 2, "delete": 3, "pageup": 5, "pagedown": 6, "f5": 15, "f6": 17, "f7": 18, "f8": 19, "f9": 20, "f10": 21,
+      "f11": 23,
       "f12": 24, "f13": 25, "f14": 26, "f15": 28, "f16": 29, "f17": 31, "f18": 32, "f19": 33, "f20": 34,
     ]
     guard let code = codes[name] else { return nil }

@@ -23,7 +23,8 @@ struct OutputRing: ~Copyable {
 
   mutating func append(_ bytes: UnsafeRawBufferPointer) {
     // Only the tail of a piece larger than the ring can stay.
-    let kept = bytes.count > OutputRing.capacity ? UnsafeRawBufferPointer(rebasing: bytes.suffix(OutputRing.capacity)) : bytes
+    let kept =
+      bytes.count > OutputRing.capacity ? UnsafeRawBufferPointer(rebasing: bytes.suffix(OutputRing.capacity)) : bytes
     end += UInt64(bytes.count - kept.count)
     let position = Int(end % UInt64(OutputRing.capacity))
     let first = min(kept.count, OutputRing.capacity - position)

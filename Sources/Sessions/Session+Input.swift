@@ -17,7 +17,8 @@ extension Session {
       return before
     case .full:
       throw SessionError(
-        .inputSendFailed, "The program in \(name) is not reading: 1 MiB of input waits already. Try again when it reads, or kill it.")
+        .inputSendFailed,
+        "The program in \(name) is not reading: 1 MiB of input waits already. Try again when it reads, or kill it.")
     case .gone:
       throw endedError
     }
@@ -46,7 +47,9 @@ extension Session {
   package func encode(keys: [String]) throws(SessionError) -> [UInt8] {
     var bytes: [UInt8] = []
     for key in keys {
-      guard !key.isEmpty else { throw SessionError(.invalidKey, "A key is empty; name a key such as 'enter' or give text.") }
+      guard !key.isEmpty else {
+        throw SessionError(.invalidKey, "A key is empty; name a key such as 'enter' or give text.")
+      }
       bytes += KeyEncoding.bytes(for: key, modes: terminal.modes)
     }
     return bytes

@@ -31,13 +31,16 @@ extension Session {
   ) async throws -> CommandResult {
     guard exit == nil else { throw endedError }
     guard !isRunningCommand else {
-      throw SessionError(.commandRunning, "Another 'run' is in progress in \(name); wait for it, or use another session.")
+      throw SessionError(
+        .commandRunning, "Another 'run' is in progress in \(name); wait for it, or use another session.")
     }
     isRunningCommand = true
     defer { isRunningCommand = false }
     let deadline = ContinuousClock.now + timeout
     let overtime = SessionError(
-      .runTimeout, "The command did not end within \(timeout.milliseconds) ms; what it started goes on in \(name). Wait for it, or send ctrl+c.")
+      .runTimeout,
+      "The command did not end within \(timeout.milliseconds) ms; what it started goes on in \(name). Wait for it, or send ctrl+c."
+    )
     let readiness = try await reachPrompt(deadline: deadline, overtime: overtime)
     let first = commands.lastID + 1
     commands.nextPrincipal = principal
@@ -67,7 +70,9 @@ extension Session {
       // Ctrl-C takes the shell back to its prompt, so that the session can be used again.
       try write([0x03])
       throw SessionError(
-        .invalidRequest, "The shell waits for more: the command is not complete (an open quote, 'if' without 'fi'). It was given up with ctrl+c.")
+        .invalidRequest,
+        "The shell waits for more: the command is not complete (an open quote, 'if' without 'fi'). It was given up with ctrl+c."
+      )
     }
     if let record = commands.ended(from: first) {
       return result(of: record, limit: maximumOutputBytes, evidence: outcome.reason == .exit ? .exit : record.evidence)
@@ -75,9 +80,11 @@ extension Session {
     guard exit == nil else {
       throw SessionError(.sessionEnded, "The session \(name) ended before the command was seen to begin.")
     }
-    let (output, truncated) = text(from: LinePosition(line: start.line + 1, column: 0), to: promptLine, limit: maximumOutputBytes)
+    let (output, truncated) = text(
+      from: LinePosition(line: start.line + 1, column: 0), to: promptLine, limit: maximumOutputBytes)
     return CommandResult(
-      record: nil, exitStatus: commands.lastExitStatus, output: output, truncated: truncated, evidence: .osc133, generation: generation)
+      record: nil, exitStatus: commands.lastExitStatus, output: output, truncated: truncated, evidence: .osc133,
+      generation: generation)
   }
 
   private enum Readiness {
@@ -98,20 +105,26 @@ extension Session {
       case .atPrompt(let position): return .prompt(at: position)
       case .running:
         let running = commands.records.last?.command.map { ": \($0)" } ?? ""
-        throw SessionError(.commandRunning, "A command is running in \(name)\(running). Wait for it ('wait --prompt') or use 'interact'.")
+        throw SessionError(
+          .commandRunning, "A command is running in \(name)\(running). Wait for it ('wait --prompt') or use 'interact'."
+        )
       case .unknown, .prompting, .betweenCommands: break
       }
       let rest = ContinuousClock.now.duration(to: deadline)
       guard rest > .zero else { throw overtime }
-      if commands.nonce == nil, let group = PseudoTerminal.foregroundGroup(of: pty.master), let program = ProcessStatus.name(group) {
+      if commands.nonce == nil, let group = PseudoTerminal.foregroundGroup(of: pty.master),
+        let program = ProcessStatus.name(group)
+      {
         guard CommandMarker.shells.contains(program) else {
           throw SessionError(
-            .commandRunning, "\(program) has the terminal of \(name), which is no shell that 'run' knows. Use 'interact' to drive it.")
+            .commandRunning,
+            "\(program) has the terminal of \(name), which is no shell that 'run' knows. Use 'interact' to drive it.")
         }
         // A shell with line editing polls before it reads, so silence has to do where the kernel sees no blocked read.
         if isForegroundReading || activity.quiet() > .milliseconds(150) { return .plainShell }
         _ = try await wait(
-          for: [.input(since: nil), .idle(for: .milliseconds(160), beyond: nil, fresh: false), .prompt(since: nil)], timeout: rest,
+          for: [.input(since: nil), .idle(for: .milliseconds(160), beyond: nil, fresh: false), .prompt(since: nil)],
+          timeout: rest,
           onTimeout: overtime)
       } else {
         _ = try await wait(for: [.prompt(since: nil)], timeout: rest, onTimeout: overtime)
@@ -124,7 +137,8 @@ extension Session {
     let end = record.outputEnd ?? cursorPosition
     let (output, truncated) = text(from: record.outputStart, to: end, limit: limit)
     return CommandResult(
-      record: record, exitStatus: record.exitStatus, output: output, truncated: truncated, evidence: evidence, generation: generation)
+      record: record, exitStatus: record.exitStatus, output: output, truncated: truncated, evidence: evidence,
+      generation: generation)
   }
 
   /// The text between two places; its last `limit` bytes when it is longer, since the end of an output tells more than its beginning.

@@ -15,7 +15,8 @@ extension Session {
   package func addViewer(_ viewer: any RawViewer, client: ClientInfo) throws(SessionError) -> ViewerID {
     guard clientCount < SessionLimits.clients else {
       throw SessionError(
-        .resourceLimitReached, "Resource limit reached: \(SessionLimits.clients) clients are attached to \(name) already.")
+        .resourceLimitReached,
+        "Resource limit reached: \(SessionLimits.clients) clients are attached to \(name) already.")
     }
     let id = ViewerID(number: ticket())
     viewers.add(viewer, client, id: id)
@@ -39,7 +40,8 @@ extension Session {
   package func removeViewer(_ id: ViewerID) { viewers.remove(id) }
 
   package var clients: [(id: Int, info: ClientInfo)] {
-    (viewers.clients.map { ($0.0.number, $0.1) } + observers.compactMap { id, observer in observer.client.map { (id.number, $0) } })
+    (viewers.clients.map { ($0.0.number, $0.1) }
+      + observers.compactMap { id, observer in observer.client.map { (id.number, $0) } })
       .sorted { $0.0 < $1.0 }
   }
 

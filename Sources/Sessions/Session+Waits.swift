@@ -39,9 +39,12 @@ extension Session {
   ///
   /// Throws `timeout` after the time given, ``SessionError/Code/resourceLimitReached`` when too many wait already, and `CancellationError` when
   /// the calling task is cancelled.
-  package func wait(for conditions: [WaitCondition], timeout: Duration, onTimeout error: SessionError) async throws -> WaitOutcome {
+  package func wait(for conditions: [WaitCondition], timeout: Duration, onTimeout error: SessionError) async throws
+    -> WaitOutcome
+  {
     guard waiters.count < SessionLimits.waiters else {
-      throw SessionError(.resourceLimitReached, "Resource limit reached: \(SessionLimits.waiters) waits on \(name) already.")
+      throw SessionError(
+        .resourceLimitReached, "Resource limit reached: \(SessionLimits.waiters) waits on \(name) already.")
     }
     let number = ticket()
     return try await withTaskCancellationHandler {
@@ -113,7 +116,9 @@ extension Session {
     for condition in waiter.conditions {
       switch condition {
       case .match(let pattern, let since):
-        if let text = find(pattern, since: since, for: number, waiter, final: final) { return met(.match, .match, match: text) }
+        if let text = find(pattern, since: since, for: number, waiter, final: final) {
+          return met(.match, .match, match: text)
+        }
       case .prompt(let since):
         if isPromptNew(since: since) { return met(.prompt, .osc133) }
       case .change(let since):
@@ -132,7 +137,9 @@ extension Session {
         waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
       case .command(let first, let since, let line):
         if let record = commands.ended(from: first) { return met(.command, record.evidence) }
-        if commands.lastID < first, isPromptNew(since: since), case .atPrompt(let position) = commands.phase, position.line > line {
+        if commands.lastID < first, isPromptNew(since: since), case .atPrompt(let position) = commands.phase,
+          position.line > line
+        {
           return met(.prompt, .osc133)
         }
         if isCommandStuck(first) {
@@ -162,7 +169,11 @@ extension Session {
     if isPromptNew(since: since) { return .osc133 }
     // Right after an input the program has not had the time to take it, and still looks as if it waited.
     if let since, generation > since {
-      if activity.quiet() < SessionLimits.settle || pty.queued > 0 || PseudoTerminal.pendingInput(of: pty.master) ?? 0 > 0 { return nil }
+      if activity.quiet() < SessionLimits.settle || pty.queued > 0
+        || PseudoTerminal.pendingInput(of: pty.master) ?? 0 > 0
+      {
+        return nil
+      }
       // Where the terminal echoes, nothing has arrived there yet before the echo has come.
       if generation == since + 1, PseudoTerminal.lineMode(of: pty.master)?.echo == true { return nil }
     }
@@ -220,7 +231,9 @@ extension Session {
     } else {
       let end = terminal.screenTop + terminal.size.rows
       let start = max(waiter.searchFrom, terminal.firstLine)
-      if let since { for row in rowsPaintedAbove(start, since: since) { appendLine(terminal.screenTop + row, to: &text) } }
+      if let since {
+        for row in rowsPaintedAbove(start, since: since) { appendLine(terminal.screenTop + row, to: &text) }
+      }
       for line in start..<max(start, end) where text.count < SessionLimits.matchBytes { appendLine(line, to: &text) }
       // What has left the screen does not change any more, and need not be looked at again.
       waiter.searchFrom = max(waiter.searchFrom, terminal.screenTop)

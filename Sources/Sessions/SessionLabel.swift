@@ -21,7 +21,8 @@ struct SessionLabel: Equatable {
       ("name", name.text), ("tags", tags.sorted().map(\.text).joined(separator: ",")), ("command", command),
       ("started_at", startedAt.text), ("nonce", nonce),
     ]
-    let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(separator: "&")
+    let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(
+      separator: "&")
     return Array(text.utf8)
   }
 
@@ -37,7 +38,8 @@ struct SessionLabel: Equatable {
       let startedAt = fields["started_at"].flatMap(Timestamp.init(text:))
     else { return nil }
     self.init(
-      name: name, tags: Set((fields["tags"] ?? "").split(separator: ",").compactMap { try? Tag(String($0)) }), command: command,
+      name: name, tags: Set((fields["tags"] ?? "").split(separator: ",").compactMap { try? Tag(String($0)) }),
+      command: command,
       startedAt: startedAt, nonce: fields["nonce"])
   }
 }

@@ -13,8 +13,10 @@ struct SessionLaunch {
 
   /// Variables of the server's own surroundings that would mislead a program, and secrets that it must not see.
   private static let withheld: Set<String> = [
-    "ROOST_TOKEN", "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_SERVER_NAME", "TMUX", "TMUX_PANE", "STY", "WINDOW", "LINES",
-    "COLUMNS", "TERMCAP", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID", "OLDPWD", "SHLVL",
+    "ROOST_TOKEN", "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_SERVER_NAME", "TMUX", "TMUX_PANE", "STY",
+    "WINDOW", "LINES",
+    "COLUMNS", "TERMCAP", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC",
+    "WATCHDOG_PID", "OLDPWD", "SHLVL",
     "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "VTE_VERSION", "WT_SESSION", "KITTY_WINDOW_ID", "WINDOWID", "_",
   ]
 
@@ -44,7 +46,8 @@ struct SessionLaunch {
       let word = makeUUID().filter { $0 != "-" }
       if spec.integrates,
         let added = try? ShellIntegration.prepare(
-          shell: shell, folder: options.integrationFolder, nonce: word, environment: environment.map { "\($0.key)=\($0.value)" })
+          shell: shell, folder: options.integrationFolder, nonce: word,
+          environment: environment.map { "\($0.key)=\($0.value)" })
       {
         arguments += added.arguments
         environment.merge(added.environment) { _, new in new }

@@ -10,7 +10,8 @@ package struct SessionName: Sendable, Hashable, Codable, CustomStringConvertible
   package init(_ text: String) throws(SessionError) {
     guard SessionName.isWellFormed(text), text != ".", text != ".." else {
       throw SessionError(
-        .invalidSessionName, "Invalid session name: use 1 to 64 letters, digits, '.', '_' or '-' (but not '.' or '..').")
+        .invalidSessionName, "Invalid session name: use 1 to 64 letters, digits, '.', '_' or '-' (but not '.' or '..')."
+      )
     }
     self.text = text
   }
@@ -32,7 +33,8 @@ package struct SessionName: Sendable, Hashable, Codable, CustomStringConvertible
     return text.unicodeScalars.allSatisfy { scalar in
       scalar == "-" || scalar == "_" || scalar == "."
         || (scalar.isASCII
-          ? (scalar.value >= 0x30 && scalar.value <= 0x39) || (scalar.value | 0x20 >= 0x61 && scalar.value | 0x20 <= 0x7A)
+          ? (scalar.value >= 0x30 && scalar.value <= 0x39)
+            || (scalar.value | 0x20 >= 0x61 && scalar.value | 0x20 <= 0x7A)
           : scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
     }
   }

@@ -32,8 +32,10 @@ extension Session {
     let (state, evidence) = state()
     var record = SessionRecord(
       id: id, name: name.text, server: server, pid: Int(pid), command: command, rows: terminal.size.rows,
-      cols: terminal.size.columns, clients: clientCount, tags: tags.map(\.text).sorted(), lastActivityMs: lastActivityMs,
-      state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title, cwd: workingDirectory,
+      cols: terminal.size.columns, clients: clientCount, tags: tags.map(\.text).sorted(),
+      lastActivityMs: lastActivityMs,
+      state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title,
+      cwd: workingDirectory,
       foreground: foreground, generation: generation)
     (record.exitStatus, record.exitSignal) = exit.jsonFields
     return record

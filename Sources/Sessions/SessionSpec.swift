@@ -30,7 +30,8 @@ package struct SessionSpec: Sendable {
   package static let maximumTags = 64
 
   package init(
-    name: SessionName? = nil, program: Program = .shell(nil), size: TerminalSize = defaultSize, directory: String? = nil,
+    name: SessionName? = nil, program: Program = .shell(nil), size: TerminalSize = defaultSize,
+    directory: String? = nil,
     environment: [String: String] = [:], tags: Set<Tag> = [], integrates: Bool = true
   ) {
     self.name = name
@@ -64,7 +65,9 @@ package struct SessionSpec: Sendable {
       }
       bytes += name.utf8.count + value.utf8.count + 2
     }
-    if bytes > SessionSpec.maximumArgumentBytes { throw refuse("the command and its environment are larger than 512 KiB") }
+    if bytes > SessionSpec.maximumArgumentBytes {
+      throw refuse("the command and its environment are larger than 512 KiB")
+    }
     if let directory, directory.utf8.contains(0) { throw refuse("'cwd' must not contain NUL") }
     if tags.count > SessionSpec.maximumTags { throw refuse("more than \(SessionSpec.maximumTags) tags") }
   }

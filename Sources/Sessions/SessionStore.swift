@@ -28,7 +28,8 @@ package struct SessionStoreOptions: Sendable {
   package var serverName: String
 
   package init(
-    shell: String, integrationFolder: String, environment: [String: String], home: String, socketPath: String, serverName: String
+    shell: String, integrationFolder: String, environment: [String: String], home: String, socketPath: String,
+    serverName: String
   ) {
     self.shell = shell
     self.integrationFolder = integrationFolder
@@ -138,7 +139,8 @@ package actor SessionStore {
     guard runningCount + reserved.count < options.maximumSessions else {
       throw SessionError(
         .maxSessionsReached,
-        "The limit of \(options.maximumSessions) sessions is reached; end one, or start the server with a greater --max-sessions.")
+        "The limit of \(options.maximumSessions) sessions is reached; end one, or start the server with a greater --max-sessions."
+      )
     }
     let name = try reserve(spec.name)
     defer { reserved.remove(name.text) }
@@ -152,7 +154,8 @@ package actor SessionStore {
       throw SessionError(.sessionCreateFailed, "The session could not be started: \(error.message)")
     }
     Glibc.close(child.pidfd)
-    let session = Session(id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next())
+    let session = Session(
+      id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next())
     enter(session, label)
     do {
       try await session.start()
@@ -167,7 +170,8 @@ package actor SessionStore {
   }
 
   private func enter(_ session: Session, _ label: SessionLabel) {
-    entries[label.name.text] = Entry(session: session, order: nextOrder, name: label.name, tags: label.tags, label: label)
+    entries[label.name.text] = Entry(
+      session: session, order: nextOrder, name: label.name, tags: label.tags, label: label)
     directory.withLock { $0[label.name.text] = Listing(session: session, tags: label.tags) }
     nextOrder += 1
     names[session.id] = label.name.text
@@ -180,7 +184,8 @@ package actor SessionStore {
     do {
       kept = try await keeper.list()
     } catch {
-      throw SessionError(.keeperUnavailable, "The sessions of the earlier server could not be taken over: \(error.message)")
+      throw SessionError(
+        .keeperUnavailable, "The sessions of the earlier server could not be taken over: \(error.message)")
     }
     for session in kept { await adopt(session) }
   }
@@ -191,11 +196,17 @@ package actor SessionStore {
       return
     }
     // Two servers' sessions cannot share a name here; the id tells them apart.
-    if entries[label.name.text] != nil, let other = try? SessionName("\(label.name.text.prefix(50))-\(kept.id.prefix(8))") { label.name = other }
+    if entries[label.name.text] != nil,
+      let other = try? SessionName("\(label.name.text.prefix(50))-\(kept.id.prefix(8))")
+    {
+      label.name = other
+    }
     Glibc.close(kept.pidfd)
     for file in kept.slots.values { Glibc.close(file) }
     let window = PseudoTerminal.size(of: kept.master)
-    let size = window.map { TerminalEngine.TerminalSize(rows: Int($0.rows), columns: Int($0.columns)) } ?? SessionSpec.defaultSize
+    let size =
+      window.map { TerminalEngine.TerminalSize(rows: Int($0.rows), columns: Int($0.columns)) }
+      ?? SessionSpec.defaultSize
     let session = Session(id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loops.next())
     enter(session, label)
     guard (try? await session.start()) != nil else { return await drop(label.name.text) }
@@ -221,7 +232,8 @@ package actor SessionStore {
   }
 
   private func conflict(_ name: SessionName) -> SessionError {
-    SessionError(.sessionNameConflict, "A session named \(name) exists already; choose another name, or remove that one.")
+    SessionError(
+      .sessionNameConflict, "A session named \(name) exists already; choose another name, or remove that one.")
   }
 
   // MARK: changing
@@ -231,10 +243,13 @@ package actor SessionStore {
     _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag]
   ) async throws(SessionError) -> Session {
     guard var entry = entries[name.text] else { throw .notFound(name.text) }
-    if let newName, newName != name, entries[newName.text] != nil || reserved.contains(newName.text) { throw conflict(newName) }
+    if let newName, newName != name, entries[newName.text] != nil || reserved.contains(newName.text) {
+      throw conflict(newName)
+    }
     let tags = entry.tags.subtracting(remove).union(add)
     guard tags.count <= SessionSpec.maximumTags else {
-      throw SessionError(.resourceLimitReached, "Resource limit reached: a session has at most \(SessionSpec.maximumTags) tags.")
+      throw SessionError(
+        .resourceLimitReached, "Resource limit reached: a session has at most \(SessionSpec.maximumTags) tags.")
     }
     let added = tags.subtracting(entry.tags).map(\.text).sorted()
     let removed = entry.tags.subtracting(tags).map(\.text).sorted()

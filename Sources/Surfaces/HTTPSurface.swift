@@ -56,7 +56,9 @@ package struct HTTPSurface: HTTPHandler {
 
   /// Requests about a session are best answered on its loop.
   package func home(of request: HTTPRequest) -> EventLoop? {
-    guard let rest = prefix.remainder(of: Substring(request.path)), rest.utf8.starts(with: HTTPSurface.sessionsPath.utf8) else {
+    guard let rest = prefix.remainder(of: Substring(request.path)),
+      rest.utf8.starts(with: HTTPSurface.sessionsPath.utf8)
+    else {
       return nil
     }
     let name = rest.utf8.dropFirst(HTTPSurface.sessionsPath.utf8.count).prefix { $0 != 0x2F }

@@ -84,7 +84,9 @@ extension Terminal {
   mutating func eraseLine(_ part: Int, selective: Bool = false) {
     settlePen()
     let spared = sparing(selective: selective)
-    if !isAlternateScreen, part == 2 || part == 0 && row == 0 && column == 0 { events.append(.cleared(line: screenTop)) }
+    if !isAlternateScreen, part == 2 || part == 0 && row == 0 && column == 0 {
+      events.append(.cleared(line: screenTop))
+    }
     switch part {
     case 0:
       erase(row, column, columns, spared)
@@ -99,7 +101,9 @@ extension Terminal {
   mutating func eraseDisplay(_ part: Int, selective: Bool = false) {
     settlePen()
     let spared = sparing(selective: selective)
-    if !isAlternateScreen, part == 2 || part == 0 && row == 0 && column == 0 { events.append(.cleared(line: screenTop)) }
+    if !isAlternateScreen, part == 2 || part == 0 && row == 0 && column == 0 {
+      events.append(.cleared(line: screenTop))
+    }
     switch part {
     case 0:
       erase(row, column, columns, spared)

@@ -36,7 +36,9 @@ struct ArchitectureTests {
   func everyTargetHasAFloor() {
     #expect(!ArchitectureTests.swiftTargets.isEmpty, "no sources at \(SourceTree.root)")
     for target in ArchitectureTests.targets {
-      #expect(ArchitectureTests.floors[target] != nil, "\(target) is on no floor: say in ARCHITECTURE.md and here where it stands")
+      #expect(
+        ArchitectureTests.floors[target] != nil,
+        "\(target) is on no floor: say in ARCHITECTURE.md and here where it stands")
     }
   }
 
@@ -71,11 +73,14 @@ struct ArchitectureTests {
   @Test("C is imported where it is wrapped and nowhere else")
   func cModules() {
     let wrapped: [String: Set<String>] = [
-      "CSys": ["Sys"], "CUV": ["Net"], "CHTTPParser": ["Net"], "CCrypto": ["Net", "Store"], "CSQLite": ["Store"], "CZstd": ["Store"],
+      "CSys": ["Sys"], "CUV": ["Net"], "CHTTPParser": ["Net"], "CCrypto": ["Net", "Store"], "CSQLite": ["Store"],
+      "CZstd": ["Store"],
       "CPCRE2": ["Formats"],
     ]
     for target in ArchitectureTests.swiftTargets {
-      let imported = Set(SourceTree.swiftFiles("Sources/\(target)").flatMap(SourceTree.imports)).filter { wrapped[$0] != nil }
+      let imported = Set(SourceTree.swiftFiles("Sources/\(target)").flatMap(SourceTree.imports)).filter {
+        wrapped[$0] != nil
+      }
       for module in imported { #expect(wrapped[module]?.contains(target) == true, "\(target) imports \(module)") }
     }
   }
@@ -98,7 +103,8 @@ struct ArchitectureTests {
       }
       let imported = Set(SourceTree.swiftFiles("Sources/\(target.name)").flatMap(SourceTree.imports))
       for module in imported where ArchitectureTests.floors[module] != nil && module != target.name {
-        #expect(target.dependencies.contains(module), "\(target.name) imports \(module) and does not say so in Package.swift")
+        #expect(
+          target.dependencies.contains(module), "\(target.name) imports \(module) and does not say so in Package.swift")
       }
     }
   }
@@ -109,7 +115,10 @@ struct ArchitectureTests {
       let lines = SourceTree.text(file).split(separator: "\n").map { $0.drop { $0 == " " } }
       let offending = lines.first { line in
         ["public ", "open "].contains { keyword in
-          ["struct", "class", "enum", "actor", "protocol", "func", "var", "let", "init", "import", "extension", "typealias", "final"].contains { line.hasPrefix(keyword + $0) }
+          [
+            "struct", "class", "enum", "actor", "protocol", "func", "var", "let", "init", "import", "extension",
+            "typealias", "final",
+          ].contains { line.hasPrefix(keyword + $0) }
         }
       }
       #expect(offending == nil, "\(file): \(offending ?? "")")
@@ -119,6 +128,8 @@ struct ArchitectureTests {
   @Test("ARCHITECTURE.md names every target")
   func document() {
     let text = SourceTree.text("ARCHITECTURE.md")
-    for target in ArchitectureTests.swiftTargets { #expect(text.contains("`\(target)`"), "ARCHITECTURE.md does not say what \(target) is for") }
+    for target in ArchitectureTests.swiftTargets {
+      #expect(text.contains("`\(target)`"), "ARCHITECTURE.md does not say what \(target) is for")
+    }
   }
 }

@@ -45,7 +45,9 @@ enum SourceTree {
   static func imports(_ path: String) -> [String] {
     lines(path).compactMap { line in
       var words = line.split(separator: " ")
-      while let first = words.first, first.hasPrefix("@") || accessLevels.contains(String(first)) { words.removeFirst() }
+      while let first = words.first, first.hasPrefix("@") || accessLevels.contains(String(first)) {
+        words.removeFirst()
+      }
       guard words.first == "import" else { return nil }
       words.removeFirst()
       if let first = words.first, kinds.contains(String(first)) { words.removeFirst() }
@@ -57,9 +59,13 @@ enum SourceTree {
   static func declaredTypes(_ path: String) -> Set<String> {
     var types: Set<String> = []
     for line in lines(path) {
-      let words = line.split(whereSeparator: { $0 == " " || $0 == ":" || $0 == "<" || $0 == "{" || $0 == "(" || $0 == "=" })
+      let words = line.split(whereSeparator: {
+        $0 == " " || $0 == ":" || $0 == "<" || $0 == "{" || $0 == "(" || $0 == "="
+      })
       for (keyword, name) in zip(words, words.dropFirst())
-      where ["struct", "class", "enum", "actor", "protocol", "typealias"].contains(keyword) && name.first?.isUppercase == true {
+      where ["struct", "class", "enum", "actor", "protocol", "typealias"].contains(keyword)
+        && name.first?.isUppercase == true
+      {
         types.insert(String(name))
       }
     }
@@ -95,11 +101,15 @@ struct Manifest {
     var targets: [Target] = []
     for part in text.split(separator: "\n") {
       let line = part.drop { $0 == " " }
-      guard ["library(\"", ".target(name: \"", ".systemLibrary(name: \"", ".executableTarget(name: \""].contains(where: line.hasPrefix)
+      guard
+        ["library(\"", ".target(name: \"", ".systemLibrary(name: \"", ".executableTarget(name: \""].contains(
+          where: line.hasPrefix)
       else { continue }
       // What is in quotes: first the name, then the dependencies.
-      let quoted = line.split(separator: "\"", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 }
-        .map { String($0.element) }
+      let quoted = line.split(separator: "\"", omittingEmptySubsequences: false).enumerated().filter {
+        $0.offset % 2 == 1
+      }
+      .map { String($0.element) }
       guard let name = quoted.first else { continue }
       targets.append(Target(name: name, dependencies: Array(quoted.dropFirst())))
     }

@@ -55,7 +55,8 @@ struct FormatsTests {
     #expect(Base64.decode(Base64.encode(bytes)) == bytes)
   }
 
-  @Test("Base64 refuses what is not canonical", arguments: ["a", "ab", "abc", "a===", "ab=c", "ab c", "====", "YQ==YQ=="])
+  @Test(
+    "Base64 refuses what is not canonical", arguments: ["a", "ab", "abc", "a===", "ab=c", "ab c", "====", "YQ==YQ=="])
   func badBase64(text: String) { #expect(Base64.decode(Array(text.utf8)) == nil) }
 
   @Test("percent-decoding refuses cut escapes, NUL and bad UTF-8", arguments: ["%", "%4", "%zz", "%00", "%ff", "%c3"])
@@ -64,7 +65,9 @@ struct FormatsTests {
   @Test("percent-encoding goes there and back", arguments: ["", "a/b", "..", "é😀 +%", "\"'?#&="])
   func percent(text: String) { #expect(PercentEncoding.decode(PercentEncoding.encode(text)) == text) }
 
-  @Test("times are written and read as RFC 3339", arguments: [0, 1, 951_782_400_000, 1_700_000_000_123, 4_102_444_799_999] as [Int64])
+  @Test(
+    "times are written and read as RFC 3339",
+    arguments: [0, 1, 951_782_400_000, 1_700_000_000_123, 4_102_444_799_999] as [Int64])
   func timestamps(milliseconds: Int64) {
     let time = Timestamp(milliseconds: milliseconds)
     #expect(Timestamp(text: time.text) == time)

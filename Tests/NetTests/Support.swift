@@ -53,7 +53,8 @@ func withServer(
     defer { thread.stop() }
     let group = try LoopGroup(count: loops)
     watched += group.loops.map(Weak.init)
-    let server = HTTPServer(loops: group, handler: ClosureHandler(group: group, answer: answer), limits: limits) { fault in
+    let server = HTTPServer(loops: group, handler: ClosureHandler(group: group, answer: answer), limits: limits) {
+      fault in
       HTTPResponse(status: fault.status, body: Array("fault: \(fault.message)".utf8))
     }
     let port = try await server.listen(host: "127.0.0.1", port: 0)

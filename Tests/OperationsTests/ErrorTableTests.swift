@@ -9,7 +9,8 @@ struct ErrorTableTests {
     var lines = [
       "# Errors", "",
       "Every error is `{\"error\":{\"code\",\"message\"}}` over HTTP and WebSocket, and `error.data.code` in JSON-RPC. Codes are stable; messages are for people.",
-      "The command line exits with 2 for 400, 5 for 401 and 403, 3 for 404, 6 for 408, 4 for 409, 7 when no server answers, else 1. This page is made from the table in the code.", "",
+      "The command line exits with 2 for 400, 5 for 401 and 403, 3 for 404, 6 for 408, 4 for 409, 7 when no server answers, else 1. This page is made from the table in the code.",
+      "",
       "| code | HTTP | JSON-RPC |", "|---|---|---|",
     ]
     for code in ErrorCode.allCases.sorted(by: { ($0.httpStatus, $0.rawValue) < ($1.httpStatus, $1.rawValue) }) {

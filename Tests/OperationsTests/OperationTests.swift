@@ -1,6 +1,6 @@
 import Operations
-import Store
 import Sessions
+import Store
 import Testing
 
 private struct Input: Codable, Sendable {
@@ -23,13 +23,15 @@ struct OperationTests {
   private let operation = Operation("test.echo", "Echoes", .sessionsRead, "POST", "/sessions/{session}/echo") {
     (_: Call, input: Input) -> Output in
     Output(
-      name: input.session.text, lastActivityMs: input.timeoutMs, tags: (input.tags ?? []).map(\.text), fresh: input.fresh)
+      name: input.session.text, lastActivityMs: input.timeoutMs, tags: (input.tags ?? []).map(\.text),
+      fresh: input.fresh)
   }
   private let call = Call(principal: .anonymous, access: .everything, peer: "test")
 
   private func perform(_ arguments: Arguments, access: Access = .everything) async throws -> String {
     let catalogue = Catalogue([operation], ownNames: ["here"])
-    let answer = try await catalogue.perform("test.echo", arguments, for: Call(principal: .anonymous, access: access, peer: "test"))
+    let answer = try await catalogue.perform(
+      "test.echo", arguments, for: Call(principal: .anonymous, access: access, peer: "test"))
     guard case .json(let bytes) = answer else { return "" }
     return String(decoding: bytes, as: UTF8.self)
   }
@@ -44,7 +46,8 @@ struct OperationTests {
   @Test("path, query and body meet in one input") func merges() async throws {
     let text = try await perform(
       Arguments(
-        path: [("session", "dev")], query: [("tags", "a,b"), ("fresh", "true")], body: .json(Array(#"{"timeout_ms":7}"#.utf8))))
+        path: [("session", "dev")], query: [("tags", "a,b"), ("fresh", "true")],
+        body: .json(Array(#"{"timeout_ms":7}"#.utf8))))
     #expect(text.contains(#""name":"dev""#))
     #expect(text.contains(#""last_activity_ms":7"#))
     #expect(text.contains(#""tags":["a","b"]"#))
@@ -70,7 +73,8 @@ struct OperationTests {
     #expect(await refusal(Arguments(path: [("session", "a")], query: [("server", "there")]))?.code == .serverNotFound)
     #expect(await refusal(Arguments(path: [("session", "a")], query: [("server", "here")])) == nil)
     #expect(
-      await refusal(Arguments(path: [("session", "a")], body: .json(Array(#"{"server":"there"}"#.utf8))))?.code == .serverNotFound)
+      await refusal(Arguments(path: [("session", "a")], body: .json(Array(#"{"server":"there"}"#.utf8))))?.code
+        == .serverNotFound)
   }
 
   @Test("a scope that is missing is named") func scopes() async {
@@ -91,7 +95,9 @@ struct OperationTests {
 
   @Test(
     "names become snake case",
-    arguments: [("lastActivityMs", "last_activity_ms"), ("name", "name"), ("serverID", "server_id"), ("tcpAddr", "tcp_addr")])
+    arguments: [
+      ("lastActivityMs", "last_activity_ms"), ("name", "name"), ("serverID", "server_id"), ("tcpAddr", "tcp_addr"),
+    ])
   func snake(camel: String, snake: String) { #expect(snakeCased(camel) == snake) }
 
   @Test("access by name and by tag") func access() throws {

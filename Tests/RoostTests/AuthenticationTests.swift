@@ -8,7 +8,8 @@ struct AuthenticationTests {
   private static let token = "a-token-of-the-tests-0123456789"
 
   private func withTCP(_ arguments: [String] = [], _ body: (Roost, TestClient) async throws -> Void) async throws {
-    try await withRoost(["--bind", "127.0.0.1:0"] + arguments, environment: ["ROOST_TOKEN": AuthenticationTests.token]) { roost in
+    try await withRoost(["--bind", "127.0.0.1:0"] + arguments, environment: ["ROOST_TOKEN": AuthenticationTests.token])
+    { roost in
       try await body(roost, try await roost.tcp())
     }
   }
@@ -18,7 +19,8 @@ struct AuthenticationTests {
     try await withTCP { roost, client in
       #expect(try await client.get("/health") == ["status": "ok"])
       for (method, path) in [
-        ("GET", "/sessions"), ("POST", "/sessions"), ("GET", "/server/info"), ("GET", "/openapi.json"), ("GET", "/operations"),
+        ("GET", "/sessions"), ("POST", "/sessions"), ("GET", "/server/info"), ("GET", "/openapi.json"),
+        ("GET", "/operations"),
         ("POST", "/rpc"), ("POST", "/auth/ws-ticket"), ("POST", "/server/shutdown"), ("GET", "/sessions/x/screen"),
       ] {
         let none = try await client.request(method, path)
@@ -36,10 +38,13 @@ struct AuthenticationTests {
     }
   }
 
-  @Test("a token in the query, or by another scheme, is none", arguments: [
-    ("/sessions?token=\(token)", [:]), ("/sessions", ["authorization": "Basic \(token)"]), ("/sessions", ["authorization": token]),
-    ("/sessions", ["authorization": "Bearer"]), ("/sessions", ["cookie": "token=\(token)"]),
-  ] as [(String, [String: String])])
+  @Test(
+    "a token in the query, or by another scheme, is none",
+    arguments: [
+      ("/sessions?token=\(token)", [:]), ("/sessions", ["authorization": "Basic \(token)"]),
+      ("/sessions", ["authorization": token]),
+      ("/sessions", ["authorization": "Bearer"]), ("/sessions", ["cookie": "token=\(token)"]),
+    ] as [(String, [String: String])])
   func noToken(path: String, headers: [String: String]) async throws {
     try await withTCP { _, client in
       var fields = HTTPHeaders()
@@ -60,17 +65,23 @@ struct AuthenticationTests {
     }
   }
 
-  @Test("a Host that anybody may point here is refused", arguments: [
-    ("evil.example", 403), ("evil.example:80", 403), ("localhost.evil.example", 403), ("127.0.0.1", 200), ("localhost", 200), ("[::1]", 200),
-    ("127.0.0.1.evil.example", 403), ("", 403),
-  ])
+  @Test(
+    "a Host that anybody may point here is refused",
+    arguments: [
+      ("evil.example", 403), ("evil.example:80", 403), ("localhost.evil.example", 403), ("127.0.0.1", 200),
+      ("localhost", 200), ("[::1]", 200),
+      ("127.0.0.1.evil.example", 403), ("", 403),
+    ])
   func host(host: String, status: Int) async throws {
     try await withTCP { _, client in
       let connection = try RawConnection(client.endpoint)
       try await connection.send(
-        RawConnection.request("GET", "/sessions", headers: ["Authorization: Bearer \(AuthenticationTests.token)"], host: host))
+        RawConnection.request(
+          "GET", "/sessions", headers: ["Authorization: Bearer \(AuthenticationTests.token)"], host: host))
       let response = try await connection.receiveResponse()
-      #expect(response.status == status || host.isEmpty && response.status == 400, "\(host): \(response.head) \(response.body)")
+      #expect(
+        response.status == status || host.isEmpty && response.status == 400,
+        "\(host): \(response.head) \(response.body)")
       if status == 403, !host.isEmpty { #expect(response.body.contains("host_not_allowed"), "\(response.body)") }
     }
   }
@@ -79,7 +90,9 @@ struct AuthenticationTests {
   func origin() async throws {
     try await withTCP(["--cors-origin", "https://tools.example"]) { _, client in
       let client = client.another(token: AuthenticationTests.token)
-      for origin in ["https://evil.example", "null", "http://127.0.0.1.evil.example", "https://tools.example.evil.example"] {
+      for origin in [
+        "https://evil.example", "null", "http://127.0.0.1.evil.example", "https://tools.example.evil.example",
+      ] {
         let response = try await client.request("GET", "/sessions", headers: ["origin": origin])
         #expect(response.status == 403, "\(origin): \(response)")
         #expect(response.errorCode == "origin_not_allowed")
@@ -89,7 +102,10 @@ struct AuthenticationTests {
       #expect(allowed.headers[first: "access-control-allow-origin"] == "https://tools.example")
       let preflight = try await client.request(
         "OPTIONS", "/sessions",
-        headers: ["origin": "https://tools.example", "access-control-request-method": "POST", "access-control-request-headers": "authorization"])
+        headers: [
+          "origin": "https://tools.example", "access-control-request-method": "POST",
+          "access-control-request-headers": "authorization",
+        ])
       #expect((200...204).contains(preflight.status))
       let foreign = try await client.request(
         "OPTIONS", "/sessions", headers: ["origin": "https://evil.example", "access-control-request-method": "POST"])
@@ -108,7 +124,9 @@ struct AuthenticationTests {
       #expect(try await socket.nextJSON() == ["connected": true])
       await #expect(throws: (any Error).self) { try await client.webSocket("/ws/json?ticket=\(ticket)") }
       await #expect(throws: (any Error).self) { try await client.webSocket("/ws/json") }
-      await #expect(throws: (any Error).self) { try await client.webSocket("/ws/json?ticket=\(String(repeating: "x", count: 32))") }
+      await #expect(throws: (any Error).self) {
+        try await client.webSocket("/ws/json?ticket=\(String(repeating: "x", count: 32))")
+      }
     }
   }
 
@@ -118,7 +136,8 @@ struct AuthenticationTests {
       try await client.another(token: AuthenticationTests.token).get("/sessions").consume()
       var statuses: Set<Int> = []
       for number in 0..<200 {
-        statuses.insert(try await client.another(token: "guess-number-\(number)-0123456789").request("GET", "/sessions").status)
+        statuses.insert(
+          try await client.another(token: "guess-number-\(number)-0123456789").request("GET", "/sessions").status)
       }
       #expect(statuses.isSubset(of: [403, 429]))
       #expect(statuses.contains(429))
@@ -131,7 +150,8 @@ struct AuthenticationTests {
     try await withTCP { roost, client in
       try await roost.session(["name": "seen", "argv": ["/bin/cat"], "tags": ["open"]])
       try await roost.session(["name": "hidden", "argv": ["/bin/cat"]])
-      let made = try await roost.http.post("/tokens", ["name": "reader", "scopes": ["sessions:read"], "tags": ["open"]])
+      let made = try await roost.http.post(
+        "/tokens", ["name": "reader", "scopes": ["sessions:read"], "tags": ["open"]])
       let secret = try #require(made["token"].string)
       let id = try #require(made["id"].string)
       let reader = client.another(token: secret)

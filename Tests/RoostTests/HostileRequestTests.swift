@@ -23,10 +23,13 @@ struct HostileRequestTests {
 
   // MARK: Bodies
 
-  @Test("a body that is no JSON is refused", arguments: [
-    "{", "[]", "\"text\"", "7", "null", "{\"argv\":[\"/bin/cat\"]", "{'argv':['/bin/cat']}", "{\"argv\":[\"/bin/cat\"],}", "{\"name\":\"\\ud800\"}",
-    "{\"a\":1}{\"b\":2}", "\u{FEFF}{}x", "<xml/>", "name=x", "{\"argv\":[\"/bin/cat\"]} trailing",
-  ])
+  @Test(
+    "a body that is no JSON is refused",
+    arguments: [
+      "{", "[]", "\"text\"", "7", "null", "{\"argv\":[\"/bin/cat\"]", "{'argv':['/bin/cat']}",
+      "{\"argv\":[\"/bin/cat\"],}", "{\"name\":\"\\ud800\"}",
+      "{\"a\":1}{\"b\":2}", "\u{FEFF}{}x", "<xml/>", "name=x", "{\"argv\":[\"/bin/cat\"]} trailing",
+    ])
   func malformedJSON(body: String) async throws {
     let response = try await SharedServer.roost.http.another().request("POST", "/sessions", body: Array(body.utf8))
     #expect(response.status == 400, "\(body): \(response)")
@@ -46,12 +49,17 @@ struct HostileRequestTests {
       let before = try await session.record["generation"]
       for (method, path, body) in [
         ("POST", "/sessions", ["argv": ["/bin/cat"], "colour": 1]), ("PATCH", session.path, ["colour": "x"]),
-        ("POST", "\(session.path)/kill", ["colour": 1]), ("POST", "\(session.path)/signal", ["signal": "TERM", "colour": 1]),
-        ("POST", "\(session.path)/keys", ["keys": ["a"], "colour": 1]), ("POST", "\(session.path)/resize", ["rows": 9, "cols": 9, "colour": 1]),
-        ("POST", "\(session.path)/wait", ["for": "exit", "colour": 1]), ("POST", "\(session.path)/interact", ["text": "x", "colour": 1]),
+        ("POST", "\(session.path)/kill", ["colour": 1]),
+        ("POST", "\(session.path)/signal", ["signal": "TERM", "colour": 1]),
+        ("POST", "\(session.path)/keys", ["keys": ["a"], "colour": 1]),
+        ("POST", "\(session.path)/resize", ["rows": 9, "cols": 9, "colour": 1]),
+        ("POST", "\(session.path)/wait", ["for": "exit", "colour": 1]),
+        ("POST", "\(session.path)/interact", ["text": "x", "colour": 1]),
         ("POST", "\(session.path)/run", ["command": "x", "colour": 1]), ("POST", "/server/shutdown", ["colour": 1]),
-        ("GET", "/sessions?colour=1", nil), ("GET", "\(session.path)?colour=1", nil), ("GET", "\(session.path)/screen?colour=1", nil),
-        ("DELETE", "\(session.path)?colour=1", nil), ("POST", "\(session.path)/input?colour=1", nil), ("GET", "/server/info?colour=1", nil),
+        ("GET", "/sessions?colour=1", nil), ("GET", "\(session.path)?colour=1", nil),
+        ("GET", "\(session.path)/screen?colour=1", nil),
+        ("DELETE", "\(session.path)?colour=1", nil), ("POST", "\(session.path)/input?colour=1", nil),
+        ("GET", "/server/info?colour=1", nil),
       ] as [(String, String, JSON?)] {
         let response = try await session.client.request(method, path, body: body?.bytes ?? [])
         #expect(response.status == 400, "\(method) \(path): \(response)")
@@ -63,15 +71,19 @@ struct HostileRequestTests {
     }
   }
 
-  @Test("a value of the wrong type is refused by the name of its field", arguments: [
-    ("name", 7), ("argv", "/bin/cat"), ("argv", [1]), ("rows", "24"), ("rows", 1.5), ("rows", nil as JSON? ?? .null), ("cwd", ["x"]), ("env", ["A"]),
-    ("env", ["A": 1]), ("tags", "a,b"), ("tags", [1]), ("integration", "yes"), ("command", ["true"]), ("rows", 1e300),
-  ] as [(String, JSON)])
+  @Test(
+    "a value of the wrong type is refused by the name of its field",
+    arguments: [
+      ("name", 7), ("argv", "/bin/cat"), ("argv", [1]), ("rows", "24"), ("rows", 1.5), ("rows", nil as JSON? ?? .null),
+      ("cwd", ["x"]), ("env", ["A"]),
+      ("env", ["A": 1]), ("tags", "a,b"), ("tags", [1]), ("integration", "yes"), ("command", ["true"]), ("rows", 1e300),
+    ] as [(String, JSON)])
   func wrongType(field: String, value: JSON) async throws {
     if value.isNull { return }
     let client = try await SharedServer.roost.http.another()
     let response = try await client.request(
-      "POST", "/sessions", json: JSON.object(["argv": field == "command" ? nil : ["/bin/cat"]]).adding(.object([JSON.Member(field, value)])))
+      "POST", "/sessions",
+      json: JSON.object(["argv": field == "command" ? nil : ["/bin/cat"]]).adding(.object([JSON.Member(field, value)])))
     #expect(response.status == 400, "\(response)")
     #expect(response.errorCode == "invalid_request" || response.errorCode == "invalid_tag", "\(response)")
     #expect(response.json["error"]["message"].string?.contains(field) == true || field == "rows", "\(response)")
@@ -80,7 +92,9 @@ struct HostileRequestTests {
   @Test("a missing field is named")
   func missingField() async throws {
     try await withSession { session in
-      for (action, field) in [("keys", "keys"), ("signal", "signal"), ("resize", "rows"), ("wait", "for"), ("run", "command")] {
+      for (action, field) in [
+        ("keys", "keys"), ("signal", "signal"), ("resize", "rows"), ("wait", "for"), ("run", "command"),
+      ] {
         let response = try await session.answer(action)
         #expect(response.status == 400)
         #expect(response.json["error"]["message"].string?.contains(field) == true, "\(action): \(response)")
@@ -93,7 +107,8 @@ struct HostileRequestTests {
     let client = try await SharedServer.roost.http.another()
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
       let depth = 100_000
-      let body = "{\"name\":" + String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth) + "}"
+      let body =
+        "{\"name\":" + String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth) + "}"
       for path in ["/sessions", "/rpc"] {
         let response = try await client.request("POST", path, body: Array(body.utf8))
         // JSON-RPC tells its errors in a successful answer.
@@ -129,17 +144,23 @@ struct HostileRequestTests {
   @Test("a path that leads nowhere is 404, and a known path with another method 405 with what it allows")
   func routing() async throws {
     let client = try await SharedServer.roost.http.another()
-    for path in ["/nothing", "/sessions/", "/sessions/x/screen/", "/sessions//screen", "//sessions", "/sessions/a/b/c/d/e", "/Sessions", "/health/"] {
+    for path in [
+      "/nothing", "/sessions/", "/sessions/x/screen/", "/sessions//screen", "//sessions", "/sessions/a/b/c/d/e",
+      "/Sessions", "/health/",
+    ] {
       let response = try await client.request("GET", path)
       #expect(response.status == 404, "\(path): \(response)")
       #expect(response.errorCode == "not_found" || response.errorCode == "session_not_found", "\(path): \(response)")
     }
     for (method, path, allowed) in [
-      ("PUT", "/sessions", "GET"), ("DELETE", "/health", "GET"), ("GET", "/sessions/x/input", "POST"), ("PATCH", "/rpc", "POST"),
+      ("PUT", "/sessions", "GET"), ("DELETE", "/health", "GET"), ("GET", "/sessions/x/input", "POST"),
+      ("PATCH", "/rpc", "POST"),
       ("FOO", "/sessions", "POST"),
     ] {
       let response = try await answer(RawConnection.request(method, path))
-      #expect(response.status == 405 || method == "FOO" && (400...501).contains(response.status), "\(method) \(path): \(response.head)")
+      #expect(
+        response.status == 405 || method == "FOO" && (400...501).contains(response.status),
+        "\(method) \(path): \(response.head)")
       if response.status == 405 {
         #expect(response.head.lowercased().contains("\r\nallow:"), "\(response.head)")
         #expect(response.head.contains(allowed))
@@ -148,10 +169,13 @@ struct HostileRequestTests {
     }
   }
 
-  @Test("a path that is no UTF-8, or badly encoded, is refused", arguments: [
-    "/sessions/%FF", "/sessions/%C3%28", "/sessions/%", "/sessions/%4", "/sessions/%zz", "/sessions/%ED%A0%80/screen", "/sessions?tag=%FF",
-    "/sessions?tag=%", "/sessions/x/screen?format=%C0%80",
-  ])
+  @Test(
+    "a path that is no UTF-8, or badly encoded, is refused",
+    arguments: [
+      "/sessions/%FF", "/sessions/%C3%28", "/sessions/%", "/sessions/%4", "/sessions/%zz", "/sessions/%ED%A0%80/screen",
+      "/sessions?tag=%FF",
+      "/sessions?tag=%", "/sessions/x/screen?format=%C0%80",
+    ])
   func badEncoding(path: String) async throws {
     expect(try await answer(RawConnection.request("GET", path)), 400, "invalid_request", path)
   }
@@ -164,10 +188,13 @@ struct HostileRequestTests {
     }
   }
 
-  @Test("dots in a path lead nowhere else, encoded or not", arguments: [
-    "/sessions/%2e%2e", "/sessions/..", "/sessions/%2e%2e/server/info", "/sessions/../server/info", "/sessions/..%2Fserver%2Finfo",
-    "/sessions/%2e", "/sessions/x%2F..%2F..%2Fhealth", "/..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
-  ])
+  @Test(
+    "dots in a path lead nowhere else, encoded or not",
+    arguments: [
+      "/sessions/%2e%2e", "/sessions/..", "/sessions/%2e%2e/server/info", "/sessions/../server/info",
+      "/sessions/..%2Fserver%2Finfo",
+      "/sessions/%2e", "/sessions/x%2F..%2F..%2Fhealth", "/..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+    ])
   func dots(path: String) async throws {
     let response = try await answer(RawConnection.request("GET", path))
     #expect(response.status == 400 || response.status == 404, "\(path): \(response.head) \(response.body)")
@@ -192,13 +219,17 @@ struct HostileRequestTests {
 
   // MARK: The protocol
 
-  @Test("what is no HTTP is refused", arguments: [
-    "NONSENSE\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-    "POST /rpc HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "POST /rpc HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "GET / HTTP/1.1\r\nHost: a\u{0}b\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: x\r\n folded: y\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}",
-  ])
+  @Test(
+    "what is no HTTP is refused",
+    arguments: [
+      "NONSENSE\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+      "POST /rpc HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST /rpc HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+      "GET / HTTP/1.1\r\nHost: a\u{0}b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: x\r\n folded: y\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}",
+    ])
   func brokenProtocol(request: String) async throws {
     let connection = try RawConnection(try await SharedServer.roost.http.endpoint)
     try await connection.send(request)
@@ -212,7 +243,8 @@ struct HostileRequestTests {
   @Test("headers beyond the limit are refused")
   func hugeHeaders() async throws {
     expect(
-      try await answer("GET /health HTTP/1.1\r\nHost: x\r\nX-Large: " + String(repeating: "x", count: 70_000) + "\r\n\r\n"), 431,
+      try await answer(
+        "GET /health HTTP/1.1\r\nHost: x\r\nX-Large: " + String(repeating: "x", count: 70_000) + "\r\n\r\n"), 431,
       "headers_too_large", "one large")
     let many = (0..<5000).map { "X-\($0): y\r\n" }.joined()
     expect(try await answer("GET /health HTTP/1.1\r\nHost: x\r\n\(many)\r\n"), 431, "headers_too_large", "many small")
@@ -221,7 +253,8 @@ struct HostileRequestTests {
   @Test("a request line beyond the limit is refused")
   func hugeTarget() async throws {
     expect(
-      try await answer("GET /" + String(repeating: "x", count: 20_000) + " HTTP/1.1\r\nHost: x\r\n\r\n"), 414, "uri_too_long", "target")
+      try await answer("GET /" + String(repeating: "x", count: 20_000) + " HTTP/1.1\r\nHost: x\r\n\r\n"), 414,
+      "uri_too_long", "target")
   }
 
   @Test("headers that come too slowly are given up, and others are served meanwhile")

@@ -28,7 +28,9 @@ struct InteractTests {
       try await session.wait(match: "ready")
       try await session.wait(["for": "idle", "idle_ms": 500])
       for word in ["a", "b", "c"] {
-        let answer = try await session.interact(["text": .string("\(word)\r"), "for": "idle", "idle_ms": 300, "format": "plain"])
+        let answer = try await session.interact([
+          "text": .string("\(word)\r"), "for": "idle", "idle_ms": 300, "format": "plain",
+        ])
         #expect(answer["screen"].screenText.hasSuffix("got-\(word)"), "\(answer["screen"].screenText)")
       }
     }
@@ -99,10 +101,13 @@ struct InteractTests {
     }
   }
 
-  @Test("a request that makes no sense types nothing", arguments: [
-    ["text": "typed", "for": "match"], ["text": "typed", "for": "nothing"], ["text": "typed", "keys": [""]],
-    ["text": "typed", "unknown": 1], ["text": 5], ["text": "typed", "match": "a", "pattern": "b"], ["text": "typed", "timeout_ms": "soon"],
-  ] as [JSON])
+  @Test(
+    "a request that makes no sense types nothing",
+    arguments: [
+      ["text": "typed", "for": "match"], ["text": "typed", "for": "nothing"], ["text": "typed", "keys": [""]],
+      ["text": "typed", "unknown": 1], ["text": 5], ["text": "typed", "match": "a", "pattern": "b"],
+      ["text": "typed", "timeout_ms": "soon"],
+    ] as [JSON])
   func nonsense(fields: JSON) async throws {
     try await withSession { session in
       let before = try await session.record["generation"]

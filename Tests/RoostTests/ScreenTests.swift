@@ -46,7 +46,9 @@ struct ScreenTests {
   @Test("a format that does not exist is refused")
   func format() async throws {
     try await withSession { session in
-      for path in ["screen?format=html", "scrollback?format=html", "screen?since=x", "screen?since=-1", "scrollback?offset=-1"] {
+      for path in [
+        "screen?format=html", "scrollback?format=html", "screen?since=x", "screen?since=-1", "scrollback?offset=-1",
+      ] {
         let response = try await session.client.request("GET", "\(session.path)/\(path)")
         #expect(response.status == 400, "\(path): \(response)")
         #expect(response.errorCode == "invalid_request")
@@ -78,7 +80,8 @@ struct ScreenTests {
 
   @Test("with a generation, only the rows that changed after it are answered")
   func changes() async throws {
-    let script = "stty -echo; printf 'top\\r\\n\\r\\nbottom'; while read -r row; do printf '\\033[%s;1Hrow %s\\033[9;1H' $row $row; done"
+    let script =
+      "stty -echo; printf 'top\\r\\n\\r\\nbottom'; while read -r row; do printf '\\033[%s;1Hrow %s\\033[9;1H' $row $row; done"
     try await withScript(script, ["rows": 10]) { session in
       let before = try await session.wait(match: "bottom")["generation"].integer ?? 0
       let none = try await session.client.get("\(session.path)/screen?since=\(before)&format=plain")
@@ -98,13 +101,15 @@ struct ScreenTests {
       #expect(next["changed"].array?.map(\.["row"].integer).contains(6) == true, "\(next.text)")
       #expect(next["changed"].array?.map(\.["row"].integer).contains(4) == false, "\(next.text)")
       let all = try await session.client.get("\(session.path)/screen?since=0&format=styled")
-      #expect(all["changed"].array?.contains { $0["row"] == 0 && $0["line"] == [["text": "top"]] } == true, "\(all.text)")
+      #expect(
+        all["changed"].array?.contains { $0["row"] == 0 && $0["line"] == [["text": "top"]] } == true, "\(all.text)")
     }
   }
 
   @Test("a client that follows by changes alone has the same picture as one that reads all of it")
   func changesAddUp() async throws {
-    let script = "for i in $(seq 1 400); do printf '\\033[%d;%dH%d' $((i % 20 + 1)) $((i * 7 % 60 + 1)) $i; done; printf '\\033[24;1Hdone'; exec cat"
+    let script =
+      "for i in $(seq 1 400); do printf '\\033[%d;%dH%d' $((i % 20 + 1)) $((i * 7 % 60 + 1)) $i; done; printf '\\033[24;1Hdone'; exec cat"
     try await withScript(script) { session in
       var lines = [String](repeating: "", count: 24)
       var generation = 0
@@ -154,7 +159,8 @@ struct ScreenTests {
 
   @Test("queries that programs send are answered, so that they do not stall")
   func queries() async throws {
-    let script = "stty raw -echo; printf '\\033[6n'; head -c 6 | od -An -c | sed 's/$/\\r/'; printf '\\033[c'; head -c 4 | od -An -c"
+    let script =
+      "stty raw -echo; printf '\\033[6n'; head -c 6 | od -An -c | sed 's/$/\\r/'; printf '\\033[c'; head -c 4 | od -An -c"
     try await withScript(script) { session in
       try await session.waitForExit()
       let shown = try await session.text().split(separator: " ").joined()
@@ -165,7 +171,9 @@ struct ScreenTests {
 
   @Test("hostile output changes nothing but the screen")
   func hostileOutput() async throws {
-    try await withScript("head -c 300000 /dev/urandom; printf '\\033c\\033[!p\\033[?1049l\\033[H\\033[2Jstill here'; exec sleep 1000") { session in
+    try await withScript(
+      "head -c 300000 /dev/urandom; printf '\\033c\\033[!p\\033[?1049l\\033[H\\033[2Jstill here'; exec sleep 1000"
+    ) { session in
       try await session.wait(match: "still here")
       let screen = try await session.screen()
       #expect(screen["lines"].array?.count == screen["rows"].integer)

@@ -14,7 +14,9 @@ struct ServerSocketTests {
   private func ask(
     _ socket: TestWebSocket, _ method: String, session: String? = nil, _ params: JSON = [:], id: Int = 1
   ) async throws -> JSON {
-    await socket.send(.object(["id": .integer(id), "method": .string(method), "session": session.map { .string($0) }, "params": params]))
+    await socket.send(
+      .object(["id": .integer(id), "method": .string(method), "session": session.map { .string($0) }, "params": params])
+    )
     return try await socket.nextJSON { $0["id"].integer == id }
   }
 
@@ -25,9 +27,13 @@ struct ServerSocketTests {
       try await roost.session(["name": "a", "argv": ["/bin/cat"]])
       #expect(try await socket.nextJSON() == ["event": "session_created", "params": ["name": "a"]])
       try await roost.http.patch("/sessions/a", ["name": "b"])
-      #expect(try await socket.nextJSON() == ["event": "session_renamed", "params": ["old_name": "a", "new_name": "b"]])
+      #expect(
+        try await socket.nextJSON() == ["event": "session_renamed", "params": ["old_name": "a", "new_name": "b"]])
       try await roost.http.patch("/sessions/b", ["add_tags": ["t"]])
-      #expect(try await socket.nextJSON() == ["event": "session_tags_changed", "params": ["name": "b", "added": ["t"], "removed": []]])
+      #expect(
+        try await socket.nextJSON() == [
+          "event": "session_tags_changed", "params": ["name": "b", "added": ["t"], "removed": []],
+        ])
       try await roost.http.delete("/sessions/b")
       #expect(try await socket.nextJSON { $0["event"] == "session_destroyed" }["params"] == ["name": "b"])
     }
@@ -51,12 +57,17 @@ struct ServerSocketTests {
   func requests() async throws {
     try await withRoost { roost in
       let socket = try await open(roost)
-      #expect(try await ask(socket, "create_session", ["name": "a", "argv": ["/bin/cat"], "tags": ["x"]])["result"]["name"] == "a")
-      #expect(try await ask(socket, "create_session", ["name": "a", "argv": ["/bin/cat"]])["error"]["code"] == "session_name_conflict")
+      #expect(
+        try await ask(socket, "create_session", ["name": "a", "argv": ["/bin/cat"], "tags": ["x"]])["result"]["name"]
+          == "a")
+      #expect(
+        try await ask(socket, "create_session", ["name": "a", "argv": ["/bin/cat"]])["error"]["code"]
+          == "session_name_conflict")
       #expect(try await ask(socket, "list_sessions")["result"][0]["name"] == "a")
       #expect(try await ask(socket, "list_sessions", ["tag": ["y"]])["result"] == [])
       #expect(try await ask(socket, "rename_session", ["name": "a", "new_name": "b"])["result"]["name"] == "b")
-      #expect(try await ask(socket, "update_tags", session: "b", ["add": ["z"], "remove": ["x"]])["result"]["tags"] == ["z"])
+      #expect(
+        try await ask(socket, "update_tags", session: "b", ["add": ["z"], "remove": ["x"]])["result"]["tags"] == ["z"])
       #expect(try await ask(socket, "send_input", session: "b", ["data": "typed\r"])["error"].isNull)
       try await roost.wait("b", ["for": "match", "pattern": "typed\ntyped"])
       #expect(try await ask(socket, "get_screen", session: "b", ["format": "plain"])["result"]["lines"][1] == "typed")
@@ -78,10 +89,16 @@ struct ServerSocketTests {
         let socket = try await open(quiet.roost)
         let idle = try await ask(socket, "await_idle", session: quiet.name, ["timeout_ms": 50])
         #expect(idle["result"]["screen"]["rows"] == 24)
-        await socket.send(["id": 5, "method": "await_idle", "session": .string(busy.name), "params": ["timeout_ms": 60000, "max_wait_ms": 60000]])
+        await socket.send([
+          "id": 5, "method": "await_idle", "session": .string(busy.name),
+          "params": ["timeout_ms": 60000, "max_wait_ms": 60000],
+        ])
         let second = try await ask(socket, "await_idle", session: quiet.name, ["timeout_ms": 10], id: 6)
         #expect(second["result"]["generation"].integer != nil, "a wait for one session does not end that for another")
-        await socket.send(["id": 7, "method": "await_idle", "session": .string(busy.name), "params": ["timeout_ms": 60000, "max_wait_ms": 100]])
+        await socket.send([
+          "id": 7, "method": "await_idle", "session": .string(busy.name),
+          "params": ["timeout_ms": 60000, "max_wait_ms": 100],
+        ])
         #expect(try await socket.nextJSON { $0["id"] == 5 }["error"]["code"] == "idle_superseded")
         #expect(try await socket.nextJSON { $0["id"] == 7 }["error"]["code"] == "idle_timeout")
       }
@@ -94,7 +111,8 @@ struct ServerSocketTests {
       try await withSession { second in
         let socket = try await open(first.roost)
         for (id, session) in [(1, first), (2, second)] {
-          let answer = try await ask(socket, "subscribe", session: session.name, ["events": ["lines"], "interval_ms": 5], id: id)
+          let answer = try await ask(
+            socket, "subscribe", session: session.name, ["events": ["lines"], "interval_ms": 5], id: id)
           #expect(answer["result"]["events"] == ["lines"])
         }
         try await first.type("for one\r")
@@ -102,7 +120,9 @@ struct ServerSocketTests {
         #expect(one["session"].string == first.name)
         #expect(one["line"] == [["text": "for one"]])
         try await second.type("for two\r")
-        let two = try await socket.nextJSON { $0["session"].string == second.name && $0["event"] == "line" && $0["index"] == 1 }
+        let two = try await socket.nextJSON {
+          $0["session"].string == second.name && $0["event"] == "line" && $0["index"] == 1
+        }
         #expect(two["line"] == [["text": "for two"]])
         #expect(try await ask(socket, "unsubscribe", session: first.name, id: 8)["error"].isNull)
       }
@@ -123,7 +143,10 @@ struct ServerSocketTests {
   func rpcSocket() async throws {
     try await withScript("read x; exit 2") { session in
       let socket = try await session.client.another().webSocket("/rpc")
-      await socket.send(["jsonrpc": "2.0", "id": 1, "method": "session.wait", "params": ["session": .string(session.name), "for": "exit"]])
+      await socket.send([
+        "jsonrpc": "2.0", "id": 1, "method": "session.wait",
+        "params": ["session": .string(session.name), "for": "exit"],
+      ])
       await socket.send(["jsonrpc": "2.0", "id": 2, "method": "server.health"])
       #expect(try await socket.nextJSON() == ["jsonrpc": "2.0", "result": ["status": "ok"], "id": 2])
       try await session.type("\r")

@@ -19,7 +19,8 @@ struct SessionCreationTests {
 
   @Test("a record tells everything about a session")
   func record() async throws {
-    try await withSession(["rows": 30, "cols": 100, "tags": ["zulu", "alpha", "mike"], "argv": ["/bin/cat"]]) { session in
+    try await withSession(["rows": 30, "cols": 100, "tags": ["zulu", "alpha", "mike"], "argv": ["/bin/cat"]]) {
+      session in
       let record = session.created
       #expect(record["rows"] == 30)
       #expect(record["cols"] == 100)
@@ -92,7 +93,8 @@ struct SessionCreationTests {
   @Test("variables that were asked for reach the program, also the strange ones")
   func variables() async throws {
     let script = #"printf '<%s>\n' "$PLAIN" "$SPACED" "$EMPTY" "$UMLAUT""#
-    try await withScript(script, ["env": ["PLAIN": "1", "SPACED": "a b  c", "EMPTY": "", "UMLAUT": "größer"]]) { session in
+    try await withScript(script, ["env": ["PLAIN": "1", "SPACED": "a b  c", "EMPTY": "", "UMLAUT": "größer"]]) {
+      session in
       try await session.waitForExit()
       #expect(try await session.lines().prefix(4) == ["<1>", "<a b  c>", "<>", "<größer>"])
     }
@@ -100,7 +102,8 @@ struct SessionCreationTests {
 
   @Test("the program is told which terminal it has and which session it is in, and no secret of the server's")
   func surroundings() async throws {
-    try await withRoost(environment: ["ROOST_TOKEN": "0123456789abcdef-secret", "LINES": "7", "COLUMNS": "7"]) { roost in
+    try await withRoost(environment: ["ROOST_TOKEN": "0123456789abcdef-secret", "LINES": "7", "COLUMNS": "7"]) {
+      roost in
       try await withSession(on: roost, ["name": "inside", "argv": ["/usr/bin/env"], "rows": 60]) { session in
         try await session.waitForExit()
         let lines = try await session.history()
@@ -208,7 +211,9 @@ struct SessionCreationTests {
     #expect(response.errorCode == "invalid_session_name")
   }
 
-  @Test("a name may have 64 bytes and letters of any script", arguments: [String(repeating: "x", count: 64), "größe_1.2-3", "日本語"])
+  @Test(
+    "a name may have 64 bytes and letters of any script",
+    arguments: [String(repeating: "x", count: 64), "größe_1.2-3", "日本語"])
   func goodName(name: String) async throws {
     try await withSession(["name": .string(name)]) { session in
       let record = try await session.record
@@ -231,12 +236,15 @@ struct SessionCreationTests {
     try await withRoost { roost in
       let before = roost.home.processes.count
       let refused: [JSON] = [
-        ["tags": ["bad tag"]], ["name": "bad/name"], ["name": "x", "rows": "many"], ["unknown_field": 1], ["env": ["A=B": "1"]],
-        ["argv": []], ["argv": ["/no/such/program"]], ["cwd": "/no/such/folder"], ["command": "true", "argv": ["/bin/true"]],
+        ["tags": ["bad tag"]], ["name": "bad/name"], ["name": "x", "rows": "many"], ["unknown_field": 1],
+        ["env": ["A=B": "1"]],
+        ["argv": []], ["argv": ["/no/such/program"]], ["cwd": "/no/such/folder"],
+        ["command": "true", "argv": ["/bin/true"]],
         ["shell": "relative"], ["command": ""], ["env": ["": "empty"]],
       ]
       for fields in refused {
-        let program: JSON = fields["argv"].isNull && fields["shell"].isNull && fields["command"].isNull ? ["argv": ["/bin/cat"]] : [:]
+        let program: JSON =
+          fields["argv"].isNull && fields["shell"].isNull && fields["command"].isNull ? ["argv": ["/bin/cat"]] : [:]
         let response = try await roost.http.request("POST", "/sessions", json: program.adding(fields))
         #expect(response.status >= 400, "\(fields.text): \(response)")
         #expect(response.errorCode?.isEmpty == false, "\(fields.text): \(response)")

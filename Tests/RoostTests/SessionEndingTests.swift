@@ -104,10 +104,12 @@ struct SessionEndingTests {
   func notThere() async throws {
     let client = try await SharedServer.roost.http.another()
     for (method, path, body) in [
-      ("GET", "", nil), ("DELETE", "", nil), ("PATCH", "", ["name": "x"]), ("GET", "/screen", nil), ("GET", "/scrollback", nil),
+      ("GET", "", nil), ("DELETE", "", nil), ("PATCH", "", ["name": "x"]), ("GET", "/screen", nil),
+      ("GET", "/scrollback", nil),
       ("GET", "/idle?timeout_ms=1", nil), ("GET", "/commands", nil), ("GET", "/clients", nil), ("POST", "/kill", [:]),
       ("POST", "/signal", ["signal": "TERM"]), ("POST", "/input", nil), ("POST", "/keys", ["keys": ["a"]]),
-      ("POST", "/resize", ["rows": 1, "cols": 1]), ("POST", "/wait", ["for": "exit"]), ("POST", "/interact", ["text": "x"]),
+      ("POST", "/resize", ["rows": 1, "cols": 1]), ("POST", "/wait", ["for": "exit"]),
+      ("POST", "/interact", ["text": "x"]),
       ("POST", "/run", ["command": "true"]), ("POST", "/detach", nil),
     ] as [(String, String, JSON?)] {
       let response = try await client.request(method, "/sessions/nobody\(path)", body: body?.bytes ?? [])
@@ -130,7 +132,8 @@ struct SessionEndingTests {
 
   @Test("a program may end in its own way when it is told to")
   func killLetsFinish() async throws {
-    try await withScript("trap 'echo tidying up; exit 9' TERM; echo ready; while :; do sleep 60 & wait $!; done") { session in
+    try await withScript("trap 'echo tidying up; exit 9' TERM; echo ready; while :; do sleep 60 & wait $!; done") {
+      session in
       try await session.wait(match: "ready")
       let record = try await session.post("kill", ["signal": "TERM", "grace_ms": 60_000])
       #expect(record["exit_status"] == 9)
@@ -140,7 +143,8 @@ struct SessionEndingTests {
 
   @Test("a program that ignores the signal is killed after the grace, with its whole process group")
   func killAfterGrace() async throws {
-    let script = "trap '' HUP; sh -c \"trap '' HUP; echo child=\\$\\$; while :; do sleep 60; done\" & echo self=$$; wait"
+    let script =
+      "trap '' HUP; sh -c \"trap '' HUP; echo child=\\$\\$; while :; do sleep 60; done\" & echo self=$$; wait"
     try await withScript(script) { session in
       try await session.wait(match: "child=[0-9]+[^$]*self=[0-9]+|self=[0-9]+[^$]*child=[0-9]+")
       let child = try number(after: "child=", in: try await session.text())
@@ -168,7 +172,8 @@ struct SessionEndingTests {
   func killRunaways() async throws {
     try await withSession { session in
       let file = "\(try makeFolder(in: session.roost))/pids"
-      let script = "setsid sh -c 'echo $$ >>\(file); exec sleep 1000' & nohup sh -c 'echo $$ >>\(file); exec sleep 1000' >/dev/null & wait"
+      let script =
+        "setsid sh -c 'echo $$ >>\(file); exec sleep 1000' & nohup sh -c 'echo $$ >>\(file); exec sleep 1000' >/dev/null & wait"
       let runaways = try await TestSession(on: session.roost, ["argv": ["/bin/sh", "-c", .string(script)]])
       try await eventually("both have started") { (try? textOfFile(file).split(separator: "\n").count) == 2 }
       let pids = try textOfFile(file).split(separator: "\n").compactMap { Int($0) }
@@ -208,7 +213,8 @@ struct SessionEndingTests {
 
   @Test("a signal reaches the program in the foreground", arguments: ["INT", "SIGINT", "2", "USR1"])
   func signal(name: String) async throws {
-    try await withScript("trap 'echo got it; exit 0' INT USR1; echo ready; while :; do sleep 60 & wait $!; done") { session in
+    try await withScript("trap 'echo got it; exit 0' INT USR1; echo ready; while :; do sleep 60 & wait $!; done") {
+      session in
       try await session.wait(match: "ready")
       let response = try await session.answer("signal", ["signal": .string(name)])
       #expect(response.status == 204)

@@ -103,7 +103,8 @@ struct SessionIdentityTests {
       let socket = try await roost.http.another().webSocket("/ws/json")
       #expect(try await socket.nextJSON() == ["connected": true])
       try await roost.http.patch("/sessions/one", ["name": "two", "add_tags": ["t"]])
-      #expect(try await socket.nextJSON() == ["event": "session_renamed", "params": ["old_name": "one", "new_name": "two"]])
+      #expect(
+        try await socket.nextJSON() == ["event": "session_renamed", "params": ["old_name": "one", "new_name": "two"]])
       let tags = try await socket.nextJSON()
       #expect(tags["event"] == "session_tags_changed")
       #expect(tags["params"] == ["name": "two", "added": ["t"], "removed": []])

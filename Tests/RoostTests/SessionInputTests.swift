@@ -105,7 +105,8 @@ struct SessionInputTests {
       try await session.wait(match: "ready")
       try await session.press("a", "enter", "tab", "escape", "ctrl+a", "alt+x", "up", "hi", "backspace")
       try await session.waitForExit()
-      let shown = try await session.lines().dropFirst().joined(separator: " ").split(separator: " ").joined(separator: " ")
+      let shown = try await session.lines().dropFirst().joined(separator: " ").split(separator: " ").joined(
+        separator: " ")
       #expect(shown == #"a \n \t 033 001 033 x 033 [ A h i 177"#, "\(shown)")
     }
   }
@@ -134,7 +135,8 @@ struct SessionInputTests {
 
   @Test("a paste is marked as one when the program asked for that, and cannot end itself")
   func paste() async throws {
-    try await withScript("stty raw -echo; printf '\\033[?2004hready\\r\\n'; head -c 19 | od -An -c | sed 's/$/\\r/'") { session in
+    try await withScript("stty raw -echo; printf '\\033[?2004hready\\r\\n'; head -c 19 | od -An -c | sed 's/$/\\r/'") {
+      session in
       try await session.wait(match: "ready")
       try await session.interact(["text": "a\u{1B}[201~b", "paste": true, "for": "exit"])
       let shown = try await session.lines().dropFirst().joined().split(separator: " ").joined()

@@ -41,14 +41,18 @@ struct SessionSocketTests {
 
   @Test("a client that follows the events has the picture that the server has")
   func eventsAddUp() async throws {
-    try await withScript("sleep 0.1; for i in $(seq 1 300); do printf '\\033[%d;%dH%d' $((i % 20 + 1)) $((i * 7 % 60 + 1)) $i; done; printf '\\033[24;1Hdone'; exec cat") { session in
+    try await withScript(
+      "sleep 0.1; for i in $(seq 1 300); do printf '\\033[%d;%dH%d' $((i % 20 + 1)) $((i * 7 % 60 + 1)) $i; done; printf '\\033[24;1Hdone'; exec cat"
+    ) { session in
       let socket = try await open(session)
       _ = try await ask(socket, "subscribe", ["events": ["lines"], "interval_ms": 5, "format": "plain"])
       var lines: [String] = []
       while lines.last != "done" {
         let event = try await socket.nextJSON()
         if event["event"] == "sync" { lines = event["screen"]["lines"].strings }
-        if event["event"] == "line", let index = event["index"].integer { lines[index] = event["line"].string ?? event["line"].text }
+        if event["event"] == "line", let index = event["index"].integer {
+          lines[index] = event["line"].string ?? event["line"].text
+        }
       }
       #expect(try await session.lines() == lines)
     }
@@ -56,7 +60,9 @@ struct SessionSocketTests {
 
   @Test("another screen, another size: a reset with its reason, and a sync")
   func reset() async throws {
-    try await withScript("stty -echo; echo ready; read x; printf '\\033[?1049hother'; read x; printf '\\033[?1049l'; exec cat") { session in
+    try await withScript(
+      "stty -echo; echo ready; read x; printf '\\033[?1049hother'; read x; printf '\\033[?1049l'; exec cat"
+    ) { session in
       try await session.wait(match: "ready")
       let socket = try await open(session)
       _ = try await ask(socket, "subscribe", ["events": ["lines", "mode"], "interval_ms": 5])
@@ -76,7 +82,8 @@ struct SessionSocketTests {
   func activity(field: String) async throws {
     try await withSession { session in
       let socket = try await open(session)
-      _ = try await ask(socket, "subscribe", JSON.object(["events": ["activity"]]).adding(.object([JSON.Member(field, 300)])))
+      _ = try await ask(
+        socket, "subscribe", JSON.object(["events": ["activity"]]).adding(.object([JSON.Member(field, 300)])))
       #expect(try await socket.nextJSON()["event"] == "sync")
       var event = try await socket.nextJSON()
       if event["event"] == "running" { event = try await socket.nextJSON { $0["event"] == "idle" } }
@@ -86,7 +93,9 @@ struct SessionSocketTests {
       try await session.type("x\r")
       let running = try await socket.nextJSON { $0["event"] == "running" }
       #expect(running["screen"].isNull)
-      #expect(try await socket.nextJSON { $0["event"] == "idle" }["generation"].integer ?? -1 > event["generation"].integer ?? 0)
+      #expect(
+        try await socket.nextJSON { $0["event"] == "idle" }["generation"].integer ?? -1 > event["generation"].integer
+          ?? 0)
     }
   }
 
@@ -169,7 +178,9 @@ struct SessionSocketTests {
   @Test("a session that is removed closes its sockets")
   func removal() async throws {
     try await withSession { session in
-      let (json, raw) = (try await open(session), try await session.client.another().webSocket("\(session.path)/ws/raw"))
+      let (json, raw) = (
+        try await open(session), try await session.client.another().webSocket("\(session.path)/ws/raw")
+      )
       try await session.client.delete(session.path)
       #expect(try await json.waitForClose().code == 1000)
       #expect(try await raw.waitForClose().code == 1000)
@@ -202,7 +213,8 @@ struct SessionSocketTests {
   func attach() async throws {
     try await withScript("stty -echo; echo ready; read x; echo bye; exit 4") { session in
       try await session.wait(match: "ready")
-      let socket = try await session.client.another().webSocket("\(session.path)/ws/raw", subprotocols: ["roost.attach.v1"])
+      let socket = try await session.client.another().webSocket(
+        "\(session.path)/ws/raw", subprotocols: ["roost.attach.v1"])
       let attached = try await socket.nextJSON()
       #expect(attached["attached"]["session"].string == session.name)
       #expect(attached["attached"]["generation"].integer != nil)
@@ -219,7 +231,8 @@ struct SessionSocketTests {
   @Test("a viewer that may only read cannot type and cannot resize")
   func readOnly() async throws {
     try await withSession { session in
-      let viewer = try await session.client.another().webSocket("\(session.path)/ws/raw?readonly=true", subprotocols: ["roost.attach.v1"])
+      let viewer = try await session.client.another().webSocket(
+        "\(session.path)/ws/raw?readonly=true", subprotocols: ["roost.attach.v1"])
       _ = try await viewer.nextJSON()
       await viewer.type("not typed\r")
       await viewer.send(["resize": ["rows": 5, "cols": 5]])
@@ -234,7 +247,8 @@ struct SessionSocketTests {
   @Test("detach sends every attached client away and leaves the session running")
   func detach() async throws {
     try await withSession { session in
-      let first = try await session.client.another().webSocket("\(session.path)/ws/raw", subprotocols: ["roost.attach.v1"])
+      let first = try await session.client.another().webSocket(
+        "\(session.path)/ws/raw", subprotocols: ["roost.attach.v1"])
       let second = try await session.client.another().webSocket("\(session.path)/ws/raw")
       try await eventually("both are attached") { try await session.record["clients"] == 2 }
       let response = try await session.answer("detach")
@@ -251,7 +265,8 @@ struct SessionSocketTests {
   func viewerOfEnded() async throws {
     try await withScript("echo last; exit 1") { session in
       try await session.waitForExit()
-      let socket = try await session.client.another().webSocket("\(session.path)/ws/raw", subprotocols: ["roost.attach.v1"])
+      let socket = try await session.client.another().webSocket(
+        "\(session.path)/ws/raw", subprotocols: ["roost.attach.v1"])
       try await socket.bytes(until: "last")
       #expect(try await socket.nextJSON()["exited"]["exit_status"] == 1)
       #expect(try await socket.waitForClose().code == 1000)
@@ -265,8 +280,12 @@ struct SessionSocketTests {
         let response = try await session.client.request("GET", path)
         #expect(response.status == 426, "\(path): \(response)")
       }
-      await #expect(throws: (any Error).self) { try await session.client.another().webSocket("/sessions/nobody/ws/raw") }
-      await #expect(throws: (any Error).self) { try await session.client.another().webSocket("\(session.path)/ws/raw?readonly=perhaps") }
+      await #expect(throws: (any Error).self) {
+        try await session.client.another().webSocket("/sessions/nobody/ws/raw")
+      }
+      await #expect(throws: (any Error).self) {
+        try await session.client.another().webSocket("\(session.path)/ws/raw?readonly=perhaps")
+      }
     }
   }
 
@@ -292,7 +311,13 @@ struct SessionSocketTests {
   func slowViewers() async throws {
     try await withRoost { roost in
       try await withSession(
-        on: roost, ["argv": ["/bin/sh", "-c", "read x; seq -f 'line %.0f of a flood that goes on and on' 1 500000; echo the end of the flood; exec cat"]]
+        on: roost,
+        [
+          "argv": [
+            "/bin/sh", "-c",
+            "read x; seq -f 'line %.0f of a flood that goes on and on' 1 500000; echo the end of the flood; exec cat",
+          ]
+        ]
       ) { session in
         var readers: [TestWebSocket] = []
         for _ in 0..<45 { readers.append(try await session.client.another().webSocket("\(session.path)/ws/raw")) }
@@ -321,7 +346,9 @@ struct SessionSocketTests {
               // What it is shown may be pictures instead of every line; the last picture has the end.
               var tail: [UInt8] = []
               while !contains(tail, "the end of the flood") {
-                guard case .binary(let more) = try await reader.next(within: .seconds(60)) else { throw TestFailure("closed") }
+                guard case .binary(let more) = try await reader.next(within: .seconds(60)) else {
+                  throw TestFailure("closed")
+                }
                 tail = tail.suffix(32) + more
               }
             }

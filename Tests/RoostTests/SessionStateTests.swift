@@ -50,7 +50,8 @@ struct SessionStateTests {
 
   @Test("a question in the middle of a script is seen as reading, by a program other than the session's first")
   func question() async throws {
-    try await withScript("echo working; python3 -c 'x = input(\"Continue? \"); print(\"said\", x)'; echo finished") { session in
+    try await withScript("echo working; python3 -c 'x = input(\"Continue? \"); print(\"said\", x)'; echo finished") {
+      session in
       try await session.wait(match: "Continue")
       #expect(try await session.wait(["for": "input"])["evidence"] == "tty_read")
       #expect(try await session.record["state"] == "reading")
@@ -114,7 +115,8 @@ struct SessionStateTests {
     let gate = try await Gate(in: SharedServer.roost)
     try await withShell(shell) { session in
       let idle = try await session.interact([
-        "text": .string("/bin/sh -c 'echo begin; read go <\(gate.path); echo end'\r"), "for": ["idle", "prompt"], "idle_ms": 500,
+        "text": .string("/bin/sh -c 'echo begin; read go <\(gate.path); echo end'\r"), "for": ["idle", "prompt"],
+        "idle_ms": 500,
       ])
       #expect(idle["reason"] == "idle", "\(idle.text)")
       try await expect("quiet", "screen_quiet", of: session, never: ["exited", "prompt", "reading", "password"])

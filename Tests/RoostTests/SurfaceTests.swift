@@ -17,7 +17,9 @@ struct SurfaceTests {
   private func rest(_ client: TestClient) async throws -> Caller {
     let operations = try await client.get("/operations").array ?? []
     return { name, input in
-      guard let operation = operations.first(where: { $0["name"].string == name }) else { throw TestFailure("no operation \(name)") }
+      guard let operation = operations.first(where: { $0["name"].string == name }) else {
+        throw TestFailure("no operation \(name)")
+      }
       let method = operation["method"].string ?? ""
       var path = operation["path"].string ?? ""
       var rest: [JSON.Member] = []
@@ -33,7 +35,8 @@ struct SurfaceTests {
       if name == "session.input" {
         body = Array((input["data"].string ?? "").utf8)
       } else if method == "GET" || method == "DELETE" {
-        let query = rest.map { "\($0.name)=\(PercentEncoding.encode($0.value.string ?? $0.value.text))" }.joined(separator: "&")
+        let query = rest.map { "\($0.name)=\(PercentEncoding.encode($0.value.string ?? $0.value.text))" }.joined(
+          separator: "&")
         if !query.isEmpty { path += "?\(query)" }
       } else {
         body = JSON.object(rest).bytes
@@ -65,9 +68,12 @@ struct SurfaceTests {
       #expect(try await call("session.input", ["session": "a", "data": "echo typed"])["generation"].integer != nil)
       #expect(try await call("session.keys", ["session": "a", "keys": ["enter"]])["generation"].integer != nil)
       #expect(try await call("session.wait", ["session": "a", "for": "match", "pattern": "^typed"])["met"] == true)
-      #expect(try await call("session.interact", ["session": "a", "text": "echo more\r", "match": "\nmore"])["met"] == true)
+      #expect(
+        try await call("session.interact", ["session": "a", "text": "echo more\r", "match": "\nmore"])["met"] == true)
       #expect(try await call("session.screen", ["session": "a", "format": "plain"])["lines"].array?.count == 20)
-      #expect(try await call("session.scrollback", ["session": "a", "format": "plain", "limit": 5])["lines"].array?.count == 5)
+      #expect(
+        try await call("session.scrollback", ["session": "a", "format": "plain", "limit": 5])["lines"].array?.count == 5
+      )
       #expect(try await call("session.idle", ["session": "a", "timeout_ms": 10])["generation"].integer != nil)
       #expect(try await call("session.idle_any", ["timeout_ms": 10])["session"] == "a")
       #expect(try await call("session.resize", ["session": "a", "rows": 30, "cols": 90])["cols"] == 90)
@@ -112,7 +118,9 @@ struct SurfaceTests {
       #expect(operation["input"]["type"] == "object", "\(operation["name"].text)")
       for part in path.split(separator: "{").dropFirst() {
         let name = String(part.prefix { $0 != "}" })
-        let named = (described["parameters"].array ?? []).contains { $0["name"].string == name && $0["in"] == "path" && $0["required"] == true }
+        let named = (described["parameters"].array ?? []).contains {
+          $0["name"].string == name && $0["in"] == "path" && $0["required"] == true
+        }
         #expect(named, "\(path) lacks its parameter \(name)")
       }
       #expect(operation["name"].string?.split(separator: ".").count == 2, "\(operation["name"].text)")
@@ -129,7 +137,10 @@ struct SurfaceTests {
     try await withSession { session in
       let batch: JSON = [
         ["jsonrpc": "2.0", "id": 1, "method": "server.health"],
-        ["jsonrpc": "2.0", "method": "session.update", "params": ["session": .string(session.name), "add_tags": ["noted"]]],
+        [
+          "jsonrpc": "2.0", "method": "session.update",
+          "params": ["session": .string(session.name), "add_tags": ["noted"]],
+        ],
         ["jsonrpc": "2.0", "id": "two", "method": "session.get", "params": ["session": .string(session.name)]],
         ["jsonrpc": "2.0", "id": 3, "method": "no.such"],
         ["jsonrpc": "1.0", "id": 4, "method": "server.health"],
@@ -139,18 +150,25 @@ struct SurfaceTests {
       #expect(answers[1]["result"]["tags"] == ["noted"])
       #expect(answers[2]["error"]["code"] == -32601)
       #expect(answers[3]["error"]["code"] == -32600)
-      let notification = try await session.client.request("POST", "/rpc", json: ["jsonrpc": "2.0", "method": "server.health"])
+      let notification = try await session.client.request(
+        "POST", "/rpc", json: ["jsonrpc": "2.0", "method": "server.health"])
       #expect(notification.status == 204 && notification.body.isEmpty)
     }
   }
 
-  @Test("JSON-RPC errors carry the numbers of the standard and the code of the operation", arguments: [
-    ("{", -32700, "invalid_request"), ("[]", -32600, "invalid_request"), ("{\"jsonrpc\":\"2.0\",\"id\":1}", -32600, "invalid_request"),
-    ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"}", -32601, "unknown_method"),
-    ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.get\"}", -32602, "invalid_request"),
-    ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.get\",\"params\":[1]}", -32600, "invalid_request"),
-    ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.get\",\"params\":{\"session\":\"nobody\"}}", -32404, "session_not_found"),
-  ])
+  @Test(
+    "JSON-RPC errors carry the numbers of the standard and the code of the operation",
+    arguments: [
+      ("{", -32700, "invalid_request"), ("[]", -32600, "invalid_request"),
+      ("{\"jsonrpc\":\"2.0\",\"id\":1}", -32600, "invalid_request"),
+      ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"}", -32601, "unknown_method"),
+      ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.get\"}", -32602, "invalid_request"),
+      ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.get\",\"params\":[1]}", -32600, "invalid_request"),
+      (
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.get\",\"params\":{\"session\":\"nobody\"}}", -32404,
+        "session_not_found"
+      ),
+    ])
   func rpcErrors(body: String, number: Int, code: String) async throws {
     let response = try await SharedServer.roost.http.another().request("POST", "/rpc", body: Array(body.utf8))
     #expect(response.json["error"]["code"].integer == number, "\(response)")

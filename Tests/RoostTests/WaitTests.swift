@@ -35,7 +35,8 @@ struct WaitTests {
     try await withScript("echo one; read go <\(gate.path); echo two; exec sleep 1000") { session in
       try await session.wait(match: "one")
       let elsewhere = session.elsewhere
-      async let idle = elsewhere.client.get("\(session.path)/idle?timeout_ms=2000&max_wait_ms=60000&format=plain&fresh=true")
+      async let idle = elsewhere.client.get(
+        "\(session.path)/idle?timeout_ms=2000&max_wait_ms=60000&format=plain&fresh=true")
       try await gate.open()
       #expect(try await idle["screen"].screenText == "one\ntwo")
       #expect(try await idle["last_activity_ms"].integer ?? 0 >= 2000)
@@ -62,7 +63,8 @@ struct WaitTests {
       let old = try await session.type("x\r")
       try await session.wait(match: "x\nx")
       try await session.wait(["for": "idle", "idle_ms": 100])
-      let idle = try await session.client.get("\(session.path)/idle?timeout_ms=100&max_wait_ms=60000&last_generation=\(old)")
+      let idle = try await session.client.get(
+        "\(session.path)/idle?timeout_ms=100&max_wait_ms=60000&last_generation=\(old)")
       #expect(idle["generation"].integer ?? -1 > old)
     }
   }
@@ -123,7 +125,9 @@ struct WaitTests {
     }
   }
 
-  @Test("a wait for silence needs to know how long", arguments: ["", "?timeout_ms=", "?timeout_ms=x", "?timeout_ms=-1", "?timeout_ms=1.5"])
+  @Test(
+    "a wait for silence needs to know how long",
+    arguments: ["", "?timeout_ms=", "?timeout_ms=x", "?timeout_ms=-1", "?timeout_ms=1.5"])
   func timeoutNeeded(query: String) async throws {
     try await withSession { session in
       let response = try await session.client.request("GET", "\(session.path)/idle\(query)")
@@ -177,7 +181,8 @@ struct WaitTests {
   @Test("a text that scrolled away before anybody could look is found all the same")
   func matchInFlood() async throws {
     let gate = try await Gate(in: SharedServer.roost)
-    try await withScript("read go <\(gate.path); seq 1 2000; echo needle; seq 1 5000; exec cat", ["rows": 5]) { session in
+    try await withScript("read go <\(gate.path); seq 1 2000; echo needle; seq 1 5000; exec cat", ["rows": 5]) {
+      session in
       let elsewhere = session.elsewhere
       async let found = elsewhere.wait(["for": "match", "pattern": "needle", "since": 0])
       try await gate.open()
@@ -202,11 +207,14 @@ struct WaitTests {
 
   @Test("a text is found that a program paints above the cursor, as programs do that redraw a part of the screen")
   func matchAbove() async throws {
-    let script = "stty -echo; printf 'title\\r\\nstate: idle\\r\\n> '; while read -r word; do printf '\\033[1A\\rstate: %s\\033[K\\r\\n> \\033[K' $word; done"
+    let script =
+      "stty -echo; printf 'title\\r\\nstate: idle\\r\\n> '; while read -r word; do printf '\\033[1A\\rstate: %s\\033[K\\r\\n> \\033[K' $word; done"
     try await withScript(script) { session in
       try await session.wait(match: "^>")
       for word in ["working", "done"] {
-        let answer = try await session.interact(["text": .string("\(word)\r"), "match": .string("state: \(word)"), "timeout_ms": 10_000])
+        let answer = try await session.interact([
+          "text": .string("\(word)\r"), "match": .string("state: \(word)"), "timeout_ms": 10_000,
+        ])
         #expect(answer["met"] == true)
       }
     }
@@ -220,7 +228,9 @@ struct WaitTests {
     }
   }
 
-  @Test("a bad pattern is refused, and says where it is bad", arguments: ["(", "[a", "*", "", "a{2,1}", String(repeating: "x", count: 5000)])
+  @Test(
+    "a bad pattern is refused, and says where it is bad",
+    arguments: ["(", "[a", "*", "", "a{2,1}", String(repeating: "x", count: 5000)])
   func badPattern(pattern: String) async throws {
     try await withSession { session in
       let before = try await session.record["generation"]
@@ -251,7 +261,8 @@ struct WaitTests {
   func change() async throws {
     try await withSession { session in
       let generation = try await session.screen()["generation"].integer ?? 0
-      let nothing = try await session.answer("wait", ["for": "change", "since": .integer(generation), "timeout_ms": 200])
+      let nothing = try await session.answer(
+        "wait", ["for": "change", "since": .integer(generation), "timeout_ms": 200])
       #expect(nothing.errorCode == "wait_timeout")
       try await session.type("x")
       let changed = try await session.wait(["for": "change", "since": .integer(generation)])
@@ -296,7 +307,9 @@ struct WaitTests {
       try await session.client.delete(session.path)
       let answer = try await response
       // Either the wait was there first and was ended, or the session was gone first.
-      let ended = answer.errorCode == "session_ended" || answer.errorCode == "session_not_found" || answer.json["reason"] == "exit"
+      let ended =
+        answer.errorCode == "session_ended" || answer.errorCode == "session_not_found"
+        || answer.json["reason"] == "exit"
       #expect(ended, "\(answer)")
     }
   }
@@ -312,7 +325,9 @@ struct WaitTests {
     }
   }
 
-  @Test("a wait for the prompt after a command sees the prompt after it, not the one before", arguments: Shell.allCases.filter(\.isIntegrated))
+  @Test(
+    "a wait for the prompt after a command sees the prompt after it, not the one before",
+    arguments: Shell.allCases.filter(\.isIntegrated))
   func prompt(shell: Shell) async throws {
     try await withShell(shell) { session in
       for number in 1...5 {
@@ -328,7 +343,9 @@ struct WaitTests {
 
   // MARK: Bounds
 
-  @Test("a wait whose condition is not met in time says so", arguments: ["idle", "prompt", "match", "change", "exit", "input"])
+  @Test(
+    "a wait whose condition is not met in time says so",
+    arguments: ["idle", "prompt", "match", "change", "exit", "input"])
   func timeout(kind: String) async throws {
     try await withScript("while :; do echo busy; sleep 0.02; done >/dev/null") { session in
       try await session.wait(["for": "idle", "idle_ms": 1])
@@ -344,7 +361,8 @@ struct WaitTests {
     try await withSession { session in
       let limit = 256
       let body = JSON.object(["for": "match", "pattern": "never", "timeout_ms": 600_000]).text
-      let request = RawConnection.request("POST", "\(session.path)/wait", headers: ["Content-Type: application/json"], body: body)
+      let request = RawConnection.request(
+        "POST", "\(session.path)/wait", headers: ["Content-Type: application/json"], body: body)
       var waiting: [RawConnection] = []
       for _ in 0..<limit {
         let connection = try RawConnection(session.client.endpoint)
@@ -352,7 +370,8 @@ struct WaitTests {
         waiting.append(connection)
       }
       try await eventually("\(limit) waits are all that fit") {
-        try await session.answer("wait", ["for": "match", "pattern": "never", "timeout_ms": 1]).errorCode == "resource_limit_reached"
+        try await session.answer("wait", ["for": "match", "pattern": "never", "timeout_ms": 1]).errorCode
+          == "resource_limit_reached"
       }
       #expect(try await session.client.get("/health") == ["status": "ok"])
       waiting = []
@@ -372,10 +391,14 @@ struct WaitTests {
     }
   }
 
-  @Test("what is asked for must make sense", arguments: [
-    ["for": "nothing"], ["for": []], ["for": "match"], [:], ["for": "idle", "idle_ms": "long"], ["for": "exit", "patern": "typo"],
-    ["for": "match", "pattern": "a", "text": "b"], ["for": "exit", "timeout_ms": -1], ["for": 7], ["for": "exit", "format": "colourful"],
-  ] as [JSON])
+  @Test(
+    "what is asked for must make sense",
+    arguments: [
+      ["for": "nothing"], ["for": []], ["for": "match"], [:], ["for": "idle", "idle_ms": "long"],
+      ["for": "exit", "patern": "typo"],
+      ["for": "match", "pattern": "a", "text": "b"], ["for": "exit", "timeout_ms": -1], ["for": 7],
+      ["for": "exit", "format": "colourful"],
+    ] as [JSON])
   func nonsense(fields: JSON) async throws {
     try await withSession { session in
       let response = try await session.answer("wait", fields)

@@ -25,7 +25,8 @@ struct CommandLogTests {
     log.take(mark(.outputStart, line: 1), directory: "/src", generation: 2, at: time)
     #expect(log.phase == .running)
     #expect(log.ended(from: 1) == nil)
-    let record = log.take(mark(.commandEnd, line: 5, status: 2), directory: "/src", generation: 3, at: Timestamp(milliseconds: 3000))
+    let record = log.take(
+      mark(.commandEnd, line: 5, status: 2), directory: "/src", generation: 3, at: Timestamp(milliseconds: 3000))
     #expect(record?.command == "make")
     #expect(record?.exitStatus == 2)
     #expect(record?.directory == "/src")
@@ -56,7 +57,8 @@ struct CommandLogTests {
   @Test("an end without a beginning makes no record")
   func strayEnd() {
     var log = CommandLog(nonce: nil)
-    #expect(log.take(mark(.commandEnd, line: 1, status: 1), directory: nil, generation: 1, at: .init(milliseconds: 0)) == nil)
+    #expect(
+      log.take(mark(.commandEnd, line: 1, status: 1), directory: nil, generation: 1, at: .init(milliseconds: 0)) == nil)
     #expect(log.records.isEmpty)
     #expect(log.lastExitStatus == 1)
   }

@@ -45,7 +45,8 @@ struct SessionLabelTests {
   @Test("a label goes to the keeper and back")
   func roundTrip() throws {
     let label = SessionLabel(
-      name: try SessionName("übung.1"), tags: [try Sessions.Tag("a"), try Sessions.Tag("b")], command: "make 'a&b' = 100% ☃", startedAt: Timestamp(milliseconds: 1_700_000_000_123),
+      name: try SessionName("übung.1"), tags: [try Sessions.Tag("a"), try Sessions.Tag("b")],
+      command: "make 'a&b' = 100% ☃", startedAt: Timestamp(milliseconds: 1_700_000_000_123),
       nonce: "abc")
     #expect(SessionLabel(label.encoded) == label)
   }
@@ -53,9 +54,13 @@ struct SessionLabelTests {
   @Test("what is no label is none", arguments: ["", "name=", "name=a&command=%zz&started_at=x", "\u{0}\u{1}"])
   func malformed(text: String) { #expect(SessionLabel(Array(text.utf8)) == nil) }
 
-  @Test("names that would mean something else in a path are refused", arguments: ["", ".", "..", "a/b", "a b", "a%", "a\n", String(repeating: "x", count: 65), "😀"])
+  @Test(
+    "names that would mean something else in a path are refused",
+    arguments: ["", ".", "..", "a/b", "a b", "a%", "a\n", String(repeating: "x", count: 65), "😀"])
   func badNames(text: String) { #expect(throws: SessionError.self) { try SessionName(text) } }
 
-  @Test("names in any script are fine", arguments: ["a", "build-1", "A.b_c", "日本", "übung", String(repeating: "x", count: 64)])
+  @Test(
+    "names in any script are fine",
+    arguments: ["a", "build-1", "A.b_c", "日本", "übung", String(repeating: "x", count: 64)])
   func goodNames(text: String) throws { #expect(try SessionName(text).text == text) }
 }

@@ -55,7 +55,9 @@ final class RawConnection: Sendable {
     return response
   }
 
-  private func receive(within duration: Duration, until isEnough: @escaping @Sendable (String) -> Bool) async throws -> String {
+  private func receive(within duration: Duration, until isEnough: @escaping @Sendable (String) -> Bool) async throws
+    -> String
+  {
     return try await onThread { [self] in
       let deadline = Deadline(duration)
       var bytes: [UInt8] = []
@@ -78,7 +80,9 @@ final class RawConnection: Sendable {
     let descriptor = Descriptor(owning: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
-    guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { throw TestFailure("\(path) is too long") }
+    guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+      throw TestFailure("\(path) is too long")
+    }
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
     try connect(descriptor, &address)
     return descriptor
@@ -116,7 +120,8 @@ struct RawResponse {
     let words = head.split(separator: " ", maxSplits: 2)
     guard words.count >= 2, let status = Int(words[1]) else { return nil }
     self.status = status
-    let length = head.lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
+    let length =
+      head.lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
       .flatMap { Int($0.dropFirst(15).drop { $0 == " " }) } ?? 0
     let rest = text[end.upperBound...]
     guard rest.utf8.count >= length else { return nil }
