@@ -19,10 +19,11 @@ struct TerminalCommandTests {
   }
 
   /// Waits until somebody is attached: what is typed before that is typed to the terminal as it was.
-  private func attached(_ roost: Roost, _ session: String) async throws {
-    try await eventually("\(session) has its client") {
-      try await roost.http.get("/sessions/\(session)")["clients"] == 1
+  private func attached(_ roost: Roost, _ session: String, _ terminal: TerminalProcess) async throws {
+    try await eventually("\(session) has its client, and the keys go to it") {
+      try await roost.http.get("/sessions/\(session)")["clients"] == 1 && !terminal.isCooked
     }
+  }
   }
 
   /// What a terminal must have been told to be as it was before.
@@ -99,7 +100,7 @@ struct TerminalCommandTests {
     try await withRoost { roost in
       try await roost.session(["name": "a", "argv": ["/bin/cat"]])
       let terminal = try roost.terminal("attach", "a")
-      try await attached(roost, "a")
+      try await attached(roost, "a", terminal)
       try terminal.type("x\r")
       try await terminal.expect("x\r\nx")
       terminal.signal(number)
@@ -114,7 +115,7 @@ struct TerminalCommandTests {
     try await withRoost { roost in
       try await roost.session(["name": "a", "argv": ["/bin/cat"]])
       let terminal = try roost.terminal("attach", "a")
-      try await attached(roost, "a")
+      try await attached(roost, "a", terminal)
       try terminal.type("x\r")
       try await terminal.expect("x\r\nx")
       try await roost.killServer()
@@ -144,7 +145,7 @@ struct TerminalCommandTests {
     try await withRoost { roost in
       try await roost.session(["name": "a", "argv": ["/bin/cat", "-v"]])
       let terminal = try roost.terminal("attach", "--detach-key", "ctrl+b d", "a")
-      try await attached(roost, "a")
+      try await attached(roost, "a", terminal)
       try terminal.type("\u{2}x\r")
       try await terminal.expect("^Bx")
       try terminal.type("\u{2}d")
