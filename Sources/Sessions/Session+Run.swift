@@ -112,7 +112,15 @@ extension Session {
       }
       let rest = ContinuousClock.now.duration(to: deadline)
       guard rest > .zero else { throw overtime }
-      if commands.nonce == nil, let group = PseudoTerminal.foregroundGroup(of: pty.master),
+      if isAdopted, commands.phase == .unknown, PseudoTerminal.foregroundGroup(of: pty.master) == pid {
+        // Its prompt was announced to the server before. A shell that waits stands at it; what may be typed there is cleared.
+        if isForegroundReading || activity.quiet() > .milliseconds(150) {
+          return .prompt(at: LinePosition(line: -1, column: 0))
+        }
+        _ = try await wait(
+          for: [.idle(for: .milliseconds(160), beyond: nil, fresh: false), .prompt(since: nil)], timeout: rest,
+          onTimeout: overtime)
+      } else if commands.nonce == nil, let group = PseudoTerminal.foregroundGroup(of: pty.master),
         let program = ProcessStatus.name(group)
       {
         guard CommandMarker.shells.contains(program) else {

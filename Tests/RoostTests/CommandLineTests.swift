@@ -12,7 +12,9 @@ struct CommandLineTests {
       let made = try await roost.run("new", "build", "-d", "-t", "ci", "--rows", "30", "--cols", "100")
       #expect(made.exitCode == 0 && made.text == "build\n", "\(made)")
       let listed = try await roost.run("ls")
-      #expect(listed.text.contains("NAME") && listed.text.contains("build") && listed.text.contains("100x30") && listed.text.contains("ci"), "\(listed)")
+      #expect(
+        listed.text.contains("NAME") && listed.text.contains("build") && listed.text.contains("100x30")
+          && listed.text.contains("ci"), "\(listed)")
       let ran = try await roost.run("run", "build", "--", "echo", "two words", "$HOME")
       #expect(ran.exitCode == 0 && ran.text == "two words $HOME\n", "\(ran)")
       let line = try await roost.run("run", "build", "echo one; false")
@@ -70,13 +72,18 @@ struct CommandLineTests {
     }
   }
 
-  @Test("exit codes say what went wrong, and messages what to do", arguments: [
-    (["screen", "nobody"], 3), (["new", "taken", "-d"], 4), (["wait", "taken", "--match", "never", "--timeout", "100ms"], 6),
-    (["new", "bad/name", "-d"], 2), (["nonsense"], 2), (["ls", "--nonsense"], 2), (["wait", "taken"], 2), (["kill"], 2),
-    (["keys", "taken", "ctrl+nonsense"], 2), (["kill", "taken", "--signal", "NOPE"], 2), (["call", "no.such"], 3),
-    (["wait", "taken", "--match", "("], 2), (["rename", "taken", "other"], 4), (["run", "cat", "true", "--timeout", "1s"], 4),
-    (["-L", "elsewhere", "ls"], 7), (["--socket", "/no/such/socket", "ls"], 7),
-  ] as [([String], Int32)])
+  @Test(
+    "exit codes say what went wrong, and messages what to do",
+    arguments: [
+      (["screen", "nobody"], 3), (["new", "taken", "-d"], 4),
+      (["wait", "taken", "--match", "never", "--timeout", "100ms"], 6),
+      (["new", "bad/name", "-d"], 2), (["nonsense"], 2), (["ls", "--nonsense"], 2), (["wait", "taken"], 2),
+      (["kill"], 2),
+      (["keys", "taken", "ctrl+nonsense"], 2), (["kill", "taken", "--signal", "NOPE"], 2), (["call", "no.such"], 3),
+      (["wait", "taken", "--match", "("], 2), (["rename", "taken", "other"], 4),
+      (["run", "cat", "true", "--timeout", "1s"], 4),
+      (["-L", "elsewhere", "ls"], 7), (["--socket", "/no/such/socket", "ls"], 7),
+    ] as [([String], Int32)])
   func exitCodes(arguments: [String], code: Int32) async throws {
     try await withRoost { roost in
       for name in ["taken", "other", "cat"] { try await roost.session(["name": .string(name), "argv": ["/bin/cat"]]) }
@@ -101,7 +108,9 @@ struct CommandLineTests {
   @Test("a program's words after -- reach it as they are")
   func words() async throws {
     try await withRoost { roost in
-      let made = try await roost.run("new", "p", "-d", "-e", "COLOUR=dark red", "--", "/bin/sh", "-c", #"printf '<%s>\n' "$COLOUR" "$@""#, "sh", "--help", "-d", "a b")
+      let made = try await roost.run(
+        "new", "p", "-d", "-e", "COLOUR=dark red", "--", "/bin/sh", "-c", #"printf '<%s>\n' "$COLOUR" "$@""#, "sh",
+        "--help", "-d", "a b")
       #expect(made.exitCode == 0, "\(made)")
       #expect(try await roost.run("wait", "p", "--exit").exitCode == 0)
       #expect(try await roost.screen("p").prefix(4) == ["<dark red>", "<--help>", "<-d>", "<a b>"])
@@ -123,7 +132,9 @@ struct CommandLineTests {
   @Test("standard input is sent byte for byte, also when it is large")
   func sendInput() async throws {
     try await withRoost { roost in
-      try await withSession(on: roost, ["name": "sink", "argv": ["/bin/sh", "-c", "stty raw -echo; echo ready; head -c 700000 | cksum"]]) { session in
+      try await withSession(
+        on: roost, ["name": "sink", "argv": ["/bin/sh", "-c", "stty raw -echo; echo ready; head -c 700000 | cksum"]]
+      ) { session in
         try await session.wait(match: "ready")
         let text = String(repeating: "some text\n", count: 70_000)
         let result = try await roost.run(["send", "sink", "-"], input: text)
@@ -177,7 +188,8 @@ struct CommandLineTests {
     }
   }
 
-  @Test("completions are scripts that their shells accept and that know the sessions", arguments: ["bash", "zsh", "fish"])
+  @Test(
+    "completions are scripts that their shells accept and that know the sessions", arguments: ["bash", "zsh", "fish"])
   func completions(shell: String) async throws {
     try await withScratchHome { roost in
       let script = try await roost.run("completions", shell)
@@ -195,7 +207,8 @@ struct CommandLineTests {
       let all = try await roost.run("--help")
       #expect(all.exitCode == 0)
       for command in [
-        "serve", "new", "attach", "ls", "screen", "scrollback", "send", "keys", "run", "wait", "interact", "kill", "rm", "rename", "tag", "detach",
+        "serve", "new", "attach", "ls", "screen", "scrollback", "send", "keys", "run", "wait", "interact", "kill", "rm",
+        "rename", "tag", "detach",
         "resize", "token", "status", "stop", "call", "completions",
       ] {
         #expect(all.text.contains(command), "\(command)")

@@ -29,7 +29,9 @@ struct FirstSessionTests {
   @Test("python3: calculate, define, write the result to a file")
   func python() async throws {
     let folder = try makeFolder(in: await SharedServer.roost)
-    try await withSession(["argv": ["/usr/bin/env", "python3", "-q"], "cwd": .string(folder), "env": ["PYTHON_BASIC_REPL": "1"]]) { session in
+    try await withSession([
+      "argv": ["/usr/bin/env", "python3", "-q"], "cwd": .string(folder), "env": ["PYTHON_BASIC_REPL": "1"],
+    ]) { session in
       try await session.wait(match: ">>> ")
       let power = try await session.interact(["text": "2**100\r", "match": "1267650600228229401496703205376"])
       #expect(power["met"] == true)
@@ -49,7 +51,9 @@ struct FirstSessionTests {
   func less() async throws {
     let folder = try makeFolder(in: await SharedServer.roost)
     try await SharedServer.roost.home.write((1...2000).map { "entry \($0)\n" }.joined(), to: "\(folder)/log.txt")
-    let fields: JSON = ["argv": ["less", "-M", "log.txt"], "cwd": .string(folder), "env": ["LESS": "", "LESSHISTFILE": "-"]]
+    let fields: JSON = [
+      "argv": ["less", "-M", "log.txt"], "cwd": .string(folder), "env": ["LESS": "", "LESSHISTFILE": "-"],
+    ]
     try await withSession(fields) { session in
       let first = try await session.wait(["for": "match", "pattern": "^entry 23$", "format": "plain"])
       #expect(first["screen"]["lines"][0] == "entry 1")
@@ -66,14 +70,19 @@ struct FirstSessionTests {
       try await session.interact(["keys": ["enter"], "for": "idle", "idle_ms": 200])
       let left = try await session.interact(["text": "q", "for": "exit"])
       #expect(left["exit_status"] == 0)
-      #expect(try textOfFile("\(folder)/count.txt").split(separator: "\n").first.flatMap { Int($0.drop { $0 == " " }) } == 2000)
+      #expect(
+        try textOfFile("\(folder)/count.txt").split(separator: "\n").first.flatMap { Int($0.drop { $0 == " " }) }
+          == 2000)
     }
   }
 
   @Test("htop: find a process on the screen, change the view, leave; the choice is kept on disk")
   func htop() async throws {
     let folder = try makeFolder(in: await SharedServer.roost)
-    let fields: JSON = ["argv": ["htop", "-d", "5"], "rows": 40, "cols": 120, "env": ["HOME": .string(folder), "XDG_CONFIG_HOME": .string("\(folder)/config")]]
+    let fields: JSON = [
+      "argv": ["htop", "-d", "5"], "rows": 40, "cols": 120,
+      "env": ["HOME": .string(folder), "XDG_CONFIG_HOME": .string("\(folder)/config")],
+    ]
     try await withSession(fields) { session in
       try await session.wait(match: "F10")
       try await session.interact(["keys": ["f4"], "match": "Filter:"])
@@ -96,17 +105,23 @@ struct FirstSessionTests {
     let fields: JSON = [
       "cwd": .string(folder),
       "env": [
-        "GIT_EDITOR": "vim -u NONE", "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "A",
+        "GIT_EDITOR": "vim -u NONE", "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org",
+        "GIT_COMMITTER_NAME": "A",
         "GIT_COMMITTER_EMAIL": "a@example.org", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_PAGER": "cat",
       ],
     ]
     try await withShell(.bash, fields) { session in
-      try await session.run("git init -q . && for n in one two three; do echo $n >>file; git add file; git commit -qm \"Add $n\"; done")
+      try await session.run(
+        "git init -q . && for n in one two three; do echo $n >>file; git add file; git commit -qm \"Add $n\"; done")
       #expect(try await session.run("git log --format=%s")["output"] == "Add three\nAdd two\nAdd one\n")
-      let editor = try await session.interact(["text": "git rebase -i HEAD~2\r", "for": "match", "pattern": "^pick .*Add three", "format": "plain"])
+      let editor = try await session.interact([
+        "text": "git rebase -i HEAD~2\r", "for": "match", "pattern": "^pick .*Add three", "format": "plain",
+      ])
       #expect(editor["screen"]["alternate_active"] == true)
       #expect(try await session.record["state"].string != "prompt")
-      let changed = try await session.interact(["text": ":2s/^pick/squash/\r", "for": "match", "pattern": "^squash .*Add three"])
+      let changed = try await session.interact([
+        "text": ":2s/^pick/squash/\r", "for": "match", "pattern": "^squash .*Add three",
+      ])
       #expect(changed["met"] == true)
       // git opens the editor again, for the message of the one commit.
       let message = try await session.interact(["text": ":wq\r", "match": "This is a combination of 2 commits"])
@@ -116,13 +131,15 @@ struct FirstSessionTests {
       let done = try await session.interact(["text": ":wq\r", "for": "prompt", "format": "plain"])
       #expect(done["evidence"] == "osc133")
       #expect(done["screen"].screenText.contains("Successfully rebased"), "\(done["screen"].screenText)")
-      let log = try await runProcess("/usr/bin/env", ["git", "log", "--format=%s"], environment: roost.environment, directory: folder)
+      let log = try await runProcess(
+        "/usr/bin/env", ["git", "log", "--format=%s"], environment: roost.environment, directory: folder)
       #expect(log.text == "Add two and three\nAdd one\n", "\(log)")
       #expect(try textOfFile("\(folder)/file") == "one\ntwo\nthree\n")
     }
   }
 
-  @Test("a program that paints with synchronized output: every picture that is read is whole, and the result is on disk")
+  @Test(
+    "a program that paints with synchronized output: every picture that is read is whole, and the result is on disk")
   func synchronized() async throws {
     let folder = try makeFolder(in: await SharedServer.roost)
     let program = """
@@ -141,7 +158,8 @@ struct FirstSessionTests {
       sys.stdout.write('\\x1b[?1049l')
       open('painted', 'w').write(str(n))
       """
-    try await withSession(["argv": ["/usr/bin/env", "python3", "-c", .string(program)], "cwd": .string(folder)]) { session in
+    try await withSession(["argv": ["/usr/bin/env", "python3", "-c", .string(program)], "cwd": .string(folder)]) {
+      session in
       for round in 1...5 {
         let elsewhere = session.elsewhere
         async let complete = elsewhere.interact([
@@ -164,8 +182,10 @@ struct FirstSessionTests {
   @Test("a program that asks for a password: seen as such, answered, and the password is nowhere to be read")
   func password() async throws {
     let folder = try makeFolder(in: await SharedServer.roost)
-    let program = "import getpass; p = getpass.getpass('Passphrase: '); open('length', 'w').write(str(len(p))); print('unlocked')"
-    try await withSession(["argv": ["/usr/bin/env", "python3", "-c", .string(program)], "cwd": .string(folder)]) { session in
+    let program =
+      "import getpass; p = getpass.getpass('Passphrase: '); open('length', 'w').write(str(len(p))); print('unlocked')"
+    try await withSession(["argv": ["/usr/bin/env", "python3", "-c", .string(program)], "cwd": .string(folder)]) {
+      session in
       let asked = try await session.wait(["for": "input", "format": "plain"])
       #expect(asked["evidence"] == "termios")
       #expect(asked["screen"].screenText.hasPrefix("Passphrase:"))
@@ -183,7 +203,8 @@ struct FirstSessionTests {
     let folder = try makeFolder(in: await SharedServer.roost)
     try await withShell(.bash, ["cwd": .string(folder)]) { session in
       let silent = try await session.interact([
-        "text": "echo working; sleep 5; echo done >result; echo finished\r", "for": ["idle", "prompt", "exit"], "idle_ms": 1000,
+        "text": "echo working; sleep 5; echo done >result; echo finished\r", "for": ["idle", "prompt", "exit"],
+        "idle_ms": 1000,
       ])
       #expect(silent["reason"] == "idle")
       #expect(silent["evidence"] == "screen_quiet", "the weakest evidence, and it says so")
@@ -202,7 +223,9 @@ struct FirstSessionTests {
   func guide() throws {
     let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
     let text = try textOfFile("\(root)/docs/first-session.md")
-    for word in ["vim", "python3", "less", "htop", "git rebase -i", "password", "screen_quiet", "osc133", "session.interact"] {
+    for word in [
+      "vim", "python3", "less", "htop", "git rebase -i", "password", "screen_quiet", "osc133", "session.interact",
+    ] {
       #expect(text.contains(word), "docs/first-session.md does not mention \(word)")
     }
   }

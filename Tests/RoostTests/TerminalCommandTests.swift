@@ -11,14 +11,18 @@ struct TerminalCommandTests {
     var modes: Set<Int> = []
     for part in text.split(separator: "\u{1B}[?").dropFirst() {
       let numbers = part.prefix { $0.isNumber || $0 == ";" }
-      if part.dropFirst(numbers.count).first == final { modes.formUnion(numbers.split(separator: ";").compactMap { Int($0) }) }
+      if part.dropFirst(numbers.count).first == final {
+        modes.formUnion(numbers.split(separator: ";").compactMap { Int($0) })
+      }
     }
     return modes
   }
 
   /// Waits until somebody is attached: what is typed before that is typed to the terminal as it was.
   private func attached(_ roost: Roost, _ session: String) async throws {
-    try await eventually("\(session) has its client") { try await roost.http.get("/sessions/\(session)")["clients"] == 1 }
+    try await eventually("\(session) has its client") {
+      try await roost.http.get("/sessions/\(session)")["clients"] == 1
+    }
   }
 
   /// What a terminal must have been told to be as it was before.
@@ -41,7 +45,8 @@ struct TerminalCommandTests {
       #expect(try await terminal.waitForExit() == .exited(0))
       expectRestored(terminal, after: 0)
       let session = try await roost.runJSON("ls")[0]
-      #expect(session["name"] == "0" && session["clients"] == 0 && session["state"].string != "exited", "\(session.text)")
+      #expect(
+        session["name"] == "0" && session["clients"] == 0 && session["state"].string != "exited", "\(session.text)")
       #expect(try await roost.run("stop", "--kill-sessions").exitCode == 0)
     }
   }
@@ -53,7 +58,9 @@ struct TerminalCommandTests {
       try await roost.http.post("/sessions/a/run", ["command": "echo was here before"])
       let terminal = try roost.terminal("attach", "a", rows: 20, columns: 70)
       try await terminal.expect("was here before")
-      try await eventually("the session has the terminal's size") { try await roost.http.get("/sessions/a")["cols"] == 70 }
+      try await eventually("the session has the terminal's size") {
+        try await roost.http.get("/sessions/a")["cols"] == 70
+      }
       try terminal.type("echo typed-$((6*7))\r")
       try await terminal.expect("typed-42")
       try terminal.resize(rows: 33, columns: 99)
@@ -70,7 +77,8 @@ struct TerminalCommandTests {
   @Test("the terminal's modes are put back, whatever the program did to them")
   func modes() async throws {
     try await withRoost { roost in
-      let script = "printf '\\033[?1049h\\033[?1000h\\033[?1006h\\033[?2004h\\033[?25l\\033[?1h\\033=\\033[4:3mwild'; exec cat"
+      let script =
+        "printf '\\033[?1049h\\033[?1000h\\033[?1006h\\033[?2004h\\033[?25l\\033[?1h\\033=\\033[4:3mwild'; exec cat"
       try await roost.session(["name": "wild", "argv": ["/bin/sh", "-c", .string(script)]])
       try await roost.wait("wild", ["for": "match", "pattern": "wild"])
       let terminal = try roost.terminal("attach", "wild")
@@ -218,7 +226,8 @@ struct ServerLifeTests {
       #expect(after["id"] == before["id"] && after["pid"] == before["pid"] && after["tags"] == ["kept"])
       _ = try await roost.http.request("POST", "/sessions/cat/input", body: Array("still there\r".utf8))
       try await roost.wait("cat", ["for": "match", "pattern": "still there\nstill there"])
-      let state = try await roost.http.post("/sessions/shell/run", ["command": "pwd; echo $colour", "timeout_ms": 30_000])
+      let state = try await roost.http.post(
+        "/sessions/shell/run", ["command": "pwd; echo $colour", "timeout_ms": 30_000])
       #expect(state["output"] == "/usr/share\ngreen\n", "\(state.text)")
       let killed = try await roost.http.post("/sessions/cat/kill", ["signal": "KILL"])
       #expect(killed["exit_signal"] == "SIGKILL")
@@ -229,7 +238,9 @@ struct ServerLifeTests {
   func endsMeanwhile() async throws {
     try await withRoost { roost in
       let gate = try Gate(in: roost)
-      let record = try await roost.session(["name": "a", "argv": ["/bin/sh", "-c", .string("read go <\(gate.path); exit 7")]])
+      let record = try await roost.session([
+        "name": "a", "argv": ["/bin/sh", "-c", .string("read go <\(gate.path); exit 7")],
+      ])
       try await roost.killServer()
       try await gate.open()
       try await eventually("the program has ended") { !isAlive(record["pid"].integer ?? 0) }
