@@ -75,6 +75,7 @@ extension Session {
       )
     }
     if let record = commands.ended(from: first) {
+      if case .prompt = readiness { await promptReturns() }
       return result(of: record, limit: maximumOutputBytes, evidence: outcome.reason == .exit ? .exit : record.evidence)
     }
     guard exit == nil else {
@@ -85,6 +86,15 @@ extension Session {
     return CommandResult(
       record: nil, exitStatus: commands.lastExitStatus, output: output, truncated: truncated, evidence: .osc133,
       generation: generation)
+  }
+
+  /// The end of a command is reported a moment before the prompt stands. Whoever types next is to find it there, and not to take it for
+  /// the answer to what they type; but a prompt that takes long is not waited for.
+  private func promptReturns() async {
+    guard commands.phase == .betweenCommands || commands.phase == .prompting else { return }
+    _ = try? await wait(
+      for: [.prompt(since: nil)], timeout: SessionLimits.promptPatience,
+      onTimeout: SessionError(.waitTimeout, "The prompt is not back yet."))
   }
 
   private enum Readiness {
