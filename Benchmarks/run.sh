@@ -34,7 +34,7 @@ for pair in "${pairs[@]}"; do
   case "$pair" in
     engine) Benchmarks/engine.sh || missed=1 ;;
     cat | flood | echo | screen | idle | history | viewers | start)
-      timeout 300 /usr/bin/python3 "Benchmarks/Sessions/$pair.py" || { echo "run.sh: the pair '$pair' failed" >&2; missed=1; } ;;
+      timeout --foreground 300 /usr/bin/python3 "Benchmarks/Sessions/$pair.py" || { echo "run.sh: the pair '$pair' failed" >&2; missed=1; } ;;
     *) echo "run.sh: unknown pair '$pair'" >&2; exit 2 ;;
   esac
 done

@@ -77,12 +77,9 @@ def line_file(kind, lines):
 
 
 def cpu_seconds(pid):
-    """User and system time of a process so far: what its threads ran, in the scheduler's nanoseconds rather than in ticks."""
-    total = 0
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
+    """User and system time of a process so far, threads that have ended included, to a hundredth of a second."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def private_bytes(pid):

@@ -63,9 +63,10 @@ struct IdleOutput: EncodedDocument {
 extension Session {
   /// The screen when its picture is whole. One visit to the session's loop.
   func screenDocument(since: UInt64?, format: ScreenFormat) async -> ScreenOutput {
-    await picture()
-    if let since { return ScreenOutput(json: screenChanges(since: since, format: format)) }
-    return ScreenOutput(json: screen(format: format))
+    await whenWhole { session in
+      if let since { return ScreenOutput(json: session.screenChanges(since: since, format: format)) }
+      return ScreenOutput(json: session.screen(format: format))
+    }
   }
 
   /// The end of a wait as JSON, taken in one piece on the session's loop so that screen and facts belong together.

@@ -169,8 +169,8 @@ struct WaitPlan: Sendable {
   func wait(on session: Session, since: UInt64?, timeout: Duration, format: ScreenFormat) async throws -> WaitOutput {
     let conditions = conditions(since: since, generation: await session.generation)
     let outcome = try await session.wait(for: conditions, timeout: timeout, onTimeout: WaitPlan.timeout(timeout))
-    await session.picture()
-    return await session.waitDocument(outcome, format: format, wanted: reasons)
+    let reasons = reasons
+    return await session.whenWhole { $0.waitDocument(outcome, format: format, wanted: reasons) }
   }
 
   static func timeout(_ timeout: Duration) -> SessionError {
@@ -189,8 +189,7 @@ extension Session {
     let before = try write(bytes)
     let outcome = try await wait(
       for: plan.conditions(since: before, generation: before), timeout: timeout, onTimeout: WaitPlan.timeout(timeout))
-    await picture()
-    return waitDocument(outcome, format: format, wanted: plan.reasons)
+    return await whenWhole { $0.waitDocument(outcome, format: format, wanted: plan.reasons) }
   }
 
   func press(_ keys: [String]) throws(SessionError) -> UInt64 { try write(try encode(keys: keys)) }

@@ -80,8 +80,9 @@ extension Session {
     if !waiters.isEmpty { checkWaiters() }
   }
 
-  /// Makes the program paint anew, by another size for a moment.
-  func askForRepaint() {
+  /// The session was another server's. Makes its program paint anew, by another size for a moment.
+  func adopted() {
+    isAdopted = true
     let size = terminal.size
     let other = size.columns < TerminalEngine.TerminalSize.limit ? size.columns + 1 : size.columns - 1
     try? PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(other)))

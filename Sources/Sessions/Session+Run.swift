@@ -75,6 +75,7 @@ extension Session {
       )
     }
     if let record = commands.ended(from: first) {
+      if case .prompt = readiness { await promptReturns() }
       return result(of: record, limit: maximumOutputBytes, evidence: outcome.reason == .exit ? .exit : record.evidence)
     }
     guard exit == nil else {
@@ -85,6 +86,15 @@ extension Session {
     return CommandResult(
       record: nil, exitStatus: commands.lastExitStatus, output: output, truncated: truncated, evidence: .osc133,
       generation: generation)
+  }
+
+  /// The end of a command is reported a moment before the prompt stands. Whoever types next is to find it there, and not to take it for
+  /// the answer to what they type; but a prompt that takes long is not waited for.
+  private func promptReturns() async {
+    guard commands.phase == .betweenCommands || commands.phase == .prompting else { return }
+    _ = try? await wait(
+      for: [.prompt(since: nil)], timeout: SessionLimits.promptPatience,
+      onTimeout: SessionError(.waitTimeout, "The prompt is not back yet."))
   }
 
   private enum Readiness {
@@ -112,7 +122,15 @@ extension Session {
       }
       let rest = ContinuousClock.now.duration(to: deadline)
       guard rest > .zero else { throw overtime }
-      if commands.nonce == nil, let group = PseudoTerminal.foregroundGroup(of: pty.master),
+      if isAdopted, commands.phase == .unknown, PseudoTerminal.foregroundGroup(of: pty.master) == pid {
+        // Its prompt was announced to the server before. A shell that waits stands at it; what may be typed there is cleared.
+        if isForegroundReading || activity.quiet() > .milliseconds(150) {
+          return .prompt(at: LinePosition(line: -1, column: 0))
+        }
+        _ = try await wait(
+          for: [.idle(for: .milliseconds(160), beyond: nil, fresh: false), .prompt(since: nil)], timeout: rest,
+          onTimeout: overtime)
+      } else if commands.nonce == nil, let group = PseudoTerminal.foregroundGroup(of: pty.master),
         let program = ProcessStatus.name(group)
       {
         guard CommandMarker.shells.contains(program) else {

@@ -35,12 +35,14 @@ package actor Session {
   /// Those who pause until queued input has been taken.
   var inputDrained: [@Sendable () -> Void] = []
   /// Those who wait for a synchronized update (DEC 2026) to end before they look at the screen.
-  var afterUpdate: [CheckedContinuation<Void, Never>] = []
+  var afterUpdate: [() -> Void] = []
   var updateTimer: LoopTimer?
   /// When the pause between two rounds of writing to viewers ends.
   var pumpTimer: LoopTimer?
   private var sealTimer: LoopTimer?
   var isRunningCommand = false
+  /// An earlier server had it: what its shell said then is not known.
+  var isAdopted = false
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -130,7 +132,7 @@ package actor Session {
     terminal.stamp = activity.generation
     let wasUpdating = terminal.isSynchronized
     places.append(.init(generation: activity.generation, line: cursorPosition.line, screenTop: terminal.screenTop))
-    terminal.feed(bytes)
+    feed(bytes)
     if terminal.hasReplies { answerQueries() }
     if terminal.hasEvents { takeEvents() }
     if wasUpdating || terminal.isSynchronized { followUpdate(wasUpdating: wasUpdating) }
@@ -181,9 +183,13 @@ package actor Session {
     if !terminal.isSynchronized {
       updateEnded()
     } else if !wasUpdating {
-      updateTimer = loop.schedule(after: SessionLimits.updatePatience) { [weak self] in
-        self?.assumeIsolated { $0.updateEnded() }
-      }
+      waitForUpdate()
+    }
+  }
+
+  private func waitForUpdate() {
+    updateTimer = loop.schedule(after: SessionLimits.updatePatience) { [weak self] in
+      self?.assumeIsolated { $0.updateEnded() }
     }
   }
 
@@ -192,13 +198,39 @@ package actor Session {
     updateTimer = nil
     let waiting = afterUpdate
     afterUpdate = []
-    for continuation in waiting { continuation.resume() }
+    for look in waiting { look() }
   }
 
-  /// Returns when the picture is whole: at once, or when the update that is being painted ends, but no later than the patience allows.
-  package func picture() async {
-    guard terminal.isSynchronized, updateTimer != nil, exit == nil else { return }
-    await withCheckedContinuation { afterUpdate.append($0) }
+  /// Feeds the terminal. While somebody waits for a whole picture, it stops behind every end of an update to let them look: one piece of
+  /// output may hold the end of one update and the beginning of the next.
+  private func feed(_ bytes: UnsafeRawBufferPointer) {
+    var rest = bytes
+    while !afterUpdate.isEmpty, terminal.isSynchronized, let end = Session.endOfUpdate(in: rest) {
+      terminal.feed(UnsafeRawBufferPointer(rebasing: rest[..<end]))
+      rest = UnsafeRawBufferPointer(rebasing: rest[end...])
+      if !terminal.isSynchronized { updateEnded() }
+    }
+    if !rest.isEmpty { terminal.feed(rest) }
+  }
+
+  /// Offset just behind the first `CSI ? 2026 l`.
+  private static func endOfUpdate(in bytes: UnsafeRawBufferPointer) -> Int? {
+    let sequence = Array("\u{1B}[?2026l".utf8)
+    guard bytes.count >= sequence.count else { return nil }
+    return (0...(bytes.count - sequence.count)).first { start in
+      bytes[start] == 0x1B && bytes[start..<(start + sequence.count)].elementsEqual(sequence)
+    }.map { $0 + sequence.count }
+  }
+
+  /// What `look` makes of the session when its picture is whole: at once, or at the end of the update that is being painted, but no later
+  /// than the patience allows.
+  package func whenWhole<Value: Sendable>(_ look: @escaping @Sendable (isolated Session) -> Value) async -> Value {
+    guard terminal.isSynchronized, exit == nil else { return look(self) }
+    return await withCheckedContinuation { continuation in
+      afterUpdate.append { continuation.resume(returning: look(self)) }
+      // An update that never ends does not hide the screen for ever.
+      if updateTimer == nil { waitForUpdate() }
+    }
   }
 
   // MARK: end

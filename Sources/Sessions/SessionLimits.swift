@@ -27,6 +27,8 @@ package enum SessionLimits {
   static let incompleteAfter = Duration.seconds(2)
   /// After an input, how long the terminal must have been still before a program is believed to wait for the next one.
   static let settle = Duration.milliseconds(20)
+  /// How long `run` waits for the next prompt after the command has ended.
+  static let promptPatience = Duration.milliseconds(500)
   /// Silence after which a screen is called quiet.
   static let quietAfter = Duration.milliseconds(1000)
   /// Longest wait that a caller may ask for.

@@ -214,7 +214,7 @@ package actor SessionStore {
     if let status = kept.ended {
       await programEnded(id: kept.id, status: status)
     } else {
-      await session.askForRepaint()
+      await session.adopted()
     }
   }
 
