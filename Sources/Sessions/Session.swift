@@ -227,9 +227,13 @@ package actor Session {
   package func whenWhole<Value: Sendable>(_ look: @escaping @Sendable (isolated Session) -> Value) async -> Value {
     guard terminal.isSynchronized, exit == nil else { return look(self) }
     return await withCheckedContinuation { continuation in
+      // An update that never ends does not hide the screen for ever. The time counts from the first who waits: the timer of the update
+      // may be an earlier one's, whose end came in one piece with the beginning of this.
+      if afterUpdate.isEmpty {
+        updateTimer?.cancel()
+        waitForUpdate()
+      }
       afterUpdate.append { continuation.resume(returning: look(self)) }
-      // An update that never ends does not hide the screen for ever.
-      if updateTimer == nil { waitForUpdate() }
     }
   }
 
