@@ -24,7 +24,6 @@ struct TerminalCommandTests {
       try await roost.http.get("/sessions/\(session)")["clients"] == 1 && !terminal.isCooked
     }
   }
-  }
 
   /// What a terminal must have been told to be as it was before.
   private func expectRestored(_ terminal: TerminalProcess, after index: Int) {
