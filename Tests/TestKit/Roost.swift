@@ -67,7 +67,7 @@ package final class Roost: Sendable {
         let launched = try Launch.detached(
           executable: Roost.executable, arguments: words, environment: environment, log: log, timeout: .seconds(30))
         let running = Running(pid: launched.pid, announcement: launched.line)
-        close(launched.releasePidfd())
+        reapWhenEnded(launched.releasePidfd())
         return running
       }
     } catch {

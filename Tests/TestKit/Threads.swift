@@ -1,4 +1,5 @@
 import Glibc
+import Sys
 import Synchronization
 
 /// Runs blocking work on a thread of its own, so that tests which wait do not hold the few threads that all tests share.
@@ -73,5 +74,18 @@ package func eventually(
     if try await condition() { return }
     if deadline.isOver { throw TestFailure("not within \(duration): \(what)") }
     try await Task.sleep(for: .milliseconds(10))
+  }
+}
+
+/// Reaps a child of ours whenever it ends, and closes the pidfd. A zombie that nobody reaps would keep the monitor of exit tests, which
+/// looks at the first child that has ended, from ever seeing its own.
+func reapWhenEnded(_ pidfd: CInt) {
+  Task.detached {
+    try? await onThread {
+      var entry = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+      while poll(&entry, 1, -1) < 0, errno == EINTR {}
+      _ = try? reap(pidfd: pidfd)
+      close(pidfd)
+    }
   }
 }
