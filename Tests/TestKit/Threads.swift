@@ -1,6 +1,6 @@
 import Glibc
-import Sys
 import Synchronization
+import Sys
 
 /// Runs blocking work on a thread of its own, so that tests which wait do not hold the few threads that all tests share.
 package func onThread<Success: Sendable>(
