@@ -6,7 +6,7 @@ extension Session {
   private static let pieceBytes = 64 << 10
   /// A round of writing to viewers may take at most one part in this many of the loop's time while output streams in: the child's
   /// speed comes before its viewers'. A viewer that cannot follow at that pace is shown pictures instead of every byte.
-  private static let pumpShare = 6
+  private static let pumpShare = 12
   /// Rounds shorter than this are not followed by a pause: a keystroke's echo goes out at once.
   private static let freePump = Duration.microseconds(150)
 
