@@ -81,25 +81,32 @@ int csys_reap(int pidfd, int *code, int *status) {
   return 1;
 }
 
+// What every child begins with: a session of its own, no signal blocked, every signal at its default. Both are the caller's to destroy.
+static int begin_spawn(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *actions) {
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  int failed = posix_spawnattr_init(attributes);
+  if (failed) return failed;
+  failed = posix_spawn_file_actions_init(actions);
+  if (failed) {
+    posix_spawnattr_destroy(attributes);
+    return failed;
+  }
+  posix_spawnattr_setsigmask(attributes, &none);
+  posix_spawnattr_setsigdefault(attributes, &all);
+  posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  return 0;
+}
+
 // The ordinary way: posix_spawn shares the address space until exec, so it costs the same whatever the heap.
 // POSIX_SPAWN_SETSID comes before the file actions: the slave, opened without O_NOCTTY by a session leader that has no
 // terminal, becomes its controlling terminal (tty_ioctl(4)).
 static int spawn_plain(const csys_spawn_request *request, pid_t *pid) {
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_t actions;
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  int failed = posix_spawnattr_init(&attributes);
+  int failed = begin_spawn(&attributes, &actions);
   if (failed) return failed;
-  failed = posix_spawn_file_actions_init(&actions);
-  if (failed) {
-    posix_spawnattr_destroy(&attributes);
-    return failed;
-  }
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   failed = posix_spawn_file_actions_addopen(&actions, 0, request->terminal, O_RDWR, 0);
   if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, 0, 1);
   if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, 0, 2);
@@ -210,19 +217,8 @@ int csys_spawn_detached(const char *executable, const char *const *arguments, co
                         const char *directory, int input, int output, int error, int extra, pid_t *pid) {
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_t actions;
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  int failed = posix_spawnattr_init(&attributes);
+  int failed = begin_spawn(&attributes, &actions);
   if (failed) return failed;
-  failed = posix_spawn_file_actions_init(&actions);
-  if (failed) {
-    posix_spawnattr_destroy(&attributes);
-    return failed;
-  }
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   // dup2 onto itself clears close-on-exec in posix_spawn, so a descriptor already at its place is passed on as well.
   failed = posix_spawn_file_actions_adddup2(&actions, input, 0);
   if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, output, 1);

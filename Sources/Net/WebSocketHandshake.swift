@@ -1,4 +1,5 @@
 import CCrypto
+import Formats
 
 /// The opening handshake (RFC 6455 §4), both sides.
 enum WebSocketHandshake {
@@ -11,13 +12,13 @@ enum WebSocketHandshake {
     var digest = [UInt8](repeating: 0, count: 20)
     var count: UInt32 = 0
     EVP_Digest(text, text.count, &digest, &count, EVP_sha1(), nil)
-    return base64(digest)
+    return Base64.encode(digest)
   }
 
   /// A fresh key: sixteen random bytes in base64.
   static func newKey() -> [UInt8] {
     var random = SystemRandomNumberGenerator()
-    return base64((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+    return Base64.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) })
   }
 
   /// Checks a request and returns the `101` head, or what to answer instead (RFC 6455 §4.2.1).
@@ -61,21 +62,4 @@ enum WebSocketHandshake {
   }
 
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-  static func base64(_ bytes: [UInt8]) -> [UInt8] {
-    var out: [UInt8] = []
-    out.reserveCapacity((bytes.count + 2) / 3 * 4)
-    var at = 0
-    while at < bytes.count {
-      let left = bytes.count - at
-      let group =
-        Int(bytes[at]) << 16 | (left > 1 ? Int(bytes[at + 1]) << 8 : 0) | (left > 2 ? Int(bytes[at + 2]) : 0)
-      out.append(alphabet[group >> 18])
-      out.append(alphabet[group >> 12 & 63])
-      out.append(left > 1 ? alphabet[group >> 6 & 63] : 0x3D)
-      out.append(left > 2 ? alphabet[group & 63] : 0x3D)
-      at += 3
-    }
-    return out
-  }
 }

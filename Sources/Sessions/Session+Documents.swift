@@ -110,9 +110,6 @@ extension Session {
   /// The latest commands, oldest first.
   package func recentCommands(_ limit: Int) -> [CommandRecord] { Array(commands.records.suffix(limit)) }
 
-  /// A picture of the screen as escape sequences, for a terminal.
-  package func repaint() -> [UInt8] { terminal.repaint() }
-
   /// Compresses the full pages of history.
   func sealHistory() {
     let saved = HistoryCodec.withCompressor { terminal.sealHistory($0) } ?? 0

@@ -87,8 +87,6 @@ package actor Session {
   package var cursor: Cursor { terminal.cursor }
   /// Lines kept, the screen's included.
   package var totalLines: Int { terminal.lineCount }
-  /// wsh's name for the same count.
-  package var scrollbackLines: Int { terminal.lineCount }
   package var clientCount: Int { viewers.count + observers.values.count { $0.client != nil } }
 
   // MARK: reading

@@ -108,7 +108,7 @@ struct ScreenEvents: Sendable {
       json.key("screen")
       session.appendScreen(to: &json, format: subscription.format)
       json.key("scrollback_lines")
-      json.integer(session.scrollbackLines)
+      json.integer(session.totalLines)
     }
   }
 
@@ -177,7 +177,7 @@ struct ScreenEvents: Sendable {
       json.key("screen")
       session.appendScreen(to: &json, format: subscription.format)
       json.key("scrollback_lines")
-      json.integer(session.scrollbackLines)
+      json.integer(session.totalLines)
     }
   }
 

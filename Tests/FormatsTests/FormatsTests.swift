@@ -59,6 +59,11 @@ struct FormatsTests {
     "Base64 refuses what is not canonical", arguments: ["a", "ab", "abc", "a===", "ab=c", "ab c", "====", "YQ==YQ=="])
   func badBase64(text: String) { #expect(Base64.decode(Array(text.utf8)) == nil) }
 
+  @Test("base64", arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")])
+  func knownBase64(plain: String, encoded: String) {
+    #expect(String(decoding: Base64.encode(Array(plain.utf8)), as: UTF8.self) == encoded)
+  }
+
   @Test("percent-decoding refuses cut escapes, NUL and bad UTF-8", arguments: ["%", "%4", "%zz", "%00", "%ff", "%c3"])
   func badEscapes(text: String) { #expect(PercentEncoding.decode(text) == nil) }
 

@@ -191,9 +191,4 @@ struct WebSocketFramingTests {
     let value = WebSocketHandshake.accept(key: Array("dGhlIHNhbXBsZSBub25jZQ==".utf8))
     #expect(String(decoding: value, as: UTF8.self) == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
   }
-
-  @Test("base64", arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")])
-  func base64(plain: String, encoded: String) {
-    #expect(String(decoding: WebSocketHandshake.base64(Array(plain.utf8)), as: UTF8.self) == encoded)
-  }
 }
