@@ -35,6 +35,9 @@ func fuzzer(_ name: String, _ dependencies: [Target.Dependency], path: String) -
     linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
 }
 
+// What every upper floor may use.
+let base: [Target.Dependency] = ["Causality", "Metrics", "Formats", "Sys", "Net", "Store"]
+
 var targets: [Target] = [
   // Floor 0: the C side.
   .target(name: "CSys"),
@@ -49,20 +52,23 @@ var targets: [Target] = [
   library("TerminalEngine"),
   library("Formats", ["CPCRE2"]),
   library("Sys", ["CSys"]),
+  library("Causality"),
+  library("Metrics"),
   library("Net", ["CUV", "CHTTPParser", "CCrypto", "Sys", "Formats"]),
   library("Store", ["CSQLite", "CCrypto", "CZstd", "Sys", "Formats"]),
 
   // Floor 1.
-  library("Sessions", ["TerminalEngine", "Formats", "Sys", "Net", "Store"]),
+  library("Sessions", ["TerminalEngine"] + base),
+  library("Events", base),
 
   // Floor 2.
-  library("Operations", ["Sessions", "TerminalEngine", "Store", "Net", "Sys", "Formats"]),
+  library("Operations", ["Sessions", "Events", "TerminalEngine"] + base),
 
   // Floor 3.
-  library("Surfaces", ["Operations", "Sessions", "TerminalEngine", "Net", "Store", "Sys", "Formats"]),
+  library("Surfaces", ["Operations", "Sessions", "Events", "TerminalEngine"] + base),
 
   // Floor 4.
-  library("Commands", ["Surfaces", "Operations", "Sessions", "Net", "Store", "Sys", "Formats"]),
+  library("Commands", ["Surfaces", "Operations", "Sessions", "Events"] + base),
   .executableTarget(name: "roost", dependencies: ["Commands", "Sessions"], swiftSettings: strict),
 
   // Tests.
@@ -77,6 +83,7 @@ var targets: [Target] = [
   tests("SysTests", ["Sys"]),
   tests("NetTests", ["Net"]),
   tests("StoreTests", ["Store"]),
+  tests("EventsTests", ["Events", "Net", "Sys", "Store", "Formats", "Causality"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations", "Sessions", "Store"]),
   tests(

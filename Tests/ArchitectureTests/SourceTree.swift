@@ -96,22 +96,27 @@ struct Manifest {
 
   let targets: [Target]
 
+  private static func quoted(_ line: Substring) -> [String] {
+    line.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
+      .filter { $0.offset % 2 == 1 }.map { String($0.element) }
+  }
+
   /// Reads the calls that make targets: `library("Net", ["CUV", …])`, `.target(name: "CSys")`, `.executableTarget(…)`.
   init(_ text: String) {
     var targets: [Target] = []
+    var base: [String] = []
     for part in text.split(separator: "\n") {
       let line = part.drop { $0 == " " }
+      if line.hasPrefix("let base:") { base = Manifest.quoted(line) }
       guard
         ["library(\"", ".target(name: \"", ".systemLibrary(name: \"", ".executableTarget(name: \""].contains(
           where: line.hasPrefix)
       else { continue }
       // What is in quotes: first the name, then the dependencies.
-      let quoted = line.split(separator: "\"", omittingEmptySubsequences: false).enumerated().filter {
-        $0.offset % 2 == 1
-      }
-      .map { String($0.element) }
+      let quoted = Manifest.quoted(line)
       guard let name = quoted.first else { continue }
-      targets.append(Target(name: name, dependencies: Array(quoted.dropFirst())))
+      let usesBase = line.hasSuffix("base),")
+      targets.append(Target(name: name, dependencies: quoted.dropFirst() + (usesBase ? base : [])))
     }
     self.targets = targets
   }

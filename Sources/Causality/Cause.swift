@@ -1,0 +1,26 @@
+/// What led to what happens now: the call that somebody made, and the event that came before.
+///
+/// It goes along with a task (``current``), through every actor that the task visits, so that whoever announces something can say why
+/// without every function in between being told. What outlives the task (a session, a command that runs) keeps the cause that it began with.
+package struct Cause: Sendable, Equatable {
+  /// Names everything that one call from outside caused: a UUID in lower case.
+  package var correlationID: String
+  /// The id of the event that caused what happens now, if an event did.
+  package var causationID: String?
+  /// Who asked, as audit records name principals: `user:1000`, `token:ci`.
+  package var principal: String?
+  /// The W3C trace context that came with the call, carried along as it is (`00-<trace>-<span>-<flags>`).
+  package var traceParent: String?
+
+  package init(
+    correlationID: String, causationID: String? = nil, principal: String? = nil, traceParent: String? = nil
+  ) {
+    self.correlationID = correlationID
+    self.causationID = causationID
+    self.principal = principal
+    self.traceParent = traceParent
+  }
+
+  /// The cause of what the current task does; `nil` for what the server does of its own accord.
+  @TaskLocal package static var current: Cause?
+}
