@@ -213,7 +213,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
       if !isOpen { isOpen = open(&file) }
       var rest = batch[...]
       while !rest.isEmpty {
-        let count = EventLog.fittingCount(rest)
+        let count = fittingCount(rest)
         commit(rest.prefix(count), &file, &audit, isOpen: isOpen)
         rest = rest.dropFirst(count)
       }
@@ -237,11 +237,12 @@ package final class EventLog: EventSink, @unchecked Sendable {
     return !batch.isEmpty
   }
 
-  private static func fittingCount(_ pending: ArraySlice<Pending>) -> Int {
+  private func fittingCount(_ pending: ArraySlice<Pending>) -> Int {
+    let limit = min(EventLog.maximumBatchBytes, configuration.maximumSegmentBytes)
     var (count, bytes) = (0, 0)
     for one in pending {
       bytes += one.draft.bytes.count
-      if bytes > maximumBatchBytes, count > 0 { break }
+      if bytes > limit, count > 0 { break }
       count += 1
     }
     return count
@@ -250,7 +251,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private func open(_ file: inout LogFile) -> Bool {
     do throws(SystemError) {
       let repair = try file.open()
-      tail.begin(at: file.nextSeq - 1)
+      for fanout in tail.begin(at: file.nextSeq - 1) { fanout.wake() }
       if repair.tornBytes > 0 || repair.corruptLines > 0 {
         state.withLock {
           $0.tornBytesCut += repair.tornBytes
@@ -310,11 +311,6 @@ package final class EventLog: EventSink, @unchecked Sendable {
     healed()
     let chunk = EventChunk(bytes: bytes, starts: starts, lines: lines)
     let waiting = tail.append(chunk)
-    for (one, line) in zip(pending, lines) {
-      one.done?.resume(returning: .success(EventReceipt(id: one.draft.id, seq: line.seq, time: line.time)))
-    }
-    for fanout in waiting { fanout.wake() }
-    audit.append(chunk)
     let took = EventLog.nanoseconds() - started
     state.withLock { state in
       state.appended += UInt64(lines.count)
@@ -323,6 +319,11 @@ package final class EventLog: EventSink, @unchecked Sendable {
       state.commitNanoseconds += took
       state.slowestCommitNanoseconds = max(state.slowestCommitNanoseconds, took)
     }
+    for (one, line) in zip(pending, lines) {
+      one.done?.resume(returning: .success(EventReceipt(id: one.draft.id, seq: line.seq, time: line.time)))
+    }
+    for fanout in waiting { fanout.wake() }
+    audit.append(chunk)
   }
 
   private static func write(_ one: Pending, seq: UInt64, _ times: inout EventTimeWriter, to bytes: inout [UInt8]) {
@@ -437,6 +438,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
 extension EventLog {
   /// Answers a query. Throws ``EventError/Code/logUnavailable`` when the files cannot be read.
   package func page(_ query: EventQuery) async throws(EventError) -> EventPage {
+    await whenOpen()
     let result: Result<EventPage, SystemError> = await withUnsafeContinuation { continuation in
       reader.ask { [reader] in
         continuation.resume(returning: Result { () throws(SystemError) in try reader.page(query) })

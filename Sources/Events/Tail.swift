@@ -19,8 +19,13 @@ final class Tail: Sendable {
 
   var lastSeq: UInt64 { state.withLock { $0.lastSeq } }
 
-  /// How far the log had come when it was opened.
-  func begin(at seq: UInt64) { state.withLock { $0.lastSeq = seq } }
+  /// How far the log had come when it was opened. Returns who waited for that.
+  func begin(at seq: UInt64) -> [Fanout] {
+    state.withLock { state in
+      state.lastSeq = seq
+      return takeWaiting(&state)
+    }
+  }
 
   /// Takes events that are on the disk. Returns who waits for some.
   func append(_ chunk: EventChunk) -> [Fanout] {
@@ -36,11 +41,15 @@ final class Tail: Sendable {
         state.chunks.removeFirst(state.head)
         state.head = 0
       }
-      if state.waiting.isEmpty { return [] }
-      let waiting = Array(state.waiting.values)
-      state.waiting.removeAll(keepingCapacity: true)
-      return waiting
+      return takeWaiting(&state)
     }
+  }
+
+  private func takeWaiting(_ state: inout State) -> [Fanout] {
+    if state.waiting.isEmpty { return [] }
+    let waiting = Array(state.waiting.values)
+    state.waiting.removeAll(keepingCapacity: true)
+    return waiting
   }
 
   enum Found {
