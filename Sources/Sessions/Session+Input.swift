@@ -1,3 +1,4 @@
+import Metrics
 package import Sys
 package import TerminalEngine
 
@@ -13,6 +14,7 @@ extension Session {
     guard exit == nil else { throw endedError }
     switch bytes.withUnsafeBytes({ pty.write($0) }) {
     case .taken, .waiting:
+      traffic.toPrograms.add(bytes.count)
       activity.touch()
       return before
     case .full:

@@ -1,4 +1,5 @@
 package import Formats
+import Metrics
 package import Net
 package import Sys
 package import TerminalEngine
@@ -16,6 +17,7 @@ package actor Session {
   /// What was asked to run, for people.
   package nonisolated let command: String
   package nonisolated let startedAt: Timestamp
+  nonisolated let traffic: SessionTraffic
 
   package internal(set) var name: SessionName
   package internal(set) var tags: Set<Tag>
@@ -47,7 +49,8 @@ package actor Session {
   package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
   init(
-    id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop
+    id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop,
+    traffic: SessionTraffic = SessionTraffic()
   ) {
     self.id = id
     name = label.name
@@ -55,6 +58,7 @@ package actor Session {
     command = label.command
     startedAt = label.startedAt
     self.loop = loop
+    self.traffic = traffic
     self.pid = pid
     terminal = Terminal(size: size)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
@@ -120,7 +124,10 @@ package actor Session {
           break reading
         }
       }
-      if filled > 0 { show(UnsafeRawBufferPointer(rebasing: buffer[0..<filled])) }
+      if filled > 0 {
+        traffic.fromPrograms.add(filled)
+        show(UnsafeRawBufferPointer(rebasing: buffer[0..<filled]))
+      }
       return more
     }
   }
@@ -147,6 +154,7 @@ package actor Session {
     let replies = terminal.takeReplies()
     guard pty.queued < SessionLimits.replyBacklog else { return }
     replies.withUnsafeBytes { _ = pty.write($0) }
+    traffic.toPrograms.add(replies.count)
   }
 
   private func takeEvents() {

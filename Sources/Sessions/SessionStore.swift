@@ -26,6 +26,8 @@ package struct SessionStoreOptions: Sendable {
   package var socketPath: String
   /// The server's name, told to children as `ROOST_SERVER_NAME`.
   package var serverName: String
+  /// Counts what goes through the sessions.
+  package var traffic = SessionTraffic()
 
   package init(
     shell: String, integrationFolder: String, environment: [String: String], home: String, socketPath: String,
@@ -155,7 +157,8 @@ package actor SessionStore {
     }
     Glibc.close(child.pidfd)
     let session = Session(
-      id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next())
+      id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next(),
+      traffic: options.traffic)
     enter(session, label)
     do {
       try await session.start()
@@ -207,7 +210,9 @@ package actor SessionStore {
     let size =
       window.map { TerminalEngine.TerminalSize(rows: Int($0.rows), columns: Int($0.columns)) }
       ?? SessionSpec.defaultSize
-    let session = Session(id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loops.next())
+    let session = Session(
+      id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loops.next(),
+      traffic: options.traffic)
     enter(session, label)
     guard (try? await session.start()) != nil else { return await drop(label.name.text) }
     tell(.created(label.name.text))
