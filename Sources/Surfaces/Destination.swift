@@ -47,6 +47,20 @@ enum FixedEndpoint: CaseIterable, Sendable {
 
   /// Served to anybody.
   var isOpen: Bool { self == .index }
+
+  /// What audit records call it.
+  var name: String {
+    switch self {
+    case .index: "http.index"
+    case .openAPI: "http.openapi"
+    case .operations: "http.operations"
+    case .rpc: "http.rpc"
+    case .rpcSocket: "ws.rpc"
+    case .serverJSON: "ws.json"
+    case .sessionJSON: "ws.session_json"
+    case .sessionRaw: "ws.session_raw"
+    }
+  }
 }
 
 /// What a request is for.
@@ -59,6 +73,14 @@ enum Destination: Sendable {
     switch self {
     case .operation(let operation): operation.scope == nil && operation.route == Destination.health
     case .fixed(let endpoint): endpoint.isOpen
+    }
+  }
+
+  /// What audit records call it.
+  var name: String {
+    switch self {
+    case .operation(let operation): operation.name
+    case .fixed(let endpoint): endpoint.name
     }
   }
 

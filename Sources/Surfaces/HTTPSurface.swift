@@ -1,3 +1,4 @@
+import Causality
 package import Net
 package import Operations
 package import Sessions
@@ -47,10 +48,11 @@ package struct HTTPSurface: HTTPHandler {
   }
 
   package func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
+    let trace = RequestTrace(request.headers)
     do throws(OperationError) {
-      return shared(try await reply(to: request), with: request)
+      return trace.marking(shared(try await reply(to: request, trace), with: request))
     } catch {
-      return shared(.response(Responses.error(error)), with: request)
+      return trace.marking(shared(.response(Responses.error(error)), with: request))
     }
   }
 
@@ -67,15 +69,26 @@ package struct HTTPSurface: HTTPHandler {
 
   private static let sessionsPath = "/sessions/"
 
-  /// The answer to a request that never came to be one: the body that `HTTPServer` asks for.
-  package static func response(to fault: HTTPFault) -> HTTPResponse { Responses.fault(fault) }
+  /// The answer to a request that never came to be one: the body that `HTTPServer` asks for. `headers` are its fields, if they could be read.
+  package static func response(to fault: HTTPFault, _ headers: HTTPHeaders?) -> HTTPResponse {
+    Responses.fault(fault, RequestTrace(headers))
+  }
 
-  private func reply(to request: HTTPRequest) async throws(OperationError) -> HTTPReply {
-    if let preflight = try preflight(request) { return .response(preflight) }
+  private func reply(to request: HTTPRequest, _ trace: RequestTrace) async throws(OperationError) -> HTTPReply {
     let found = find(request)
-    try origins.check(request)
+    do throws(OperationError) {
+      if let preflight = try preflight(request) { return .response(preflight) }
+      try origins.check(request)
+    } catch {
+      if case .found(let endpoint, let path) = found {
+        refused(request, trace, endpoint.name, target: path.first?.value, error)
+      } else {
+        refused(request, trace, "http", target: nil, error)
+      }
+      throw error
+    }
     switch found {
-    case .found(let endpoint, let path): return try await reply(to: request, at: endpoint, path)
+    case .found(let endpoint, let path): return try await reply(to: request, at: endpoint, path, trace)
     case .malformed:
       throw OperationError(.invalidRequest, "Invalid request: the path is not well-formed percent-encoded UTF-8.")
     case .notFound: throw OperationError(.notFound, "Nothing is served at this path; GET /operations lists what is.")
@@ -96,13 +109,17 @@ package struct HTTPSurface: HTTPHandler {
   }
 
   private func reply(
-    to request: HTTPRequest, at endpoint: Destination, _ path: [(name: String, value: String)]
+    to request: HTTPRequest, at endpoint: Destination, _ path: [(name: String, value: String)], _ trace: RequestTrace
   ) async throws(OperationError) -> HTTPReply {
-    if case .fixed(let fixed) = endpoint, fixed.isWebSocket { return try await upgrade(request, to: fixed, path) }
+    if case .fixed(let fixed) = endpoint, fixed.isWebSocket {
+      return try await upgrade(request, to: fixed, path, trace)
+    }
     let call =
       endpoint.isOpen
-      ? Call(principal: .anonymous, access: Access(scopes: []), peer: "")
-      : try await authenticator.authenticate(request)
+      ? Call(
+        principal: .anonymous, access: Access(scopes: []), peer: request.peer.shortText,
+        correlationID: trace.correlationID, traceParent: trace.traceParent)
+      : try await authenticate(request, for: endpoint, path, trace)
     if case .fixed = endpoint { try await checkQuery(try QueryText.parse(request.query), for: call) }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
@@ -112,6 +129,29 @@ package struct HTTPSurface: HTTPHandler {
       return .response(await rpc.answer(request.body, for: call).map { Responses.json($0) } ?? Responses.empty(204))
     case .fixed: return .response(Responses.text(index))
     }
+  }
+
+  /// Who asks. Those who are not let in are recorded.
+  func authenticate(
+    _ request: HTTPRequest, ticket: String? = nil, for endpoint: Destination, _ path: [(name: String, value: String)],
+    _ trace: RequestTrace
+  ) async throws(OperationError) -> Call {
+    do throws(OperationError) {
+      return try await authenticator.authenticate(request, ticket: ticket, trace: trace)
+    } catch {
+      refused(request, trace, endpoint.name, target: path.first?.value, error)
+      throw error
+    }
+  }
+
+  /// Records a request that was refused before any operation saw it.
+  private func refused(
+    _ request: HTTPRequest, _ trace: RequestTrace, _ operation: String, target: String?, _ error: OperationError
+  ) {
+    catalogue.audit?.refuseAtDoor(
+      AuditEntry(operation: operation, target: target, error: error.asRefusal, address: request.peer.shortText),
+      source: AddressKey(request.peer).text,
+      of: Cause(correlationID: trace.correlationID, traceParent: trace.traceParent))
   }
 
   private func perform(
@@ -156,18 +196,28 @@ package struct HTTPSurface: HTTPHandler {
     guard origins.allows(crossOrigin: origin) else { throw OperationError(.originNotAllowed, "Origin not allowed.") }
     var response = Responses.empty(204)
     response.headers.append("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
-    response.headers.append("Access-Control-Allow-Headers", "authorization, content-type")
+    response.headers.append(
+      "Access-Control-Allow-Headers", "authorization, content-type, x-correlation-id, traceparent")
     response.headers.append("Access-Control-Max-Age", "600")
     return response
   }
 
   /// Makes an answer readable to the page of an allowed origin.
   private func shared(_ reply: HTTPReply, with request: HTTPRequest) -> HTTPReply {
-    guard !origins.allowedOrigins.isEmpty, case .response(var response) = reply else { return reply }
-    response.headers.append("Vary", "Origin")
-    if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
-      response.headers.append("Access-Control-Allow-Origin", origin)
+    guard !origins.allowedOrigins.isEmpty else { return reply }
+    func shared(_ response: HTTPResponse) -> HTTPResponse {
+      var response = response
+      response.headers.append("Vary", "Origin")
+      if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
+        response.headers.append("Access-Control-Allow-Origin", origin)
+        response.headers.append("Access-Control-Expose-Headers", RequestTrace.header)
+      }
+      return response
     }
-    return .response(response)
+    switch reply {
+    case .response(let response): return .response(shared(response))
+    case .stream(let response, let body): return .stream(shared(response), body)
+    case .upgrade: return reply
+    }
   }
 }
