@@ -1,3 +1,5 @@
+import Causality
+import Events
 import Formats
 import Glibc
 import Net
@@ -30,6 +32,10 @@ actor Server {
   private let loops: LoopGroup
   private let keeper: KeeperClient
   private let store: SessionStore
+  private let events: OwnEvents
+  private let audit: AuditTrail
+  /// Why the server is there: it points at the event of its start.
+  private let beginning: Cause
   private var http: HTTPServer?
   private var tcpAddresses: [String] = []
   private var isPersistent: Bool
@@ -58,7 +64,7 @@ actor Server {
         })
       let server = Server(options, paths, lock, identity, loops, keeper)
       exits.attach(server.store)
-      try await server.store.adopt()
+      try await Cause.$current.withValue(server.beginning) { try await server.store.adopt() }
       try await server.open()
       return server
     } catch let error as StoreError {
@@ -102,6 +108,11 @@ actor Server {
       environment: environment, home: Host.userHome, socketPath: socketPath, serverName: paths.serverName)
     store.maximumSessions = options.maxSessions
     store.keepEnded = options.keepEnded
+    let events = OwnEvents(sink: NoEvents(), serverID: identity.id)
+    store.announcer = { events.emit($0) }
+    self.events = events
+    audit = AuditTrail(events, loop: loops.loops[0])
+    beginning = Cause(correlationID: makeUUID(), causationID: makeUUID())
     self.store = SessionStore(loops: loops, keeper: keeper, options: store)
   }
 
@@ -114,11 +125,11 @@ actor Server {
     let sessions = SessionOperations(store: store, server: hostname)
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
-        + tokenOperations(tokens.store) {
+        + tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
         } + [tickets.operation],
-      ownNames: [hostname, identity.id])
+      ownNames: [hostname, identity.id], audit: audit, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
     configuration.allowedOrigins = Set(options.corsOrigins)
@@ -129,12 +140,12 @@ actor Server {
     ]
     let surface = HTTPSurface(
       catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
-    let http = HTTPServer(loops: loops, handler: surface, errorBody: { surface.response(to: $0) })
+    let http = HTTPServer(loops: loops, handler: surface, errorBody: { surface.response(to: $0, $1) })
     self.http = http
     for number in [SIGTERM, SIGINT] {
       signals.append(
         try loop.onSignal(number) { [weak self] in
-          self?.assumeIsolated { server in _ = Task { await server.stop(endingSessions: false) } }
+          self?.assumeIsolated { server in _ = Task { await server.stop(.signal, endingSessions: false) } }
         })
     }
     // A terminal that goes away takes a server in its foreground along no more than tmux's.
@@ -147,6 +158,9 @@ actor Server {
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
     }
     awaitSessions()
+    events.serverStarted(
+      id: beginning.causationID ?? makeUUID(), because: Cause(correlationID: beginning.correlationID),
+      version: roostVersion, pid: Int(getpid()), hostname: hostname, takesOver: await store.count > 0)
     announce()
   }
 
@@ -182,14 +196,16 @@ actor Server {
   }
 
   private func sessionsAreGone() async {
-    if !isPersistent { await stop(endingSessions: false) }
+    if !isPersistent { await stop(.noSessions, endingSessions: false) }
   }
 
   /// Stops: refuses new sessions, ends the old ones when told to (else the keeper holds them for the next server), closes the sockets.
-  private func stop(endingSessions: Bool) async {
+  private func stop(_ reason: OwnEvents.StopReason, endingSessions: Bool) async {
     guard !isStopping else { return }
     isStopping = true
     patience?.cancel()
+    events.serverStopping(
+      because: Cause.current ?? beginning, version: roostVersion, pid: Int(getpid()), reason: reason)
     if endingSessions {
       await store.shutDown(grace: Server.killGrace)
       try? await keeper.quit(grace: Server.killGrace)
@@ -198,6 +214,7 @@ actor Server {
     }
     await http?.close(graceful: Server.closeGrace)
     await keeper.close()
+    audit.flush()
     if options.socketPath == nil { unlink(paths.socket) }
     hasStopped = true
     stopped?.resume()
@@ -228,8 +245,13 @@ extension Server: ServerControl {
       )
     }
     // Answered first: the caller hears that it begins before the sockets close.
-    Task { await stop(endingSessions: endingSessions) }
+    Task { await stop(.operation, endingSessions: endingSessions) }
   }
+}
+
+/// Where no log is kept.
+private struct NoEvents: EventSink {
+  func emit(_ draft: EventDraft) {}
 }
 
 /// Carries the keeper's news to the store, which is made after the keeper's client.

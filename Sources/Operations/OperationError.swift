@@ -94,11 +94,18 @@ package struct OperationError: Error, Sendable, Equatable {
   package let code: ErrorCode
   /// A sentence for the user that says what to do.
   package let message: String
+  /// Whether the caller was not let in, as opposed to: it did not work. What is out of reach looks as if it were not there, and is refused
+  /// nonetheless.
+  package let isRefusal: Bool
 
-  package init(_ code: ErrorCode, _ message: String) {
+  package init(_ code: ErrorCode, _ message: String, isRefusal: Bool? = nil) {
     self.code = code
     self.message = message
+    self.isRefusal = isRefusal ?? (code.httpStatus == 401 || code.httpStatus == 403)
   }
+
+  /// The same error of a caller who was not let in.
+  package var asRefusal: OperationError { OperationError(code, message, isRefusal: true) }
 
   package init(_ error: SessionError) {
     // Every code of a session is in the table above; a test holds that.

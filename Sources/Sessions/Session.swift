@@ -1,3 +1,4 @@
+import Causality
 package import Formats
 import Metrics
 package import Net
@@ -45,12 +46,13 @@ package actor Session {
   var isRunningCommand = false
   /// An earlier server had it: what its shell said then is not known.
   var isAdopted = false
+  var chronicle: Chronicle
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
   init(
     id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop,
-    traffic: SessionTraffic = SessionTraffic()
+    traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil
   ) {
     self.id = id
     name = label.name
@@ -64,10 +66,11 @@ package actor Session {
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
     commands = CommandLog(nonce: label.nonce)
     pty = PTY(master: master)
+    chronicle = Chronicle(announcer)
   }
 
   /// Begins to read the PTY. Once, before anything else is asked.
-  func start() throws(SessionError) {
+  func start(isAdopted: Bool = false) throws(SessionError) {
     do {
       try setNonBlocking(pty.master)
       pty.device = PseudoTerminal.device(of: pty.master)
@@ -78,6 +81,7 @@ package actor Session {
     } catch {
       throw SessionError(.sessionCreateFailed, "The session's terminal could not be watched: \(error).")
     }
+    announceBeginning(isAdopted: isAdopted)
   }
 
   // MARK: facts
@@ -148,6 +152,7 @@ package actor Session {
     if !observers.isEmpty { outputReachedObservers() }
     if !waiters.isEmpty { checkWaiters() }
     if sealTimer == nil { scheduleSealing() }
+    stateMayChange()
   }
 
   private func answerQueries() {
@@ -161,11 +166,20 @@ package actor Session {
     for event in terminal.takeEvents() {
       switch event {
       case .mark(let mark):
-        commands.take(mark, directory: workingDirectory, generation: activity.generation, at: .now())
+        take(mark)
       case .cleared(let line): commands.cleared(line: line)
       case .reset: commands.cleared(line: terminal.screenTop)
       default: break
       }
+    }
+  }
+
+  private func take(_ mark: Mark) {
+    let (before, typist) = (commands.lastID, commands.typist)
+    let finished = commands.take(mark, directory: workingDirectory, generation: activity.generation, at: .now())
+    if let finished { announceCommand(finished: finished) }
+    if commands.lastID != before, let started = commands.records.last {
+      announceCommand(started: started, because: typist)
     }
   }
 
@@ -252,7 +266,10 @@ package actor Session {
     exit = status
     endedAt = .now()
     pty.close()
-    commands.end(exitStatus: exit.jsonFields.status, at: .now(), position: cursorPosition)
+    let cut = commands.end(exitStatus: exit.jsonFields.status, at: .now(), position: cursorPosition)
+    if let cut { announceCommand(finished: cut) }
+    announceEnd()
+    announceAllDetached(.sessionEnded)
     sealTimer?.cancel()
     sealTimer = nil
     updateEnded()
@@ -266,11 +283,17 @@ package actor Session {
   }
 
   /// The session is being removed: whoever still looks at it is told and let go.
-  func removed() {
+  func removed(because cause: Cause? = nil) {
     if exit == nil {
       exit = .signaled(9)
       endedAt = .now()
+      let cut = commands.end(exitStatus: nil, at: .now(), position: cursorPosition)
+      if let cut { announceCommand(finished: cut) }
+      willEnd(because: cause)
+      announceEnd()
     }
+    announceAllDetached(.sessionRemoved)
+    announceRemoval(because: cause)
     pty.close()
     updateEnded()
     detachViewers(reason: "removed")
@@ -292,7 +315,9 @@ package actor Session {
 extension Session {
   /// The store gave the session another name or other tags.
   func identify(name: SessionName, tags: Set<Tag>) {
+    let (oldName, oldTags) = (self.name, self.tags)
     self.name = name
     self.tags = tags
+    announceIdentity(before: oldName, oldTags)
   }
 }

@@ -1,3 +1,4 @@
+package import Causality
 package import Formats
 package import Sys
 package import TerminalEngine
@@ -12,12 +13,15 @@ package struct ClientInfo: Sendable, Equatable {
   package var peer: String
   package var readOnly: Bool
   package let since: Timestamp
+  /// The call that opened its connection.
+  package let cause: Cause?
 
-  package init(kind: String, peer: String, readOnly: Bool) {
+  package init(kind: String, peer: String, readOnly: Bool, cause: Cause? = nil) {
     self.kind = kind
     self.peer = peer
     self.readOnly = readOnly
     since = .now()
+    self.cause = cause
   }
 }
 

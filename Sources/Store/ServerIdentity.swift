@@ -45,12 +45,18 @@ package func makeUUID() -> String {
   var bytes = randomBytes(16)
   bytes[6] = bytes[6] & 0x0f | 0x40
   bytes[8] = bytes[8] & 0x3f | 0x80
-  let digits = Array("0123456789abcdef".utf8)
-  var text: [UInt8] = []
-  for (index, byte) in bytes.enumerated() {
-    if [4, 6, 8, 10].contains(index) { text.append(UInt8(ascii: "-")) }
-    text.append(digits[Int(byte >> 4)])
-    text.append(digits[Int(byte & 15)])
+  func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") - 10 + nibble }
+  return String(unsafeUninitializedCapacity: 36) { text in
+    var end = 0
+    for (index, byte) in bytes.enumerated() {
+      if index == 4 || index == 6 || index == 8 || index == 10 {
+        text[end] = UInt8(ascii: "-")
+        end += 1
+      }
+      text[end] = digit(byte >> 4)
+      text[end + 1] = digit(byte & 15)
+      end += 2
+    }
+    return end
   }
-  return String(decoding: text, as: UTF8.self)
 }

@@ -1,4 +1,5 @@
 package import Metrics
+import Causality
 package import Net
 package import Operations
 package import Sessions
@@ -57,14 +58,15 @@ package struct HTTPSurface: HTTPHandler {
 
   package func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
     var observed = requests.begin()
+    let trace = RequestTrace(request.headers)
     let reply: HTTPReply
     do throws(OperationError) {
-      reply = try await self.reply(to: request, &observed)
+      reply = try await self.reply(to: request, trace, &observed)
     } catch {
       reply = .response(Responses.error(error))
     }
     observed.end(status: reply.status)
-    return shared(reply, with: request)
+    return trace.marking(shared(reply, with: request))
   }
 
   /// Requests about a session are best answered on its loop.
@@ -80,21 +82,30 @@ package struct HTTPSurface: HTTPHandler {
 
   private static let sessionsPath = "/sessions/"
 
-  /// The answer to a request that never came to be one: the body that `HTTPServer` asks for.
-  package func response(to fault: HTTPFault) -> HTTPResponse {
+  /// The answer to a request that never came to be one: the body that `HTTPServer` asks for. `headers` are its fields, if they could be read.
+  package func response(to fault: HTTPFault, _ headers: HTTPHeaders?) -> HTTPResponse {
     requests.other.count(status: fault.status)
-    return Responses.fault(fault)
+    return Responses.fault(fault, RequestTrace(headers))
   }
 
   private func reply(
-    to request: HTTPRequest, _ observed: inout RequestMetrics.Observation
+    to request: HTTPRequest, _ trace: RequestTrace, _ observed: inout RequestMetrics.Observation
   ) async throws(OperationError) -> HTTPReply {
-    if let preflight = try preflight(request) { return .response(preflight) }
     let found = find(request)
     if case .found(let routed, _) = found { observed.series = routed.series }
-    try origins.check(request)
+    do throws(OperationError) {
+      if let preflight = try preflight(request) { return .response(preflight) }
+      try origins.check(request)
+    } catch {
+      if case .found(let routed, let path) = found {
+        refused(request, trace, routed.destination.name, target: path.first?.value, error)
+      } else {
+        refused(request, trace, "http", target: nil, error)
+      }
+      throw error
+    }
     switch found {
-    case .found(let routed, let path): return try await reply(to: request, at: routed.destination, path)
+    case .found(let routed, let path): return try await reply(to: request, at: routed.destination, path, trace)
     case .malformed:
       throw OperationError(.invalidRequest, "Invalid request: the path is not well-formed percent-encoded UTF-8.")
     case .notFound: throw OperationError(.notFound, "Nothing is served at this path; GET /operations lists what is.")
@@ -115,13 +126,17 @@ package struct HTTPSurface: HTTPHandler {
   }
 
   private func reply(
-    to request: HTTPRequest, at endpoint: Destination, _ path: [(name: String, value: String)]
+    to request: HTTPRequest, at endpoint: Destination, _ path: [(name: String, value: String)], _ trace: RequestTrace
   ) async throws(OperationError) -> HTTPReply {
-    if case .fixed(let fixed) = endpoint, fixed.isWebSocket { return try await upgrade(request, to: fixed, path) }
+    if case .fixed(let fixed) = endpoint, fixed.isWebSocket {
+      return try await upgrade(request, to: fixed, path, trace)
+    }
     let call =
       endpoint.isOpen
-      ? Call(principal: .anonymous, access: Access(scopes: []), peer: "")
-      : try await authenticator.authenticate(request)
+      ? Call(
+        principal: .anonymous, access: Access(scopes: []), peer: request.peer.shortText,
+        correlationID: trace.correlationID, traceParent: trace.traceParent)
+      : try await authenticate(request, for: endpoint, path, trace)
     if case .fixed(let fixed) = endpoint {
       try require(fixed.scope, of: call, for: fixed.name)
       try await checkQuery(try QueryText.parse(request.query), for: call)
@@ -138,6 +153,29 @@ package struct HTTPSurface: HTTPHandler {
       return .response(await rpc.answer(request.body, for: call).map { Responses.json($0) } ?? Responses.empty(204))
     case .fixed: return .response(Responses.text(index))
     }
+  }
+
+  /// Who asks. Those who are not let in are recorded.
+  func authenticate(
+    _ request: HTTPRequest, ticket: String? = nil, for endpoint: Destination, _ path: [(name: String, value: String)],
+    _ trace: RequestTrace
+  ) async throws(OperationError) -> Call {
+    do throws(OperationError) {
+      return try await authenticator.authenticate(request, ticket: ticket, trace: trace)
+    } catch {
+      refused(request, trace, endpoint.name, target: path.first?.value, error)
+      throw error
+    }
+  }
+
+  /// Records a request that was refused before any operation saw it.
+  private func refused(
+    _ request: HTTPRequest, _ trace: RequestTrace, _ operation: String, target: String?, _ error: OperationError
+  ) {
+    catalogue.audit?.refuseAtDoor(
+      AuditEntry(operation: operation, target: target, error: error.asRefusal, address: request.peer.shortText),
+      source: AddressKey(request.peer).text,
+      of: Cause(correlationID: trace.correlationID, traceParent: trace.traceParent))
   }
 
   private func perform(
@@ -188,18 +226,28 @@ package struct HTTPSurface: HTTPHandler {
     guard origins.allows(crossOrigin: origin) else { throw OperationError(.originNotAllowed, "Origin not allowed.") }
     var response = Responses.empty(204)
     response.headers.append("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
-    response.headers.append("Access-Control-Allow-Headers", "authorization, content-type")
+    response.headers.append(
+      "Access-Control-Allow-Headers", "authorization, content-type, x-correlation-id, traceparent")
     response.headers.append("Access-Control-Max-Age", "600")
     return response
   }
 
   /// Makes an answer readable to the page of an allowed origin.
   private func shared(_ reply: HTTPReply, with request: HTTPRequest) -> HTTPReply {
-    guard !origins.allowedOrigins.isEmpty, case .response(var response) = reply else { return reply }
-    response.headers.append("Vary", "Origin")
-    if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
-      response.headers.append("Access-Control-Allow-Origin", origin)
+    guard !origins.allowedOrigins.isEmpty else { return reply }
+    func shared(_ response: HTTPResponse) -> HTTPResponse {
+      var response = response
+      response.headers.append("Vary", "Origin")
+      if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
+        response.headers.append("Access-Control-Allow-Origin", origin)
+        response.headers.append("Access-Control-Expose-Headers", RequestTrace.header)
+      }
+      return response
     }
-    return .response(response)
+    switch reply {
+    case .response(let response): return .response(shared(response))
+    case .stream(let response, let body): return .stream(shared(response), body)
+    case .upgrade: return reply
+    }
   }
 }

@@ -43,7 +43,7 @@ enum Responses {
   }
 
   /// The answer to a request that broke HTTP itself, or one of its limits.
-  static func fault(_ fault: HTTPFault) -> HTTPResponse {
+  static func fault(_ fault: HTTPFault, _ trace: RequestTrace) -> HTTPResponse {
     let code: ErrorCode =
       switch fault {
       case .badRequest: .invalidRequest
@@ -62,6 +62,7 @@ enum Responses {
       }
     var response = json(document(of: OperationError(code, message)), status: fault.status)
     if case .upgradeRequired = fault { offerUpgrade(in: &response) }
+    trace.mark(&response.headers)
     return response
   }
 

@@ -29,11 +29,14 @@ actor SessionRawSocket {
   private var viewer: ViewerID?
   /// Input that did not fit into the session's queue; the socket is not read meanwhile.
   private var held: [UInt8] = []
+  /// What is typed and how the size is changed, for the audit: a drag of a window's corner is as many calls as a word typed.
+  private let typing: RepeatedAudit?
+  private let resizing: RepeatedAudit?
   private let onClosed: @Sendable () -> Void
   private var isClosed = false
 
   init(
-    _ session: Session, _ webSocket: WebSocket, call: Call, isAttach: Bool, isReadOnly: Bool,
+    _ session: Session, _ webSocket: WebSocket, call: Call, audit: AuditTrail? = nil, isAttach: Bool, isReadOnly: Bool,
     onClosed: @escaping @Sendable () -> Void = {}
   ) {
     self.onClosed = onClosed
@@ -42,6 +45,9 @@ actor SessionRawSocket {
     self.call = call
     self.isAttach = isAttach
     self.isReadOnly = isReadOnly
+    let name = session.assumeIsolated { $0.name.text }
+    typing = isReadOnly ? nil : audit?.stream("session.input", target: name, call, loop: session.loop)
+    resizing = isReadOnly ? nil : audit?.stream("session.resize", target: name, call, loop: session.loop)
   }
 
   /// Shows the screen. Called once, when the socket is open.
@@ -56,7 +62,8 @@ actor SessionRawSocket {
         json.integer(generation)
       }
     }
-    let client = ClientInfo(kind: isAttach ? "attach" : "raw", peer: call.peer, readOnly: isReadOnly)
+    let client = ClientInfo(
+      kind: isAttach ? "attach" : "raw", peer: call.peer, readOnly: isReadOnly, cause: call.cause())
     let joined: Result<ViewerID, SessionError> = session.assumeIsolated { session in
       do throws(SessionError) { return .success(try session.addViewer(self, client: client)) } catch {
         return .failure(error)
@@ -85,10 +92,9 @@ actor SessionRawSocket {
     guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
     if isReadOnly { return }
     let wanted = TerminalSize(rows: rows, columns: columns)
-    session.assumeIsolated { session in
-      // It can only have ended, which is told by itself.
-      try? session.resize(wanted)
-    }
+    // It can only have ended, which is told by itself.
+    let name = session.assumeIsolated { session in (try? session.resize(wanted)).map { session.name.text } }
+    if let name { resizing?.performed(on: name) }
   }
 
   private func receivedInput(_ bytes: [UInt8]) {
@@ -97,16 +103,19 @@ actor SessionRawSocket {
   }
 
   private func type(_ bytes: [UInt8]) {
-    let outcome: Result<Int, SessionError> = session.assumeIsolated { session in
+    let cause = typing?.begin() ?? call.cause()
+    let outcome: Result<(queued: Int, name: String), SessionError> = session.assumeIsolated { session in
       do throws(SessionError) {
-        _ = try session.write(bytes)
-        return .success(session.inputQueued)
+        _ = try session.write(bytes, by: cause)
+        return .success((session.inputQueued, session.name.text))
       } catch {
         return .failure(error)
       }
     }
     switch outcome {
-    case .success(let queued): if queued > SessionLimits.inputHighWater { waitForInput() }
+    case .success(let (queued, name)):
+      typing?.performed(on: name, bytes: bytes.count)
+      if queued > SessionLimits.inputHighWater { waitForInput() }
     case .failure(let error) where error.code == .inputSendFailed:
       // A stream has no one to tell that a piece of it did not fit: it is kept, and nothing more is read before it.
       held = bytes
@@ -209,6 +218,8 @@ actor SessionRawSocket {
     isClosed = true
     if let viewer { session.assumeIsolated { $0.removeViewer(viewer) } }
     viewer = nil
+    typing?.flush()
+    resizing?.flush()
     onClosed()
   }
 }
