@@ -83,6 +83,7 @@ var targets: [Target] = [
   tests("SysTests", ["Sys"]),
   tests("NetTests", ["Net"]),
   tests("StoreTests", ["Store"]),
+  tests("MetricsTests", ["Metrics"]),
   tests("EventsTests", ["Events", "Net", "Sys", "Store", "Formats", "Causality"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations", "Sessions", "Events", "Causality", "Net", "Store", "Formats"]),

@@ -165,7 +165,8 @@ package enum Options {
 
 /// What a token may be allowed to do.
 package let tokenScopes = [
-  "sessions:read", "sessions:input", "sessions:manage", "files:read", "files:write", "topology", "cluster", "admin",
+  "sessions:read", "sessions:input", "sessions:manage", "events:read", "events:publish", "files:read", "files:write",
+  "topology", "cluster", "admin",
 ]
 
 /// The signals worth offering; the server knows all of them.

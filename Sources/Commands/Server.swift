@@ -134,9 +134,13 @@ actor Server {
     configuration.hostNames = [hostname, identity.hostname]
     configuration.allowedOrigins = Set(options.corsOrigins)
     if let prefix = options.basePrefix.flatMap(BasePrefix.init) { configuration.basePrefix = prefix }
+    let keeper = keeper
+    configuration.metrics = [
+      ServerMetrics(self, loops: loops) { await keeper.isConnected }, SessionCensus(store),
+    ]
     let surface = HTTPSurface(
       catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
-    let http = HTTPServer(loops: loops, handler: surface, errorBody: HTTPSurface.response(to:_:))
+    let http = HTTPServer(loops: loops, handler: surface, errorBody: { surface.response(to: $0, $1) })
     self.http = http
     for number in [SIGTERM, SIGINT] {
       signals.append(

@@ -1,4 +1,5 @@
 package import Causality
+import Metrics
 package import Sys
 package import TerminalEngine
 
@@ -16,6 +17,7 @@ extension Session {
     guard exit == nil else { throw endedError }
     switch bytes.withUnsafeBytes({ pty.write($0) }) {
     case .taken, .waiting:
+      traffic.toPrograms.add(bytes.count)
       activity.touch()
       if let typist { commands.typist = typist }
       return before

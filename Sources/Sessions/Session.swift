@@ -1,5 +1,6 @@
 import Causality
 package import Formats
+import Metrics
 package import Net
 package import Sys
 package import TerminalEngine
@@ -17,6 +18,7 @@ package actor Session {
   /// What was asked to run, for people.
   package nonisolated let command: String
   package nonisolated let startedAt: Timestamp
+  nonisolated let traffic: SessionTraffic
 
   package internal(set) var name: SessionName
   package internal(set) var tags: Set<Tag>
@@ -50,7 +52,7 @@ package actor Session {
 
   init(
     id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop,
-    announcer: SessionAnnouncer? = nil
+    announcer: SessionAnnouncer? = nil, traffic: SessionTraffic = SessionTraffic()
   ) {
     self.id = id
     name = label.name
@@ -58,6 +60,7 @@ package actor Session {
     command = label.command
     startedAt = label.startedAt
     self.loop = loop
+    self.traffic = traffic
     self.pid = pid
     terminal = Terminal(size: size)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
@@ -125,7 +128,10 @@ package actor Session {
           break reading
         }
       }
-      if filled > 0 { show(UnsafeRawBufferPointer(rebasing: buffer[0..<filled])) }
+      if filled > 0 {
+        traffic.fromPrograms.add(filled)
+        show(UnsafeRawBufferPointer(rebasing: buffer[0..<filled]))
+      }
       return more
     }
   }
@@ -153,6 +159,7 @@ package actor Session {
     let replies = terminal.takeReplies()
     guard pty.queued < SessionLimits.replyBacklog else { return }
     replies.withUnsafeBytes { _ = pty.write($0) }
+    traffic.toPrograms.add(replies.count)
   }
 
   private func takeEvents() {

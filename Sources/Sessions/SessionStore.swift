@@ -29,6 +29,8 @@ package struct SessionStoreOptions: Sendable {
   package var serverName: String
   /// Told of what happens to the sessions.
   package var announcer: SessionAnnouncer?
+  /// Counts what goes through the sessions.
+  package var traffic = SessionTraffic()
 
   package init(
     shell: String, integrationFolder: String, environment: [String: String], home: String, socketPath: String,
@@ -159,7 +161,7 @@ package actor SessionStore {
     Glibc.close(child.pidfd)
     let session = Session(
       id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next(),
-      announcer: options.announcer)
+      announcer: options.announcer, traffic: options.traffic)
     enter(session, label)
     do {
       try await session.start()
@@ -213,7 +215,7 @@ package actor SessionStore {
       ?? SessionSpec.defaultSize
     let session = Session(
       id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loops.next(),
-      announcer: options.announcer)
+      announcer: options.announcer, traffic: options.traffic)
     enter(session, label)
     guard (try? await session.start(isAdopted: true)) != nil else { return await drop(label.name.text) }
     tell(.created(label.name.text))

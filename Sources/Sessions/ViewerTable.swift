@@ -5,7 +5,10 @@ package import TerminalEngine
 
 /// A client that streams a session, as `session.clients` lists it.
 package struct ClientInfo: Sendable, Equatable {
-  /// `attach`, `raw` or `json`.
+  /// All that ``kind`` can be.
+  package static let kinds = ["attach", "raw", "json"]
+
+  /// One of ``kinds``.
   package var kind: String
   package var peer: String
   package var readOnly: Bool

@@ -1,7 +1,9 @@
 import Causality
+package import Metrics
 package import Net
 package import Operations
 package import Sessions
+import Store
 
 /// The HTTP surface: every operation of the catalogue at its path, JSON-RPC, the documents that describe them, and the WebSockets.
 ///
@@ -17,6 +19,8 @@ package struct HTTPSurface: HTTPHandler {
     /// Origins of other sites whose pages may use this server (`--cors-origin`), such as `https://tools.example`.
     package var allowedOrigins: Set<String> = []
     package var basePrefix = BasePrefix.none
+    /// Who gives the metrics of `/metrics`, beside the surface itself.
+    package var metrics: [any MetricsSource] = []
 
     package init(version: String) { self.version = version }
   }
@@ -27,7 +31,9 @@ package struct HTTPSurface: HTTPHandler {
   let origins: OriginPolicy
   let rpc: JSONRPC
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
-  private let router: Router<Destination>
+  private let router: Router<Routed>
+  private let requests: RequestMetrics
+  private let metrics: [any MetricsSource]
   private let prefix: BasePrefix
   private let openAPI: [UInt8]
   private let operationList: [UInt8]
@@ -40,20 +46,27 @@ package struct HTTPSurface: HTTPHandler {
     rpc = JSONRPC(catalogue: catalogue)
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
     prefix = configuration.basePrefix
+    let destinations = catalogue.operations.map(Destination.operation) + FixedEndpoint.allCases.map(Destination.fixed)
+    let requests = RequestMetrics(destinations)
+    self.requests = requests
+    metrics = configuration.metrics + [requests, authenticator.sockets]
     router = Router(
-      catalogue.operations.map { ($0.route, Destination.operation($0)) }
-        + FixedEndpoint.allCases.map { ($0.route, Destination.fixed($0)) })
+      destinations.enumerated().map { ($1.route, Routed(destination: $1, series: requests.series(at: $0))) })
     openAPI = OpenAPI.document(of: catalogue.operations, prefix: prefix, version: configuration.version)
     operationList = OpenAPI.catalogue(of: catalogue.operations)
   }
 
   package func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
     let trace = RequestTrace(request.headers)
+    var observed = requests.begin()
+    let reply: HTTPReply
     do throws(OperationError) {
-      return trace.marking(shared(try await reply(to: request, trace), with: request))
+      reply = try await self.reply(to: request, trace, &observed)
     } catch {
-      return trace.marking(shared(.response(Responses.error(error)), with: request))
+      reply = .response(Responses.error(error))
     }
+    observed.end(status: reply.status)
+    return trace.marking(shared(reply, with: request))
   }
 
   /// Requests about a session are best answered on its loop.
@@ -70,25 +83,29 @@ package struct HTTPSurface: HTTPHandler {
   private static let sessionsPath = "/sessions/"
 
   /// The answer to a request that never came to be one: the body that `HTTPServer` asks for. `headers` are its fields, if they could be read.
-  package static func response(to fault: HTTPFault, _ headers: HTTPHeaders?) -> HTTPResponse {
-    Responses.fault(fault, RequestTrace(headers))
+  package func response(to fault: HTTPFault, _ headers: HTTPHeaders?) -> HTTPResponse {
+    requests.other.count(status: fault.status)
+    return Responses.fault(fault, RequestTrace(headers))
   }
 
-  private func reply(to request: HTTPRequest, _ trace: RequestTrace) async throws(OperationError) -> HTTPReply {
+  private func reply(
+    to request: HTTPRequest, _ trace: RequestTrace, _ observed: inout RequestMetrics.Observation
+  ) async throws(OperationError) -> HTTPReply {
     let found = find(request)
     do throws(OperationError) {
       if let preflight = try preflight(request) { return .response(preflight) }
+      if case .found(let routed, _) = found { observed.series = routed.series }
       try origins.check(request)
     } catch {
-      if case .found(let endpoint, let path) = found {
-        refused(request, trace, endpoint.name, target: path.first?.value, error)
+      if case .found(let routed, let path) = found {
+        refused(request, trace, routed.destination.name, target: path.first?.value, error)
       } else {
         refused(request, trace, "http", target: nil, error)
       }
       throw error
     }
     switch found {
-    case .found(let endpoint, let path): return try await reply(to: request, at: endpoint, path, trace)
+    case .found(let routed, let path): return try await reply(to: request, at: routed.destination, path, trace)
     case .malformed:
       throw OperationError(.invalidRequest, "Invalid request: the path is not well-formed percent-encoded UTF-8.")
     case .notFound: throw OperationError(.notFound, "Nothing is served at this path; GET /operations lists what is.")
@@ -100,7 +117,7 @@ package struct HTTPSurface: HTTPHandler {
     }
   }
 
-  private func find(_ request: HTTPRequest) -> Router<Destination>.Match {
+  private func find(_ request: HTTPRequest) -> Router<Routed>.Match {
     let path = Substring(request.path)
     if let rest = prefix.remainder(of: path) { return router.match(method: request.method, path: rest) }
     // A load balancer asks for health at the root, whatever the prefix.
@@ -120,11 +137,18 @@ package struct HTTPSurface: HTTPHandler {
         principal: .anonymous, access: Access(scopes: []), peer: request.peer.shortText,
         correlationID: trace.correlationID, traceParent: trace.traceParent)
       : try await authenticate(request, for: endpoint, path, trace)
-    if case .fixed = endpoint { try await checkQuery(try QueryText.parse(request.query), for: call) }
+    if case .fixed(let fixed) = endpoint {
+      try require(fixed.scope, of: call, for: fixed)
+      try await checkQuery(try QueryText.parse(request.query), for: call)
+    }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
     case .fixed(.openAPI): return .response(Responses.json(openAPI))
     case .fixed(.operations): return .response(Responses.json(operationList))
+    case .fixed(.metrics):
+      var families: [MetricFamily] = []
+      for source in metrics { families += await source.families() }
+      return .response(Responses.metrics(MetricsText.write(families)))
     case .fixed(.rpc):
       return .response(await rpc.answer(request.body, for: call).map { Responses.json($0) } ?? Responses.empty(204))
     case .fixed: return .response(Responses.text(index))
@@ -169,6 +193,12 @@ package struct HTTPSurface: HTTPHandler {
     }
   }
 
+  private func require(_ scope: Scope?, of call: Call, for endpoint: FixedEndpoint) throws(OperationError) {
+    guard let scope, !call.access.allows(scope) else { return }
+    throw refusal(
+      "This token may not do \(endpoint.name): it needs the scope '\(scope.rawValue)'.", at: endpoint, nil, for: call)
+  }
+
   /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.
   func checkQuery(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError) {
     if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
@@ -181,6 +211,7 @@ package struct HTTPSurface: HTTPHandler {
     \(prefix.text)/openapi.json   what is served here, as OpenAPI 3.1
     \(prefix.text)/operations     the same as a plain list, for `roost call`
     \(prefix.text)/health         whether the server lives
+    \(prefix.text)/metrics        for Prometheus
 
     """
   }

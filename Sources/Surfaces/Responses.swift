@@ -1,4 +1,5 @@
 import Formats
+import Metrics
 import Net
 import Operations
 
@@ -25,6 +26,8 @@ enum Responses {
   static func text(_ text: String) -> HTTPResponse {
     response(200, type: "text/plain; charset=utf-8", Array(text.utf8))
   }
+
+  static func metrics(_ text: [UInt8]) -> HTTPResponse { response(200, type: MetricsText.contentType, text) }
 
   static func empty(_ status: Int) -> HTTPResponse { response(status, type: nil, []) }
 

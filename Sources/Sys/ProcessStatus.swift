@@ -101,12 +101,16 @@ extension ProcessStatus {
   /// Waiting in poll or epoll, or in a select of more than the terminal, does not count: such programs wait for other things too.
   ///
   /// nil: the kernel would not say (it answers only to who may trace the process).
-  package static func isReading(group: ProcessID, terminal device: UInt64) -> Bool? {
+  package static func isReading(
+    group: ProcessID, terminal device: UInt64, processes: () -> [ProcessStatus] = ProcessStatus.all
+  ) -> Bool? {
     // Nearly always the leader is the one who reads; the others need a walk over /proc.
     let leader = isReading(process: group, terminal: device)
     if leader == true { return true }
     var refused = leader == nil && read(group) != nil
-    for process in all().lazy.filter({ $0.group == group && $0.pid != group && !$0.isZombie }).prefix(mostLookedAt) {
+    for process in processes().lazy.filter({ $0.group == group && $0.pid != group && !$0.isZombie }).prefix(
+      mostLookedAt)
+    {
       switch isReading(process: process.pid, terminal: device) {
       case true?: return true
       case false?: continue
