@@ -52,7 +52,7 @@ package actor Session {
 
   init(
     id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop,
-    announcer: SessionAnnouncer? = nil, traffic: SessionTraffic = SessionTraffic()
+    traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil
   ) {
     self.id = id
     name = label.name

@@ -27,10 +27,10 @@ package struct SessionStoreOptions: Sendable {
   package var socketPath: String
   /// The server's name, told to children as `ROOST_SERVER_NAME`.
   package var serverName: String
-  /// Told of what happens to the sessions.
-  package var announcer: SessionAnnouncer?
   /// Counts what goes through the sessions.
   package var traffic = SessionTraffic()
+  /// Told of what happens to the sessions.
+  package var announcer: SessionAnnouncer?
 
   package init(
     shell: String, integrationFolder: String, environment: [String: String], home: String, socketPath: String,
@@ -161,7 +161,7 @@ package actor SessionStore {
     Glibc.close(child.pidfd)
     let session = Session(
       id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next(),
-      announcer: options.announcer, traffic: options.traffic)
+      traffic: options.traffic, announcer: options.announcer)
     enter(session, label)
     do {
       try await session.start()
@@ -215,7 +215,7 @@ package actor SessionStore {
       ?? SessionSpec.defaultSize
     let session = Session(
       id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loops.next(),
-      announcer: options.announcer, traffic: options.traffic)
+      traffic: options.traffic, announcer: options.announcer)
     enter(session, label)
     guard (try? await session.start(isAdopted: true)) != nil else { return await drop(label.name.text) }
     tell(.created(label.name.text))

@@ -55,8 +55,20 @@ enum FixedEndpoint: CaseIterable, Sendable {
   /// What the caller must be allowed to do; sockets check it message by message.
   var scope: Scope? { self == .metrics ? .eventsRead : nil }
 
-  /// As an operation's name: `surface.rpc`. Metrics are asked for by the server's own name.
-  var name: String { self == .metrics ? "server.metrics" : "surface.\(self)" }
+  /// As an operation's name, for audit records and metrics. Metrics are asked for by the server's own name.
+  var name: String {
+    switch self {
+    case .index: "http.index"
+    case .openAPI: "http.openapi"
+    case .operations: "http.operations"
+    case .metrics: "server.metrics"
+    case .rpc: "http.rpc"
+    case .rpcSocket: "ws.rpc"
+    case .serverJSON: "ws.json"
+    case .sessionJSON: "ws.session_json"
+    case .sessionRaw: "ws.session_raw"
+    }
+  }
 }
 
 /// A destination, and where requests for it are counted.

@@ -57,8 +57,8 @@ package struct HTTPSurface: HTTPHandler {
   }
 
   package func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
-    let trace = RequestTrace(request.headers)
     var observed = requests.begin()
+    let trace = RequestTrace(request.headers)
     let reply: HTTPReply
     do throws(OperationError) {
       reply = try await self.reply(to: request, trace, &observed)
@@ -92,9 +92,9 @@ package struct HTTPSurface: HTTPHandler {
     to request: HTTPRequest, _ trace: RequestTrace, _ observed: inout RequestMetrics.Observation
   ) async throws(OperationError) -> HTTPReply {
     let found = find(request)
+    if case .found(let routed, _) = found { observed.series = routed.series }
     do throws(OperationError) {
       if let preflight = try preflight(request) { return .response(preflight) }
-      if case .found(let routed, _) = found { observed.series = routed.series }
       try origins.check(request)
     } catch {
       if case .found(let routed, let path) = found {
