@@ -1,5 +1,5 @@
-package import Metrics
 import Causality
+package import Metrics
 package import Net
 package import Operations
 package import Sessions
@@ -143,7 +143,7 @@ package struct HTTPSurface: HTTPHandler {
         correlationID: trace.correlationID, traceParent: trace.traceParent)
       : try await authenticate(request, for: endpoint, path, trace)
     if case .fixed(let fixed) = endpoint {
-      try require(fixed.scope, of: call, for: fixed.name)
+      try require(fixed.scope, of: call, for: fixed)
       // That of a stream says which events are wanted.
       if fixed != .eventStream { try await checkQuery(try QueryText.parse(request.query), for: call) }
     }
@@ -201,9 +201,10 @@ package struct HTTPSurface: HTTPHandler {
     }
   }
 
-  private func require(_ scope: Scope?, of call: Call, for name: String) throws(OperationError) {
+  private func require(_ scope: Scope?, of call: Call, for endpoint: FixedEndpoint) throws(OperationError) {
     guard let scope, !call.access.allows(scope) else { return }
-    throw OperationError(.insufficientScope, "This token may not do \(name): it needs the scope '\(scope.rawValue)'.")
+    throw refusal(
+      "This token may not do \(endpoint.name): it needs the scope '\(scope.rawValue)'.", at: endpoint, nil, for: call)
   }
 
   /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.
