@@ -1,5 +1,6 @@
-package import Metrics
 import Causality
+import Events
+package import Metrics
 package import Net
 package import Operations
 package import Sessions
@@ -143,7 +144,12 @@ package struct HTTPSurface: HTTPHandler {
         correlationID: trace.correlationID, traceParent: trace.traceParent)
       : try await authenticate(request, for: endpoint, path, trace)
     if case .fixed(let fixed) = endpoint {
-      try require(fixed.scope, of: call, for: fixed.name)
+      if let scope = fixed.scope, !call.access.allows(scope) {
+        let error = OperationError(
+          .insufficientScope, "This token may not do \(fixed.name): it needs the scope '\(scope.rawValue)'.")
+        refused(request, trace, fixed.name, target: nil, error)
+        throw error
+      }
       // That of a stream says which events are wanted.
       if fixed != .eventStream { try await checkQuery(try QueryText.parse(request.query), for: call) }
     }
@@ -151,6 +157,12 @@ package struct HTTPSurface: HTTPHandler {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
     case .fixed(.openAPI): return .response(Responses.json(openAPI))
     case .fixed(.operations): return .response(Responses.json(operationList))
+    case .fixed(.schema):
+      guard let schema = EventSchemas.text(named: path.first?.value ?? "") else {
+        throw OperationError(
+          .notFound, "There is no such schema; there are \(EventSchemas.names.joined(separator: ", ")).")
+      }
+      return .response(Responses.schema(schema))
     case .fixed(.metrics):
       var families: [MetricFamily] = []
       for source in metrics { families += await source.families() }
@@ -201,11 +213,6 @@ package struct HTTPSurface: HTTPHandler {
     }
   }
 
-  private func require(_ scope: Scope?, of call: Call, for name: String) throws(OperationError) {
-    guard let scope, !call.access.allows(scope) else { return }
-    throw OperationError(.insufficientScope, "This token may not do \(name): it needs the scope '\(scope.rawValue)'.")
-  }
-
   /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.
   func checkQuery(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError) {
     if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
@@ -219,6 +226,7 @@ package struct HTTPSurface: HTTPHandler {
     \(prefix.text)/operations     the same as a plain list, for `roost call`
     \(prefix.text)/health         whether the server lives
     \(prefix.text)/metrics        for Prometheus
+    \(prefix.text)/schemas/event.schema.json   the form of an event
 
     """
   }
