@@ -174,6 +174,7 @@ enum OpenAPI {
     switch endpoint {
     case .index, .metrics: writeContent("text/plain", .string(), to: &json)
     case .openAPI, .operations, .rpc: writeContent("application/json", .any, to: &json)
+    case .schema: writeContent("application/schema+json", .any, to: &json)
     case .eventStream: writeContent("text/event-stream", .string(), to: &json)
     case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket: break
     }
