@@ -41,6 +41,8 @@ package actor Session {
   var pumpTimer: LoopTimer?
   private var sealTimer: LoopTimer?
   var isRunningCommand = false
+  /// Where the command that `run` waits for was typed.
+  var typedAt: LinePosition?
   /// An earlier server had it: what its shell said then is not known.
   var isAdopted = false
 
