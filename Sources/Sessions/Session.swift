@@ -191,14 +191,20 @@ package actor Session {
   /// Compresses old history once the session has been quiet for a while, so that nobody waits for it.
   private func scheduleSealing() {
     sealTimer = loop.schedule(after: SessionLimits.sealAfter) { [weak self] in
-      self?.assumeIsolated { session in
-        session.sealTimer = nil
-        if session.activity.quiet() < SessionLimits.sealAfter {
-          session.scheduleSealing()
-        } else {
-          session.sealHistory()
-        }
-      }
+      self?.assumeIsolated { $0.sealHistory() }
+    }
+  }
+
+  /// Compresses a few pages of history and comes back for the rest: others on the loop are not to wait for a long one.
+  private func sealHistory() {
+    sealTimer = nil
+    guard exit != nil || activity.quiet() >= SessionLimits.sealAfter else { return scheduleSealing() }
+    let sealed = HistoryCodec.withCompressor { terminal.sealHistory(atMost: SessionLimits.pagesSealed, $0) }
+    guard let sealed else { return }
+    FreedMemory.giveBackSoon(sealed.saved, on: loop)
+    guard !sealed.isDone else { return }
+    sealTimer = loop.schedule(after: .milliseconds(1)) { [weak self] in
+      self?.assumeIsolated { $0.sealHistory() }
     }
   }
 

@@ -21,6 +21,8 @@ package enum SessionLimits {
   static let updatePatience = Duration.milliseconds(200)
   /// Silence after which full pages of history are compressed: nobody is then waiting for the loop.
   static let sealAfter = Duration.seconds(1)
+  /// Pages of history compressed in one go: about a millisecond.
+  static let pagesSealed = 4
   /// Least time between two looks for a matching text while output streams in.
   static let matchInterval = Duration.milliseconds(10)
   /// Longest text that one look for a match takes in.
