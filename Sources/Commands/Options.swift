@@ -156,6 +156,12 @@ package enum Options {
   package static let keepEnded = OptionDefinition(
     "--keep-ended", placeholder: "DURATION", kind: .duration, environment: "ROOST_KEEP_ENDED", defaultText: "1h",
     help: "how long an ended session stays, with its screen and exit status")
+  package static let eventsMaxAge = OptionDefinition(
+    "--events-max-age", placeholder: "DURATION", kind: .duration, environment: "ROOST_EVENTS_MAX_AGE",
+    defaultText: "30d", help: "how long events are kept; whole files of an hour go")
+  package static let eventsMaxBytes = OptionDefinition(
+    "--events-max-bytes", placeholder: "N", kind: .integer(1...Int.max), environment: "ROOST_EVENTS_MAX_BYTES",
+    defaultText: "2147483648", help: "how large the event log may grow before its oldest files go")
   package static let loops = OptionDefinition(
     "--loops", placeholder: "N", kind: .integer(1...64), defaultText: "one for each core, up to 8",
     help: "event loop threads")

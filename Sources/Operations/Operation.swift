@@ -112,6 +112,17 @@ package struct Operation: Sendable {
     }
   }
 
+  /// An operation that reads its arguments itself, because no one type of ours describes them.
+  package init(
+    raw name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
+    status: Int = 200, input: Schema, output: Schema,
+    body: @escaping @Sendable (Call, Arguments) async throws -> Answer
+  ) {
+    self.init(
+      name, summary, scope, Route(method, path), effect, status: status, input: input, output: output, rawField: nil,
+      perform: body)
+  }
+
   /// An operation that has nothing to answer.
   package init<Input: Decodable & Sendable>(
     silent name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,

@@ -12,6 +12,8 @@ enum FixedEndpoint: CaseIterable, Sendable {
   case serverJSON
   case sessionJSON
   case sessionRaw
+  case eventStream
+  case eventSocket
 
   var route: Route {
     switch self {
@@ -24,6 +26,8 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .serverJSON: Route("GET", "/ws/json")
     case .sessionJSON: Route("GET", "/sessions/{session}/ws/json")
     case .sessionRaw: Route("GET", "/sessions/{session}/ws/raw")
+    case .eventStream: Route("GET", "/events/stream")
+    case .eventSocket: Route("GET", "/events/ws")
     }
   }
 
@@ -37,6 +41,8 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .rpcSocket: "WebSocket: JSON-RPC 2.0, answered as the calls end."
     case .serverJSON: "WebSocket: events of all sessions, and every operation by name."
     case .sessionJSON: "WebSocket: one session's screen as events, and every operation by name."
+    case .eventStream: "Events as they come, from a place in the log on, as server-sent events."
+    case .eventSocket: "WebSocket: events as they come, from a place in the log on."
     case .sessionRaw:
       "WebSocket: one session's terminal bytes; with the subprotocol roost.attach.v1 control messages too."
     }
@@ -44,8 +50,8 @@ enum FixedEndpoint: CaseIterable, Sendable {
 
   var isWebSocket: Bool {
     switch self {
-    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw: true
-    case .index, .openAPI, .operations, .metrics, .rpc: false
+    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket: true
+    case .index, .openAPI, .operations, .metrics, .rpc, .eventStream: false
     }
   }
 
@@ -53,7 +59,12 @@ enum FixedEndpoint: CaseIterable, Sendable {
   var isOpen: Bool { self == .index }
 
   /// What the caller must be allowed to do; sockets check it message by message.
-  var scope: Scope? { self == .metrics ? .eventsRead : nil }
+  var scope: Scope? {
+    switch self {
+    case .metrics, .eventStream, .eventSocket: .eventsRead
+    default: nil
+    }
+  }
 
   /// As an operation's name, for audit records and metrics. Metrics are asked for by the server's own name.
   var name: String {
@@ -67,6 +78,8 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .serverJSON: "ws.json"
     case .sessionJSON: "ws.session_json"
     case .sessionRaw: "ws.session_raw"
+    case .eventStream: "events.stream"
+    case .eventSocket: "ws.events"
     }
   }
 }

@@ -19,6 +19,8 @@ package struct HTTPSurface: HTTPHandler {
     /// Origins of other sites whose pages may use this server (`--cors-origin`), such as `https://tools.example`.
     package var allowedOrigins: Set<String> = []
     package var basePrefix = BasePrefix.none
+    /// The event log that clients may follow.
+    package var events: EventFeeds?
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
 
@@ -30,6 +32,8 @@ package struct HTTPSurface: HTTPHandler {
   let authenticator: Authenticator
   let origins: OriginPolicy
   let rpc: JSONRPC
+  let events: EventFeeds?
+  let eventFollowers = SocketCount(limit: SocketCount.maximumEventFollowers)
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
   private let router: Router<Routed>
   private let requests: RequestMetrics
@@ -43,6 +47,7 @@ package struct HTTPSurface: HTTPHandler {
     self.catalogue = catalogue
     self.sessions = sessions
     self.authenticator = authenticator
+    events = configuration.events
     rpc = JSONRPC(catalogue: catalogue)
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
     prefix = configuration.basePrefix
@@ -139,7 +144,8 @@ package struct HTTPSurface: HTTPHandler {
       : try await authenticate(request, for: endpoint, path, trace)
     if case .fixed(let fixed) = endpoint {
       try require(fixed.scope, of: call, for: fixed)
-      try await checkQuery(try QueryText.parse(request.query), for: call)
+      // That of a stream says which events are wanted.
+      if fixed != .eventStream { try await checkQuery(try QueryText.parse(request.query), for: call) }
     }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
@@ -149,6 +155,7 @@ package struct HTTPSurface: HTTPHandler {
       var families: [MetricFamily] = []
       for source in metrics { families += await source.families() }
       return .response(Responses.metrics(MetricsText.write(families)))
+    case .fixed(.eventStream): return try await eventStream(request, for: call)
     case .fixed(.rpc):
       return .response(await rpc.answer(request.body, for: call).map { Responses.json($0) } ?? Responses.empty(204))
     case .fixed: return .response(Responses.text(index))
@@ -187,8 +194,9 @@ package struct HTTPSurface: HTTPHandler {
     } else if operation.route.method != "GET", !request.body.isEmpty {
       arguments.body = .json(request.body)
     }
+    let mediaType = negotiated(operation, request, &arguments)
     switch try await catalogue.perform(operation, arguments, for: call) {
-    case .json(let document): return Responses.json(document, status: operation.status)
+    case .json(let document): return Responses.json(document, status: operation.status, type: mediaType)
     case .empty: return Responses.empty(operation.status)
     }
   }

@@ -19,8 +19,16 @@ enum Responses {
     ("Cache-Control", "no-store"),
   ]
 
-  static func json(_ body: [UInt8], status: Int = 200) -> HTTPResponse {
-    response(status, type: "application/json", body)
+  static func json(_ body: [UInt8], status: Int = 200, type: String? = nil) -> HTTPResponse {
+    response(status, type: type ?? "application/json", body)
+  }
+
+  /// The head of a stream of server-sent events.
+  static func eventStream() -> HTTPResponse {
+    var response = response(200, type: "text/event-stream", [])
+    // Proxies that gather an answer before they pass it on would gather this one for ever.
+    response.headers.append("X-Accel-Buffering", "no")
+    return response
   }
 
   static func text(_ text: String) -> HTTPResponse {

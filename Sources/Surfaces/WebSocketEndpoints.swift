@@ -16,6 +16,7 @@ extension HTTPSurface {
     case .sessionJSON: return try await sessionJSON(path, query, for: call)
     case .sessionRaw: return try await sessionRaw(request, path, query, for: call)
     case .serverJSON: return try await serverSocket(query, for: call)
+    case .eventSocket: return try await eventSocket(query, for: call)
     default: return try await rpcSocket(query, for: call)
     }
   }
