@@ -1,3 +1,4 @@
+import Events
 import Operations
 import Store
 
@@ -7,6 +8,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
   case openAPI
   case operations
   case metrics
+  case schema
   case rpc
   case rpcSocket
   case serverJSON
@@ -21,6 +23,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .openAPI: Route("GET", "/openapi.json")
     case .operations: Route("GET", "/operations")
     case .metrics: Route("GET", "/metrics")
+    case .schema: Route("GET", "/schemas/{name}")
     case .rpc: Route("POST", "/rpc")
     case .rpcSocket: Route("GET", "/rpc")
     case .serverJSON: Route("GET", "/ws/json")
@@ -37,6 +40,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .openAPI: "This document."
     case .operations: "Every operation with the schemas of its input and output."
     case .metrics: "Metrics in the text format of Prometheus."
+    case .schema: "JSON Schemas of an event's forms: \(EventSchemas.names.joined(separator: ", "))."
     case .rpc: "JSON-RPC 2.0: every operation as a method, in batches too."
     case .rpcSocket: "WebSocket: JSON-RPC 2.0, answered as the calls end."
     case .serverJSON: "WebSocket: events of all sessions, and every operation by name."
@@ -51,12 +55,12 @@ enum FixedEndpoint: CaseIterable, Sendable {
   var isWebSocket: Bool {
     switch self {
     case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket: true
-    case .index, .openAPI, .operations, .metrics, .rpc, .eventStream: false
+    case .index, .openAPI, .operations, .metrics, .schema, .rpc, .eventStream: false
     }
   }
 
   /// Served to anybody.
-  var isOpen: Bool { self == .index }
+  var isOpen: Bool { self == .index || self == .schema }
 
   /// What the caller must be allowed to do; sockets check it message by message.
   var scope: Scope? {
@@ -73,6 +77,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .openAPI: "http.openapi"
     case .operations: "http.operations"
     case .metrics: "server.metrics"
+    case .schema: "http.schema"
     case .rpc: "http.rpc"
     case .rpcSocket: "ws.rpc"
     case .serverJSON: "ws.json"

@@ -1,4 +1,5 @@
 import Causality
+import Events
 package import Metrics
 package import Net
 package import Operations
@@ -151,6 +152,12 @@ package struct HTTPSurface: HTTPHandler {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
     case .fixed(.openAPI): return .response(Responses.json(openAPI))
     case .fixed(.operations): return .response(Responses.json(operationList))
+    case .fixed(.schema):
+      guard let schema = EventSchemas.text(named: path.first?.value ?? "") else {
+        throw OperationError(
+          .notFound, "There is no such schema; there are \(EventSchemas.names.joined(separator: ", ")).")
+      }
+      return .response(Responses.schema(schema))
     case .fixed(.metrics):
       var families: [MetricFamily] = []
       for source in metrics { families += await source.families() }
@@ -220,6 +227,7 @@ package struct HTTPSurface: HTTPHandler {
     \(prefix.text)/operations     the same as a plain list, for `roost call`
     \(prefix.text)/health         whether the server lives
     \(prefix.text)/metrics        for Prometheus
+    \(prefix.text)/schemas/event.schema.json   the form of an event
 
     """
   }

@@ -156,7 +156,9 @@ enum OpenAPI {
     if endpoint.isWebSocket { writeParameter("ticket", in: "query", .string(), required: false, to: &json) }
     if endpoint == .sessionRaw { writeParameter("readonly", in: "query", .boolean, required: false, to: &json) }
     if endpoint == .eventStream || endpoint == .eventSocket {
-      for name in EventFollowing.textParameters { writeParameter(name, in: "query", .string(), required: false, to: &json) }
+      for name in EventFollowing.textParameters {
+        writeParameter(name, in: "query", .string(), required: false, to: &json)
+      }
       for name in EventFollowing.numberParameters {
         writeParameter(name, in: "query", .integer(0...Int.max), required: false, to: &json)
       }
@@ -172,6 +174,7 @@ enum OpenAPI {
     switch endpoint {
     case .index, .metrics: writeContent("text/plain", .string(), to: &json)
     case .openAPI, .operations, .rpc: writeContent("application/json", .any, to: &json)
+    case .schema: writeContent("application/schema+json", .any, to: &json)
     case .eventStream: writeContent("text/event-stream", .string(), to: &json)
     case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket: break
     }

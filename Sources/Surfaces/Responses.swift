@@ -1,3 +1,4 @@
+import Events
 import Formats
 import Metrics
 import Net
@@ -34,6 +35,8 @@ enum Responses {
   static func text(_ text: String) -> HTTPResponse {
     response(200, type: "text/plain; charset=utf-8", Array(text.utf8))
   }
+
+  static func schema(_ text: String) -> HTTPResponse { response(200, type: EventSchemas.contentType, Array(text.utf8)) }
 
   static func metrics(_ text: [UInt8]) -> HTTPResponse { response(200, type: MetricsText.contentType, text) }
 
