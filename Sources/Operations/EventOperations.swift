@@ -54,7 +54,7 @@ package struct EventOperations: Sendable {
     [
       Operation(
         raw: "events.publish", "Publish an event, or a list of them; the answer comes when they are on the disk",
-        .eventsPublish, "POST", "/events", .changes, status: 201, input: EventOperations.publicationSchema,
+        .eventsPublish, "POST", "/events", .publishes, status: 201, input: EventOperations.publicationSchema,
         output: .any
       ) { call, arguments in
         guard case .json(let body) = arguments.body, arguments.query.allSatisfy({ $0.name == "server" }) else {
@@ -66,7 +66,7 @@ package struct EventOperations: Sendable {
       },
       Operation(
         "events.replay", "Publish a copy of an event again, under 'replay.' and its subject", .eventsPublish, "POST",
-        "/events/replay", .changes, status: 201
+        "/events/replay", .publishes, status: 201
       ) { (call: Call, input: ReplayInput) -> Receipt in
         guard let event = try await log.event(input.id), call.access.admits(event) else {
           throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
@@ -241,7 +241,7 @@ package struct EventOperations: Sendable {
   private var bus: [Operation] {
     [
       Operation(
-        raw: "bus.publish", "Publish an event by topic and payload", .eventsPublish, "POST", "/bus/publish", .changes,
+        raw: "bus.publish", "Publish an event by topic and payload", .eventsPublish, "POST", "/bus/publish", .publishes,
         input: .object([
           .init("topic", .string(), required: false), .init("subject", .string(), required: false),
           .init("type", .string(), required: false), .init("payload", .any, required: false),

@@ -13,8 +13,8 @@ struct EventPageOutput: EncodedDocument {
 
   /// `unreadable` is there when lines could not be read: they are missing from the answer.
   init(
-    _ page: EventPage, as form: EventForm, isCounted: Bool = false, isList: Bool = false, where
-      admits: (StoredEvent) -> Bool
+    _ page: EventPage, as form: EventForm, isCounted: Bool = false, isList: Bool = false,
+    where admits: (StoredEvent) -> Bool
   ) {
     if isList {
       var json = JSONWriter()

@@ -25,6 +25,8 @@ package enum Effect: String, Sendable {
   case changes
   /// The same for what comes in streams of calls, such as keystrokes: several calls may share one audit event (``RepeatedAudit``).
   case changesOften
+  /// It adds to the event log what itself says who and why: the calls of one caller share audit events, whatever their correlation.
+  case publishes
 }
 
 /// What an operation answered.

@@ -43,7 +43,9 @@ actor EventSocket {
     guard let members = JSONText.members(of: text[...]),
       let ack = members.first(where: { $0.name == "ack" }).flatMap({ JSONText.integer($0.value) }), ack >= 0
     else { return refuse("send {\"ack\": NUMBER} to say how far you are") }
-    guard following.cursor != nil else { return refuse("an acknowledgement needs a named cursor: connect with ?cursor=NAME") }
+    guard following.cursor != nil else {
+      return refuse("an acknowledgement needs a named cursor: connect with ?cursor=NAME")
+    }
     guard UInt64(ack) <= feeds.log.lastSeq else { return refuse("there is no event \(ack) yet") }
     acknowledged = UInt64(ack)
     store()
@@ -74,7 +76,9 @@ actor EventSocket {
   private func refuse(_ why: String) {
     guard webSocket.isOpen else { return }
     webSocket.send(text: Responses.document(of: OperationError(.invalidRequest, "Invalid request: \(why).")))
-    if webSocket.queuedBytes > RunningRequests.maximumQueued { webSocket.close(code: 1008, reason: "the client does not read") }
+    if webSocket.queuedBytes > RunningRequests.maximumQueued {
+      webSocket.close(code: 1008, reason: "the client does not read")
+    }
   }
 
   private func closed() {

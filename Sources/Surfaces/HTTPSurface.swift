@@ -144,12 +144,7 @@ package struct HTTPSurface: HTTPHandler {
         correlationID: trace.correlationID, traceParent: trace.traceParent)
       : try await authenticate(request, for: endpoint, path, trace)
     if case .fixed(let fixed) = endpoint {
-      if let scope = fixed.scope, !call.access.allows(scope) {
-        let error = OperationError(
-          .insufficientScope, "This token may not do \(fixed.name): it needs the scope '\(scope.rawValue)'.")
-        refused(request, trace, fixed.name, target: nil, error)
-        throw error
-      }
+      try require(fixed.scope, of: call, for: fixed)
       // That of a stream says which events are wanted.
       if fixed != .eventStream { try await checkQuery(try QueryText.parse(request.query), for: call) }
     }
@@ -211,6 +206,12 @@ package struct HTTPSurface: HTTPHandler {
     case .json(let document): return Responses.json(document, status: operation.status, type: mediaType)
     case .empty: return Responses.empty(operation.status)
     }
+  }
+
+  private func require(_ scope: Scope?, of call: Call, for endpoint: FixedEndpoint) throws(OperationError) {
+    guard let scope, !call.access.allows(scope) else { return }
+    throw refusal(
+      "This token may not do \(endpoint.name): it needs the scope '\(scope.rawValue)'.", at: endpoint, nil, for: call)
   }
 
   /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.

@@ -156,7 +156,9 @@ enum OpenAPI {
     if endpoint.isWebSocket { writeParameter("ticket", in: "query", .string(), required: false, to: &json) }
     if endpoint == .sessionRaw { writeParameter("readonly", in: "query", .boolean, required: false, to: &json) }
     if endpoint == .eventStream || endpoint == .eventSocket {
-      for name in EventFollowing.textParameters { writeParameter(name, in: "query", .string(), required: false, to: &json) }
+      for name in EventFollowing.textParameters {
+        writeParameter(name, in: "query", .string(), required: false, to: &json)
+      }
       for name in EventFollowing.numberParameters {
         writeParameter(name, in: "query", .integer(0...Int.max), required: false, to: &json)
       }

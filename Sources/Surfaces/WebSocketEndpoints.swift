@@ -121,8 +121,8 @@ extension HTTPSurface {
       })
   }
 
-  /// A socket that the caller's scopes do not open. No operation was asked for, so it is recorded here.
-  private func refusal(_ message: String, at endpoint: FixedEndpoint, _ target: String?, for call: Call)
+  /// What is no operation and the caller's scopes do not open: it is recorded here.
+  func refusal(_ message: String, at endpoint: FixedEndpoint, _ target: String?, for call: Call)
     -> OperationError
   {
     let error = OperationError(.insufficientScope, message)
