@@ -97,16 +97,19 @@ struct EventCommandTests {
   @Test("more than a page is asked for page by page")
   func paging() async throws {
     try await withRoost { roost in
-      let body = { (first: Int) in
-        JSON.array((first..<first + 100).map { ["subject": "t.n", "data": ["n": .integer($0)]] })
+      var published: [Int] = []
+      for first in stride(from: 0, to: 2500, by: 100) {
+        let batch = JSON.array((first..<first + 100).map { ["subject": "t.n", "data": ["n": .integer($0)]] })
+        published += try await roost.http.post("/events", batch)["events"].array?.compactMap { $0["seq"].integer } ?? []
       }
-      for first in stride(from: 1, to: 2500, by: 100) { _ = try await roost.http.post("/events", body(first)) }
-      let all = numbers(try lines(try await roost.run("events", "--json", "-s", "t.n", "--all")))
-      #expect(all == Array(1...2500))
-      let some = numbers(try lines(try await roost.run("events", "--json", "-s", "t.n", "-n", "1500")))
-      #expect(some == Array(1001...2500))
-      let reversed = numbers(try lines(try await roost.run("events", "--json", "-s", "t.n", "-n", "2100", "-r")))
-      #expect(reversed == Array((401...2500).reversed()))
+      published.sort()
+      func ask(_ words: String...) async throws -> [Int] {
+        try lines(try await roost.run(["events", "--json", "-s", "t.n"] + words)).compactMap { $0["seq"].integer }
+      }
+      #expect(published.count == 2500)
+      #expect(try await ask("--all") == published)
+      #expect(try await ask("-n", "1500") == published.suffix(1500))
+      #expect(try await ask("-n", "2100", "-r") == published.suffix(2100).reversed())
     }
   }
 
@@ -187,12 +190,12 @@ struct EventCommandTests {
   @Test("a cursor goes on where its reader stopped")
   func cursors() async throws {
     try await withRoost { roost in
-      let first = try await publish(roost, "t.n", 5)[0]
+      let sequences = try await publish(roost, "t.n", 5)
       let words = ["events", "follow", "--json", "-s", "t.n", "--cursor", "mine"]
-      let one = try await roost.run(words + ["--after", "\(first - 1)", "-n", "2"])
+      let one = try await roost.run(words + ["--after", "\(sequences[0] - 1)", "-n", "2"])
       #expect(numbers(try lines(one)) == [1, 2])
       try await eventually("the cursor is stored") {
-        try await roost.http.request("GET", "/events/cursors/mine").json["seq"].integer == first + 1
+        try await roost.http.request("GET", "/events/cursors/mine").json["seq"].integer == sequences[1]
       }
       #expect(numbers(try lines(try await roost.run(words + ["-n", "3"]))) == [3, 4, 5])
     }
@@ -214,7 +217,8 @@ struct EventCommandTests {
   @Test("without a server following ends with 7, and a bad pattern with 2")
   func followRefused() async throws {
     try await withScratchHome { roost in
-      #expect(try await roost.run("events", "follow").exitCode == 7)
+      let result = try await roost.run("events", "follow")
+      #expect(result.exitCode == 7, "\(result)")
     }
     let roost = try await SharedServer.roost
     #expect(try await roost.run("events", "follow", "-s", "a..b").exitCode == 2)
@@ -238,7 +242,8 @@ struct EventCommandTests {
   func replayToBus() async throws {
     try await withRoost { roost in
       try await publish(roost, "t.n", 3)
-      let replayed = try await roost.run("events", "replay", "--since", "1h", "-s", "t.n", "--speed", "max", "--to", "bus")
+      let replayed = try await roost.run(
+        "events", "replay", "--since", "1h", "-s", "t.n", "--speed", "max", "--to", "bus")
       #expect(replayed.exitCode == 0 && replayed.text.isEmpty, "\(replayed)")
       let originals = try lines(try await roost.run("events", "--json", "-s", "t.n"))
       let copies = try lines(try await roost.run("events", "--json", "-s", "replay.t.n"))
@@ -305,6 +310,50 @@ struct EventCommandTests {
       }
       let unknown = try await roost.run("events", "trace", "nobody")
       #expect(unknown.exitCode == 3 && unknown.text.isEmpty, "\(unknown)")
+    }
+  }
+
+  // MARK: Verifying
+
+  @Test("the files of a log are checked without a server: what was changed in them is found, and where")
+  func verify() async throws {
+    try await withRoost { roost in
+      try await publish(roost, "t.n", 5)
+      let live = try await roost.run("events", "verify")
+      #expect(live.exitCode == 0 && live.text.contains("no problem"), "\(live)")
+      try await roost.stopServer()
+      let good = try await roost.runJSON("events", "verify")
+      #expect(good["ok"] == true && (good["events"].integer ?? 0) >= 5)
+      let folder = try #require(good["folder"].string)
+      let path = "\(folder)/\(good["files"][0]["path"].string ?? "")"
+      let bytes = try readFile(path)
+      func check(_ changed: [UInt8]) async throws -> (code: Int32?, kinds: [String?]) {
+        let file = try #require(fopen(path, "w"))
+        fwrite(changed, 1, changed.count, file)
+        fclose(file)
+        let result = try await roost.run("--json", "events", "verify", "--folder", folder)
+        let problems = try JSON(parsing: result.output)["files"][0]["problems"].array ?? []
+        return (result.exitCode, problems.map { $0["kind"].string })
+      }
+      var lines = bytes.split(separator: 0x0A).map(Array.init)
+      #expect(try await check(bytes).code == 0)
+      var flipped = bytes
+      flipped[lines[0].count + 200] ^= 1
+      #expect(try await check(flipped) == (1, ["corrupt"]))
+      #expect(try await check(Array(bytes.dropLast(10))) == (1, ["torn"]))
+      let missing = lines.remove(at: 2)
+      #expect(try await check(Array(lines.joined(separator: [0x0A])) + [0x0A]) == (1, ["missing"]))
+      lines.append(missing)
+      #expect(try await check(Array(lines.joined(separator: [0x0A])) + [0x0A]) == (1, ["missing", "repeated"]))
+      #expect(try await check(bytes + Array("nonsense\n".utf8)) == (1, ["corrupt"]))
+      let text = try await roost.run("events", "verify")
+      #expect(text.exitCode == 1 && text.text.contains("is no event"), "\(text)")
+    }
+    try await withScratchHome { roost in
+      for words in [[], ["--folder", "/no/such"]] {
+        let result = try await roost.run(["events", "verify"] + words)
+        #expect(result.exitCode == 3, "\(result)")
+      }
     }
   }
 }
