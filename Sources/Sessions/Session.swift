@@ -223,7 +223,7 @@ package actor Session {
     guard exit != nil || activity.quiet() >= SessionLimits.sealAfter else { return scheduleSealing() }
     let sealed = HistoryCodec.withCompressor { terminal.sealHistory(atMost: SessionLimits.pagesSealed, $0) }
     guard let sealed else { return }
-    FreedMemory.giveBackSoon(sealed.saved, on: loop)
+    if sealed.saved > 0 { FreedMemory.giveBackSoon(sealed.saved + HistoryCodec.workingBytes, on: loop) }
     guard !sealed.isDone else { return }
     sealTimer = loop.schedule(after: .milliseconds(1)) { [weak self] in
       self?.assumeIsolated { $0.sealHistory() }
