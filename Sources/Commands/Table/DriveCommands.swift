@@ -24,7 +24,7 @@ extension CommandTable {
       CommandExample("roost run scratch --new -- uname -a", "make the session if there is none"),
       CommandExample("roost run build --json -- make", "output, exit status and duration as JSON"),
     ],
-    action: .client(runCommand))
+    action: .client(runCommand, needsServer: { $0.has(Options.new) }))
 
   static let send = CommandDefinition(
     name: "send", summary: "type text into a session",
@@ -302,10 +302,7 @@ private func runCommand(_ context: ClientContext) async throws(CommandFailure) -
   let invocation = context.invocation
   let session = try invocation.required(Arguments.session)
   let commandLine = shellCommandLine(invocation.arguments(Arguments.commandLine))
-  if invocation.has(Options.new) {
-    try ServerLaunch.ensureRunning(context.client.address)
-    try await makeIfMissing(session, context)
-  }
+  if invocation.has(Options.new) { try await makeIfMissing(session, context) }
   let body = JSON.object([
     "command": .string(commandLine),
     "timeout_ms": invocation.milliseconds(Options.runTimeout).map { .integer($0) },
