@@ -83,12 +83,16 @@ var targets: [Target] = [
   tests("SysTests", ["Sys"]),
   tests("NetTests", ["Net"]),
   tests("StoreTests", ["Store"]),
+  tests("MetricsTests", ["Metrics"]),
   tests("EventsTests", ["Events", "Net", "Sys", "Store", "Formats", "Causality"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
-  tests("OperationsTests", ["Operations", "Sessions", "Store"]),
+  tests("OperationsTests", ["Operations", "Sessions", "Events", "Causality", "Net", "Store", "Formats"]),
   tests(
     "SurfacesTests",
-    ["Surfaces", "Operations", "Sessions", "TerminalEngine", "Net", "Sys", "Formats", "TestKit", "Store"]),
+    [
+      "Surfaces", "Operations", "Sessions", "Events", "Causality", "TerminalEngine", "Net", "Sys", "Formats", "TestKit",
+      "Store",
+    ]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests("RoostTests", ["TestKit", "Net", "Sys", "Formats"]),

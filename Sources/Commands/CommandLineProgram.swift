@@ -1,5 +1,7 @@
+import Causality
 import Glibc
 import Net
+import Store
 import Synchronization
 import Sys
 
@@ -38,13 +40,15 @@ package enum CommandLineProgram {
   }
 
   private static func carryOut(_ invocation: Invocation) -> ExitCode {
-    let output = Output(environment: invocation.environment, usesJSON: invocation.has(Options.json))
+    var output = Output(environment: invocation.environment, usesJSON: invocation.has(Options.json))
     do {
       switch invocation.command.action {
       case .immediate(let body):
         return try body(invocation)
       case .client(let body, let needsServer):
-        return try runClient(invocation, output, needsServer, body)
+        let id = try correlationID(invocation)
+        output.correlationID = id
+        return try runClient(invocation, output, id, needsServer, body)
       case .server(let prepare):
         let groundwork = try prepare(invocation)
         return try waitFor(on: nil) { () async throws(CommandFailure) in await serve(groundwork) }
@@ -58,8 +62,20 @@ package enum CommandLineProgram {
     }
   }
 
+  /// One id for everything that a command asks of the server: the one that it was given, or a new one.
+  private static func correlationID(_ invocation: Invocation) throws(CommandFailure) -> String {
+    guard let text = invocation.text(Options.correlationID), !text.isEmpty else { return makeUUID() }
+    guard let id = Cause.correlationID(text) else {
+      throw CommandFailure(
+        .usage, "'\(printable(text))' is no UUID such as \(makeUUID())",
+        hint: "It was given as --correlation-id or in ROOST_CORRELATION_ID.", serverCode: "usage")
+    }
+    return id
+  }
+
   private static func runClient(
-    _ invocation: Invocation, _ output: Output, _ needsServer: (Invocation) throws(CommandFailure) -> Bool,
+    _ invocation: Invocation, _ output: Output, _ correlationID: String,
+    _ needsServer: (Invocation) throws(CommandFailure) -> Bool,
     _ body: @escaping @Sendable (ClientContext) async throws(CommandFailure) -> ExitCode
   ) throws(CommandFailure) -> ExitCode {
     let address = try ServerAddress(invocation)
@@ -72,7 +88,8 @@ package enum CommandLineProgram {
       throw CommandFailure(.failed, "no event loop: \(error.message)")
     }
     let context = ClientContext(
-      invocation: invocation, client: ServerClient(address: address, loop: loop), output: output)
+      invocation: invocation, client: ServerClient(address: address, loop: loop, correlationID: correlationID),
+      output: output)
     return try waitFor(on: loop) { () async throws(CommandFailure) in try await body(context) }
   }
 

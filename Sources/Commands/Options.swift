@@ -13,7 +13,11 @@ package enum Options {
     help: "reach the server over TCP, with the token in ROOST_TOKEN")
   package static let json = OptionDefinition("--json", help: "print JSON, as the API gives it")
 
-  package static let globals = [serverName, socket, connect, json]
+  package static let correlationID = OptionDefinition(
+    "--correlation-id", placeholder: "UUID", environment: "ROOST_CORRELATION_ID", defaultText: "a new one",
+    help: "the id under which everything that the command causes is logged")
+
+  package static let globals = [serverName, socket, connect, json, correlationID]
 
   // MARK: Sessions
 
@@ -161,7 +165,8 @@ package enum Options {
 
 /// What a token may be allowed to do.
 package let tokenScopes = [
-  "sessions:read", "sessions:input", "sessions:manage", "files:read", "files:write", "topology", "cluster", "admin",
+  "sessions:read", "sessions:input", "sessions:manage", "events:read", "events:publish", "files:read", "files:write",
+  "topology", "cluster", "admin",
 ]
 
 /// The signals worth offering; the server knows all of them.

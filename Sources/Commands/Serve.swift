@@ -1,3 +1,4 @@
+import Causality
 import Net
 import Sessions
 import Store
@@ -22,7 +23,8 @@ func keeper(_ arguments: [String]) -> ExitCode {
   ExitCode(rawValue: runKeeper(arguments: arguments))
 }
 
-/// A line for whoever looks at the server's terminal or its log.
+/// A line for whoever looks at the server's terminal or its log. What a call caused names the call.
 func complain(_ message: String) {
-  try? writeAll(2, Array("roost: \(message)\n".utf8))
+  let call = Cause.current.map { " [correlation id \($0.correlationID)]" } ?? ""
+  try? writeAll(2, Array("roost: \(message)\(call)\n".utf8))
 }

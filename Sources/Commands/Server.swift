@@ -1,3 +1,5 @@
+import Causality
+import Events
 import Formats
 import Glibc
 import Net
@@ -31,6 +33,10 @@ actor Server {
   private let loops: LoopGroup
   private let keeper: KeeperClient
   private let store: SessionStore
+  private let events: OwnEvents
+  private let audit: AuditTrail
+  /// Why the server is there: it points at the event of its start.
+  private let beginning: Cause
   private var http: HTTPServer?
   private var tcpAddresses: [String] = []
   private var isPersistent: Bool
@@ -44,6 +50,7 @@ actor Server {
   static func start(_ groundwork: ServerGroundwork) async throws(CommandFailure) -> Server {
     Host.raiseOpenFileLimit()
     do {
+      async let stored: Void = groundwork.storeIdentity()
       let socketPath = groundwork.paths.keeperSocket
       let loops = try LoopGroup(count: groundwork.options.loops ?? defaultLoops)
       let exits = ExitRelay()
@@ -56,8 +63,10 @@ actor Server {
         })
       let server = Server(groundwork, loops, keeper)
       exits.attach(server.store)
-      try await server.store.adopt()
+      try await Cause.$current.withValue(server.beginning) { try await server.store.adopt() }
       try await server.open()
+      try await stored
+      await server.announce()
       return server
     } catch {
       throw ServerGroundwork.failure(error)
@@ -85,10 +94,15 @@ actor Server {
       environment: Host.environmentByName, home: Host.userHome, socketPath: socketPath, serverName: paths.serverName)
     store.maximumSessions = options.maxSessions
     store.keepEnded = options.keepEnded
+    let events = OwnEvents(sink: NoEvents(), serverID: identity.id)
+    store.announcer = { events.emit($0) }
+    self.events = events
+    audit = AuditTrail(events, loop: loops.loops[0])
+    beginning = Cause(correlationID: makeUUID(), causationID: makeUUID())
     self.store = SessionStore(loops: loops, keeper: keeper, options: store)
   }
 
-  /// Opens the sockets and says so.
+  /// Opens the sockets.
   private func open() async throws {
     let tickets = Tickets()
     let tokens = Tokens(fixed: options.token, paths: paths)
@@ -97,23 +111,27 @@ actor Server {
     let sessions = SessionOperations(store: store, server: hostname)
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
-        + tokenOperations(tokens.store) {
+        + tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
         } + [tickets.operation],
-      ownNames: [hostname, identity.id])
+      ownNames: [hostname, identity.id], audit: audit, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
     configuration.allowedOrigins = Set(options.corsOrigins)
     if let prefix = options.basePrefix.flatMap(BasePrefix.init) { configuration.basePrefix = prefix }
+    let keeper = keeper
+    configuration.metrics = [
+      ServerMetrics(self, loops: loops) { await keeper.isConnected }, SessionCensus(store),
+    ]
     let surface = HTTPSurface(
       catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
-    let http = HTTPServer(loops: loops, handler: surface, errorBody: HTTPSurface.response(to:))
+    let http = HTTPServer(loops: loops, handler: surface, errorBody: { surface.response(to: $0, $1) })
     self.http = http
     for number in [SIGTERM, SIGINT] {
       signals.append(
         try loop.onSignal(number) { [weak self] in
-          self?.assumeIsolated { server in _ = Task { await server.stop(endingSessions: false) } }
+          self?.assumeIsolated { server in _ = Task { await server.stop(.signal, endingSessions: false) } }
         })
     }
     // A terminal that goes away takes a server in its foreground along no more than tmux's.
@@ -126,7 +144,9 @@ actor Server {
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
     }
     awaitSessions()
-    announce()
+    events.serverStarted(
+      id: beginning.causationID ?? makeUUID(), because: Cause(correlationID: beginning.correlationID),
+      version: roostVersion, pid: Int(getpid()), hostname: hostname, takesOver: await store.count > 0)
   }
 
   private func announce() {
@@ -161,14 +181,16 @@ actor Server {
   }
 
   private func sessionsAreGone() async {
-    if !isPersistent { await stop(endingSessions: false) }
+    if !isPersistent { await stop(.noSessions, endingSessions: false) }
   }
 
   /// Stops: refuses new sessions, ends the old ones when told to (else the keeper holds them for the next server), closes the sockets.
-  private func stop(endingSessions: Bool) async {
+  private func stop(_ reason: OwnEvents.StopReason, endingSessions: Bool) async {
     guard !isStopping else { return }
     isStopping = true
     patience?.cancel()
+    events.serverStopping(
+      because: Cause.current ?? beginning, version: roostVersion, pid: Int(getpid()), reason: reason)
     if endingSessions {
       await store.shutDown(grace: Server.killGrace)
       try? await keeper.quit(grace: Server.killGrace)
@@ -177,6 +199,7 @@ actor Server {
     }
     await http?.close(graceful: Server.closeGrace)
     await keeper.close()
+    audit.flush()
     if options.socketPath == nil { unlink(paths.socket) }
     hasStopped = true
     stopped?.resume()
@@ -207,8 +230,13 @@ extension Server: ServerControl {
       )
     }
     // Answered first: the caller hears that it begins before the sockets close.
-    Task { await stop(endingSessions: endingSessions) }
+    Task { await stop(.operation, endingSessions: endingSessions) }
   }
+}
+
+/// Where no log is kept.
+private struct NoEvents: EventSink {
+  func emit(_ draft: EventDraft) {}
 }
 
 /// Carries the keeper's news to the store, which is made after the keeper's client.

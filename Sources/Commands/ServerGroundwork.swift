@@ -8,6 +8,8 @@ struct ServerGroundwork: Sendable {
   let options: ServeOptions
   let paths: Paths
   let identity: ServerIdentity
+  /// The identity is to be made durable: it takes as long as the disk does, so that is done beside the rest of the start.
+  let isNewIdentity: Bool
   /// The pidfd of a keeper that was started here; nil when one runs already.
   let keeper: CInt?
   private let lock: ServerLock
@@ -21,13 +23,21 @@ struct ServerGroundwork: Sendable {
       lock = try ServerLock(paths: paths)
       // Under the lock: no other server can start one at the same moment.
       keeper = try KeeperLaunch.copyIfMissing(at: paths.keeperSocket)
-      identity = try ServerIdentity.load(paths)
+      let known = try ServerIdentity.read(paths)
+      identity = known ?? ServerIdentity()
+      isNewIdentity = known == nil
     } catch {
       let failure = ServerGroundwork.failure(error)
       // Whoever launched us reads this line instead of "ready".
       if let descriptor = options.readinessDescriptor { Launch.announce(failure.message, on: descriptor) }
       throw failure
     }
+  }
+
+  /// Waits for the disk, if the identity is new.
+  @concurrent
+  func storeIdentity() async throws(StoreError) {
+    if isNewIdentity { try identity.store(paths) }
   }
 
   static func failure(_ error: any Error) -> CommandFailure {

@@ -1,6 +1,7 @@
 import CUV
 import Glibc
 import Synchronization
+import Sys
 
 /// One thread that polls (libuv), and the serial executor of every actor bound to it.
 ///
@@ -217,7 +218,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   }
 
   private func run() {
-    EventLoop.nameThread(name)
+    nameThread(name)
     while !inbox.withLock({ $0.isStopping }) {
       let more = runJobs()
       uv_run(uv, more || !afterPoll.isEmpty ? UV_RUN_NOWAIT : UV_RUN_ONCE)
@@ -304,15 +305,6 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     let except: UnsafeMutableRawPointer
     var any = false
     init(except: UnsafeMutableRawPointer) { self.except = except }
-  }
-
-  /// So that `top -H` and debuggers tell the loops apart. The kernel keeps 15 bytes.
-  private static func nameThread(_ name: String) {
-    let fd = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-    guard fd >= 0 else { return }
-    let bytes = Array(name.utf8.prefix(15))
-    _ = write(fd, bytes, bytes.count)
-    close(fd)
   }
 }
 

@@ -200,7 +200,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   /// Answers by itself what breaks the protocol, and closes: after a fault nobody knows where the next request begins.
   private func fail(_ fault: HTTPFault) {
-    let response = server.errorBody(fault)
+    let response = server.errorBody(fault, exchange?.headers ?? decoder.headers)
     if exchange == nil {
       exchange = Exchange(method: "GET", headers: .init(), keepsAlive: false, isVersion10: false)
     }
@@ -267,7 +267,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       head = try WebSocketHandshake.answer(
         method: exchange.method, isVersion10: exchange.isVersion10, headers: exchange.headers, upgrade: upgrade)
     } catch {
-      var response = server.errorBody(error)
+      var response = server.errorBody(error, exchange.headers)
       if error == .upgradeRequired {
         response.headers.set("Sec-WebSocket-Version", "13")
         response.headers.set("Upgrade", "websocket")

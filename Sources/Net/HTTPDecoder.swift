@@ -146,6 +146,8 @@ struct HTTPRequestDecoder {
   private var collector = HeadCollector()
   private var pending: Parsed?
   private var decoder: HTTPBodyDecoder?
+  /// The header fields of the request under way, once they have been read: for the answer to a fault in what follows them.
+  private(set) var headers: HTTPHeaders?
 
   init(limits: HTTPLimits) { self.limits = limits }
 
@@ -161,6 +163,7 @@ struct HTTPRequestDecoder {
       let head = try collector.next(
         &input, as: .request, maxBytes: limits.maxHeaderBytes, maxTarget: limits.maxTargetBytes)
       guard let head else { return nil }
+      headers = head.headers
       if let event = try begin(head, waits: input.isEmpty) { return event }
     }
     guard var body = decoder, var parsed = pending else { return nil }
@@ -179,6 +182,7 @@ struct HTTPRequestDecoder {
     }
     parsed.body = body.body
     pending = nil
+    headers = nil
     return .request(parsed)
   }
 

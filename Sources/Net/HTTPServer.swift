@@ -16,7 +16,7 @@ package final class HTTPServer: Sendable {
   let handler: any HTTPHandler
   let limits: HTTPLimits
   let timeouts: Timeouts
-  let errorBody: @Sendable (HTTPFault) -> HTTPResponse
+  let errorBody: @Sendable (HTTPFault, HTTPHeaders?) -> HTTPResponse
 
   private struct State {
     var listeners: [Listener] = []
@@ -31,10 +31,11 @@ package final class HTTPServer: Sendable {
 
   private let state = Mutex(State())
 
-  /// `errorBody` makes the response for protocol-level faults; its status should be the fault's.
+  /// `errorBody` makes the response for protocol-level faults; its status should be the fault's. It is given the request's header fields
+  /// when they could be read.
   package init(
     loops: LoopGroup, handler: any HTTPHandler, limits: HTTPLimits = .init(),
-    errorBody: @escaping @Sendable (HTTPFault) -> HTTPResponse
+    errorBody: @escaping @Sendable (HTTPFault, HTTPHeaders?) -> HTTPResponse
   ) {
     ignoreBrokenPipe()
     self.loops = loops
@@ -127,7 +128,7 @@ package final class HTTPServer: Sendable {
 
   /// Says 503 as far as the socket takes it at once, and closes.
   private func refuse(_ fd: CInt) {
-    let response = errorBody(.unavailable)
+    let response = errorBody(.unavailable, nil)
     var bytes: [UInt8] = []
     HTTPEncoder.append(
       head: response, framing: .length(response.body.count), closes: true, confirmsKeepAlive: false,

@@ -63,6 +63,17 @@ package struct Arguments: Sendable {
     return try? JSONDecoder().decode(Server.self, from: Data(bytes)).server
   }
 
+  /// What the call is about, for its audit record: the value of the first parameter of the operation's path, wherever it was given.
+  func target(of route: Route) -> String? {
+    guard let name = route.parameters.first else { return nil }
+    if let given = (path + query).first(where: { $0.name == name }) { return given.value }
+    guard case .json(let bytes) = body, bytes.count <= Arguments.maximumSearched else { return nil }
+    return (try? JSON(parsing: bytes))?[name].string
+  }
+
+  /// A larger body is not read only to name it: it is input, which the operation names.
+  private static let maximumSearched = 16 << 10
+
   private static func list(_ names: Set<String>) -> String {
     names.isEmpty ? "none" : names.sorted().map { "'\($0)'" }.joined(separator: ", ")
   }

@@ -57,9 +57,30 @@ package struct Call: Sendable {
   /// The address of the peer, for people: `unix`, `127.0.0.1:51234`.
   package let peer: String
 
-  package init(principal: Principal, access: Access, peer: String) {
+  /// Names everything that the call causes: a UUID in lower case.
+  package var correlationID: String
+  /// The W3C trace context that came with the call.
+  package let traceParent: String?
+
+  /// Where the operation says what only it knows for the audit record; there while it is performed.
+  package internal(set) var note: AuditNote?
+
+  /// Without a correlation id the call gets a new one.
+  package init(
+    principal: Principal, access: Access, peer: String, correlationID: String? = nil, traceParent: String? = nil
+  ) {
     self.principal = principal
     self.access = access
     self.peer = peer
+    self.correlationID = correlationID ?? makeUUID()
+    self.traceParent = traceParent
+  }
+
+  /// The same call under an id that came with it, if one did.
+  package func correlated(by id: String?) -> Call {
+    guard let id else { return self }
+    var call = self
+    call.correlationID = id
+    return call
   }
 }

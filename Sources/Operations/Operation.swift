@@ -5,11 +5,26 @@ package import Store
 package struct Route: Sendable, Equatable {
   package let method: String
   package let path: String
+  /// Names of the parameters in the path.
+  package let parameters: [String]
 
   package init(_ method: String, _ path: String) {
     self.method = method
     self.path = path
+    parameters = path.split(separator: "/").filter { $0.first == "{" && $0.last == "}" }.map {
+      String($0.dropFirst().dropLast())
+    }
   }
+}
+
+/// What an operation does to the server and its sessions.
+package enum Effect: String, Sendable {
+  /// Nothing: it looks, or waits.
+  case reads
+  /// It changes something: every call leaves an audit event.
+  case changes
+  /// The same for what comes in streams of calls, such as keystrokes: several calls may share one audit event (``RepeatedAudit``).
+  case changesOften
 }
 
 /// What an operation answered.
@@ -36,74 +51,82 @@ package struct Operation: Sendable {
   /// What the caller must be allowed to do; `nil` for what anybody may ask.
   package let scope: Scope?
   package let route: Route
+  package let effect: Effect
   /// HTTP status of success.
   package let status: Int
-  package let input: Schema
+  package var input: Schema { lazyInput.value }
+  private let lazyInput: Lazy<Schema>
   /// `nil` when the answer is empty.
-  package let output: Schema?
+  package var output: Schema? { lazyOutput?.value }
+  private let lazyOutput: Lazy<Schema>?
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
   package let rawField: String?
   package let perform: @Sendable (Call, Arguments) async throws -> Answer
 
   private init(
-    _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, status: Int, input: Schema, output: Schema?,
-    rawField: String?,
+    _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, _ effect: Effect, status: Int,
+    input: Lazy<Schema>, output: Lazy<Schema>?, rawField: String?,
     perform: @escaping @Sendable (Call, Arguments) async throws -> Answer
   ) {
     self.name = name
     self.summary = summary
     self.scope = scope
     self.route = route
+    self.effect = effect
     self.status = status
-    self.input = input
-    self.output = output
+    lazyInput = input
+    lazyOutput = output
     self.rawField = rawField
     self.perform = perform
   }
 
   /// An operation that answers with a record, encoded generally.
   package init<Input: Decodable & Sendable, Output: Codable & Sendable>(
-    _ name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, status: Int = 200,
-    rawField: String? = nil,
+    _ name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
+    status: Int = 200, rawField: String? = nil,
     body: @escaping @Sendable (Call, Input) async throws -> Output
   ) {
-    let input = Schema.of(Input.self)
-    let known = Set(input.fields.map(\.name))
+    let input = Lazy { Schema.of(Input.self) }
+    let known = Lazy { Set(input.value.fields.map(\.name)) }
     self.init(
-      name, summary, scope, Route(method, path), status: status, input: input, output: .of(Output.self),
+      name, summary, scope, Route(method, path), effect, status: status, input: input, output: Lazy { .of(Output.self) },
       rawField: rawField
     ) { call, arguments in
-      let output = try await body(call, try arguments.decode(Input.self, known: known, rawField: rawField))
+      let output = try await body(call, try arguments.decode(Input.self, known: known.value, rawField: rawField))
       return .json(try encodeJSON(output))
     }
   }
 
   /// An operation whose answer is encoded by hand.
   package init<Input: Decodable & Sendable, Output: EncodedDocument>(
-    document name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String,
+    document name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
     rawField: String? = nil,
     body: @escaping @Sendable (Call, Input) async throws -> Output
   ) {
-    let input = Schema.of(Input.self)
-    let known = Set(input.fields.map(\.name))
+    let input = Lazy { Schema.of(Input.self) }
+    let known = Lazy { Set(input.value.fields.map(\.name)) }
     self.init(
-      name, summary, scope, Route(method, path), status: 200, input: input, output: Output.schema, rawField: rawField
+      name, summary, scope, Route(method, path), effect, status: 200, input: input, output: Lazy { Output.schema },
+      rawField: rawField
     ) {
       call, arguments in
-      .json(try await body(call, try arguments.decode(Input.self, known: known, rawField: rawField)).encoded())
+      .json(try await body(call, try arguments.decode(Input.self, known: known.value, rawField: rawField)).encoded())
     }
   }
 
   /// An operation that has nothing to answer.
   package init<Input: Decodable & Sendable>(
-    silent name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, status: Int = 204,
+    silent name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
+    status: Int = 204,
     body: @escaping @Sendable (Call, Input) async throws -> Void
   ) {
-    let input = Schema.of(Input.self)
-    let known = Set(input.fields.map(\.name))
-    self.init(name, summary, scope, Route(method, path), status: status, input: input, output: nil, rawField: nil) {
+    let input = Lazy { Schema.of(Input.self) }
+    let known = Lazy { Set(input.value.fields.map(\.name)) }
+    self.init(
+      name, summary, scope, Route(method, path), effect, status: status, input: input, output: nil, rawField: nil
+    ) {
       call, arguments in
-      try await body(call, try arguments.decode(Input.self, known: known, rawField: nil))
+      try await body(call, try arguments.decode(Input.self, known: known.value, rawField: nil))
       return .empty
     }
   }

@@ -1,3 +1,4 @@
+package import Events
 package import Sessions
 
 /// Every code that an answer can carry, with what it means to each surface. The table of `docs/errors.md` is this one.
@@ -41,27 +42,39 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case maxSessionsReached = "max_sessions_reached"
   case serverStopping = "server_stopping"
   case keeperUnavailable = "keeper_unavailable"
+  case invalidEvent = "invalid_event"
+  case invalidSubject = "invalid_subject"
+  case invalidTime = "invalid_time"
+  case subjectReserved = "subject_reserved"
+  case eventNotFound = "event_not_found"
+  case cursorNotFound = "cursor_not_found"
+  case eventTooLarge = "event_too_large"
+  case storageFull = "storage_full"
+  case eventLogUnavailable = "event_log_unavailable"
+  case eventLogOverloaded = "event_log_overloaded"
 
   /// The HTTP status that goes with the code (RFC 9110 §15).
   package var httpStatus: Int {
     switch self {
     case .invalidRequest, .invalidSessionName, .invalidTag, .invalidKey, .invalidSignal, .invalidPattern,
-      .unknownMethod,
+      .unknownMethod, .invalidEvent, .invalidSubject, .invalidTime,
       .sessionRequired:
       400
     case .authRequired: 401
-    case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed: 403
-    case .notFound, .sessionNotFound, .noSessions, .serverNotFound, .tokenNotFound: 404
+    case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed, .subjectReserved: 403
+    case .notFound, .sessionNotFound, .noSessions, .serverNotFound, .tokenNotFound, .eventNotFound, .cursorNotFound:
+      404
     case .methodNotAllowed: 405
     case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408
     case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded: 409
-    case .payloadTooLarge: 413
+    case .payloadTooLarge, .eventTooLarge: 413
     case .uriTooLong: 414
     case .resourceLimitReached: 429
     case .headersTooLarge: 431
     case .internalError, .sessionCreateFailed, .inputSendFailed: 500
     case .unsupported: 501
-    case .maxSessionsReached, .serverStopping, .keeperUnavailable: 503
+    case .maxSessionsReached, .serverStopping, .keeperUnavailable, .eventLogUnavailable, .eventLogOverloaded: 503
+    case .storageFull: 507
     }
   }
 
@@ -81,14 +94,26 @@ package struct OperationError: Error, Sendable, Equatable {
   package let code: ErrorCode
   /// A sentence for the user that says what to do.
   package let message: String
+  /// Whether the caller was not let in, as opposed to: it did not work. What is out of reach looks as if it were not there, and is refused
+  /// nonetheless.
+  package let isRefusal: Bool
 
-  package init(_ code: ErrorCode, _ message: String) {
+  package init(_ code: ErrorCode, _ message: String, isRefusal: Bool? = nil) {
     self.code = code
     self.message = message
+    self.isRefusal = isRefusal ?? (code.httpStatus == 401 || code.httpStatus == 403)
   }
+
+  /// The same error of a caller who was not let in.
+  package var asRefusal: OperationError { OperationError(code, message, isRefusal: true) }
 
   package init(_ error: SessionError) {
     // Every code of a session is in the table above; a test holds that.
+    self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
+  }
+
+  package init(_ error: EventError) {
+    // Every code of the event log is in the table above; a test holds that.
     self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
   }
 
@@ -97,6 +122,7 @@ package struct OperationError: Error, Sendable, Equatable {
     switch error {
     case let error as OperationError: self = error
     case let error as SessionError: self.init(error)
+    case let error as EventError: self.init(error)
     case let error as DecodingError: self.init(error)
     case is CancellationError: self.init(.requestTimeout, "The caller went away before the answer was ready.")
     default: self.init(.internalError, "Something failed inside the server: \(String(describing: error)).")

@@ -51,22 +51,24 @@ private struct Persistence: Codable, Sendable { var persistent: Bool }
 /// The operations of the `server` domain.
 package func serverOperations(_ control: any ServerControl) -> [Operation] {
   [
-    Operation("server.health", "Say that the server is up", nil, "GET", "/health") { (_: Call, _: NoInput) -> Health in
+    Operation("server.health", "Say that the server is up", nil, "GET", "/health", .reads) {
+      (_: Call, _: NoInput) -> Health in
       Health(status: "ok")
     },
-    Operation("server.info", "Tell what this server is", .sessionsRead, "GET", "/server/info") {
+    Operation("server.info", "Tell what this server is", .sessionsRead, "GET", "/server/info", .reads) {
       (_: Call, _: NoInput) -> ServerInfo in
       await control.info()
     },
     Operation(
-      "server.persistence", "Tell whether the server goes on without sessions", .sessionsRead, "GET", "/server/persist"
+      "server.persistence", "Tell whether the server goes on without sessions", .sessionsRead, "GET", "/server/persist",
+      .reads
     ) {
       (_: Call, _: NoInput) -> Persistence in
       Persistence(persistent: await control.info().persistent)
     },
     Operation(
       "server.persist", "Let the server go on without sessions, or end with the last one", .admin, "PUT",
-      "/server/persist"
+      "/server/persist", .changes
     ) {
       (_: Call, input: Persistence) -> Persistence in
       await control.setPersistent(input.persistent)
@@ -74,7 +76,7 @@ package func serverOperations(_ control: any ServerControl) -> [Operation] {
     },
     Operation(
       silent: "server.shutdown", "Stop the server; with kill_sessions, end its sessions too", .admin, "POST",
-      "/server/shutdown", status: 202
+      "/server/shutdown", .changes, status: 202
     ) { (_: Call, input: ShutdownInput) in
       try await control.shutDown(endingSessions: input.killSessions ?? false)
     },

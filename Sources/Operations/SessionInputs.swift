@@ -243,6 +243,7 @@ struct CommandOutput: Codable, Sendable {
   var exitStatus: Int?
   var outputLines: Lines
   var principal: String?
+  var correlationID: String?
   var evidence: Evidence
 
   init(_ record: CommandRecord) {
@@ -254,6 +255,7 @@ struct CommandOutput: Codable, Sendable {
     exitStatus = record.exitStatus
     outputLines = Lines(first: record.outputStart.line, last: record.outputEnd?.line)
     principal = record.principal
+    correlationID = record.correlationID
     evidence = record.evidence
   }
 }

@@ -16,10 +16,18 @@ package struct SessionOperations: Sendable {
   }
 
   /// The session that a call names, if it exists and the caller may reach it. One that is out of reach looks like one that is not there.
-  package func session(_ name: SessionName, for call: Call) throws(SessionError) -> Session {
-    let (session, tags) = try store.find(name)
-    guard call.access.covers(name: name.text, tags: tags) else { throw .notFound(name.text) }
-    return session
+  package func session(_ name: SessionName, for call: Call) throws(OperationError) -> Session {
+    call.note?.target = name.text
+    let found: (session: Session, tags: Set<Tag>)
+    do {
+      found = try store.find(name)
+    } catch {
+      throw OperationError(error)
+    }
+    guard call.access.covers(name: name.text, tags: found.tags) else {
+      throw OperationError(SessionError.notFound(name.text)).asRefusal
+    }
+    return found.session
   }
 
   private func reachable(tags: [Tag]?, for call: Call) async -> [Session] {
@@ -34,7 +42,7 @@ package struct SessionOperations: Sendable {
     [
       Operation(
         "session.create", "Start a session: a shell, a command line, or a program with arguments", .sessionsManage,
-        "POST", "/sessions", status: 201
+        "POST", "/sessions", .changes, status: 201
       ) { (call: Call, input: CreateInput) -> SessionRecord in
         let spec = try input.spec()
         if call.access.sessions != nil || call.access.tags != nil {
@@ -43,9 +51,13 @@ package struct SessionOperations: Sendable {
               .insufficientScope, "This token may create only sessions with the names or tags that it is limited to.")
           }
         }
-        return await (try store.create(spec)).record(server: server)
+        call.note?.target = spec.name?.text
+        let session = try await store.create(spec)
+        let record = await session.record(server: server)
+        call.note?.target = record.name
+        return record
       },
-      Operation("session.list", "List the sessions, ended ones too", .sessionsRead, "GET", "/sessions") {
+      Operation("session.list", "List the sessions, ended ones too", .sessionsRead, "GET", "/sessions", .reads) {
         (call: Call, input: ListInput) -> [SessionRecord] in
         var records: [SessionRecord] = []
         for session in await reachable(tags: input.tag, for: call) {
@@ -53,13 +65,13 @@ package struct SessionOperations: Sendable {
         }
         return records
       },
-      Operation("session.get", "Tell what is known of a session", .sessionsRead, "GET", "/sessions/{session}") {
+      Operation("session.get", "Tell what is known of a session", .sessionsRead, "GET", "/sessions/{session}", .reads) {
         (call: Call, input: SessionInput) -> SessionRecord in
         await (try session(input.session, for: call)).record(server: server)
       },
       Operation(
         "session.update", "Rename a session, add and remove tags: all of it or nothing", .sessionsManage, "PATCH",
-        "/sessions/{session}"
+        "/sessions/{session}", .changes
       ) {
         (call: Call, input: UpdateInput) -> SessionRecord in
         _ = try session(input.session, for: call)
@@ -69,7 +81,7 @@ package struct SessionOperations: Sendable {
       },
       Operation(
         silent: "session.remove", "End a session at once and take it off the list", .sessionsManage, "DELETE",
-        "/sessions/{session}"
+        "/sessions/{session}", .changes
       ) {
         (call: Call, input: SessionInput) in
         _ = try session(input.session, for: call)
@@ -79,7 +91,7 @@ package struct SessionOperations: Sendable {
         "session.kill",
         "End everything that a session started: a signal first, SIGKILL after the grace; it stays listed",
         .sessionsManage,
-        "POST", "/sessions/{session}/kill"
+        "POST", "/sessions/{session}/kill", .changes
       ) { (call: Call, input: KillInput) -> SessionRecord in
         _ = try session(input.session, for: call)
         let signal = try parse(signal: input.signal ?? "HUP")
@@ -88,12 +100,15 @@ package struct SessionOperations: Sendable {
       },
       Operation(
         silent: "session.signal", "Send a signal to the program in the foreground", .sessionsInput, "POST",
-        "/sessions/{session}/signal"
+        "/sessions/{session}/signal", .changes
       ) {
         (call: Call, input: SignalInput) in
         try await (try session(input.session, for: call)).signal(try parse(signal: input.signal))
       },
-      Operation("session.resize", "Give a session another size", .sessionsInput, "POST", "/sessions/{session}/resize") {
+      Operation(
+        "session.resize", "Give a session another size", .sessionsInput, "POST", "/sessions/{session}/resize",
+        .changesOften
+      ) {
         (call: Call, input: ResizeInput) -> SessionRecord in
         let session = try session(input.session, for: call)
         try await session.resize(TerminalSize(rows: input.rows, columns: input.cols))
@@ -101,13 +116,14 @@ package struct SessionOperations: Sendable {
       },
       Operation(
         silent: "session.detach", "Send all attached clients away", .sessionsManage, "POST",
-        "/sessions/{session}/detach"
+        "/sessions/{session}/detach", .changes
       ) {
         (call: Call, input: SessionInput) in
         await (try session(input.session, for: call)).detachViewers(reason: "detached")
       },
       Operation(
-        "session.clients", "List the clients that stream a session", .sessionsRead, "GET", "/sessions/{session}/clients"
+        "session.clients", "List the clients that stream a session", .sessionsRead, "GET",
+        "/sessions/{session}/clients", .reads
       ) {
         (call: Call, input: SessionInput) -> [ClientOutput] in
         await (try session(input.session, for: call)).clients.map {
@@ -122,6 +138,7 @@ package struct SessionOperations: Sendable {
     [
       Operation(
         "session.input", "Type bytes into a session", .sessionsInput, "POST", "/sessions/{session}/input",
+        .changesOften,
         rawField: "data"
       ) { (call: Call, input: TypeInput) -> GenerationOutput in
         var bytes = input.data.bytes
@@ -131,11 +148,12 @@ package struct SessionOperations: Sendable {
           }
           bytes = decoded
         }
+        call.note?.bytes = bytes.count
         return GenerationOutput(generation: try await (try session(input.session, for: call)).write(bytes))
       },
       Operation(
         "session.keys", "Press keys by name, such as enter, ctrl+c, f5 or up, or type texts", .sessionsInput, "POST",
-        "/sessions/{session}/keys"
+        "/sessions/{session}/keys", .changesOften
       ) {
         (call: Call, input: KeysInput) -> GenerationOutput in
         GenerationOutput(generation: try await (try session(input.session, for: call)).press(input.keys))
@@ -148,7 +166,7 @@ package struct SessionOperations: Sendable {
       Operation(
         document: "session.screen", "Read the screen; with since, only the rows that changed after that generation",
         .sessionsRead, "GET",
-        "/sessions/{session}/screen"
+        "/sessions/{session}/screen", .reads
       ) { (call: Call, input: ScreenInput) -> ScreenOutput in
         await (try session(input.session, for: call)).screenDocument(
           since: input.since, format: input.format ?? .styled)
@@ -156,7 +174,7 @@ package struct SessionOperations: Sendable {
       Operation(
         document: "session.scrollback", "Read lines of the history and the screen; offset 0 is the oldest kept line",
         .sessionsRead, "GET",
-        "/sessions/{session}/scrollback"
+        "/sessions/{session}/scrollback", .reads
       ) { (call: Call, input: ScrollbackInput) -> ScrollbackOutput in
         guard input.offset ?? 0 >= 0, input.limit ?? 0 >= 0 else {
           throw OperationError(.invalidRequest, "Invalid request: 'offset' and 'limit' must not be negative.")
@@ -167,7 +185,7 @@ package struct SessionOperations: Sendable {
       },
       Operation(
         "session.commands", "List the commands that the shell ran, with their exit statuses; the latest last",
-        .sessionsRead, "GET", "/sessions/{session}/commands"
+        .sessionsRead, "GET", "/sessions/{session}/commands", .reads
       ) {
         (call: Call, input: CommandsInput) -> [CommandOutput] in
         await (try session(input.session, for: call)).recentCommands(max(0, input.limit ?? 50)).map(CommandOutput.init)

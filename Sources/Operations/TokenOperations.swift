@@ -1,3 +1,4 @@
+import Causality
 import Formats
 import Sessions
 package import Store
@@ -36,13 +37,15 @@ private struct TokenOutput: Codable, Sendable {
 private struct TokenInput: Decodable, Sendable { var id: String }
 
 /// The operations of the `token` domain. `revoked` is told of every token that is no longer good.
-package func tokenOperations(_ tokens: TokenStore, revoked: @escaping @Sendable (_ id: String) -> Void) -> [Operation] {
+package func tokenOperations(
+  _ tokens: TokenStore, events: OwnEvents, revoked: @escaping @Sendable (_ id: String) -> Void
+) -> [Operation] {
   [
     Operation(
       "token.create", "Make a token for clients over TCP; its secret is in the answer, this once", .admin, "POST",
-      "/tokens", status: 201
+      "/tokens", .changes, status: 201
     ) {
-      (_: Call, input: CreateTokenInput) -> TokenOutput in
+      (call: Call, input: CreateTokenInput) -> TokenOutput in
       if let time = input.expiresInMs, time <= 0 {
         throw OperationError(.invalidRequest, "Invalid request: 'expires_in_ms' must be greater than 0.")
       }
@@ -53,18 +56,40 @@ package func tokenOperations(_ tokens: TokenStore, revoked: @escaping @Sendable 
           name: input.name ?? "token", scopes: Set(input.scopes), sessions: (input.sessions ?? []).map(\.text),
           tags: (input.tags ?? []).map(\.text), expiresAt: input.expiresInMs == nil || overflow ? nil : expiry)
       }
+      call.note?.target = token.id
+      events.tokenCreated(token)
       return TokenOutput(token, secret: secret)
     },
-    Operation("token.list", "List the tokens, without their secrets", .admin, "GET", "/tokens") {
+    Operation("token.list", "List the tokens, without their secrets", .admin, "GET", "/tokens", .reads) {
       (_: Call, _: NoInput) -> [TokenOutput] in
       try stored { try tokens.list() }.map { TokenOutput($0) }
     },
-    Operation(silent: "token.revoke", "Make a token worthless at once", .admin, "DELETE", "/tokens/{id}") {
+    Operation(silent: "token.revoke", "Make a token worthless at once", .admin, "DELETE", "/tokens/{id}", .changes) {
       (_: Call, input: TokenInput) in
       try stored { try tokens.revoke(id: input.id) }
+      events.tokenRevoked(id: input.id)
       revoked(input.id)
     },
   ]
+}
+
+extension OwnEvents {
+  fileprivate func tokenCreated(_ token: Token) {
+    func list(_ texts: [String]) -> JSON? { texts.isEmpty ? nil : .array(texts.map { .string($0) }) }
+    let type = EventTypes.tokenCreated
+    emit(
+      type, origin: token.id, because: Cause.current,
+      type.data([
+        "name": .string(token.name), "scopes": .array(token.scopes.map(\.rawValue).sorted().map { .string($0) }),
+        "sessions": list(token.sessions), "tags": list(token.tags),
+        "expires_at": token.expiresAt.map { .string(Timestamp(milliseconds: $0).text) },
+      ]))
+  }
+
+  fileprivate func tokenRevoked(id: String) {
+    let type = EventTypes.tokenRevoked
+    emit(type, origin: id, because: Cause.current, type.data([:]))
+  }
 }
 
 private func stored<Result>(_ body: () throws -> Result) throws -> Result {

@@ -11,7 +11,7 @@ extension SessionOperations {
       Operation(
         document: "session.idle",
         "Wait until a session has been silent; silence is weak evidence, so see also session.wait", .sessionsRead,
-        "GET", "/sessions/{session}/idle"
+        "GET", "/sessions/{session}/idle", .reads
       ) { (call: Call, input: IdleInput) -> IdleOutput in
         let session = try session(input.session, for: call)
         let fresh = input.fresh ?? false
@@ -21,7 +21,8 @@ extension SessionOperations {
         return await session.idleDocument(format: input.format ?? .styled, naming: false)
       },
       Operation(
-        document: "session.idle_any", "Wait until any of the sessions has been silent", .sessionsRead, "GET", "/idle"
+        document: "session.idle_any", "Wait until any of the sessions has been silent", .sessionsRead, "GET", "/idle",
+        .reads
       ) {
         (call: Call, input: IdleAnyInput) -> IdleOutput in
         try await idleAny(input, call)
@@ -29,7 +30,7 @@ extension SessionOperations {
       Operation(
         document: "session.wait",
         "Wait for silence, a prompt, input being read, a text, a change or the end: whichever comes first",
-        .sessionsRead, "POST", "/sessions/{session}/wait"
+        .sessionsRead, "POST", "/sessions/{session}/wait", .reads
       ) { (call: Call, input: WaitInput) -> WaitOutput in
         let session = try session(input.session, for: call)
         let plan = try WaitPlan(
@@ -43,7 +44,7 @@ extension SessionOperations {
       Operation(
         document: "session.interact",
         "Type text or keys and wait for what they bring about, in one call and without a race", .sessionsInput,
-        "POST", "/sessions/{session}/interact"
+        "POST", "/sessions/{session}/interact", .changes
       ) { (call: Call, input: InteractInput) -> WaitOutput in
         let session = try session(input.session, for: call)
         let kinds = input.for?.kinds ?? (input.pattern != nil || input.match != nil ? [.match] : [.prompt, .idle])
@@ -58,7 +59,7 @@ extension SessionOperations {
       Operation(
         "session.run",
         "Run a command in a session's shell, wait for that command, and answer its exit status and output",
-        .sessionsInput, "POST", "/sessions/{session}/run"
+        .sessionsInput, "POST", "/sessions/{session}/run", .changes
       ) {
         (call: Call, input: RunInput) -> RunOutput in
         try await run(input, call)
@@ -108,8 +109,7 @@ extension SessionOperations {
     }
     let session = try session(input.session, for: call)
     let result = try await session.run(
-      input.command, timeout: input.timeoutMs?.duration ?? .seconds(120), maximumOutputBytes: limit,
-      principal: call.principal.description)
+      input.command, timeout: input.timeoutMs?.duration ?? .seconds(120), maximumOutputBytes: limit)
     let record = result.record
     let duration = record.flatMap { record in
       record.endedAt.map { Int($0.milliseconds - record.startedAt.milliseconds) }

@@ -1,3 +1,4 @@
+import Causality
 package import Formats
 package import TerminalEngine
 
@@ -17,8 +18,10 @@ package struct CommandRecord: Sendable, Equatable {
   package internal(set) var outputEnd: LinePosition?
   /// Which dialect reported it; ``Evidence/marker`` where ``CommandMarker`` had to.
   package internal(set) var evidence: Evidence
-  /// Who had it typed, when that is known.
+  /// Who typed the line last, when that is known.
   package internal(set) var principal: String?
+  /// The correlation id of the call that typed it.
+  package internal(set) var correlationID: String?
 }
 
 /// Follows a shell's marks and keeps the records of its commands. Pure: times come in as values.
@@ -46,8 +49,8 @@ struct CommandLog {
   private(set) var promptGeneration: UInt64 = 0
   /// The status that the shell reported last, of a command or of a line that never became one.
   private(set) var lastExitStatus: Int?
-  /// Who typed the line that runs next; set by those who type for a principal.
-  var nextPrincipal: String?
+  /// Who typed last, and so the line that runs next.
+  var typist: Cause?
   private var nextID = 1
   /// The command line that runs next: what the shell announced, or what somebody typed for a shell that announces nothing.
   var announcedCommand: String?
@@ -91,9 +94,9 @@ struct CommandLog {
         CommandRecord(
           id: nextID, command: command, directory: directory, startedAt: time, outputStart: position,
           evidence: mark.options[CommandMarker.option] != nil ? .marker : mark.dialect == .osc633 ? .osc633 : .osc133,
-          principal: nextPrincipal))
+          principal: typist?.principal, correlationID: typist?.correlationID))
       nextID += 1
-      nextPrincipal = nil
+      typist = nil
       if records.count > CommandLog.maximumRecords { records.removeFirst(records.count - CommandLog.maximumRecords) }
       phase = .running
       return nil
@@ -122,9 +125,12 @@ struct CommandLog {
   func ended(from id: Int) -> CommandRecord? { records.first { $0.id >= id && $0.endedAt != nil } }
 
   /// The session's program is gone: what ran has ended with it.
-  mutating func end(exitStatus: Int?, at time: Timestamp, position: LinePosition) {
-    if finish(exitStatus: exitStatus, at: position, time: time) != nil { records[records.count - 1].evidence = .exit }
-    phase = .unknown
+  @discardableResult
+  mutating func end(exitStatus: Int?, at time: Timestamp, position: LinePosition) -> CommandRecord? {
+    defer { phase = .unknown }
+    guard finish(exitStatus: exitStatus, at: position, time: time) != nil else { return nil }
+    records[records.count - 1].evidence = .exit
+    return records.last
   }
 
   /// The screen was cleared: what the command that runs prints begins anew at its top.

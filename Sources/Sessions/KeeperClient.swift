@@ -82,6 +82,9 @@ package actor KeeperClient {
   /// The keeper's own process.
   package private(set) var keeperPid: ProcessID = 0
 
+  /// False once the keeper is gone.
+  package var isConnected: Bool { !isLost }
+
   private let socket: CInt
   private var watch: DescriptorWatch?
   /// The pidfd of a keeper that we started: it is our child, so we reap it.

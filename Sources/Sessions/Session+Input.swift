@@ -1,3 +1,5 @@
+package import Causality
+import Metrics
 package import Sys
 package import TerminalEngine
 
@@ -6,14 +8,18 @@ extension Session {
   ///
   /// Throws ``SessionError/Code/sessionEnded`` after the end, ``SessionError/Code/inputSendFailed`` when 1 MiB of earlier input still
   /// waits for a program that does not read. Either all bytes are accepted or none.
+  ///
+  /// `typist` is whose the command is that the shell may begin because of this.
   @discardableResult
-  package func write(_ bytes: [UInt8]) throws(SessionError) -> UInt64 {
+  package func write(_ bytes: [UInt8], by typist: Cause? = Cause.current) throws(SessionError) -> UInt64 {
     let before = activity.generation
     if bytes.isEmpty { return before }
     guard exit == nil else { throw endedError }
     switch bytes.withUnsafeBytes({ pty.write($0) }) {
     case .taken, .waiting:
+      traffic.toPrograms.add(bytes.count)
       activity.touch()
+      if let typist { commands.typist = typist }
       return before
     case .full:
       throw SessionError(

@@ -49,12 +49,14 @@ extension Session {
     let id = ObserverID(number: ticket())
     let observer = Observer(object, client: client, interval: interval, idleAfter: idleAfter)
     observers[id] = observer
+    if let client { announceAttached(id.number, client) }
     if exit == nil { watchForIdle(id, observer) }
     return id
   }
 
   package func removeObserver(_ id: ObserverID) {
     observers.removeValue(forKey: id)?.cancel()
+    announceDetached(id.number, .left)
   }
 
   /// Whether nothing has happened for that long.

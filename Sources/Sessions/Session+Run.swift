@@ -27,7 +27,7 @@ extension Session {
   /// ``SessionError/Code/runTimeout`` when the time is over (the command goes on), ``SessionError/Code/sessionEnded`` when the session ended
   /// before the command was seen to.
   package func run(
-    _ command: String, timeout: Duration, maximumOutputBytes: Int, principal: String?
+    _ command: String, timeout: Duration, maximumOutputBytes: Int
   ) async throws -> CommandResult {
     guard exit == nil else { throw endedError }
     guard !isRunningCommand else {
@@ -43,7 +43,6 @@ extension Session {
     )
     let readiness = try await reachPrompt(deadline: deadline, overtime: overtime)
     let first = commands.lastID + 1
-    commands.nextPrincipal = principal
     let before: UInt64
     switch readiness {
     case .prompt(let position):

@@ -1,3 +1,4 @@
+import Causality
 import Net
 import TerminalEngine
 
@@ -20,6 +21,7 @@ extension Session {
     }
     let id = ViewerID(number: ticket())
     viewers.add(viewer, client, id: id)
+    announceAttached(id.number, client)
     if exit != nil {
       // Nothing more will come, so the picture is the whole story.
       viewers.repaint(id, picture: terminal.repaint())
@@ -37,7 +39,16 @@ extension Session {
     if exit == nil { pumpViewers() } else { finishViewer(id) }
   }
 
-  package func removeViewer(_ id: ViewerID) { viewers.remove(id) }
+  /// Shows a viewer a picture of the screen once more, and then what follows.
+  package func repaintViewer(_ id: ViewerID) {
+    viewers.setStale(id)
+    pumpViewers()
+  }
+
+  package func removeViewer(_ id: ViewerID) {
+    viewers.remove(id)
+    announceDetached(id.number, .left)
+  }
 
   package var clients: [(id: Int, info: ClientInfo)] {
     (viewers.clients.map { ($0.0.number, $0.1) }
@@ -48,6 +59,7 @@ extension Session {
   /// Sends every attached client away.
   package func detachViewers(reason: String) {
     let leaving = viewers.viewers
+    for id in viewers.ids { announceDetached(id.number, .detached, because: Cause.current) }
     viewers.removeAll()
     for viewer in leaving { viewer.detached(reason: reason) }
   }

@@ -1,4 +1,6 @@
+import Causality
 package import Formats
+import Metrics
 package import Net
 package import Sys
 package import TerminalEngine
@@ -16,6 +18,7 @@ package actor Session {
   /// What was asked to run, for people.
   package nonisolated let command: String
   package nonisolated let startedAt: Timestamp
+  nonisolated let traffic: SessionTraffic
 
   package internal(set) var name: SessionName
   package internal(set) var tags: Set<Tag>
@@ -43,11 +46,13 @@ package actor Session {
   var isRunningCommand = false
   /// An earlier server had it: what its shell said then is not known.
   var isAdopted = false
+  var chronicle: Chronicle
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
   init(
-    id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop
+    id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop,
+    traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil
   ) {
     self.id = id
     name = label.name
@@ -55,15 +60,17 @@ package actor Session {
     command = label.command
     startedAt = label.startedAt
     self.loop = loop
+    self.traffic = traffic
     self.pid = pid
     terminal = Terminal(size: size)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
     commands = CommandLog(nonce: label.nonce)
     pty = PTY(master: master)
+    chronicle = Chronicle(announcer)
   }
 
   /// Begins to read the PTY. Once, before anything else is asked.
-  func start() throws(SessionError) {
+  func start(isAdopted: Bool = false) throws(SessionError) {
     do {
       try setNonBlocking(pty.master)
       pty.device = PseudoTerminal.device(of: pty.master)
@@ -74,6 +81,7 @@ package actor Session {
     } catch {
       throw SessionError(.sessionCreateFailed, "The session's terminal could not be watched: \(error).")
     }
+    announceBeginning(isAdopted: isAdopted)
   }
 
   // MARK: facts
@@ -120,7 +128,10 @@ package actor Session {
           break reading
         }
       }
-      if filled > 0 { show(UnsafeRawBufferPointer(rebasing: buffer[0..<filled])) }
+      if filled > 0 {
+        traffic.fromPrograms.add(filled)
+        show(UnsafeRawBufferPointer(rebasing: buffer[0..<filled]))
+      }
       return more
     }
   }
@@ -141,23 +152,34 @@ package actor Session {
     if !observers.isEmpty { outputReachedObservers() }
     if !waiters.isEmpty { checkWaiters() }
     if sealTimer == nil { scheduleSealing() }
+    stateMayChange()
   }
 
   private func answerQueries() {
     let replies = terminal.takeReplies()
     guard pty.queued < SessionLimits.replyBacklog else { return }
     replies.withUnsafeBytes { _ = pty.write($0) }
+    traffic.toPrograms.add(replies.count)
   }
 
   private func takeEvents() {
     for event in terminal.takeEvents() {
       switch event {
       case .mark(let mark):
-        commands.take(mark, directory: workingDirectory, generation: activity.generation, at: .now())
+        take(mark)
       case .cleared(let line): commands.cleared(line: line)
       case .reset: commands.cleared(line: terminal.screenTop)
       default: break
       }
+    }
+  }
+
+  private func take(_ mark: Mark) {
+    let (before, typist) = (commands.lastID, commands.typist)
+    let finished = commands.take(mark, directory: workingDirectory, generation: activity.generation, at: .now())
+    if let finished { announceCommand(finished: finished) }
+    if commands.lastID != before, let started = commands.records.last {
+      announceCommand(started: started, because: typist)
     }
   }
 
@@ -244,7 +266,10 @@ package actor Session {
     exit = status
     endedAt = .now()
     pty.close()
-    commands.end(exitStatus: exit.jsonFields.status, at: .now(), position: cursorPosition)
+    let cut = commands.end(exitStatus: exit.jsonFields.status, at: .now(), position: cursorPosition)
+    if let cut { announceCommand(finished: cut) }
+    announceEnd()
+    announceAllDetached(.sessionEnded)
     sealTimer?.cancel()
     sealTimer = nil
     updateEnded()
@@ -258,11 +283,17 @@ package actor Session {
   }
 
   /// The session is being removed: whoever still looks at it is told and let go.
-  func removed() {
+  func removed(because cause: Cause? = nil) {
     if exit == nil {
       exit = .signaled(9)
       endedAt = .now()
+      let cut = commands.end(exitStatus: nil, at: .now(), position: cursorPosition)
+      if let cut { announceCommand(finished: cut) }
+      willEnd(because: cause)
+      announceEnd()
     }
+    announceAllDetached(.sessionRemoved)
+    announceRemoval(because: cause)
     pty.close()
     updateEnded()
     detachViewers(reason: "removed")
@@ -284,7 +315,9 @@ package actor Session {
 extension Session {
   /// The store gave the session another name or other tags.
   func identify(name: SessionName, tags: Set<Tag>) {
+    let (oldName, oldTags) = (self.name, self.tags)
     self.name = name
     self.tags = tags
+    announceIdentity(before: oldName, oldTags)
   }
 }

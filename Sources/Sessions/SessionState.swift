@@ -1,4 +1,4 @@
-import Sys
+package import Sys
 import TerminalEngine
 
 /// What a session's program is doing, as far as that can be known, with what it is known by.
@@ -39,20 +39,26 @@ package enum Evidence: String, Sendable, CaseIterable, Codable {
 
 extension Session {
   /// The state now, with its evidence. Costs a few system calls, so it is asked for and never kept.
-  package func state() -> (state: SessionState, evidence: Evidence) {
+  ///
+  /// - Parameter processes: those of a group, where the caller has a table of all: some states need them.
+  package func state(
+    processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
+  ) -> (state: SessionState, evidence: Evidence) {
     if exit != nil { return (.exited, .exit) }
     if case .atPrompt = commands.phase { return (.prompt, .osc133) }
     // A password prompt is also a blocked read, and the less usual thing to know; so it is looked at first.
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return (.password, .termios) }
-    if isForegroundReading { return (.reading, .ttyRead) }
+    if foregroundReads(processes) { return (.reading, .ttyRead) }
     if activity.quiet() >= SessionLimits.quietAfter { return (.quiet, .screenQuiet) }
     return (.busy, .output)
   }
 
   /// Whether the kernel says that the foreground process waits for the terminal.
-  var isForegroundReading: Bool {
+  var isForegroundReading: Bool { foregroundReads(ProcessStatus.members(of:)) }
+
+  private func foregroundReads(_ processes: (ProcessID) -> [ProcessStatus]) -> Bool {
     guard let device = pty.device, let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return false }
-    return ProcessStatus.isReading(group: group, terminal: device) == true
+    return ProcessStatus.isReading(group: group, terminal: device, among: processes) == true
   }
 
   /// The name of the program that owns the terminal.

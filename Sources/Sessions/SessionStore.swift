@@ -1,3 +1,4 @@
+import Causality
 import Formats
 import Glibc
 package import Net
@@ -26,6 +27,10 @@ package struct SessionStoreOptions: Sendable {
   package var socketPath: String
   /// The server's name, told to children as `ROOST_SERVER_NAME`.
   package var serverName: String
+  /// Counts what goes through the sessions.
+  package var traffic = SessionTraffic()
+  /// Told of what happens to the sessions.
+  package var announcer: SessionAnnouncer?
 
   package init(
     shell: String, integrationFolder: String, environment: [String: String], home: String, socketPath: String,
@@ -155,7 +160,8 @@ package actor SessionStore {
     }
     Glibc.close(child.pidfd)
     let session = Session(
-      id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next())
+      id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next(),
+      traffic: options.traffic, announcer: options.announcer)
     enter(session, label)
     do {
       try await session.start()
@@ -207,9 +213,11 @@ package actor SessionStore {
     let size =
       window.map { TerminalEngine.TerminalSize(rows: Int($0.rows), columns: Int($0.columns)) }
       ?? SessionSpec.defaultSize
-    let session = Session(id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loops.next())
+    let session = Session(
+      id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loops.next(),
+      traffic: options.traffic, announcer: options.announcer)
     enter(session, label)
-    guard (try? await session.start()) != nil else { return await drop(label.name.text) }
+    guard (try? await session.start(isAdopted: true)) != nil else { return await drop(label.name.text) }
     tell(.created(label.name.text))
     if let status = kept.ended {
       await programEnded(id: kept.id, status: status)
@@ -278,9 +286,11 @@ package actor SessionStore {
   package func kill(_ name: SessionName, signal: Signal, grace: Duration) async throws(SessionError) -> Session {
     guard let entry = entries[name.text] else { throw .notFound(name.text) }
     guard entry.ended == nil else { return entry.session }
+    await entry.session.willEnd(because: Cause.current)
     do {
       try await keeper.kill(id: entry.session.id, signal: signal, everything: true, grace: grace)
     } catch {
+      await entry.session.willNotEnd()
       throw SessionError(.keeperUnavailable, "The session could not be ended: \(error.message)")
     }
     await ending(of: entry.session.id)
@@ -300,18 +310,18 @@ package actor SessionStore {
       try? await keeper.kill(id: entry.session.id, signal: .kill, everything: true, grace: .zero)
     }
     guard let name = names[entry.session.id] else { return }
-    await drop(name)
+    await drop(name, because: Cause.current)
     tell(.destroyed(name))
   }
 
-  private func drop(_ name: String) async {
+  private func drop(_ name: String, because cause: Cause? = nil) async {
     guard let entry = entries.removeValue(forKey: name) else { return }
     directory.withLock { $0[name] = nil }
     let id = entry.session.id
     names[id] = nil
     entry.removal?.cancel()
     for continuation in endings.removeValue(forKey: id) ?? [] { continuation.resume() }
-    await entry.session.removed()
+    await entry.session.removed(because: cause)
     try? await keeper.forget(id: id)
     if entries.isEmpty { onceEmpty?() }
   }
@@ -352,7 +362,7 @@ package actor SessionStore {
     let running = entries.values.filter { $0.ended == nil }.map(\.name)
     let endings = running.map { name in Task { _ = try? await self.kill(name, signal: .hangUp, grace: grace) } }
     for ending in endings { await ending.value }
-    for name in Array(entries.keys) { await drop(name) }
+    for name in Array(entries.keys) { await drop(name, because: Cause.current) }
   }
 
   // MARK: observers

@@ -1,20 +1,27 @@
+package import Causality
 package import Formats
 package import Sys
 package import TerminalEngine
 
 /// A client that streams a session, as `session.clients` lists it.
 package struct ClientInfo: Sendable, Equatable {
-  /// `attach`, `raw` or `json`.
+  /// All that ``kind`` can be.
+  package static let kinds = ["attach", "raw", "json"]
+
+  /// One of ``kinds``.
   package var kind: String
   package var peer: String
   package var readOnly: Bool
   package let since: Timestamp
+  /// The call that opened its connection.
+  package let cause: Cause?
 
-  package init(kind: String, peer: String, readOnly: Bool) {
+  package init(kind: String, peer: String, readOnly: Bool, cause: Cause? = nil) {
     self.kind = kind
     self.peer = peer
     self.readOnly = readOnly
     since = .now()
+    self.cause = cause
   }
 }
 
@@ -76,6 +83,9 @@ struct ViewerTable: ~Copyable {
   }
 
   mutating func setReady(_ id: ViewerID) { entries[id]?.isReady = true }
+
+  /// The viewer has lost what it was shown.
+  mutating func setStale(_ id: ViewerID) { entries[id]?.needsRepaint = true }
 
   /// One piece of a viewer's stream.
   enum Step {

@@ -57,6 +57,11 @@ package struct Paths: Sendable, Equatable {
   /// What a server started in the background says of itself.
   package var log: String { "\(state)/server.log" }
   package var tokenDatabase: String { "\(state)/tokens.sqlite" }
+  package var cursorDatabase: String { "\(state)/cursors.sqlite" }
+  /// The event log: a folder for each day.
+  package var events: String { "\(state)/events" }
+  /// The audit records as lines of text.
+  package var audit: String { "\(state)/audit" }
   package var identityFile: String { "\(state)/server_id" }
 
   /// Makes the runtime folder, and refuses one that others own or can enter: its sockets are the way in.

@@ -5,6 +5,10 @@ package enum Scope: String, Sendable, Hashable, CaseIterable, Codable {
   case sessionsManage = "sessions:manage"
   case filesRead = "files:read"
   case filesWrite = "files:write"
+  /// Query and follow the event log, and read the metrics.
+  case eventsRead = "events:read"
+  /// Put events of one's own into the log.
+  case eventsPublish = "events:publish"
   case topology
   case cluster
   /// Everything, tokens included.

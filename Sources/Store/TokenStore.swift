@@ -1,11 +1,9 @@
-import Synchronization
 import Sys
 
 /// The tokens of a server. Nothing is opened before the first call, so a server without TCP pays nothing. Calls may
 /// come from any thread; checking a token takes some microseconds, making or revoking one waits for the disk.
 package final class TokenStore: Sendable {
-  private let path: String
-  private let database = Mutex<Database?>(nil)
+  private let database: LazyDatabase
 
   /// Every secret begins so: scanners that look for leaked secrets can know it.
   package static let prefix = "roost_"
@@ -32,7 +30,7 @@ package final class TokenStore: Sendable {
   ]
 
   /// `path` as `Paths.tokenDatabase`; its folder is made when needed.
-  package init(path: String) { self.path = path }
+  package init(path: String) { database = LazyDatabase(path: path, migrations: TokenStore.migrations) }
 
   package convenience init(paths: Paths) { self.init(path: paths.tokenDatabase) }
 
@@ -61,7 +59,7 @@ package final class TokenStore: Sendable {
     let token = Token(
       id: makeUUID(), name: name, scopes: scopes, sessions: sessions, tags: tags, expiresAt: expiresAt,
       createdAt: Self.now)
-    try withDatabase { database throws(StoreError) in
+    try database.use { database throws(StoreError) in
       guard (try database.run("SELECT count(*) FROM tokens").first?.first?.integer ?? 0) < Self.mostTokens else {
         throw StoreError(code: .systemFailure, message: "there are \(Self.mostTokens) tokens already; revoke some")
       }
@@ -87,7 +85,7 @@ package final class TokenStore: Sendable {
     }
     // Looking up by the hash tells nothing by its timing: who does not know the secret cannot steer its hash.
     let hash = Digest.sha256(Array(secret.utf8))
-    let found = try withDatabase { database throws(StoreError) in
+    let found = try database.use { database throws(StoreError) in
       try database.run("SELECT \(Self.columns), hash FROM tokens WHERE hash = ?", [.blob(hash)]).first
     }
     guard let row = found, let stored = row.last?.blob, Digest.constantTimeEqual(stored, hash),
@@ -98,14 +96,14 @@ package final class TokenStore: Sendable {
 
   /// All tokens, expired ones too, the oldest first.
   package func list() throws(StoreError) -> [Token] {
-    try withDatabase { database throws(StoreError) in
+    try database.use { database throws(StoreError) in
       try database.run("SELECT \(Self.columns) FROM tokens ORDER BY created_ms, id").compactMap { Self.token($0) }
     }
   }
 
   /// From now on the token is unknown. Fails with `notFound` for an id that is.
   package func revoke(id: String) throws(StoreError) {
-    let gone = try withDatabase { database throws(StoreError) in
+    let gone = try database.use { database throws(StoreError) in
       try database.run("DELETE FROM tokens WHERE id = ?", [.text(id)])
       return database.changes
     }
@@ -137,19 +135,5 @@ package final class TokenStore: Sendable {
       }
     }
     return prefix + String(decoding: characters, as: UTF8.self)
-  }
-
-  private func withDatabase<Result: Sendable>(
-    _ body: (Database) throws(StoreError) -> Result
-  ) throws(StoreError) -> Result {
-    try database.withLock { opened throws(StoreError) -> Result in
-      if let opened { return try body(opened) }
-      if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-        try preparePrivateFolder(String(path[..<slash]))
-      }
-      let made = try Database(path: path, migrations: Self.migrations)
-      opened = made
-      return try body(made)
-    }
   }
 }

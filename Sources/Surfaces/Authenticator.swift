@@ -38,18 +38,27 @@ package struct Authenticator: Sendable {
   }
 
   /// Who asks, or why nobody is let in. `ticket` is the one in the query of a WebSocket upgrade; `nil` for every other request.
-  func authenticate(_ request: HTTPRequest, ticket: String? = nil) async throws(OperationError) -> Call {
+  /// Whatever is thrown is a refusal.
+  func authenticate(_ request: HTTPRequest, ticket: String? = nil, trace: RequestTrace? = nil)
+    async throws(OperationError) -> Call
+  {
+    let trace = trace ?? RequestTrace(request.headers)
+    let (principal, access) = try await caller(request, ticket: ticket)
+    return Call(
+      principal: principal, access: access, peer: request.peer.shortText, correlationID: trace.correlationID,
+      traceParent: trace.traceParent)
+  }
+
+  private func caller(_ request: HTTPRequest, ticket: String?) async throws(OperationError) -> (Principal, Access) {
     switch request.peer {
     case .unix(let uid, _):
       guard uid == ownUID || uid == 0 else {
         throw OperationError(.authInvalid, "This socket serves the user who started the server, and nobody else.")
       }
-      return Call(principal: .localUser(uid: uid), access: .everything, peer: "unix")
-    case .ip(let address, let port):
-      let peer = address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
-      if noAuth { return Call(principal: .anonymous, access: .everything, peer: peer) }
-      let (principal, access) = try await bearer(of: request, ticket: ticket, address: address)
-      return Call(principal: principal, access: access, peer: peer)
+      return (.localUser(uid: uid), .everything)
+    case .ip(let address, _):
+      if noAuth { return (.anonymous, .everything) }
+      return try await bearer(of: request, ticket: ticket, address: address)
     }
   }
 
@@ -87,5 +96,15 @@ package struct Authenticator: Sendable {
     guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
     let token = parts[1].drop { $0 == " " }
     return token.isEmpty ? nil : String(token)
+  }
+}
+
+extension PeerAddress {
+  /// For people: `unix`, `127.0.0.1:51234`.
+  var shortText: String {
+    switch self {
+    case .unix: "unix"
+    case .ip(let address, let port): address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+    }
   }
 }

@@ -1,10 +1,12 @@
 import Operations
+import Store
 
 /// What the surfaces serve beside the operations of the catalogue.
 enum FixedEndpoint: CaseIterable, Sendable {
   case index
   case openAPI
   case operations
+  case metrics
   case rpc
   case rpcSocket
   case serverJSON
@@ -16,6 +18,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .index: Route("GET", "/")
     case .openAPI: Route("GET", "/openapi.json")
     case .operations: Route("GET", "/operations")
+    case .metrics: Route("GET", "/metrics")
     case .rpc: Route("POST", "/rpc")
     case .rpcSocket: Route("GET", "/rpc")
     case .serverJSON: Route("GET", "/ws/json")
@@ -29,6 +32,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .index: "Says what this server is."
     case .openAPI: "This document."
     case .operations: "Every operation with the schemas of its input and output."
+    case .metrics: "Metrics in the text format of Prometheus."
     case .rpc: "JSON-RPC 2.0: every operation as a method, in batches too."
     case .rpcSocket: "WebSocket: JSON-RPC 2.0, answered as the calls end."
     case .serverJSON: "WebSocket: events of all sessions, and every operation by name."
@@ -41,12 +45,36 @@ enum FixedEndpoint: CaseIterable, Sendable {
   var isWebSocket: Bool {
     switch self {
     case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw: true
-    case .index, .openAPI, .operations, .rpc: false
+    case .index, .openAPI, .operations, .metrics, .rpc: false
     }
   }
 
   /// Served to anybody.
   var isOpen: Bool { self == .index }
+
+  /// What the caller must be allowed to do; sockets check it message by message.
+  var scope: Scope? { self == .metrics ? .eventsRead : nil }
+
+  /// As an operation's name, for audit records and metrics. Metrics are asked for by the server's own name.
+  var name: String {
+    switch self {
+    case .index: "http.index"
+    case .openAPI: "http.openapi"
+    case .operations: "http.operations"
+    case .metrics: "server.metrics"
+    case .rpc: "http.rpc"
+    case .rpcSocket: "ws.rpc"
+    case .serverJSON: "ws.json"
+    case .sessionJSON: "ws.session_json"
+    case .sessionRaw: "ws.session_raw"
+    }
+  }
+}
+
+/// A destination, and where requests for it are counted.
+struct Routed: Sendable {
+  let destination: Destination
+  let series: RequestMetrics.Series
 }
 
 /// What a request is for.
@@ -59,6 +87,13 @@ enum Destination: Sendable {
     switch self {
     case .operation(let operation): operation.scope == nil && operation.route == Destination.health
     case .fixed(let endpoint): endpoint.isOpen
+    }
+  }
+
+  var route: Route {
+    switch self {
+    case .operation(let operation): operation.route
+    case .fixed(let endpoint): endpoint.route
     }
   }
 

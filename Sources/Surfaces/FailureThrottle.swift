@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// Slows down those who guess tokens: after a number of wrong ones within a minute, an address is not listened to until the minute is over.
@@ -23,43 +22,16 @@ final class FailureThrottle: Sendable {
   }
 
   private struct State {
-    var entries: [Key: Entry] = [:]
+    var entries: [AddressKey: Entry] = [:]
     var good: Set<Int> = []
   }
 
   private let state = Mutex(State())
 
-  /// What counts as one address.
-  private enum Key: Hashable {
-    case ipv4(UInt32)
-    /// The /64 network, all of which is usually one customer's.
-    case ipv6(UInt64)
-    case other(String)
-
-    init(_ address: String) {
-      var four = in_addr()
-      var six = in6_addr()
-      if inet_pton(AF_INET, address, &four) == 1 {
-        self = .ipv4(UInt32(bigEndian: four.s_addr))
-      } else if inet_pton(AF_INET6, String(address.prefix { $0 != "%" }), &six) == 1 {
-        let (high, low) = withUnsafeBytes(of: six) { bytes in
-          (
-            UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
-            UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-          )
-        }
-        // An IPv4 address in IPv6 clothes (RFC 4291 §2.5.5.2).
-        self = high == 0 && low >> 32 == 0xFFFF ? .ipv4(UInt32(truncatingIfNeeded: low)) : .ipv6(high)
-      } else {
-        self = .other(address)
-      }
-    }
-  }
-
   /// Whether a token from this address is to be refused without a look at it.
   func isBlocked(_ address: String, secret: String, now: ContinuousClock.Instant) -> Bool {
     state.withLock { state in
-      guard let entry = state.entries[Key(address)], entry.failures >= FailureThrottle.failures,
+      guard let entry = state.entries[AddressKey(address)], entry.failures >= FailureThrottle.failures,
         now - entry.start < FailureThrottle.window
       else { return false }
       // The hash is keyed with a number of this process; it only opens the door to the real verification.
@@ -69,7 +41,7 @@ final class FailureThrottle: Sendable {
 
   func failed(_ address: String, now: ContinuousClock.Instant) {
     state.withLock { state in
-      let key = Key(address)
+      let key = AddressKey(address)
       if var entry = state.entries[key], now - entry.start < FailureThrottle.window {
         entry.failures += 1
         state.entries[key] = entry

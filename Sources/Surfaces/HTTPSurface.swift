@@ -1,6 +1,9 @@
+package import Metrics
+import Causality
 package import Net
 package import Operations
 package import Sessions
+import Store
 
 /// The HTTP surface: every operation of the catalogue at its path, JSON-RPC, the documents that describe them, and the WebSockets.
 ///
@@ -16,6 +19,8 @@ package struct HTTPSurface: HTTPHandler {
     /// Origins of other sites whose pages may use this server (`--cors-origin`), such as `https://tools.example`.
     package var allowedOrigins: Set<String> = []
     package var basePrefix = BasePrefix.none
+    /// Who gives the metrics of `/metrics`, beside the surface itself.
+    package var metrics: [any MetricsSource] = []
 
     package init(version: String) { self.version = version }
   }
@@ -26,10 +31,12 @@ package struct HTTPSurface: HTTPHandler {
   let origins: OriginPolicy
   let rpc: JSONRPC
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
-  private let router: Router<Destination>
+  private let router: Router<Routed>
+  private let requests: RequestMetrics
+  private let metrics: [any MetricsSource]
   private let prefix: BasePrefix
-  private let openAPI: [UInt8]
-  private let operationList: [UInt8]
+  private let openAPI: Lazy<[UInt8]>
+  private let operationList: Lazy<[UInt8]>
 
   package init(catalogue: Catalogue, sessions: SessionStore, authenticator: Authenticator, configuration: Configuration)
   {
@@ -39,19 +46,28 @@ package struct HTTPSurface: HTTPHandler {
     rpc = JSONRPC(catalogue: catalogue)
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
     prefix = configuration.basePrefix
+    let destinations = catalogue.operations.map(Destination.operation) + FixedEndpoint.allCases.map(Destination.fixed)
+    let requests = RequestMetrics(destinations)
+    self.requests = requests
+    metrics = configuration.metrics + [requests, authenticator.sockets]
     router = Router(
-      catalogue.operations.map { ($0.route, Destination.operation($0)) }
-        + FixedEndpoint.allCases.map { ($0.route, Destination.fixed($0)) })
-    openAPI = OpenAPI.document(of: catalogue.operations, prefix: prefix, version: configuration.version)
-    operationList = OpenAPI.catalogue(of: catalogue.operations)
+      destinations.enumerated().map { ($1.route, Routed(destination: $1, series: requests.series(at: $0))) })
+    let prefix = self.prefix
+    openAPI = Lazy { OpenAPI.document(of: catalogue.operations, prefix: prefix, version: configuration.version) }
+    operationList = Lazy { OpenAPI.catalogue(of: catalogue.operations) }
   }
 
   package func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
+    var observed = requests.begin()
+    let trace = RequestTrace(request.headers)
+    let reply: HTTPReply
     do throws(OperationError) {
-      return shared(try await reply(to: request), with: request)
+      reply = try await self.reply(to: request, trace, &observed)
     } catch {
-      return shared(.response(Responses.error(error)), with: request)
+      reply = .response(Responses.error(error))
     }
+    observed.end(status: reply.status)
+    return trace.marking(shared(reply, with: request))
   }
 
   /// Requests about a session are best answered on its loop.
@@ -67,15 +83,30 @@ package struct HTTPSurface: HTTPHandler {
 
   private static let sessionsPath = "/sessions/"
 
-  /// The answer to a request that never came to be one: the body that `HTTPServer` asks for.
-  package static func response(to fault: HTTPFault) -> HTTPResponse { Responses.fault(fault) }
+  /// The answer to a request that never came to be one: the body that `HTTPServer` asks for. `headers` are its fields, if they could be read.
+  package func response(to fault: HTTPFault, _ headers: HTTPHeaders?) -> HTTPResponse {
+    requests.other.count(status: fault.status)
+    return Responses.fault(fault, RequestTrace(headers))
+  }
 
-  private func reply(to request: HTTPRequest) async throws(OperationError) -> HTTPReply {
-    if let preflight = try preflight(request) { return .response(preflight) }
+  private func reply(
+    to request: HTTPRequest, _ trace: RequestTrace, _ observed: inout RequestMetrics.Observation
+  ) async throws(OperationError) -> HTTPReply {
     let found = find(request)
-    try origins.check(request)
+    if case .found(let routed, _) = found { observed.series = routed.series }
+    do throws(OperationError) {
+      if let preflight = try preflight(request) { return .response(preflight) }
+      try origins.check(request)
+    } catch {
+      if case .found(let routed, let path) = found {
+        refused(request, trace, routed.destination.name, target: path.first?.value, error)
+      } else {
+        refused(request, trace, "http", target: nil, error)
+      }
+      throw error
+    }
     switch found {
-    case .found(let endpoint, let path): return try await reply(to: request, at: endpoint, path)
+    case .found(let routed, let path): return try await reply(to: request, at: routed.destination, path, trace)
     case .malformed:
       throw OperationError(.invalidRequest, "Invalid request: the path is not well-formed percent-encoded UTF-8.")
     case .notFound: throw OperationError(.notFound, "Nothing is served at this path; GET /operations lists what is.")
@@ -87,7 +118,7 @@ package struct HTTPSurface: HTTPHandler {
     }
   }
 
-  private func find(_ request: HTTPRequest) -> Router<Destination>.Match {
+  private func find(_ request: HTTPRequest) -> Router<Routed>.Match {
     let path = Substring(request.path)
     if let rest = prefix.remainder(of: path) { return router.match(method: request.method, path: rest) }
     // A load balancer asks for health at the root, whatever the prefix.
@@ -96,22 +127,56 @@ package struct HTTPSurface: HTTPHandler {
   }
 
   private func reply(
-    to request: HTTPRequest, at endpoint: Destination, _ path: [(name: String, value: String)]
+    to request: HTTPRequest, at endpoint: Destination, _ path: [(name: String, value: String)], _ trace: RequestTrace
   ) async throws(OperationError) -> HTTPReply {
-    if case .fixed(let fixed) = endpoint, fixed.isWebSocket { return try await upgrade(request, to: fixed, path) }
+    if case .fixed(let fixed) = endpoint, fixed.isWebSocket {
+      return try await upgrade(request, to: fixed, path, trace)
+    }
     let call =
       endpoint.isOpen
-      ? Call(principal: .anonymous, access: Access(scopes: []), peer: "")
-      : try await authenticator.authenticate(request)
-    if case .fixed = endpoint { try await checkQuery(try QueryText.parse(request.query), for: call) }
+      ? Call(
+        principal: .anonymous, access: Access(scopes: []), peer: request.peer.shortText,
+        correlationID: trace.correlationID, traceParent: trace.traceParent)
+      : try await authenticate(request, for: endpoint, path, trace)
+    if case .fixed(let fixed) = endpoint {
+      try require(fixed.scope, of: call, for: fixed.name)
+      try await checkQuery(try QueryText.parse(request.query), for: call)
+    }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
-    case .fixed(.openAPI): return .response(Responses.json(openAPI))
-    case .fixed(.operations): return .response(Responses.json(operationList))
+    case .fixed(.openAPI): return .response(Responses.json(openAPI.value))
+    case .fixed(.operations): return .response(Responses.json(operationList.value))
+    case .fixed(.metrics):
+      var families: [MetricFamily] = []
+      for source in metrics { families += await source.families() }
+      return .response(Responses.metrics(MetricsText.write(families)))
     case .fixed(.rpc):
       return .response(await rpc.answer(request.body, for: call).map { Responses.json($0) } ?? Responses.empty(204))
     case .fixed: return .response(Responses.text(index))
     }
+  }
+
+  /// Who asks. Those who are not let in are recorded.
+  func authenticate(
+    _ request: HTTPRequest, ticket: String? = nil, for endpoint: Destination, _ path: [(name: String, value: String)],
+    _ trace: RequestTrace
+  ) async throws(OperationError) -> Call {
+    do throws(OperationError) {
+      return try await authenticator.authenticate(request, ticket: ticket, trace: trace)
+    } catch {
+      refused(request, trace, endpoint.name, target: path.first?.value, error)
+      throw error
+    }
+  }
+
+  /// Records a request that was refused before any operation saw it.
+  private func refused(
+    _ request: HTTPRequest, _ trace: RequestTrace, _ operation: String, target: String?, _ error: OperationError
+  ) {
+    catalogue.audit?.refuseAtDoor(
+      AuditEntry(operation: operation, target: target, error: error.asRefusal, address: request.peer.shortText),
+      source: AddressKey(request.peer).text,
+      of: Cause(correlationID: trace.correlationID, traceParent: trace.traceParent))
   }
 
   private func perform(
@@ -129,6 +194,11 @@ package struct HTTPSurface: HTTPHandler {
     }
   }
 
+  private func require(_ scope: Scope?, of call: Call, for name: String) throws(OperationError) {
+    guard let scope, !call.access.allows(scope) else { return }
+    throw OperationError(.insufficientScope, "This token may not do \(name): it needs the scope '\(scope.rawValue)'.")
+  }
+
   /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.
   func checkQuery(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError) {
     if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
@@ -141,6 +211,7 @@ package struct HTTPSurface: HTTPHandler {
     \(prefix.text)/openapi.json   what is served here, as OpenAPI 3.1
     \(prefix.text)/operations     the same as a plain list, for `roost call`
     \(prefix.text)/health         whether the server lives
+    \(prefix.text)/metrics        for Prometheus
 
     """
   }
@@ -156,18 +227,28 @@ package struct HTTPSurface: HTTPHandler {
     guard origins.allows(crossOrigin: origin) else { throw OperationError(.originNotAllowed, "Origin not allowed.") }
     var response = Responses.empty(204)
     response.headers.append("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
-    response.headers.append("Access-Control-Allow-Headers", "authorization, content-type")
+    response.headers.append(
+      "Access-Control-Allow-Headers", "authorization, content-type, x-correlation-id, traceparent")
     response.headers.append("Access-Control-Max-Age", "600")
     return response
   }
 
   /// Makes an answer readable to the page of an allowed origin.
   private func shared(_ reply: HTTPReply, with request: HTTPRequest) -> HTTPReply {
-    guard !origins.allowedOrigins.isEmpty, case .response(var response) = reply else { return reply }
-    response.headers.append("Vary", "Origin")
-    if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
-      response.headers.append("Access-Control-Allow-Origin", origin)
+    guard !origins.allowedOrigins.isEmpty else { return reply }
+    func shared(_ response: HTTPResponse) -> HTTPResponse {
+      var response = response
+      response.headers.append("Vary", "Origin")
+      if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
+        response.headers.append("Access-Control-Allow-Origin", origin)
+        response.headers.append("Access-Control-Expose-Headers", RequestTrace.header)
+      }
+      return response
     }
-    return .response(response)
+    switch reply {
+    case .response(let response): return .response(shared(response))
+    case .stream(let response, let body): return .stream(shared(response), body)
+    case .upgrade: return reply
+    }
   }
 }

@@ -1,3 +1,4 @@
+import Causality
 import Formats
 import Operations
 
@@ -43,7 +44,9 @@ struct JSONRPC: Sendable {
     }
     let outcome: Result<Answer, OperationError>
     do throws(OperationError) {
-      outcome = .success(try await catalogue.perform(request.method, Arguments(body: request.body), for: call))
+      outcome = .success(
+        try await catalogue.perform(
+          request.method, Arguments(body: request.body), for: call.correlated(by: request.correlationID)))
     } catch {
       outcome = .failure(error)
     }
@@ -61,6 +64,8 @@ struct JSONRPC: Sendable {
     /// As sent; `nil` for a notification.
     var id: ArraySlice<UInt8>?
     var body: Arguments.Body
+    /// A member of ours beside those of the standard: the call's own correlation id.
+    var correlationID: String?
 
     enum Parsed {
       case request(Request)
@@ -74,6 +79,7 @@ struct JSONRPC: Sendable {
       var method: String?
       var id: ArraySlice<UInt8>?
       var body = Arguments.Body.none
+      var correlationID: String?
       for (name, value) in members {
         switch name {
         case "jsonrpc": version = JSONText.string(value)
@@ -89,12 +95,13 @@ struct JSONRPC: Sendable {
           case 0x6E: body = .none
           default: return .malformed("'params' is an object with the fields of the operation's input.", id: id)
           }
+        case "correlation_id": correlationID = JSONText.string(value).flatMap(Cause.correlationID)
         default: break
         }
       }
       guard version == "2.0" else { return .malformed("'jsonrpc' must be \"2.0\".", id: id) }
       guard let method else { return .malformed("'method' must be the name of an operation.", id: id) }
-      return .request(Request(method: method, id: id, body: body))
+      return .request(Request(method: method, id: id, body: body, correlationID: correlationID))
     }
   }
 

@@ -143,7 +143,11 @@ enum OpenAPI {
   }
 
   private static func write(_ endpoint: FixedEndpoint, to json: inout JSONWriter) {
-    writeHead("surface.\(endpoint)", endpoint.summary, isOpen: endpoint.isOpen, to: &json)
+    writeHead(endpoint.name, endpoint.summary, isOpen: endpoint.isOpen, to: &json)
+    if let scope = endpoint.scope {
+      json.key("description")
+      json.string("Needs the scope `\(scope.rawValue)`.")
+    }
     json.key("parameters")
     json.beginArray()
     for name in parameters(of: endpoint.route.path) {
@@ -160,7 +164,7 @@ enum OpenAPI {
     json.key("description")
     json.string(endpoint.isWebSocket ? "The connection is a WebSocket from here on." : "The answer.")
     switch endpoint {
-    case .index: writeContent("text/plain", .string(), to: &json)
+    case .index, .metrics: writeContent("text/plain", .string(), to: &json)
     case .openAPI, .operations, .rpc: writeContent("application/json", .any, to: &json)
     case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw: break
     }

@@ -122,7 +122,7 @@ extension OperationSocket {
   /// Performs an operation for a request and answers it.
   @discardableResult
   func perform(_ operation: String, _ arguments: Arguments, for message: SocketMessage) -> UInt64? {
-    let (catalogue, call) = (catalogue, call)
+    let (catalogue, call) = (catalogue, call.correlated(by: message.correlationID))
     let number = start(ordered: RunningRequests.ordered.contains(operation)) {
       do throws(OperationError) {
         return message.answer(try await catalogue.perform(operation, arguments, for: call))

@@ -1,4 +1,5 @@
 import Formats
+import Metrics
 import Net
 import Operations
 
@@ -26,6 +27,8 @@ enum Responses {
     response(200, type: "text/plain; charset=utf-8", Array(text.utf8))
   }
 
+  static func metrics(_ text: [UInt8]) -> HTTPResponse { response(200, type: MetricsText.contentType, text) }
+
   static func empty(_ status: Int) -> HTTPResponse { response(status, type: nil, []) }
 
   static func error(_ error: OperationError) -> HTTPResponse {
@@ -40,7 +43,7 @@ enum Responses {
   }
 
   /// The answer to a request that broke HTTP itself, or one of its limits.
-  static func fault(_ fault: HTTPFault) -> HTTPResponse {
+  static func fault(_ fault: HTTPFault, _ trace: RequestTrace) -> HTTPResponse {
     let code: ErrorCode =
       switch fault {
       case .badRequest: .invalidRequest
@@ -59,6 +62,7 @@ enum Responses {
       }
     var response = json(document(of: OperationError(code, message)), status: fault.status)
     if case .upgradeRequired = fault { offerUpgrade(in: &response) }
+    trace.mark(&response.headers)
     return response
   }
 

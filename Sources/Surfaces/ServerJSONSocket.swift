@@ -152,7 +152,7 @@ actor ServerJSONSocket: OperationSocket {
         waiting.message.answer(
           OperationError(.idleSuperseded, "Another await_idle for this session came on this socket.")))
     }
-    let (catalogue, call) = (catalogue, call)
+    let (catalogue, call) = (catalogue, call.correlated(by: message.correlationID))
     let arguments = arguments(message, on: session)
     let number = start { [weak self] in
       let answer: [UInt8]
@@ -321,7 +321,7 @@ actor ServerJSONSocket: OperationSocket {
   }
 }
 
-extension ServerJSONSocket: EventSink {
+extension ServerJSONSocket: FeedSink {
   nonisolated func deliver(_ events: [[UInt8]], from feed: SessionFeed) {
     loop.execute { self.assumeIsolated { $0.sendEvents(events, from: feed) } }
   }

@@ -3,7 +3,7 @@ import Operations
 import Sessions
 
 /// Where the events of a feed go. Called on the session's loop.
-protocol EventSink: AnyObject, Sendable {
+protocol FeedSink: AnyObject, Sendable {
   /// Sends these on. When the socket has taken them, ``SessionFeed/taken(_:)`` is to be told how many bytes they were.
   func deliver(_ events: [[UInt8]], from feed: SessionFeed)
   /// The holder may no longer see the session: it was renamed or lost the tag that gave access. Nothing more comes.
@@ -22,14 +22,13 @@ actor SessionFeed: SessionObserver {
   static let maximumOutstanding = 1 << 20
 
   private let access: Access
-  private let sink: any EventSink
+  private let sink: any FeedSink
   private var events: ScreenEvents
   private var observer: ObserverID?
   private var outstanding = 0
   private var isBehind = false
 
-  init(_ session: Session, _ subscription: ScreenSubscription, access: Access, namesSession: Bool, sink: any EventSink)
-  {
+  init(_ session: Session, _ subscription: ScreenSubscription, access: Access, namesSession: Bool, sink: any FeedSink) {
     self.session = session
     self.access = access
     self.sink = sink

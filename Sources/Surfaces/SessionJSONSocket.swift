@@ -22,6 +22,8 @@ actor SessionJSONSocket: OperationSocket {
   private var feedOutstanding = 0
   /// The one `await_idle` that may wait; a second answers the first.
   private var idleWait: (number: UInt64, message: SocketMessage)?
+  /// What is typed, for the audit. Another correlation id begins another.
+  private var typing: (correlationID: String, audit: RepeatedAudit)?
   /// Through which the end is heard of, also when nothing is subscribed.
   private var ending: ObserverID?
   private let onClosed: @Sendable () -> Void
@@ -42,7 +44,8 @@ actor SessionJSONSocket: OperationSocket {
   func open() {
     webSocket.handler = self
     webSocket.send(text: "{\"connected\":true}")
-    let client = ClientInfo(kind: "json", peer: call.peer, readOnly: !call.access.allows(.sessionsInput))
+    let client = ClientInfo(
+      kind: "json", peer: call.peer, readOnly: !call.access.allows(.sessionsInput), cause: call.cause())
     let joined: (observer: ObserverID?, isFull: Bool) = session.assumeIsolated { session in
       if session.exit != nil { return (nil, false) }
       if session.clientCount >= SessionLimits.clients { return (nil, true) }
@@ -99,24 +102,48 @@ actor SessionJSONSocket: OperationSocket {
   }
 
   private func sendInput(_ message: SocketMessage) throws(OperationError) {
+    let typing = typing(message)
+    do throws(OperationError) {
+      try sendInput(message, typing)
+    } catch {
+      typing?.failed(error)
+      throw error
+    }
+  }
+
+  private func typing(_ message: SocketMessage) -> RepeatedAudit? {
+    let call = call.correlated(by: message.correlationID)
+    if let typing, typing.correlationID == call.correlationID { return typing.audit }
+    typing?.audit.flush()
+    let name = session.assumeIsolated { $0.name.text }
+    typing = catalogue.audit.map {
+      (call.correlationID, $0.stream("session.input", target: name, call, loop: session.loop))
+    }
+    return typing?.audit
+  }
+
+  private func sendInput(_ message: SocketMessage, _ typing: RepeatedAudit?) throws(OperationError) {
     guard call.access.allows(.sessionsInput) else {
       throw OperationError(
         .insufficientScope, "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'.")
     }
     let bytes = try TerminalInput.bytes(of: message)
     let access = call.access
-    let outcome: Result<(generation: UInt64, queued: Int), OperationError> = session.assumeIsolated { session in
+    let cause = typing?.begin() ?? call.correlated(by: message.correlationID).cause()
+    let outcome: Result<(generation: UInt64, queued: Int, name: String), OperationError> = session.assumeIsolated {
+      session in
       guard access.covers(name: session.name.text, tags: session.tags) else {
-        return .failure(OperationError(.sessionNotFound, "Session not found: \(session.name.text)."))
+        return .failure(OperationError(.sessionNotFound, "Session not found: \(session.name.text).").asRefusal)
       }
       do throws(SessionError) {
-        let generation = try session.write(bytes)
-        return .success((generation, session.inputQueued))
+        let generation = try session.write(bytes, by: cause)
+        return .success((generation, session.inputQueued, session.name.text))
       } catch {
         return .failure(OperationError(error))
       }
     }
-    let (generation, queued) = try outcome.get()
+    let (generation, queued, name) = try outcome.get()
+    typing?.performed(on: name, bytes: bytes.count)
     reply(message.answer(TerminalInput.result(generation: generation)))
     if queued > SessionLimits.inputHighWater {
       pause(.input)
@@ -130,7 +157,8 @@ actor SessionJSONSocket: OperationSocket {
       reply(waiting.message.answer(OperationError(.idleSuperseded, "Another await_idle came on this socket.")))
       idleWait = nil
     }
-    let (catalogue, call, arguments) = (catalogue, call, arguments(for: "session.idle", message))
+    let (catalogue, call) = (catalogue, call.correlated(by: message.correlationID))
+    let arguments = arguments(for: "session.idle", message)
     let number = start { [weak self] in
       let answer: [UInt8]
       do throws(OperationError) {
@@ -201,11 +229,12 @@ actor SessionJSONSocket: OperationSocket {
     stopFeed()
     if let ending { session.assumeIsolated { $0.removeObserver(ending) } }
     ending = nil
+    typing?.audit.flush()
     onClosed()
   }
 }
 
-extension SessionJSONSocket: EventSink {
+extension SessionJSONSocket: FeedSink {
   nonisolated func deliver(_ events: [[UInt8]], from feed: SessionFeed) {
     assumeIsolated { $0.sendEvents(events, from: feed) }
   }

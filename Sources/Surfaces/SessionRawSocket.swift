@@ -11,7 +11,7 @@ import enum Sys.ExitStatus
 /// Binary messages are terminal bytes; the first shown are a repaint. Without a subprotocol text is terminal input too. With
 /// ``SessionRawSocket/attachProtocol`` text is control, one JSON object a message:
 ///
-/// - from the client `{"resize":{"rows","cols"}}`;
+/// - from the client `{"resize":{"rows","cols"}}`, and `{"repaint":{}}` when its terminal has lost what it showed;
 /// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}`,
 ///   `{"exited":{"exit_status","exit_signal"}}` after the last ones, `{"detached":{"reason"}}`.
 ///
@@ -29,11 +29,14 @@ actor SessionRawSocket {
   private var viewer: ViewerID?
   /// Input that did not fit into the session's queue; the socket is not read meanwhile.
   private var held: [UInt8] = []
+  /// What is typed and how the size is changed, for the audit: a drag of a window's corner is as many calls as a word typed.
+  private let typing: RepeatedAudit?
+  private let resizing: RepeatedAudit?
   private let onClosed: @Sendable () -> Void
   private var isClosed = false
 
   init(
-    _ session: Session, _ webSocket: WebSocket, call: Call, isAttach: Bool, isReadOnly: Bool,
+    _ session: Session, _ webSocket: WebSocket, call: Call, audit: AuditTrail? = nil, isAttach: Bool, isReadOnly: Bool,
     onClosed: @escaping @Sendable () -> Void = {}
   ) {
     self.onClosed = onClosed
@@ -42,11 +45,16 @@ actor SessionRawSocket {
     self.call = call
     self.isAttach = isAttach
     self.isReadOnly = isReadOnly
+    let name = session.assumeIsolated { $0.name.text }
+    typing = isReadOnly ? nil : audit?.stream("session.input", target: name, call, loop: session.loop)
+    resizing = isReadOnly ? nil : audit?.stream("session.resize", target: name, call, loop: session.loop)
   }
 
   /// Shows the screen. Called once, when the socket is open.
-  func open() {
+  /// - Parameter size: of the client's terminal, which the session is to have before it is shown.
+  func open(size: TerminalSize? = nil) {
     webSocket.handler = self
+    if let size { resize(to: size) }
     if isAttach {
       let (name, generation) = session.assumeIsolated { ($0.name.text, $0.generation) }
       control("attached") { json in
@@ -56,7 +64,8 @@ actor SessionRawSocket {
         json.integer(generation)
       }
     }
-    let client = ClientInfo(kind: isAttach ? "attach" : "raw", peer: call.peer, readOnly: isReadOnly)
+    let client = ClientInfo(
+      kind: isAttach ? "attach" : "raw", peer: call.peer, readOnly: isReadOnly, cause: call.cause())
     let joined: Result<ViewerID, SessionError> = session.assumeIsolated { session in
       do throws(SessionError) { return .success(try session.addViewer(self, client: client)) } catch {
         return .failure(error)
@@ -77,18 +86,23 @@ actor SessionRawSocket {
     guard let members = JSONText.members(of: text[...]) else {
       return close(1003, "text is control here: one JSON object")
     }
+    if members.contains(where: { $0.name == "repaint" }), let viewer {
+      session.assumeIsolated { $0.repaintViewer(viewer) }
+    }
     // What a later version may say is none of our business.
     guard let resize = members.last(where: { $0.name == "resize" })?.value else { return }
     let sides = JSONText.members(of: resize) ?? []
     func side(_ name: String) -> Int { sides.last { $0.name == name }.flatMap { JSONText.integer($0.value) } ?? 0 }
     let (rows, columns) = (side("rows"), side("cols"))
     guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
+    resize(to: TerminalSize(rows: rows, columns: columns))
+  }
+
+  private func resize(to wanted: TerminalSize) {
     if isReadOnly { return }
-    let wanted = TerminalSize(rows: rows, columns: columns)
-    session.assumeIsolated { session in
-      // It can only have ended, which is told by itself.
-      try? session.resize(wanted)
-    }
+    // It can only have ended, which is told by itself.
+    let name = session.assumeIsolated { session in (try? session.resize(wanted)).map { session.name.text } }
+    if let name { resizing?.performed(on: name) }
   }
 
   private func receivedInput(_ bytes: [UInt8]) {
@@ -97,16 +111,19 @@ actor SessionRawSocket {
   }
 
   private func type(_ bytes: [UInt8]) {
-    let outcome: Result<Int, SessionError> = session.assumeIsolated { session in
+    let cause = typing?.begin() ?? call.cause()
+    let outcome: Result<(queued: Int, name: String), SessionError> = session.assumeIsolated { session in
       do throws(SessionError) {
-        _ = try session.write(bytes)
-        return .success(session.inputQueued)
+        _ = try session.write(bytes, by: cause)
+        return .success((session.inputQueued, session.name.text))
       } catch {
         return .failure(error)
       }
     }
     switch outcome {
-    case .success(let queued): if queued > SessionLimits.inputHighWater { waitForInput() }
+    case .success(let (queued, name)):
+      typing?.performed(on: name, bytes: bytes.count)
+      if queued > SessionLimits.inputHighWater { waitForInput() }
     case .failure(let error) where error.code == .inputSendFailed:
       // A stream has no one to tell that a piece of it did not fit: it is kept, and nothing more is read before it.
       held = bytes
@@ -209,6 +226,8 @@ actor SessionRawSocket {
     isClosed = true
     if let viewer { session.assumeIsolated { $0.removeViewer(viewer) } }
     viewer = nil
+    typing?.flush()
+    resizing?.flush()
     onClosed()
   }
 }

@@ -1,7 +1,8 @@
+import Causality
 import Formats
 import Operations
 
-/// One request over a JSON WebSocket: `{"id"?, "method", "session"?, "params"?}`.
+/// One request over a JSON WebSocket: `{"id"?, "method", "session"?, "params"?, "correlation_id"?}`.
 struct SocketMessage: Sendable {
   /// As sent, whatever its type; `nil` when the caller gave none.
   var id: ArraySlice<UInt8>?
@@ -10,6 +11,8 @@ struct SocketMessage: Sendable {
   var session: String?
   /// A JSON object as sent; `nil` when absent.
   var params: ArraySlice<UInt8>?
+  /// The call's own correlation id in place of the socket's; a text that is no UUID is passed over.
+  var correlationID: String?
 
   /// `nil` when the text is not such an object.
   init?(_ text: [UInt8]) {
@@ -25,6 +28,7 @@ struct SocketMessage: Sendable {
       case "params" where !JSONText.isNull(value):
         guard JSONText.firstByte(value) == 0x7B else { return nil }
         params = value
+      case "correlation_id": correlationID = JSONText.string(value).flatMap(Cause.correlationID)
       default: break
       }
     }

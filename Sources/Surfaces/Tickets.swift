@@ -34,7 +34,7 @@ package final class Tickets: Sendable {
   package var operation: Operation {
     Operation(
       "auth.ticket", "Makes a ticket that opens one WebSocket within 30 seconds, as '?ticket='.", nil, "POST",
-      "/auth/ws-ticket"
+      "/auth/ws-ticket", .changes
     ) { [self] (call: Call, _: NoInput) in
       Ticket(ticket: try issue(to: call.principal, call.access, now: .now))
     }

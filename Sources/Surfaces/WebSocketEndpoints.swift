@@ -2,16 +2,17 @@ import Net
 import Operations
 import Sessions
 import Store
+import TerminalEngine
 
 /// How a request becomes one of the WebSockets.
 extension HTTPSurface {
   func upgrade(
-    _ request: HTTPRequest, to endpoint: FixedEndpoint, _ path: [(name: String, value: String)]
+    _ request: HTTPRequest, to endpoint: FixedEndpoint, _ path: [(name: String, value: String)], _ trace: RequestTrace
   ) async throws(OperationError) -> HTTPReply {
     guard request.wantsWebSocket else { return .response(Responses.upgradeRequired()) }
     var query = try QueryText.parse(request.query)
     let ticket = take("ticket", from: &query)
-    let call = try await authenticator.authenticate(request, ticket: ticket)
+    let call = try await authenticate(request, ticket: ticket, for: .fixed(endpoint), path, trace)
     switch endpoint {
     case .sessionJSON: return try await sessionJSON(path, query, for: call)
     case .sessionRaw: return try await sessionRaw(request, path, query, for: call)
@@ -45,20 +46,35 @@ extension HTTPSurface {
     default: throw OperationError(.invalidRequest, "Invalid request: 'readonly' must be true or false.")
     }
     guard isReadOnly || call.access.allows(.sessionsInput) else {
-      throw OperationError(
-        .insufficientScope,
-        "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'. Add '?readonly=true' to watch.")
+      throw refusal(
+        "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'. Add '?readonly=true' to watch.",
+        at: .sessionRaw, path.first?.value, for: call)
     }
+    let size = try takeSize(from: &query)
     let session = try await roomySession(path, query, for: call)
-    let open = authenticator.sockets
+    let (open, audit) = (authenticator.sockets, catalogue.audit)
     let isAttach = offers(SessionRawSocket.attachProtocol, request)
     return .upgrade(
       WebSocketUpgrade(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) { webSocket in
         let socket = SessionRawSocket(
-          session, webSocket, call: call, isAttach: isAttach, isReadOnly: isReadOnly,
+          session, webSocket, call: call, audit: audit, isAttach: isAttach, isReadOnly: isReadOnly,
           onClosed: open.add(webSocket, call.principal))
-        socket.assumeIsolated { $0.open() }
+        socket.assumeIsolated { $0.open(size: size) }
       })
+  }
+
+  /// `rows` and `cols` of the client's terminal: both or neither.
+  private func takeSize(
+    from query: inout [(name: String, value: String)]
+  ) throws(OperationError) -> TerminalSize? {
+    let (rows, columns) = (take("rows", from: &query), take("cols", from: &query))
+    if rows == nil, columns == nil { return nil }
+    guard let rows = rows.flatMap({ Int($0) }), let columns = columns.flatMap({ Int($0) }),
+      (1...Int(UInt16.max)).contains(rows), (1...Int(UInt16.max)).contains(columns)
+    else {
+      throw OperationError(.invalidRequest, "Invalid request: 'rows' and 'cols' are numbers from 1, and go together.")
+    }
+    return TerminalSize(rows: rows, columns: columns)
   }
 
   /// The session, if it has room for one more client. Joining checks again; here the refusal still has a status.
@@ -77,8 +93,9 @@ extension HTTPSurface {
     -> HTTPReply
   {
     guard call.access.allows(.sessionsRead) else {
-      throw OperationError(
-        .insufficientScope, "This token may not watch sessions: it needs the scope '\(Scope.sessionsRead.rawValue)'.")
+      throw refusal(
+        "This token may not watch sessions: it needs the scope '\(Scope.sessionsRead.rawValue)'.", at: .serverJSON, nil,
+        for: call)
     }
     let lookup = lookup
     return try await serverLevel(query, for: call) { webSocket, onClosed in
@@ -117,6 +134,16 @@ extension HTTPSurface {
           forget()
         }
       })
+  }
+
+  /// A socket that the caller's scopes do not open. No operation was asked for, so it is recorded here.
+  private func refusal(_ message: String, at endpoint: FixedEndpoint, _ target: String?, for call: Call)
+    -> OperationError
+  {
+    let error = OperationError(.insufficientScope, message)
+    catalogue.audit?.refuse(
+      AuditEntry(operation: endpoint.name, target: target, error: error, address: call.peer), call)
+    return error
   }
 
   private var lookup: SessionLookup { SessionLookup(catalogue: catalogue, store: sessions) }

@@ -16,7 +16,7 @@ final class ScriptedServer: HTTPHandler, Sendable {
     socketPath = "\(home.path)/scripted.sock"
     self.state = state
     let loops = try LoopGroup(count: 1)
-    let made = HTTPServer(loops: loops, handler: self) { fault in
+    let made = HTTPServer(loops: loops, handler: self) { fault, _ in
       HTTPResponse(status: fault.status, body: Array(fault.message.utf8))
     }
     try made.listen(unix: socketPath)

@@ -54,7 +54,7 @@ func withServer(
     let group = try LoopGroup(count: loops)
     watched += group.loops.map(Weak.init)
     let server = HTTPServer(loops: group, handler: ClosureHandler(group: group, answer: answer), limits: limits) {
-      fault in
+      fault, _ in
       HTTPResponse(status: fault.status, body: Array("fault: \(fault.message)".utf8))
     }
     let port = try await server.listen(host: "127.0.0.1", port: 0)

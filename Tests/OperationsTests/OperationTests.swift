@@ -20,7 +20,7 @@ private struct Output: Codable, Sendable, Equatable {
 
 @Suite("Operations")
 struct OperationTests {
-  private let operation = Operation("test.echo", "Echoes", .sessionsRead, "POST", "/sessions/{session}/echo") {
+  private let operation = Operation("test.echo", "Echoes", .sessionsRead, "POST", "/sessions/{session}/echo", .reads) {
     (_: Call, input: Input) -> Output in
     Output(
       name: input.session.text, lastActivityMs: input.timeoutMs, tags: (input.tags ?? []).map(\.text),

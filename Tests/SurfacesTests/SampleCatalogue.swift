@@ -22,25 +22,29 @@ enum Sample {
   struct Health: Codable, Sendable { var status: String }
 
   static let operations: [Operation] = [
-    Operation("session.list", "List the sessions", .sessionsRead, "GET", "/sessions") {
+    Operation("session.list", "List the sessions", .sessionsRead, "GET", "/sessions", .reads) {
       (_: Call, input: ListInput) -> [Record] in
       (input.tag ?? []).map { Record(name: $0.text) }
     },
-    Operation("session.create", "Start a session", .sessionsManage, "POST", "/sessions", status: 201) {
+    Operation("session.create", "Start a session", .sessionsManage, "POST", "/sessions", .changes, status: 201) {
       (_: Call, input: CreateInput) -> Record in Record(name: input.name?.text ?? "\(input.rows ?? 0)")
     },
-    Operation("session.get", "Tell of a session", .sessionsRead, "GET", "/sessions/{session}") {
+    Operation("session.get", "Tell of a session", .sessionsRead, "GET", "/sessions/{session}", .reads) {
       (_: Call, input: NameInput) -> Record in
       guard input.session.text != "none" else { throw SessionError.notFound("none") }
       return Record(name: input.session.text)
     },
-    Operation(silent: "session.remove", "End a session", .sessionsManage, "DELETE", "/sessions/{session}") {
+    Operation(silent: "session.remove", "End a session", .sessionsManage, "DELETE", "/sessions/{session}", .changes) {
       (_: Call, _: NameInput) in
     },
-    Operation("session.input", "Type bytes", .sessionsInput, "POST", "/sessions/{session}/input", rawField: "data") {
+    Operation(
+      "session.input", "Type bytes", .sessionsInput, "POST", "/sessions/{session}/input", .changesOften,
+      rawField: "data"
+    ) {
       (_: Call, input: TypeInput) -> Length in Length(length: input.data.bytes.count)
     },
-    Operation("server.health", "Say that the server is up", nil, "GET", "/health") { (_: Call, _: NoInput) -> Health in
+    Operation("server.health", "Say that the server is up", nil, "GET", "/health", .reads) {
+      (_: Call, _: NoInput) -> Health in
       Health(status: "ok")
     },
   ]

@@ -40,7 +40,8 @@ final class SocketBench: Sendable {
       loop: loops.loops[1])
     try await session.start()
     server = HTTPServer(
-      loops: loops, handler: Door(session: session, open: open), errorBody: { HTTPSurface.response(to: $0) })
+      loops: loops, handler: Door(session: session, open: open),
+      errorBody: { Responses.fault($0, RequestTrace($1)) })
     // A Unix socket holds a fifth of a megabyte; a TCP connection would swallow many before anybody feels that it is not read.
     let path = "/tmp/roost-bench-\(getpid())-\(UInt32.random(in: 0 ... .max))"
     try server.listen(unix: path)

@@ -72,3 +72,10 @@ extern const long csys_number_of_read;
 extern const long csys_number_of_readv;
 extern const long csys_number_of_select;
 extern const long csys_number_of_pselect;
+
+// CRC-32C (Castagnoli, RFC 3720 §12.1) of `count` bytes, going on from `crc`; 0 begins. By the processor's instruction where it has one.
+uint32_t csys_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+// memmem(3) and memrchr(3), which <string.h> hides without _GNU_SOURCE.
+const void *csys_find(const void *bytes, size_t count, const void *wanted, size_t wanted_count);
+const void *csys_find_last(const void *bytes, size_t count, int byte);

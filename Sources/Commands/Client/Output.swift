@@ -11,6 +11,8 @@ struct Output: Sendable {
   let width: Int?
   /// Failures are JSON too.
   let usesJSON: Bool
+  /// The id under which the server logged what the command asked of it; part of a failure as JSON.
+  var correlationID: String?
 
   init(environment: [String: String], usesJSON: Bool = false) {
     isTerminal = isatty(STDOUT_FILENO) == 1
@@ -65,7 +67,9 @@ struct Output: Sendable {
   func fail(_ failure: CommandFailure, commandLine: String = "roost") {
     if usesJSON {
       let code = failure.serverCode ?? "exit_\(failure.exitCode.rawValue)"
-      let error: JSON = .object(["code": .string(code), "message": .string(failure.message)])
+      let error: JSON = .object([
+        "code": .string(code), "message": .string(failure.message), "correlation_id": correlationID.map { .string($0) },
+      ])
       note(JSON.object(["error": error]).text)
       return
     }

@@ -5,11 +5,14 @@ import Net
 struct ServerClient: Sendable {
   let address: ServerAddress
   let loop: EventLoop
+  /// Goes with every request, so that the server logs all that the command causes under one id.
+  let correlationID: String
   private let http: HTTPClient
 
-  init(address: ServerAddress, loop: EventLoop) {
+  init(address: ServerAddress, loop: EventLoop, correlationID: String) {
     self.address = address
     self.loop = loop
+    self.correlationID = correlationID
     http = HTTPClient(endpoint: address.endpoint, loop: loop)
   }
 
@@ -58,6 +61,7 @@ struct ServerClient: Sendable {
 
   private var headers: HTTPHeaders {
     var headers = HTTPHeaders()
+    headers.append("x-correlation-id", correlationID)
     if let token = address.token { headers.append("authorization", "Bearer \(token)") }
     return headers
   }

@@ -6,7 +6,9 @@ import Sys
 /// Starting a server in the background when a command needs one and none runs.
 enum ServerLaunch {
   /// Variables of a session that mean nothing, or the wrong thing, to a server started from inside it.
-  private static let sessionVariables = ["ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_CONNECT"]
+  private static let sessionVariables = [
+    "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_CONNECT", "ROOST_CORRELATION_ID",
+  ]
 
   /// Makes sure that a server listens at the address. Does nothing when one does, or when it is not ours to start.
   static func ensureRunning(_ address: ServerAddress) throws(CommandFailure) {

@@ -2,11 +2,11 @@
 ///
 /// Envelopes of messages are read with this: the method is taken out, `params` goes on to the operation as it is, and an `id` of any
 /// type is echoed byte for byte. A keystroke is read with no general decoder in its way.
-struct JSONText {
+package struct JSONText {
   /// Deepest nesting accepted. Operations take a few levels; a message of a million brackets must not cost a stack.
-  static let maximumDepth = 64
+  package static let maximumDepth = 64
   /// Most members of an object that ``members()`` hands out. No message has a dozen.
-  static let maximumMembers = 1024
+  package static let maximumMembers = 1024
 
   private let bytes: ArraySlice<UInt8>
   private var position: Int
@@ -17,22 +17,22 @@ struct JSONText {
   }
 
   /// The members of the object that is the whole text, each value as its own text; `nil` when the text is not one well-formed object.
-  static func members(of text: ArraySlice<UInt8>) -> [(name: String, value: ArraySlice<UInt8>)]? {
+  package static func members(of text: ArraySlice<UInt8>) -> [(name: String, value: ArraySlice<UInt8>)]? {
     var scanner = JSONText(text)
     return scanner.members()
   }
 
   /// The elements of the array that is the whole text; `nil` when the text is not one well-formed array.
-  static func elements(of text: ArraySlice<UInt8>) -> [ArraySlice<UInt8>]? {
+  package static func elements(of text: ArraySlice<UInt8>) -> [ArraySlice<UInt8>]? {
     var scanner = JSONText(text)
     return scanner.elements()
   }
 
   /// The string that is the whole text.
-  static func string(_ text: ArraySlice<UInt8>) -> String? { utf8(text).map { String(decoding: $0, as: UTF8.self) } }
+  package static func string(_ text: ArraySlice<UInt8>) -> String? { utf8(text).map { String(decoding: $0, as: UTF8.self) } }
 
   /// The string that is the whole text, as UTF-8.
-  static func utf8(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+  package static func utf8(_ text: ArraySlice<UInt8>) -> [UInt8]? {
     var scanner = JSONText(text)
     scanner.skipSpace()
     guard let value = scanner.readString() else { return nil }
@@ -41,20 +41,39 @@ struct JSONText {
   }
 
   /// The whole number that is the whole text.
-  static func integer(_ text: ArraySlice<UInt8>) -> Int? { Int(String(decoding: trimmed(text), as: UTF8.self)) }
+  package static func integer(_ text: ArraySlice<UInt8>) -> Int? { Int(String(decoding: trimmed(text), as: UTF8.self)) }
 
-  static func isNull(_ text: ArraySlice<UInt8>) -> Bool { trimmed(text).elementsEqual("null".utf8) }
+  package static func isNull(_ text: ArraySlice<UInt8>) -> Bool { trimmed(text).elementsEqual("null".utf8) }
 
   /// The first byte that is not white space: tells what kind of value the text is.
-  static func firstByte(_ text: ArraySlice<UInt8>) -> UInt8? { text.first { !isSpace($0) } }
+  package static func firstByte(_ text: ArraySlice<UInt8>) -> UInt8? { text.first { !isSpace($0) } }
 
   /// Whether the text is one well-formed value.
-  static func isValid(_ text: ArraySlice<UInt8>) -> Bool {
+  package static func isValid(_ text: ArraySlice<UInt8>) -> Bool {
     var scanner = JSONText(text)
     scanner.skipSpace()
     guard scanner.skipValue(depth: 0) else { return false }
     scanner.skipSpace()
     return scanner.isAtEnd
+  }
+
+  /// A well-formed text without the white space between its parts, so on one line; `nil` when the text is not well formed UTF-8 or JSON.
+  package static func compact(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    guard isValid(text), String(validating: text, as: UTF8.self) != nil else { return nil }
+    var compact: [UInt8] = []
+    compact.reserveCapacity(text.count)
+    var (isInString, isEscaped) = (false, false)
+    for byte in text {
+      if isInString {
+        if isEscaped { isEscaped = false } else if byte == 0x5C { isEscaped = true } else if byte == 0x22 { isInString = false }
+      } else if isSpace(byte) {
+        continue
+      } else if byte == 0x22 {
+        isInString = true
+      }
+      compact.append(byte)
+    }
+    return compact
   }
 
   private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {

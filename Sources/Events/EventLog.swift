@@ -1,0 +1,453 @@
+import Causality
+import Formats
+import Glibc
+import Net
+import Store
+import Synchronization
+import Sys
+
+/// What an append was given.
+package struct EventReceipt: Sendable, Equatable {
+  package let id: String
+  package let seq: UInt64
+  package let time: EventTime
+}
+
+/// What the log tells of itself.
+package struct EventLogStatistics: Sendable, Equatable {
+  package var appended: UInt64 = 0
+  package var batches: UInt64 = 0
+  package var bytes: UInt64 = 0
+  /// Events of the server's own that could not be stored.
+  package var dropped: UInt64 = 0
+  /// Events that were refused because the disk did not take them.
+  package var failed: UInt64 = 0
+  /// Time that writes and syncs took, in nanoseconds.
+  package var commitNanoseconds: UInt64 = 0
+  package var slowestCommitNanoseconds: UInt64 = 0
+  /// Bytes of a torn last line that were cut off when the log was opened.
+  package var tornBytesCut = 0
+  /// Lines that are no events, as far as the files have been read.
+  package var corruptLines = 0
+  /// Why the log cannot be written now; `nil` when it can.
+  package var fault: String?
+}
+
+/// The event log: everything that happens, numbered, on the disk, in JSON Lines (DESIGN §10).
+///
+/// One thread writes. Whatever waits while it writes and syncs goes together the next time (group commit), so the disk's latency is paid
+/// once for all of them. An event is visible to readers when it is on the disk, and not before.
+package final class EventLog: EventSink, @unchecked Sendable {
+  // Unchecked: `queue`, `queuedBytes`, `isStopping`, `thread` are touched under `mutex` only; the rest is constant, behind a mutex of its own
+  // or confined to the log's thread.
+
+  /// Largest event, as a document, in bytes.
+  package static let maximumEventBytes = 64 * 1024
+  /// Most that may wait for the disk. Two seconds of the slowest disk worth the name.
+  static let maximumQueuedBytes = 32 << 20
+  /// Most that one write takes, so that the first in a long queue need not wait for the last.
+  private static let maximumBatchBytes = 4 << 20
+  /// How often retention is looked at, in microseconds.
+  private static let retentionEvery: Int64 = 60_000_000
+
+  package struct Configuration: Sendable {
+    /// Holds the folders of the days.
+    package var folder: String
+    /// Where audit records go as lines of text; `nil`: nowhere.
+    package var auditFolder: String?
+    package var serverID: String
+    package var retention = Retention()
+    /// A file that has grown so large is followed by another one of the same hour.
+    package var maximumSegmentBytes = 128 << 20
+    package var now: @Sendable () -> EventTime = { .now() }
+    /// Hears what the server's own log should say.
+    package var report: @Sendable (String) -> Void = { _ in }
+
+    package init(folder: String, serverID: String) {
+      self.folder = folder
+      self.serverID = serverID
+    }
+  }
+
+  package let configuration: Configuration
+  let segments: SegmentList
+  let tail = Tail()
+  let reader: LogReader
+  private let fanouts = Mutex<[ObjectIdentifier: Fanout]>([:])
+  private let state = Mutex(EventLogStatistics())
+  /// Set once the log has looked at its files.
+  private let opened = Mutex<(isOpen: Bool, waiting: [UnsafeContinuation<Void, Never>])>((false, []))
+
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let filled = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var queue: [Pending] = []
+  private var queuedBytes = 0
+  private var isStopping = false
+  private var thread: pthread_t?
+
+  private struct Pending {
+    let draft: EncodedDraft
+    let time: EventTime
+    /// `nil`: nobody waits.
+    let done: UnsafeContinuation<Result<EventReceipt, EventError>, Never>?
+  }
+
+  /// Begins to open the log, on a thread of its own; what is appended meanwhile waits.
+  package init(_ configuration: Configuration) {
+    self.configuration = configuration
+    segments = SegmentList(folder: configuration.folder)
+    reader = LogReader(segments: segments)
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(filled, nil)
+    var created = pthread_t()
+    let failure = pthread_create(
+      &created, nil,
+      { argument in
+        if let argument { Unmanaged<EventLog>.fromOpaque(argument).takeRetainedValue().run() }
+        return nil
+      }, Unmanaged.passRetained(self).toOpaque())
+    precondition(failure == 0, "the system has no thread left")
+    thread = created
+  }
+
+  deinit {
+    pthread_cond_destroy(filled)
+    pthread_mutex_destroy(mutex)
+    filled.deallocate()
+    mutex.deallocate()
+  }
+
+  // MARK: Appending
+
+  /// Appends an event and returns when it is on the disk.
+  package func append(_ draft: EventDraft) async throws(EventError) -> EventReceipt {
+    let encoded = try EventEncoder.encode(draft, serverID: configuration.serverID)
+    let result: Result<EventReceipt, EventError> = await withUnsafeContinuation { continuation in
+      if let refusal = enqueue(encoded, continuation) { continuation.resume(returning: .failure(refusal)) }
+    }
+    return try result.get()
+  }
+
+  package func emit(_ draft: EventDraft) {
+    let refusal: EventError?
+    do throws(EventError) {
+      refusal = enqueue(try EventEncoder.encode(draft, serverID: configuration.serverID), nil)
+    } catch {
+      refusal = error
+    }
+    if refusal != nil { state.withLock { $0.dropped += 1 } }
+  }
+
+  private func enqueue(
+    _ draft: EncodedDraft, _ done: UnsafeContinuation<Result<EventReceipt, EventError>, Never>?
+  ) -> EventError? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if isStopping { return EventError(.logUnavailable, "The event log is closed; start the server again and retry.") }
+    guard queuedBytes + draft.bytes.count <= EventLog.maximumQueuedBytes else {
+      return EventError(.overloaded, "Too many events wait for the disk; publish fewer at once and retry.")
+    }
+    queuedBytes += draft.bytes.count
+    // Taken here, so that times are in the order of the numbers.
+    queue.append(Pending(draft: draft, time: configuration.now(), done: done))
+    if queue.count == 1 { pthread_cond_signal(filled) }
+    return nil
+  }
+
+  // MARK: What is known
+
+  /// The number of the newest event on the disk; 0 for an empty log.
+  package var lastSeq: UInt64 { tail.lastSeq }
+
+  package var statistics: EventLogStatistics { state.withLock { $0 } }
+
+  /// Bytes that wait for the disk.
+  package var waitingBytes: Int {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return queuedBytes
+  }
+
+  /// How many subscriptions there are.
+  package var followers: Int { subscriptions.load(ordering: .relaxed) }
+  let subscriptions = Atomic<Int>(0)
+
+  /// Files and bytes of the log.
+  package var size: (files: Int, bytes: Int) {
+    let all = segments.all
+    return (all.count, all.reduce(0) { $0 + $1.known.end })
+  }
+
+  /// Returns once the log has looked at its files, so that ``lastSeq`` is true.
+  package func whenOpen() async {
+    await withUnsafeContinuation { continuation in
+      let isOpen = opened.withLock { state in
+        if !state.isOpen { state.waiting.append(continuation) }
+        return state.isOpen
+      }
+      if isOpen { continuation.resume() }
+    }
+  }
+
+  func fanout(of loop: EventLoop) -> Fanout {
+    fanouts.withLock { fanouts in
+      if let known = fanouts[ObjectIdentifier(loop)] { return known }
+      let fanout = Fanout(loop: loop)
+      fanouts[ObjectIdentifier(loop)] = fanout
+      return fanout
+    }
+  }
+
+  // MARK: The thread
+
+  private func run() {
+    nameThread("events")
+    var file = LogFile(segments: segments, maximumSegmentBytes: configuration.maximumSegmentBytes)
+    var audit = AuditTrail(folder: configuration.auditFolder)
+    var isOpen = open(&file)
+    declareOpen()
+    var batch: [Pending] = []
+    var retentionAt: Int64?
+    while true {
+      guard takeBatch(&batch) else { break }
+      if !isOpen { isOpen = open(&file) }
+      var rest = batch[...]
+      while !rest.isEmpty {
+        let count = fittingCount(rest)
+        commit(rest.prefix(count), &file, &audit, isOpen: isOpen)
+        rest = rest.dropFirst(count)
+      }
+      batch.removeAll(keepingCapacity: batch.count < 4096)
+      let now = configuration.now()
+      if retentionAt.map({ abs(now.microseconds - $0) >= EventLog.retentionEvery }) ?? true {
+        retentionAt = now.microseconds
+        configuration.retention.apply(to: segments, now: now)
+      }
+    }
+    file.close()
+  }
+
+  /// Waits for something to do. False when there is nothing and never will be.
+  private func takeBatch(_ batch: inout [Pending]) -> Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while queue.isEmpty, !isStopping { pthread_cond_wait(filled, mutex) }
+    swap(&batch, &queue)
+    queuedBytes = 0
+    return !batch.isEmpty
+  }
+
+  private func fittingCount(_ pending: ArraySlice<Pending>) -> Int {
+    let limit = min(EventLog.maximumBatchBytes, configuration.maximumSegmentBytes)
+    var (count, bytes) = (0, 0)
+    for one in pending {
+      bytes += one.draft.bytes.count
+      if bytes > limit, count > 0 { break }
+      count += 1
+    }
+    return count
+  }
+
+  private func open(_ file: inout LogFile) -> Bool {
+    do throws(SystemError) {
+      let repair = try file.open()
+      for fanout in tail.begin(at: file.nextSeq - 1) { fanout.wake() }
+      if repair.tornBytes > 0 || repair.corruptLines > 0 {
+        state.withLock {
+          $0.tornBytesCut += repair.tornBytes
+          $0.corruptLines += repair.corruptLines
+        }
+        tellOfRepair(repair)
+      }
+      return true
+    } catch {
+      fail(error)
+      return false
+    }
+  }
+
+  private func declareOpen() {
+    let waiting = opened.withLock { state in
+      state.isOpen = true
+      let waiting = state.waiting
+      state.waiting = []
+      return waiting
+    }
+    for continuation in waiting { continuation.resume() }
+  }
+
+  private func commit(
+    _ pending: ArraySlice<Pending>, _ file: inout LogFile, _ audit: inout AuditTrail, isOpen: Bool
+  ) {
+    let started = EventLog.nanoseconds()
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(pending.reduce(0) { $0 + $1.draft.bytes.count + 128 })
+    var starts: [Int32] = []
+    var lines: [EventLine] = []
+    starts.reserveCapacity(pending.count)
+    lines.reserveCapacity(pending.count)
+    var times = EventTimeWriter()
+    var seq = file.nextSeq
+    for one in pending {
+      let start = bytes.count
+      EventLog.write(one, seq: seq, &times, to: &bytes)
+      let line = bytes.withUnsafeBytes {
+        EventLine(UnsafeRawBufferPointer(rebasing: $0[start...]), checkingSum: false)
+      }
+      guard let line else { preconditionFailure("an encoded event does not read back") }
+      starts.append(Int32(start))
+      lines.append(line)
+      bytes.append(0x0A)
+      seq += 1
+    }
+    do throws(SystemError) {
+      guard isOpen else { throw SystemError(code: EROFS, call: "open \(configuration.folder)") }
+      try file.append(bytes, lines: lines, starts: starts, at: pending.first?.time ?? configuration.now())
+    } catch {
+      let refusal = fail(error)
+      refuse(pending, refusal)
+      return
+    }
+    healed()
+    let chunk = EventChunk(bytes: bytes, starts: starts, lines: lines)
+    let waiting = tail.append(chunk)
+    let took = EventLog.nanoseconds() - started
+    state.withLock { state in
+      state.appended += UInt64(lines.count)
+      state.batches += 1
+      state.bytes += UInt64(bytes.count)
+      state.commitNanoseconds += took
+      state.slowestCommitNanoseconds = max(state.slowestCommitNanoseconds, took)
+    }
+    for (one, line) in zip(pending, lines) {
+      one.done?.resume(returning: .success(EventReceipt(id: one.draft.id, seq: line.seq, time: line.time)))
+    }
+    for fanout in waiting { fanout.wake() }
+    audit.append(chunk)
+  }
+
+  private static func write(_ one: Pending, seq: UInt64, _ times: inout EventTimeWriter, to bytes: inout [UInt8]) {
+    let start = bytes.count
+    let draft = one.draft
+    bytes += draft.bytes[..<draft.seqAt]
+    bytes += String(seq).utf8
+    bytes += draft.bytes[draft.seqAt..<draft.timeAt]
+    times.append(one.time, to: &bytes)
+    bytes += draft.bytes[draft.timeAt...]
+    let sum = bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+    bytes += ",\"crc\":\"".utf8
+    for shift in stride(from: UInt32(28), through: 0, by: -4) {
+      let nibble = UInt8(sum >> shift & 15)
+      bytes.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
+    }
+    bytes += "\"}".utf8
+  }
+
+  private func refuse(_ pending: ArraySlice<Pending>, _ refusal: EventError) {
+    let dropped = pending.count { $0.done == nil }
+    state.withLock {
+      $0.dropped += UInt64(dropped)
+      $0.failed += UInt64(pending.count - dropped)
+    }
+    for one in pending { one.done?.resume(returning: .failure(refusal)) }
+  }
+
+  static func nanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
+  // MARK: Faults
+
+  /// Notes a fault, and says so once. Returns what publishers are told.
+  @discardableResult
+  private func fail(_ error: SystemError) -> EventError {
+    let refusal =
+      error.code == ENOSPC || error.code == EDQUOT
+      ? EventError(.storageFull, "The disk that holds the event log is full; make room and publish again.")
+      : EventError(
+        .logUnavailable, "The event log cannot be written (\(error.reason)); see to its folder and publish again.")
+    let isNew = state.withLock { state in
+      let isNew = state.fault == nil
+      state.fault = refusal.message
+      return isNew
+    }
+    if isNew {
+      configuration.report("events: \(error.call): \(error.reason); events are not stored until this is mended")
+    }
+    return refusal
+  }
+
+  /// The log takes events again: says so, and how many of the server's own were lost.
+  private func healed() {
+    let dropped: UInt64? = state.withLock { state in
+      guard state.fault != nil else { return nil }
+      state.fault = nil
+      return state.dropped
+    }
+    guard let dropped else { return }
+    configuration.report("events: stored again; \(dropped) events of this server's own were lost")
+    var data = JSONWriter()
+    data.beginObject()
+    data.key("dropped")
+    data.integer(Int(dropped))
+    data.endObject()
+    emitOwn("recovered", data.finish())
+  }
+
+  private func tellOfRepair(_ repair: LogFile.Repair) {
+    configuration.report(
+      "events: \(repair.file): \(repair.tornBytes) bytes of an unfinished line were cut off, \(repair.corruptLines) lines cannot be read"
+    )
+    var data = JSONWriter()
+    data.beginObject()
+    data.key("file")
+    data.string(repair.file)
+    data.key("torn_bytes")
+    data.integer(repair.tornBytes)
+    data.key("corrupt_lines")
+    data.integer(repair.corruptLines)
+    data.endObject()
+    emitOwn("repaired", data.finish())
+  }
+
+  private func emitOwn(_ action: String, _ data: [UInt8]) {
+    emit(
+      EventDraft(
+        id: makeUUID(), type: "events.\(action)",
+        subject: Subject(own: "hub", configuration.serverID, "events", action),
+        origin: EventOrigin(kind: "server", id: configuration.serverID), correlationID: makeUUID(), data: data))
+  }
+
+  // MARK: End
+
+  /// Writes what waits and ends. Returns when the files are closed.
+  package func close() {
+    pthread_mutex_lock(mutex)
+    isStopping = true
+    let running = thread
+    thread = nil
+    pthread_cond_signal(filled)
+    pthread_mutex_unlock(mutex)
+    if let running { pthread_join(running, nil) }
+    reader.stop()
+  }
+}
+
+extension EventLog {
+  /// Answers a query. Throws ``EventError/Code/logUnavailable`` when the files cannot be read.
+  package func page(_ query: EventQuery) async throws(EventError) -> EventPage {
+    await whenOpen()
+    let result: Result<EventPage, SystemError> = await withUnsafeContinuation { continuation in
+      reader.ask { [reader] in
+        continuation.resume(returning: Result { () throws(SystemError) in try reader.page(query) })
+      }
+    }
+    do throws(SystemError) {
+      return try result.get()
+    } catch {
+      throw EventError(.logUnavailable, "The event log cannot be read (\(error.reason)); see to its folder and retry.")
+    }
+  }
+}

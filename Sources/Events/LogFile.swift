@@ -1,0 +1,237 @@
+import Glibc
+import Sys
+
+/// The file that the log grows by, and the only thing that writes to the log's folder. Used by the log's own thread.
+///
+/// What ``append(_:lines:)`` has returned from is on the disk. What it threw for is not in the file: a piece that was written in part is
+/// cut off again, at once or before the next append.
+struct LogFile: ~Copyable {
+  /// What had to be put right when the log was opened.
+  struct Repair: Sendable, Equatable {
+    /// Bytes of a last line that was never finished; they have been cut off.
+    var tornBytes = 0
+    /// Whole lines near the end that are no events. They stay where they are.
+    var corruptLines = 0
+    var file = ""
+  }
+
+  private let segments: SegmentList
+  private let maximumSegmentBytes: Int
+  /// The open file; -1: none.
+  private var file: CInt = -1
+  private var segment: Segment?
+  /// When the file was begun, by the clock that is never set, in seconds.
+  private var begunAt = 0
+  /// Whether bytes may stand behind `end` that belong to nothing.
+  private var hasLeftovers = false
+  /// Where the next line goes.
+  private var end = 0
+  private(set) var nextSeq: UInt64 = 1
+
+  init(segments: SegmentList, maximumSegmentBytes: Int) {
+    self.segments = segments
+    self.maximumSegmentBytes = maximumSegmentBytes
+  }
+
+  /// Finds where the log ends, and cuts a line off that was never finished.
+  mutating func open() throws(SystemError) -> Repair {
+    var repair = Repair()
+    try segments.load()
+    let all = segments.all
+    // Lines that are no events have had numbers too: those are not given again.
+    var unreadable = 0
+    for segment in all.reversed() {
+      let size = segment.known.end
+      let isLast = segment === all.last
+      let (lastSeq, wholeEnd, corrupt) = try LogFile.lookAtEnd(segment.path, size)
+      if isLast {
+        if wholeEnd < size {
+          repair.tornBytes = size - wholeEnd
+          repair.file = segment.name.path
+          guard truncate(segment.path, off_t(wholeEnd)) == 0 else { throw .last("truncate \(segment.path)") }
+          segment.update {
+            $0.end = wholeEnd
+            $0.knownFrom = wholeEnd
+          }
+        }
+      }
+      unreadable += corrupt
+      if let lastSeq {
+        nextSeq = lastSeq + UInt64(unreadable) + 1
+        break
+      }
+    }
+    if unreadable > 0 {
+      repair.corruptLines = unreadable
+      repair.file = all.last?.name.path ?? ""
+    }
+    if let last = all.last {
+      segment = last
+      end = last.known.end
+      begunAt = LogFile.steadySeconds()
+    }
+    return repair
+  }
+
+  /// The last event of a file, where its last whole line ends, and how many whole lines after that event are none.
+  private static func lookAtEnd(
+    _ path: String, _ size: Int
+  ) throws(SystemError) -> (lastSeq: UInt64?, wholeEnd: Int, corrupt: Int) {
+    // Two of the longest lines fit in the first look, all of the file in the second.
+    for window in [EventLine.maximumBytes * 3, size] {
+      let start = max(0, size - window)
+      var scanner = try LineScanner(path: path, from: start, to: size)
+      var (lastSeq, wholeEnd, corrupt): (UInt64?, Int, Int) = (nil, start, 0)
+      // A window that begins inside the file begins inside a line.
+      var isCut = start > 0
+      while let (bytes, offset) = try scanner.piece() {
+        bytes.withUnsafeBytes { piece in
+          forEachLine(piece) { line, at in
+            let isWhole = at + line.count < piece.count
+            defer { if isWhole { wholeEnd = offset + at + line.count + 1 } }
+            if isCut {
+              isCut = false
+            } else if let event = isWhole ? EventLine(line) : nil {
+              lastSeq = event.seq
+              corrupt = 0
+            } else if isWhole {
+              corrupt += 1
+            }
+            return true
+          }
+        }
+      }
+      if lastSeq != nil || start == 0 { return (lastSeq, wholeEnd, corrupt) }
+    }
+    return (nil, 0, 0)
+  }
+
+  // MARK: Appending
+
+  /// Appends whole lines, and returns when they are on the disk. `lines` are the events, with their offsets in `bytes`.
+  mutating func append(
+    _ bytes: borrowing [UInt8], lines: [EventLine], starts: [Int32], at now: EventTime
+  ) throws(SystemError) {
+    try prepare(now)
+    guard let segment else { return }
+    do throws(SystemError) {
+      try write(bytes)
+      guard fdatasync(file) == 0 else { throw SystemError.last("fdatasync") }
+    } catch {
+      // What a failed sync has left on the disk is unknown: it is cut off, and the file opened anew.
+      hasLeftovers = true
+      cutLeftovers()
+      closeFile()
+      throw error
+    }
+    let start = end
+    end += bytes.count
+    nextSeq += UInt64(lines.count)
+    let newEnd = end
+    segment.update { known in
+      for (line, offset) in zip(lines, starts) { known.note(line, at: start + Int(offset)) }
+      known.end = newEnd
+    }
+  }
+
+  private func write(_ bytes: borrowing [UInt8]) throws(SystemError) {
+    let descriptor = file
+    var failure: SystemError?
+    bytes.withUnsafeBytes { raw in
+      var written = 0
+      while written < raw.count {
+        let result = pwrite(descriptor, raw.baseAddress! + written, raw.count - written, off_t(end + written))
+        if result > 0 {
+          written += result
+        } else if errno != EINTR {
+          failure = .last("write")
+          return
+        }
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Cuts off what a failed append has left. What cannot be cut now is tried again before the next append.
+  private mutating func cutLeftovers() {
+    guard hasLeftovers, file >= 0 else { return }
+    if ftruncate(file, off_t(end)) == 0 { hasLeftovers = false }
+  }
+
+  /// Makes the file ready that the moment's events go to.
+  private mutating func prepare(_ now: EventTime) throws(SystemError) {
+    let wanted = SegmentName(now)
+    if let segment {
+      if wanted > segment.name, wanted.hour > segment.name.hour {
+        try begin(wanted)
+      } else if end >= maximumSegmentBytes || LogFile.steadySeconds() - begunAt >= 3600, end > 0,
+        wanted.hour != segment.name.hour || end >= maximumSegmentBytes
+      {
+        // Too large, or the clock was set back and an hour has gone by.
+        try begin(segment.name.next)
+      }
+    } else {
+      try begin(wanted)
+    }
+    if file < 0, let segment {
+      let opened = Glibc.open(segment.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+      guard opened >= 0 else { throw .last("open \(segment.path)") }
+      file = opened
+    }
+    cutLeftovers()
+    if hasLeftovers { throw SystemError(code: EIO, call: "truncate") }
+  }
+
+  private mutating func begin(_ name: SegmentName) throws(SystemError) {
+    cutLeftovers()
+    if hasLeftovers, file >= 0 { throw SystemError(code: EIO, call: "truncate") }
+    let next = Segment(name, folder: segments.folder, knowledge: .init())
+    let day = "\(segments.folder)/\(name.folder)"
+    try LogFile.makeFolder(segments.folder)
+    try LogFile.makeFolder(day)
+    let opened = Glibc.open(next.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard opened >= 0 else { throw .last("open \(next.path)") }
+    let descriptor = Descriptor(owning: opened)
+    // The file's name, and the day's, must survive a power cut as its contents do.
+    try LogFile.syncFolder(day)
+    try LogFile.syncFolder(segments.folder)
+    let old = segment
+    closeFile()
+    file = descriptor.release()
+    segment = next
+    end = 0
+    hasLeftovers = false
+    begunAt = LogFile.steadySeconds()
+    segments.add(next)
+    old?.writeIndex()
+  }
+
+  private static func makeFolder(_ path: String) throws(SystemError) {
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last("mkdir \(path)") }
+  }
+
+  private static func syncFolder(_ path: String) throws(SystemError) {
+    let opened = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard opened >= 0 else { throw .last("open \(path)") }
+    let descriptor = Descriptor(owning: opened)
+    guard fsync(descriptor.raw) == 0 else { throw .last("fsync \(path)") }
+  }
+
+  private static func steadySeconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec
+  }
+
+  /// Ends: what is known of the newest file is kept beside it.
+  mutating func close() {
+    cutLeftovers()
+    segment?.writeIndex()
+    closeFile()
+  }
+
+  private mutating func closeFile() {
+    if file >= 0 { Glibc.close(file) }
+    file = -1
+  }
+}

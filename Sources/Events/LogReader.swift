@@ -1,0 +1,219 @@
+import Glibc
+import Sys
+
+/// What a follower of the log gets.
+package enum Followed: Sendable {
+  case event(StoredEvent)
+  /// Events of these numbers are not there any more: too old and removed, or unreadable.
+  case gap(ClosedRange<UInt64>)
+}
+
+/// Which events a query wants.
+package struct EventQuery: Sendable {
+  package static let maximumLimit = 1000
+
+  package var filter = EventFilter()
+  /// Only events of greater numbers.
+  package var after: UInt64?
+  /// Only events of smaller numbers.
+  package var before: UInt64?
+  package var limit = 100
+  /// Newest first.
+  package var isDescending = false
+
+  package init() {}
+}
+
+/// What a query found.
+package struct EventPage: Sendable {
+  package var events: [StoredEvent] = []
+  /// Where the next page goes on (``EventQuery/after``, or ``EventQuery/before`` when newest come first); `nil`: there is none.
+  package var next: UInt64?
+  /// Lines that could not be read among those that were looked at closely.
+  package var unreadable = 0
+}
+
+/// Reads the files of the log. The functions block: they run on threads of their own.
+final class LogReader: Sendable {
+  /// One answer to a follower looks at no more of the files than this.
+  static let scanBytes = 8 << 20
+
+  let segments: SegmentList
+  /// Followers that are behind; and two for questions, so that a long search does not hold up a short one.
+  private let following = WorkerThread(name: "events-follow")
+  private let asking = [WorkerThread(name: "events-query"), WorkerThread(name: "events-query")]
+
+  init(segments: SegmentList) { self.segments = segments }
+
+  func stop() {
+    following.stop()
+    for thread in asking { thread.stop() }
+  }
+
+  func follow(_ work: @escaping @Sendable () -> Void) { following.submit(work) }
+
+  func ask(_ work: @escaping @Sendable () -> Void) {
+    (asking[0].waiting <= asking[1].waiting ? asking[0] : asking[1]).submit(work)
+  }
+
+  // MARK: Following
+
+  /// What stands in the files from `seq` up to `last`, as far as one answer goes, and where the next one goes on.
+  func read(
+    from seq: UInt64, through last: UInt64, _ filter: EventFilter, maximumBytes: Int
+  ) throws(SystemError) -> (items: [Followed], next: UInt64) {
+    var items: [Followed] = []
+    var expected = seq
+    var (bytes, scanned) = (0, 0)
+    let all = segments.all
+    guard let first = segments.index(ofSeq: seq, in: all) else { return (gap(from: seq, through: last), last + 1) }
+    for segment in all[first...] {
+      try LogReader.learn(segment)
+      let known = segment.known
+      if known.events == 0 || known.lastSeq < expected { continue }
+      let start = known.marks.last { $0.seq <= expected }?.offset ?? 0
+      guard var scanner = try LogReader.scanner(segment, from: start, to: known.end) else { continue }
+      while let (piece, _) = try scanner.piece() {
+        scanned += piece.count
+        var found = Lines(piece)
+        found.take { line, raw in
+          guard line.seq >= expected, line.seq <= last else { return .passed }
+          if line.seq > expected { return .gap(expected) }
+          expected += 1
+          return filter.matches(line, raw) ? .taken : .passed
+        } onGap: { line in
+          expected = line.seq
+        }
+        for item in found.items() {
+          if case .event(let event) = item { bytes += event.documentBytes }
+          items.append(item)
+        }
+        if bytes >= maximumBytes || scanned >= LogReader.scanBytes { return (items, expected) }
+      }
+    }
+    if expected <= last {
+      items.append(.gap(expected...last))
+      expected = last + 1
+    }
+    return (items, expected)
+  }
+
+  private func gap(from seq: UInt64, through last: UInt64) -> [Followed] { seq <= last ? [.gap(seq...last)] : [] }
+
+  /// Retention may remove a file while it is being looked at: then it is as if it had been gone.
+  private static func learn(_ segment: Segment) throws(SystemError) {
+    do throws(SystemError) { try segment.learn() } catch { if error.code != ENOENT { throw error } }
+  }
+
+  private static func scanner(_ segment: Segment, from: Int, to: Int) throws(SystemError) -> LineScanner? {
+    do throws(SystemError) {
+      return try LineScanner(path: segment.path, from: from, to: to)
+    } catch {
+      if error.code == ENOENT { return nil }
+      throw error
+    }
+  }
+
+  // MARK: Asking
+
+  func page(_ query: EventQuery) throws(SystemError) -> EventPage {
+    query.isDescending ? try newestFirst(query) : try oldestFirst(query)
+  }
+
+  private func isWorthwhile(_ known: Segment.Knowledge, _ query: EventQuery) -> Bool {
+    if known.events == 0 { return false }
+    if let since = query.filter.since, known.maximumTime < since.microseconds { return false }
+    if let until = query.filter.until, known.minimumTime >= until.microseconds { return false }
+    if let after = query.after, known.lastSeq <= after { return false }
+    if let before = query.before, known.firstSeq >= before { return false }
+    return true
+  }
+
+  /// Where to begin in a file: behind what is too old or of too small a number.
+  private func start(_ known: Segment.Knowledge, _ query: EventQuery) -> Int {
+    var offset = 0
+    for mark in known.marks {
+      let isEarlySeq = query.after.map { mark.seq <= $0 + 1 } ?? true
+      let isEarlyTime = query.filter.since.map { mark.latestBefore < $0.microseconds } ?? true
+      guard isEarlySeq && isEarlyTime else { break }
+      // Without a bound to skip to, the file is read from its beginning.
+      if query.after != nil || query.filter.since != nil { offset = mark.offset }
+    }
+    return offset
+  }
+
+  private func oldestFirst(_ query: EventQuery) throws(SystemError) -> EventPage {
+    var page = EventPage()
+    let needle = query.filter.needle
+    for segment in candidates(query) {
+      try LogReader.learn(segment)
+      let known = segment.known
+      guard isWorthwhile(known, query),
+        var scanner = try LogReader.scanner(segment, from: start(known, query), to: known.end)
+      else { continue }
+      while let (piece, _) = try scanner.piece() {
+        var isPast = false
+        var found = Lines(piece)
+        found.search(query.filter, needle) { line in
+          if let before = query.before, line.seq >= before {
+            isPast = true
+            return false
+          }
+          return query.after.map { line.seq > $0 } ?? true
+        }
+        page.unreadable += found.unreadable
+        page.events += found.events()
+        if page.events.count > query.limit {
+          page.events.removeLast(page.events.count - query.limit)
+          page.next = page.events.last?.seq
+          return page
+        }
+        if isPast { return page }
+      }
+    }
+    return page
+  }
+
+  private func newestFirst(_ query: EventQuery) throws(SystemError) -> EventPage {
+    var page = EventPage()
+    let needle = query.filter.needle
+    for segment in candidates(query).reversed() {
+      try LogReader.learn(segment)
+      let known = segment.known
+      guard isWorthwhile(known, query) else { continue }
+      let first = start(known, query)
+      // From mark to mark, the last stretch first.
+      var ends = known.marks.map(\.offset).filter { $0 > first }
+      ends.append(known.end)
+      while let end = ends.popLast() {
+        let begin = max(first, ends.last ?? first)
+        guard var scanner = try LogReader.scanner(segment, from: begin, to: end) else { break }
+        var stretch: [StoredEvent] = []
+        while let (piece, _) = try scanner.piece() {
+          var found = Lines(piece)
+          found.search(query.filter, needle) { line in
+            (query.after.map { line.seq > $0 } ?? true) && (query.before.map { line.seq < $0 } ?? true)
+          }
+          page.unreadable += found.unreadable
+          stretch += found.events()
+        }
+        page.events += stretch.reversed()
+        if page.events.count > query.limit {
+          page.events.removeLast(page.events.count - query.limit)
+          page.next = page.events.last?.seq
+          return page
+        }
+      }
+    }
+    return page
+  }
+
+  /// The files that may hold what is wanted. Bounds by number are a search among the files; bounds by time are looked at one by one.
+  private func candidates(_ query: EventQuery) -> ArraySlice<Segment> {
+    let all = segments.all
+    guard !all.isEmpty else { return [] }
+    let first = query.after.flatMap { segments.index(ofSeq: $0, in: all) } ?? 0
+    let last = query.before.flatMap { segments.index(ofSeq: $0, in: all) } ?? all.count - 1
+    return first <= last ? all[first...last] : []
+  }
+}

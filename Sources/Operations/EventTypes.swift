@@ -1,0 +1,160 @@
+/// Every type of event that a server emits of its own accord. The table of `docs/events.md` is this one.
+package enum EventTypes {
+  package static let all: [EventType] =
+    [serverStarted, serverStopping] + sessions + [tokenCreated, tokenRevoked, auditAllowed, auditRefused, auditFailed]
+
+  package static func named(_ name: String) -> EventType? { all.first { $0.name == name } }
+
+  // MARK: The server
+
+  static let serverStarted = EventType(
+    "server.started", "The server has begun to answer", from: "server",
+    [
+      EventField("version", .string, "version of Roost"),
+      EventField("pid", .integer, "process id"),
+      EventField("hostname", .string, "name of the server in what it answers"),
+      EventField("reason", .string, "`start`; `takeover` when sessions of an earlier server were taken over"),
+    ])
+
+  static let serverStopping = EventType(
+    "server.stopping", "The server stops answering", from: "server",
+    [
+      EventField("version", .string, "version of Roost"),
+      EventField("pid", .integer, "process id"),
+      EventField(
+        "reason", .string, "`operation` (`server.shutdown`), `signal`, or `no_sessions` (a server that ends with them)"),
+    ])
+
+  // MARK: Sessions
+
+  private static let sessions = [
+    sessionCreated, sessionAdopted, sessionRenamed, sessionTagged, sessionAttached, sessionDetached,
+    sessionCommandStarted, sessionCommandFinished, sessionStateChanged, sessionEnded, sessionRemoved,
+  ]
+
+  /// What every event of a session says of it. With name and tags at that time a reader's access to the session can be told from the
+  /// event alone.
+  private static let identity = [
+    EventField("session", .string, "the session's name at that time"),
+    EventField("tags", .strings, optional: true, "its tags at that time, if it had any"),
+  ]
+
+  private static func session(_ name: String, _ summary: String, _ fields: [EventField]) -> EventType {
+    EventType("session.\(name)", summary, from: "session", identity + fields)
+  }
+
+  static let sessionCreated = session(
+    "created", "A session was started",
+    [
+      EventField("command", .string, "what it runs, for people, at most 4 KiB"),
+      EventField("pid", .integer, "process id of its program"),
+      EventField("rows", .integer, "height of its screen"),
+      EventField("cols", .integer, "width of its screen"),
+    ])
+
+  static let sessionAdopted = session(
+    "adopted", "A session of an earlier server was taken over", sessionCreated.fields.filter { !identity.contains($0) })
+
+  static let sessionRenamed = session(
+    "renamed", "A session was given another name", [EventField("old_name", .string, "its name before")])
+
+  static let sessionTagged = session(
+    "tagged", "Tags were put on a session or taken off",
+    [
+      EventField("added", .strings, "tags that it did not have before"),
+      EventField("removed", .strings, "tags that it has no longer"),
+    ])
+
+  static let sessionAttached = session(
+    "attached", "A client began to stream a session",
+    [
+      EventField("client", .integer, "number of the client within the session"),
+      EventField("kind", .string, "`attach`, `raw` or `json`"),
+      EventField("address", .string, "where it comes from: `unix`, `127.0.0.1:51234`"),
+      EventField("read_only", .boolean, "whether it may only watch"),
+    ])
+
+  static let sessionDetached = session(
+    "detached", "A client streams a session no longer",
+    [
+      EventField("client", .integer, "number of the client within the session"),
+      EventField("kind", .string, "`attach`, `raw` or `json`"),
+      EventField("reason", .string, "`left`, `detached` (sent away), `session_ended` or `session_removed`"),
+    ])
+
+  static let sessionCommandStarted = session(
+    "command_started", "A shell began to run a command line",
+    [
+      EventField("number", .integer, "number of the command within the session, as in its command records"),
+      EventField("command", .string, optional: true, "the command line where the shell reports it, at most 4 KiB"),
+      EventField("truncated", .boolean, optional: true, "true when the command line was longer"),
+      EventField("cwd", .string, optional: true, "folder that it began in"),
+    ])
+
+  static let sessionCommandFinished = session(
+    "command_finished", "A command line has ended",
+    [
+      EventField("number", .integer, "number of the command within the session"),
+      EventField("command", .string, optional: true, "the command line where the shell reports it, at most 4 KiB"),
+      EventField("truncated", .boolean, optional: true, "true when the command line was longer"),
+      EventField("exit_status", .integer, optional: true, "its exit status where the shell reports it"),
+      EventField("duration_ms", .integer, "how long it ran, in milliseconds"),
+      EventField("evidence", .string, "what told of its end: `osc133`, `osc633`, `marker` or `exit`"),
+    ])
+
+  static let sessionStateChanged = session(
+    "state_changed",
+    "What a session's program is doing has changed and settled. At most one a second: a command that is over sooner leaves none",
+    [
+      EventField("state", .string, "`busy`, `prompt`, `password`, `reading` or `quiet`, as in the session's record"),
+      EventField("evidence", .string, "what it was concluded from"),
+      EventField("previous", .string, optional: true, "the state told of before"),
+    ])
+
+  static let sessionEnded = session(
+    "ended", "A session's program has ended; the session stays listed",
+    [
+      EventField("exit_status", .integer, optional: true, "exit status, unless a signal ended it"),
+      EventField("exit_signal", .string, optional: true, "name of the signal that ended it"),
+      EventField("duration_ms", .integer, "how long it ran, in milliseconds"),
+    ])
+
+  static let sessionRemoved = session("removed", "A session was taken off the list", [])
+
+  // MARK: Tokens
+
+  static let tokenCreated = EventType(
+    "token.created", "A token was made", from: "token",
+    [
+      EventField("name", .string, "its name"),
+      EventField("scopes", .strings, "what it lets its bearer do"),
+      EventField("sessions", .strings, optional: true, "the sessions that it is limited to"),
+      EventField("tags", .strings, optional: true, "the tags that it is limited to"),
+      EventField("expires_at", .time, optional: true, "when it becomes worthless; absent: never"),
+    ])
+
+  static let tokenRevoked = EventType("token.revoked", "A token was made worthless", from: "token", [])
+
+  // MARK: Audit
+
+  static let auditAllowed = audit("allowed", "An operation that changes something was performed")
+  static let auditRefused = audit(
+    "refused", "A call was refused: scope, access to a session, authentication, origin or host")
+  static let auditFailed = audit("failed", "An operation that changes something was let in and failed")
+
+  private static func audit(_ outcome: String, _ summary: String) -> EventType {
+    EventType(
+      "audit.\(outcome)", summary, from: "server",
+      [
+        EventField("operation", .string, "name of the operation; `http` when the path is nobody's"),
+        EventField("target", .string, optional: true, "what it was about: name of the session, id of the token"),
+        EventField("outcome", .string, "`\(outcome)`"),
+        EventField("code", .string, optional: true, "code of the error"),
+        EventField("address", .string, "where the call came from: `unix`, `127.0.0.1:51234`"),
+        EventField("duration_ms", .integer, "how long it took, in milliseconds; of several calls the longest"),
+        EventField("calls", .integer, optional: true, "how many calls the record stands for, when more than one"),
+        EventField("bytes", .integer, optional: true, "how many bytes were typed; never which"),
+        EventField("traceparent", .string, optional: true, "the W3C trace context that came with the call"),
+      ])
+  }
+}

@@ -1,0 +1,103 @@
+import Formats
+package import Sessions
+
+// What sessions announce, as events.
+extension OwnEvents {
+  /// Longest command line in an event; what is longer is cut. The session's command records have it whole.
+  static let maximumCommand = 4096
+
+  /// Emits what happened to a session.
+  package func emit(_ announcement: SessionAnnouncement) {
+    let (type, members) = OwnEvents.members(of: announcement.news)
+    var all: [JSON.Member] = [.init("session", .string(announcement.name))]
+    if !announcement.tags.isEmpty { all.append(.init("tags", .array(announcement.tags.map { .string($0) }))) }
+    for (name, value) in members { if let value { all.append(.init(name, value)) } }
+    emit(
+      type, id: announcement.id, origin: announcement.sessionID, because: announcement.cause,
+      type.data(of: .object(all)))
+  }
+
+  private static func members(of news: SessionAnnouncement.News) -> (EventType, [(String, JSON?)]) {
+    switch news {
+    case .created(let command, let pid, let rows, let columns):
+      (EventTypes.sessionCreated, beginning(command, pid, rows, columns))
+    case .adopted(let command, let pid, let rows, let columns):
+      (EventTypes.sessionAdopted, beginning(command, pid, rows, columns))
+    case .renamed(let old): (EventTypes.sessionRenamed, [("old_name", .string(old))])
+    case .tagged(let added, let removed):
+      (
+        EventTypes.sessionTagged,
+        [("added", .array(added.map { .string($0) })), ("removed", .array(removed.map { .string($0) }))]
+      )
+    case .attached(let number, let client):
+      (
+        EventTypes.sessionAttached,
+        [
+          ("client", .integer(number)), ("kind", .string(client.kind)), ("address", .string(client.peer)),
+          ("read_only", .bool(client.readOnly)),
+        ]
+      )
+    case .detached(let number, let client, let reason):
+      (
+        EventTypes.sessionDetached,
+        [("client", .integer(number)), ("kind", .string(client.kind)), ("reason", .string(reason.rawValue))]
+      )
+    case .commandStarted(let record):
+      (
+        EventTypes.sessionCommandStarted,
+        [("number", .integer(record.id))] + commandLine(record) + [
+          ("cwd", record.directory.map { .string(cut($0).text) })
+        ]
+      )
+    case .commandFinished(let record):
+      (
+        EventTypes.sessionCommandFinished,
+        [("number", .integer(record.id))] + commandLine(record) + [
+          ("exit_status", record.exitStatus.map { .integer($0) }),
+          (
+            "duration_ms",
+            .integer(Int(max(0, (record.endedAt ?? record.startedAt).milliseconds - record.startedAt.milliseconds)))
+          ),
+          ("evidence", .string(record.evidence.rawValue)),
+        ]
+      )
+    case .stateChanged(let state, let evidence, let previous):
+      (
+        EventTypes.sessionStateChanged,
+        [
+          ("state", .string(state.rawValue)), ("evidence", .string(evidence.rawValue)),
+          ("previous", previous.map { .string($0.rawValue) }),
+        ]
+      )
+    case .ended(let exit, let duration):
+      (
+        EventTypes.sessionEnded,
+        [
+          ("exit_status", exit.jsonFields.status.map { .integer($0) }),
+          ("exit_signal", exit.jsonFields.signal.map { .string($0) }), ("duration_ms", .integer(duration.milliseconds)),
+        ]
+      )
+    case .removed: (EventTypes.sessionRemoved, [])
+    }
+  }
+
+  private static func beginning(_ command: String, _ pid: Int32, _ rows: Int, _ columns: Int) -> [(String, JSON?)] {
+    [
+      ("command", .string(cut(command).text)), ("pid", .integer(Int(pid))), ("rows", .integer(rows)),
+      ("cols", .integer(columns)),
+    ]
+  }
+
+  private static func commandLine(_ record: CommandRecord) -> [(String, JSON?)] {
+    guard let command = record.command.map(cut) else { return [] }
+    return [("command", .string(command.text)), ("truncated", command.isCut ? true : nil)]
+  }
+
+  /// At most ``maximumCommand`` bytes, not cut within a character.
+  private static func cut(_ text: String) -> (text: String, isCut: Bool) {
+    guard text.utf8.count > maximumCommand else { return (text, false) }
+    var end = text.utf8.index(text.utf8.startIndex, offsetBy: maximumCommand)
+    while end.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: end) }
+    return (String(text[..<end]), true)
+  }
+}

@@ -1,0 +1,28 @@
+import Causality
+import Net
+
+/// What a session remembers of why things happened to it, so that what comes of them later can say so.
+struct Chronicle {
+  struct Attachment {
+    let client: ClientInfo
+    /// Points at the announcement of the attaching.
+    let cause: Cause
+  }
+
+  let announcer: SessionAnnouncer?
+  /// Points at the announcement of the session's beginning.
+  var origin: Cause?
+  /// Points at the announcement of the latest command's beginning or end.
+  var command: Cause?
+  /// Who asked for the session's end.
+  var ending: Cause?
+  /// Clients that have been announced and have not left, by their numbers.
+  var attachments: [Int: Attachment] = [:]
+  /// The state that was told of last, and when.
+  var state: SessionState?
+  var stateTold: ContinuousClock.Instant?
+  var stateTimer: LoopTimer?
+  var isOver = false
+
+  init(_ announcer: SessionAnnouncer?) { self.announcer = announcer }
+}

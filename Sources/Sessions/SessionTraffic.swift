@@ -1,0 +1,8 @@
+package import Metrics
+
+/// Bytes between all sessions of a server and their programs.
+package struct SessionTraffic: Sendable {
+  package let fromPrograms = Counter()
+  /// Input that was accepted, and answers to the programs' queries.
+  package let toPrograms = Counter()
+}
