@@ -138,7 +138,7 @@ actor Server {
     signal(SIGHUP, SIG_IGN)
     await store.onEmpty { [weak self] in self?.assumeIsolated { server in _ = Task { await server.sessionsAreGone() } }
     }
-    try http.listen(unix: socketPath)
+    try await http.listen(unix: socketPath)
     for bind in options.binds {
       let port = try await http.listen(host: bind.host, port: bind.port)
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")

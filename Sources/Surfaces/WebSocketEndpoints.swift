@@ -29,7 +29,7 @@ extension HTTPSurface {
     return .upgrade(
       WebSocketUpgrade(loop: session.loop) { webSocket in
         let socket = SessionJSONSocket(
-          session, webSocket, catalogue: catalogue, call: call, onClosed: open.add(webSocket, call.principal))
+          session, webSocket, catalogue: catalogue, call: call, onClosed: open.add(webSocket, call))
         socket.assumeIsolated { $0.open() }
       })
   }
@@ -58,7 +58,7 @@ extension HTTPSurface {
       WebSocketUpgrade(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) { webSocket in
         let socket = SessionRawSocket(
           session, webSocket, call: call, audit: audit, isAttach: isAttach, isReadOnly: isReadOnly,
-          onClosed: open.add(webSocket, call.principal))
+          onClosed: open.add(webSocket, call))
         socket.assumeIsolated { $0.open(size: size) }
       })
   }
@@ -128,7 +128,7 @@ extension HTTPSurface {
       WebSocketUpgrade { webSocket in
         // Others may have been quicker since.
         guard places.enter() else { return webSocket.close(code: 1013, reason: "too many sockets") }
-        let forget = open.add(webSocket, call.principal)
+        let forget = open.add(webSocket, call)
         start(webSocket) {
           places.leave()
           forget()
