@@ -125,6 +125,66 @@ package enum Options {
   package static let expires = OptionDefinition(
     "--expires", placeholder: "DURATION", kind: .duration, defaultText: "never", help: "valid for this long")
 
+  // MARK: Events
+
+  package static let eventSince = OptionDefinition(
+    "--since", placeholder: "TIME",
+    help: "from this time on: RFC 3339, 15m, 2h, 'yesterday 14:00', 'monday 8:00', 9:30")
+  package static let eventUntil = OptionDefinition(
+    "--until", placeholder: "TIME", help: "until before this time, written like --since")
+  package static let subject = OptionDefinition(
+    "--subject", short: "s", placeholder: "PATTERN", repeats: true,
+    help: "only subjects that match: '*' is one token, '>' at the end one or more")
+  package static let eventType = OptionDefinition(
+    "--type", short: "t", placeholder: "PATTERN", repeats: true,
+    help: "only types that match: session.created, 'session.*', 'audit.>'")
+  package static let origin = OptionDefinition(
+    "--origin", placeholder: "KIND[:ID]", help: "only from this kind of thing, or from this one")
+  package static let correlation = OptionDefinition(
+    "--correlation", short: "c", placeholder: "ID", help: "only what one call caused: its correlation id")
+  package static let eventAfter = OptionDefinition(
+    "--after", placeholder: "SEQ", kind: .integer(0...Int.max), help: "from the event behind this number on")
+  package static let eventBefore = OptionDefinition(
+    "--before", placeholder: "SEQ", kind: .integer(0...Int.max), help: "only events before this number")
+  package static let eventLimit = OptionDefinition(
+    "--limit", short: "n", placeholder: "N", kind: .integer(1...Int.max), defaultText: "100", help: "how many at most")
+  package static let allEvents = OptionDefinition("--all", help: "all that match, however many")
+  package static let reverse = OptionDefinition("--reverse", short: "r", help: "newest first, as --order desc")
+  package static let order = OptionDefinition(
+    "--order", placeholder: "ORDER", kind: .choice(["asc", "desc"]), defaultText: "the newest, oldest of them first",
+    help: "begin with the oldest, or with the newest")
+  package static let eventFormat = OptionDefinition(
+    "--format", short: "f", placeholder: "FORMAT", kind: .choice(["roost", "cloudevents", "hub"]),
+    help: "print events as JSON of this form, one a line")
+  package static let followLimit = OptionDefinition(
+    "--limit", short: "n", placeholder: "N", kind: .integer(1...Int.max), defaultText: "no end",
+    help: "end after so many events")
+  package static let cursor = OptionDefinition(
+    "--cursor", placeholder: "NAME",
+    help: "go on where this cursor of the server's stands, and move it along with what is printed")
+  package static let speed = OptionDefinition(
+    "--speed", placeholder: "FACTOR", defaultText: "1", help: "so many times as fast as it was; 'max' does not wait")
+  package static let replayTo = OptionDefinition(
+    "--to", placeholder: "DESTINATION", kind: .choice(["-", "bus"]), defaultText: "-, standard output",
+    help: "print the events, or publish them again under 'replay.' and their subject")
+  package static let resume = OptionDefinition(
+    "--resume", placeholder: "NAME", help: "keep the position under this name, and go on from it")
+  package static let publishType = OptionDefinition(
+    "--type", short: "t", placeholder: "TYPE", help: "what happened (otherwise the server takes it from the subject)")
+  package static let publishOrigin = OptionDefinition(
+    "--origin", placeholder: "KIND:ID", help: "what it comes from, such as tool:linter")
+  package static let publishCorrelation = OptionDefinition(
+    "--correlation", short: "c", placeholder: "ID", help: "the correlation id that it belongs to")
+  package static let causation = OptionDefinition(
+    "--causation", placeholder: "ID", help: "the id of the event that caused it")
+  package static let member = OptionDefinition(
+    "--data", placeholder: "KEY=VALUE", kind: .assignment, repeats: true,
+    help: "a member of the data; what is a number, true, false or null in JSON stays one")
+  package static let lines = OptionDefinition("--lines", help: "each line of standard input is the data of one event")
+  package static let folder = OptionDefinition(
+    "--folder", placeholder: "DIR", kind: .directory, defaultText: "of the server that --server-name names",
+    help: "the folder 'events' with the files")
+
   // MARK: Others
 
   package static let describe = OptionDefinition("--describe", help: "say what the operation takes and gives")
@@ -156,6 +216,12 @@ package enum Options {
   package static let keepEnded = OptionDefinition(
     "--keep-ended", placeholder: "DURATION", kind: .duration, environment: "ROOST_KEEP_ENDED", defaultText: "1h",
     help: "how long an ended session stays, with its screen and exit status")
+  package static let eventsMaxAge = OptionDefinition(
+    "--events-max-age", placeholder: "DURATION", kind: .duration, environment: "ROOST_EVENTS_MAX_AGE",
+    defaultText: "30d", help: "how long events are kept; whole files of an hour go")
+  package static let eventsMaxBytes = OptionDefinition(
+    "--events-max-bytes", placeholder: "N", kind: .integer(1...Int.max), environment: "ROOST_EVENTS_MAX_BYTES",
+    defaultText: "2147483648", help: "how large the event log may grow before its oldest files go")
   package static let loops = OptionDefinition(
     "--loops", placeholder: "N", kind: .integer(1...64), defaultText: "one for each core, up to 8",
     help: "event loop threads")

@@ -15,6 +15,8 @@ package struct ServeOptions: Sendable, Equatable {
   /// Begins with a slash and does not end with one; nil when everything is served at the root.
   package var basePrefix: String?
   package var keepEnded = Duration.seconds(3600)
+  package var eventsMaxAge = Duration.seconds(30 * 24 * 3600)
+  package var eventsMaxBytes = 2 << 30
   /// Event loop threads; nil leaves it to the number of cores.
   package var loops: Int?
   package var shell: String?
@@ -80,6 +82,8 @@ package struct ServeOptions: Sendable, Equatable {
     hostname = invocation.text(Options.hostname)
     basePrefix = try ServeOptions.basePrefix(invocation)
     keepEnded = invocation.duration(Options.keepEnded) ?? keepEnded
+    eventsMaxAge = invocation.duration(Options.eventsMaxAge) ?? eventsMaxAge
+    eventsMaxBytes = invocation.integer(Options.eventsMaxBytes) ?? eventsMaxBytes
     loops = invocation.integer(Options.loops)
     shell = invocation.text(Options.shell)
     readinessDescriptor = invocation.integer(Options.readiness).map { CInt($0) }

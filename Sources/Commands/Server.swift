@@ -33,6 +33,8 @@ actor Server {
   private let loops: LoopGroup
   private let keeper: KeeperClient
   private let store: SessionStore
+  private let log: EventLog
+  private let cursors: CursorStore
   private let events: OwnEvents
   private let audit: AuditTrail
   /// Why the server is there: it points at the event of its start.
@@ -94,7 +96,16 @@ actor Server {
       environment: Host.environmentByName, home: Host.userHome, socketPath: socketPath, serverName: paths.serverName)
     store.maximumSessions = options.maxSessions
     store.keepEnded = options.keepEnded
-    let events = OwnEvents(sink: NoEvents(), serverID: identity.id)
+    var logging = EventLog.Configuration(folder: paths.events, serverID: identity.id)
+    logging.auditFolder = paths.audit
+    logging.report = { complain($0) }
+    logging.retention.age = options.eventsMaxAge
+    logging.retention.bytes = options.eventsMaxBytes
+    // The log's thread makes the folders of the days; the state folder is ours to make, and to keep private.
+    do throws(StoreError) { try paths.prepareState() } catch { complain("events: \(error.message)") }
+    log = EventLog(logging)
+    cursors = CursorStore(paths: paths)
+    let events = OwnEvents(sink: log, serverID: identity.id)
     store.announcer = { events.emit($0) }
     self.events = events
     audit = AuditTrail(events, loop: loops.loops[0])
@@ -111,6 +122,7 @@ actor Server {
     let sessions = SessionOperations(store: store, server: hostname)
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
+        + EventOperations(log: log, cursors: cursors, serverID: identity.id).all
         + tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
@@ -118,6 +130,7 @@ actor Server {
       ownNames: [hostname, identity.id], audit: audit, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
+    configuration.events = EventFeeds(log: log, cursors: cursors)
     configuration.allowedOrigins = Set(options.corsOrigins)
     if let prefix = options.basePrefix.flatMap(BasePrefix.init) { configuration.basePrefix = prefix }
     let keeper = keeper
@@ -200,6 +213,7 @@ actor Server {
     await http?.close(graceful: Server.closeGrace)
     await keeper.close()
     audit.flush()
+    log.close()
     if options.socketPath == nil { unlink(paths.socket) }
     hasStopped = true
     stopped?.resume()
@@ -232,11 +246,6 @@ extension Server: ServerControl {
     // Answered first: the caller hears that it begins before the sockets close.
     Task { await stop(.operation, endingSessions: endingSessions) }
   }
-}
-
-/// Where no log is kept.
-private struct NoEvents: EventSink {
-  func emit(_ draft: EventDraft) {}
 }
 
 /// Carries the keeper's news to the store, which is made after the keeper's client.

@@ -1,5 +1,65 @@
-/// x
-struct AuditTrail {
-  init(folder: String?) {}
-  mutating func append(_ chunk: EventChunk) {}
+import Glibc
+import Sys
+
+/// The audit records as lines of text, in a file for each UTC day: `audit/YYYY/MM/DD/hub.log`.
+///
+/// Written by the log's thread after the events themselves are on the disk, for `grep` and people. The events are the record: when a line
+/// cannot be written, the fault is reported once and the events go on.
+struct AuditFiles: ~Copyable {
+  private let folder: String?
+  private let report: @Sendable (String) -> Void
+  private var day = ""
+  private var file: CInt = -1
+  private var hasComplained = false
+
+  init(folder: String?, report: @escaping @Sendable (String) -> Void) {
+    self.folder = folder
+    self.report = report
+  }
+
+  deinit { if file >= 0 { close(file) } }
+
+  mutating func append(_ records: [(draft: EventDraft, time: EventTime)]) {
+    guard let folder, !records.isEmpty else { return }
+    do throws(SystemError) {
+      var text: [UInt8] = []
+      for (draft, time) in records {
+        let written = time.description
+        try write(&text, beforeDay: String(written.prefix(10)), folder)
+        if let line = AuditLine.text(of: draft, at: written) { text += Array((line + "\n").utf8) }
+      }
+      try write(&text, beforeDay: day, folder)
+      hasComplained = false
+    } catch {
+      closeFile()
+      if !hasComplained { report("audit: \(error.description); the audit events themselves are in the event log") }
+      hasComplained = true
+    }
+  }
+
+  /// Writes what has been gathered, and opens the file of the day when it is another.
+  private mutating func write(_ text: inout [UInt8], beforeDay next: String, _ folder: String) throws(SystemError) {
+    if file >= 0, !text.isEmpty { try writeAll(file, text) }
+    text.removeAll(keepingCapacity: true)
+    guard next != day || file < 0 else { return }
+    closeFile()
+    var path = folder
+    try AuditFiles.makeFolder(path)
+    for part in next.split(separator: "-") {
+      path += "/\(part)"
+      try AuditFiles.makeFolder(path)
+    }
+    file = open("\(path)/hub.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard file >= 0 else { throw .last("open \(path)/hub.log") }
+    day = next
+  }
+
+  private mutating func closeFile() {
+    if file >= 0 { close(file) }
+    file = -1
+  }
+
+  private static func makeFolder(_ path: String) throws(SystemError) {
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last("mkdir \(path)") }
+  }
 }

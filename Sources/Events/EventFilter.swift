@@ -4,6 +4,7 @@ package struct EventFilter: Sendable, Hashable {
   package var subjects: [SubjectPattern] = []
   /// Any of these, matched like subjects; empty: all.
   package var types: [SubjectPattern] = []
+  package var id: String?
   package var originKind: String?
   package var originID: String?
   package var correlationID: String?
@@ -19,6 +20,7 @@ package struct EventFilter: Sendable, Hashable {
   /// Text that must stand in a line for the filter to let it through, if there is one that few lines hold: found with a plain search before
   /// any line is looked at closely.
   var needle: [UInt8]? {
+    if let id { return Array("{\"id\":\"\(id)\",\"seq\":".utf8) }
     if let correlationID { return Array("\"correlation_id\":\"\(correlationID)\"".utf8) }
     if let originID { return Array(",\"id\":\"\(originID)\"},\"correlation_id\":".utf8) }
     if subjects.count == 1, let subject = try? Subject(subjects[0].text) {
@@ -45,6 +47,7 @@ package struct EventFilter: Sendable, Hashable {
       UnsafeRawBufferPointer(rebasing: bytes[Int(range.lowerBound)..<Int(range.upperBound)]).bindMemory(to: UInt8.self)
     }
     if let correlationID, !field(line.correlationID).elementsEqual(correlationID.utf8) { return false }
+    if let id, !field(line.id).elementsEqual(id.utf8) { return false }
     if let originKind, !field(line.originKind).elementsEqual(originKind.utf8) { return false }
     if let originID, !field(line.originID).elementsEqual(originID.utf8) { return false }
     if !types.isEmpty {

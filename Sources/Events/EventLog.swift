@@ -88,6 +88,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private struct Pending {
     let draft: EncodedDraft
     let time: EventTime
+    /// The draft itself, of an audit record: it becomes a line of text too.
+    let audit: EventDraft?
     /// `nil`: nobody waits.
     let done: UnsafeContinuation<Result<EventReceipt, EventError>, Never>?
   }
@@ -123,7 +125,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
   package func append(_ draft: EventDraft) async throws(EventError) -> EventReceipt {
     let encoded = try EventEncoder.encode(draft, serverID: configuration.serverID)
     let result: Result<EventReceipt, EventError> = await withUnsafeContinuation { continuation in
-      if let refusal = enqueue(encoded, continuation) { continuation.resume(returning: .failure(refusal)) }
+      if let refusal = enqueue(encoded, of: draft, continuation) { continuation.resume(returning: .failure(refusal)) }
     }
     return try result.get()
   }
@@ -131,7 +133,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
   package func emit(_ draft: EventDraft) {
     let refusal: EventError?
     do throws(EventError) {
-      refusal = enqueue(try EventEncoder.encode(draft, serverID: configuration.serverID), nil)
+      refusal = enqueue(try EventEncoder.encode(draft, serverID: configuration.serverID), of: draft, nil)
     } catch {
       refusal = error
     }
@@ -139,7 +141,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
   }
 
   private func enqueue(
-    _ draft: EncodedDraft, _ done: UnsafeContinuation<Result<EventReceipt, EventError>, Never>?
+    _ draft: EncodedDraft, of original: EventDraft,
+    _ done: UnsafeContinuation<Result<EventReceipt, EventError>, Never>?
   ) -> EventError? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
@@ -149,7 +152,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
     }
     queuedBytes += draft.bytes.count
     // Taken here, so that times are in the order of the numbers.
-    queue.append(Pending(draft: draft, time: configuration.now(), done: done))
+    let audit = original.type.hasPrefix("audit.") ? original : nil
+    queue.append(Pending(draft: draft, time: configuration.now(), audit: audit, done: done))
     if queue.count == 1 { pthread_cond_signal(filled) }
     return nil
   }
@@ -203,7 +207,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private func run() {
     nameThread("events")
     var file = LogFile(segments: segments, maximumSegmentBytes: configuration.maximumSegmentBytes)
-    var audit = AuditTrail(folder: configuration.auditFolder)
+    var audit = AuditFiles(folder: configuration.auditFolder, report: configuration.report)
     var isOpen = open(&file)
     declareOpen()
     var batch: [Pending] = []
@@ -277,7 +281,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
   }
 
   private func commit(
-    _ pending: ArraySlice<Pending>, _ file: inout LogFile, _ audit: inout AuditTrail, isOpen: Bool
+    _ pending: ArraySlice<Pending>, _ file: inout LogFile, _ audit: inout AuditFiles, isOpen: Bool
   ) {
     let started = EventLog.nanoseconds()
     var bytes: [UInt8] = []
@@ -323,7 +327,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
       one.done?.resume(returning: .success(EventReceipt(id: one.draft.id, seq: line.seq, time: line.time)))
     }
     for fanout in waiting { fanout.wake() }
-    audit.append(chunk)
+    audit.append(zip(pending, lines).compactMap { one, line in one.audit.map { ($0, line.time) } })
   }
 
   private static func write(_ one: Pending, seq: UInt64, _ times: inout EventTimeWriter, to bytes: inout [UInt8]) {
@@ -449,5 +453,26 @@ extension EventLog {
     } catch {
       throw EventError(.logUnavailable, "The event log cannot be read (\(error.reason)); see to its folder and retry.")
     }
+  }
+
+  /// The event of that id, or of that number when it is all digits; `nil` when the log has none.
+  package func event(_ name: String) async throws(EventError) -> StoredEvent? {
+    var query = EventQuery()
+    query.limit = 1
+    if let seq = UInt64(name), seq > 0 {
+      query.after = seq - 1
+      query.before = seq + 1
+    } else {
+      guard EventRules.isID(name) else { return nil }
+      query.filter.id = name
+      query.isDescending = true
+    }
+    return try await page(query).events.first
+  }
+
+  /// The number of the oldest event that is kept; 0 for an empty log. May look at a file.
+  package var firstSeq: UInt64 {
+    for segment in segments.all { if let first = segment.findFirstSeq() { return first } }
+    return 0
   }
 }

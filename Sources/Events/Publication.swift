@@ -51,7 +51,8 @@ package struct Publication: Sendable {
     }
     for (name, value) in [("correlation_id", correlationID), ("causation_id", causationID)] {
       if let value, !EventRules.isID(value) {
-        throw EventError(.invalidEvent, "'\(name)' must be 1 to 128 printable ASCII characters without spaces and quotes.")
+        throw EventError(
+          .invalidEvent, "'\(name)' must be 1 to 128 printable ASCII characters without spaces and quotes.")
       }
     }
   }

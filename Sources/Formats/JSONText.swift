@@ -29,7 +29,9 @@ package struct JSONText {
   }
 
   /// The string that is the whole text.
-  package static func string(_ text: ArraySlice<UInt8>) -> String? { utf8(text).map { String(decoding: $0, as: UTF8.self) } }
+  package static func string(_ text: ArraySlice<UInt8>) -> String? {
+    utf8(text).map { String(decoding: $0, as: UTF8.self) }
+  }
 
   /// The string that is the whole text, as UTF-8.
   package static func utf8(_ text: ArraySlice<UInt8>) -> [UInt8]? {
@@ -65,7 +67,13 @@ package struct JSONText {
     var (isInString, isEscaped) = (false, false)
     for byte in text {
       if isInString {
-        if isEscaped { isEscaped = false } else if byte == 0x5C { isEscaped = true } else if byte == 0x22 { isInString = false }
+        if isEscaped {
+          isEscaped = false
+        } else if byte == 0x5C {
+          isEscaped = true
+        } else if byte == 0x22 {
+          isInString = false
+        }
       } else if isSpace(byte) {
         continue
       } else if byte == 0x22 {

@@ -78,10 +78,11 @@ package actor HTTPClient {
   }
 
   /// Opens a WebSocket on a connection of its own. `handler` may get messages before this returns. A server that answers
-  /// otherwise throws `.upgradeRefused` with status and body. `timeout` bounds connecting and the handshake.
+  /// otherwise throws `.upgradeRefused` with status and body. `timeout` bounds connecting and the handshake. With a `pingInterval` a
+  /// server that is gone without a word is noticed within twice that time; without one only when something is sent.
   package func webSocket(
     target: String, headers: HTTPHeaders = .init(), subprotocols: [String] = [], maxMessageBytes: Int = 1 << 24,
-    timeout: Duration? = nil, handler: any WebSocketHandler
+    timeout: Duration? = nil, pingInterval: Duration = .zero, handler: any WebSocketHandler
   ) async throws(NetError) -> WebSocket {
     if isClosed { throw NetError(.closed, "the client is closed") }
     let attempt = Attempt()
@@ -113,7 +114,7 @@ package actor HTTPClient {
     }
     let webSocket = WebSocket(
       socket: connection.takeSocket(), role: .client, subprotocol: response.headers[first: "sec-websocket-protocol"],
-      maxMessageBytes: maxMessageBytes)
+      maxMessageBytes: maxMessageBytes, pingInterval: pingInterval, pongTimeout: pingInterval)
     webSocket.handler = handler
     webSocket.start(unread: connection.rest)
     return webSocket

@@ -130,6 +130,15 @@ package final class WebSocket: @unchecked Sendable {
     text.withUTF8 { send(.text, UnsafeRawBufferPointer($0)) }
   }
 
+  /// Messages that are frames already. Only servers: what a client sends is masked for each socket (RFC 6455 §5.3).
+  package func send(_ texts: WebSocketTexts) {
+    loop.preconditionCurrent()
+    precondition(role == .server, "a client's frames are masked")
+    guard state == .open, !texts.isEmpty else { return }
+    texts.frames.withUnsafeBytes { socket.write($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+    dropIfUnread()
+  }
+
   /// One binary frame. What the kernel takes at once is not copied.
   package func send(binary: UnsafeRawBufferPointer) {
     send(.binary, binary)
@@ -156,6 +165,10 @@ package final class WebSocket: @unchecked Sendable {
     loop.preconditionCurrent()
     guard state == .open else { return }
     write(opcode, payload)
+    dropIfUnread()
+  }
+
+  private func dropIfUnread() {
     if socket.queuedBytes > WebSocket.maxQueuedBytes {
       ending = ending ?? (1013, "the peer does not read")
       state = .ended

@@ -55,8 +55,10 @@ package final class AuditTrail: Sendable {
     switch operation.effect {
     case .reads: return Opening(id: nil, began: now, repeated: nil)
     case .changes: return Opening(id: makeUUID(), began: now, repeated: nil)
-    case .changesOften:
-      let repeated = repeatedAudit(operation.name, target: arguments.target(of: operation.route) ?? "", call)
+    case .changesOften, .publishes:
+      let repeated = repeatedAudit(
+        operation.name, target: arguments.target(of: operation.route) ?? "", call,
+        isCorrelated: operation.effect == .changesOften)
       return Opening(id: repeated.begin().causationID, began: now, repeated: repeated)
     }
   }
@@ -71,7 +73,9 @@ package final class AuditTrail: Sendable {
     let entry = AuditEntry(
       operation: operation.name, target: note.target ?? arguments.target(of: operation.route), error: error,
       address: call.peer, duration: opening.began.duration(to: now), bytes: note.bytes)
-    if let repeated = opening.repeated { return repeated.end(entry, now: now) }
+    if let repeated = opening.repeated {
+      return repeated.end(entry, now: now, by: operation.effect == .publishes ? call.cause() : nil)
+    }
     let id = opening.id ?? makeUUID()
     if error?.isRefusal == true { return refuse(entry, id: id, call, now: now) }
     record(entry, id: id, of: call.cause())
@@ -115,9 +119,12 @@ package final class AuditTrail: Sendable {
     RepeatedAudit(self, operation: operation, target: target, call, loop: loop)
   }
 
-  private func repeatedAudit(_ operation: String, target: String, _ call: Call) -> RepeatedAudit {
+  private func repeatedAudit(
+    _ operation: String, target: String, _ call: Call, isCorrelated: Bool
+  ) -> RepeatedAudit {
     let key = RepeatedKey(
-      operation: operation, target: target, principal: call.principal.description, correlationID: call.correlationID)
+      operation: operation, target: target, principal: call.principal.description,
+      correlationID: isCorrelated ? call.correlationID : "")
     let now = ContinuousClock.now
     return repeated.withLock { repeated in
       if let known = repeated[key] { return known }

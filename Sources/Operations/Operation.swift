@@ -25,6 +25,8 @@ package enum Effect: String, Sendable {
   case changes
   /// The same for what comes in streams of calls, such as keystrokes: several calls may share one audit event (``RepeatedAudit``).
   case changesOften
+  /// It adds to the event log what itself says who and why: the calls of one caller share audit events, whatever their correlation.
+  case publishes
 }
 
 /// What an operation answered.
@@ -112,6 +114,17 @@ package struct Operation: Sendable {
       call, arguments in
       .json(try await body(call, try arguments.decode(Input.self, known: known.value, rawField: rawField)).encoded())
     }
+  }
+
+  /// An operation that reads its arguments itself, because no one type of ours describes them.
+  package init(
+    raw name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
+    status: Int = 200, input: Schema, output: Schema,
+    body: @escaping @Sendable (Call, Arguments) async throws -> Answer
+  ) {
+    self.init(
+      name, summary, scope, Route(method, path), effect, status: status, input: input, output: output, rawField: nil,
+      perform: body)
   }
 
   /// An operation that has nothing to answer.

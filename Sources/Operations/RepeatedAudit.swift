@@ -16,11 +16,14 @@ package final class RepeatedAudit: Sendable {
     /// When the next record may be written.
     var until: ContinuousClock.Instant?
     var pending: AuditEntry?
+    /// Of the first call that is in `pending`, where the calls have causes of their own.
+    var cause: Cause?
     var isTimed = false
 
-    mutating func add(_ entry: AuditEntry) {
+    mutating func add(_ entry: AuditEntry, _ cause: Cause?) {
       guard var sum = pending else {
         pending = entry
+        self.cause = cause
         return
       }
       sum.calls += entry.calls
@@ -77,7 +80,8 @@ package final class RepeatedAudit: Sendable {
     end(AuditEntry(operation: operation, target: target, error: error, address: address), now: .now)
   }
 
-  func end(_ entry: AuditEntry, now: ContinuousClock.Instant) {
+  /// `cause` is the call's own, where it is not the stream's.
+  func end(_ entry: AuditEntry, now: ContinuousClock.Instant, by cause: Cause? = nil) {
     let code = entry.error?.code
     let step: (record: String?, delay: Duration?) = state.withLock { state in
       var window = code.map { state.failed[$0] ?? Window() } ?? state.performed
@@ -86,12 +90,12 @@ package final class RepeatedAudit: Sendable {
         window.until = now + RepeatedAudit.interval
         return (RepeatedAudit.takeID(code, &state), nil)
       }
-      window.add(entry)
+      window.add(entry, cause)
       if window.isTimed { return (nil, nil) }
       window.isTimed = true
       return (nil, window.until.map { $0 - now } ?? .zero)
     }
-    if let id = step.record { trail.record(entry, id: id, of: caller) }
+    if let id = step.record { trail.record(entry, id: id, of: cause ?? caller) }
     if let delay = step.delay { loop.fire(after: delay) { [self] in flush(code) } }
   }
 
@@ -104,14 +108,14 @@ package final class RepeatedAudit: Sendable {
 
   private func flush(_ code: ErrorCode?) {
     let now = ContinuousClock.now
-    let due: (entry: AuditEntry, id: String)? = state.withLock { state in
+    let due: (entry: AuditEntry, cause: Cause?, id: String)? = state.withLock { state in
       var window = code.map { state.failed[$0] ?? Window() } ?? state.performed
-      let pending = window.pending
+      let (pending, cause) = (window.pending, window.cause)
       window = Window(until: pending == nil ? window.until : now + RepeatedAudit.interval)
       if let code { state.failed[code] = window } else { state.performed = window }
-      return pending.map { ($0, RepeatedAudit.takeID(code, &state)) }
+      return pending.map { ($0, cause, RepeatedAudit.takeID(code, &state)) }
     }
-    if let due { trail.record(due.entry, id: due.id, of: caller) }
+    if let due { trail.record(due.entry, id: due.id, of: due.cause ?? caller) }
   }
 
   /// Writes what has been counted and not been recorded yet: when the stream ends.

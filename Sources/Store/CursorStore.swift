@@ -48,14 +48,17 @@ package final class CursorStore: Sendable {
     guard (1...CursorStore.longestName).contains(name.utf8.count), name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
     else {
       throw StoreError(
-        code: .invalidName, message: "a cursor's name has 1 to \(CursorStore.longestName) bytes and no control characters")
+        code: .invalidName,
+        message: "a cursor's name has 1 to \(CursorStore.longestName) bytes and no control characters")
     }
     guard let number = Int64(exactly: seq) else {
       throw StoreError(code: .invalidName, message: "there is no event \(seq)")
     }
     try database.use { database throws(StoreError) in
-      guard (try database.run("SELECT count(*) FROM cursors").first?.first?.integer ?? 0) < CursorStore.mostCursors else {
-        throw StoreError(code: .systemFailure, message: "there are \(CursorStore.mostCursors) cursors already; remove some")
+      guard (try database.run("SELECT count(*) FROM cursors").first?.first?.integer ?? 0) < CursorStore.mostCursors
+      else {
+        throw StoreError(
+          code: .systemFailure, message: "there are \(CursorStore.mostCursors) cursors already; remove some")
       }
       try database.run(
         """

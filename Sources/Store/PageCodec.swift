@@ -5,7 +5,7 @@ import CZstd
 package struct PageCodec: ~Copyable {
   private let compressor: OpaquePointer
   private let decompressor: OpaquePointer
-  private static let level: CInt = 1
+  private static let level: CInt = 3
 
   package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String

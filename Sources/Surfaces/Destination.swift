@@ -1,3 +1,4 @@
+import Events
 import Operations
 import Store
 
@@ -7,11 +8,14 @@ enum FixedEndpoint: CaseIterable, Sendable {
   case openAPI
   case operations
   case metrics
+  case schema
   case rpc
   case rpcSocket
   case serverJSON
   case sessionJSON
   case sessionRaw
+  case eventStream
+  case eventSocket
 
   var route: Route {
     switch self {
@@ -19,11 +23,14 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .openAPI: Route("GET", "/openapi.json")
     case .operations: Route("GET", "/operations")
     case .metrics: Route("GET", "/metrics")
+    case .schema: Route("GET", "/schemas/{name}")
     case .rpc: Route("POST", "/rpc")
     case .rpcSocket: Route("GET", "/rpc")
     case .serverJSON: Route("GET", "/ws/json")
     case .sessionJSON: Route("GET", "/sessions/{session}/ws/json")
     case .sessionRaw: Route("GET", "/sessions/{session}/ws/raw")
+    case .eventStream: Route("GET", "/events/stream")
+    case .eventSocket: Route("GET", "/events/ws")
     }
   }
 
@@ -33,10 +40,13 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .openAPI: "This document."
     case .operations: "Every operation with the schemas of its input and output."
     case .metrics: "Metrics in the text format of Prometheus."
+    case .schema: "JSON Schemas of an event's forms: \(EventSchemas.names.joined(separator: ", "))."
     case .rpc: "JSON-RPC 2.0: every operation as a method, in batches too."
     case .rpcSocket: "WebSocket: JSON-RPC 2.0, answered as the calls end."
     case .serverJSON: "WebSocket: events of all sessions, and every operation by name."
     case .sessionJSON: "WebSocket: one session's screen as events, and every operation by name."
+    case .eventStream: "Events as they come, from a place in the log on, as server-sent events."
+    case .eventSocket: "WebSocket: events as they come, from a place in the log on."
     case .sessionRaw:
       "WebSocket: one session's terminal bytes; with the subprotocol roost.attach.v1 control messages too."
     }
@@ -44,16 +54,21 @@ enum FixedEndpoint: CaseIterable, Sendable {
 
   var isWebSocket: Bool {
     switch self {
-    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw: true
-    case .index, .openAPI, .operations, .metrics, .rpc: false
+    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket: true
+    case .index, .openAPI, .operations, .metrics, .schema, .rpc, .eventStream: false
     }
   }
 
   /// Served to anybody.
-  var isOpen: Bool { self == .index }
+  var isOpen: Bool { self == .index || self == .schema }
 
   /// What the caller must be allowed to do; sockets check it message by message.
-  var scope: Scope? { self == .metrics ? .eventsRead : nil }
+  var scope: Scope? {
+    switch self {
+    case .metrics, .eventStream, .eventSocket: .eventsRead
+    default: nil
+    }
+  }
 
   /// As an operation's name, for audit records and metrics. Metrics are asked for by the server's own name.
   var name: String {
@@ -62,11 +77,14 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .openAPI: "http.openapi"
     case .operations: "http.operations"
     case .metrics: "server.metrics"
+    case .schema: "http.schema"
     case .rpc: "http.rpc"
     case .rpcSocket: "ws.rpc"
     case .serverJSON: "ws.json"
     case .sessionJSON: "ws.session_json"
     case .sessionRaw: "ws.session_raw"
+    case .eventStream: "events.stream"
+    case .eventSocket: "ws.events"
     }
   }
 }

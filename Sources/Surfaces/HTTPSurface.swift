@@ -1,5 +1,6 @@
-package import Metrics
 import Causality
+import Events
+package import Metrics
 package import Net
 package import Operations
 package import Sessions
@@ -19,6 +20,8 @@ package struct HTTPSurface: HTTPHandler {
     /// Origins of other sites whose pages may use this server (`--cors-origin`), such as `https://tools.example`.
     package var allowedOrigins: Set<String> = []
     package var basePrefix = BasePrefix.none
+    /// The event log that clients may follow.
+    package var events: EventFeeds?
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
 
@@ -30,6 +33,8 @@ package struct HTTPSurface: HTTPHandler {
   let authenticator: Authenticator
   let origins: OriginPolicy
   let rpc: JSONRPC
+  let events: EventFeeds?
+  let eventFollowers = SocketCount(limit: SocketCount.maximumEventFollowers)
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
   private let router: Router<Routed>
   private let requests: RequestMetrics
@@ -43,6 +48,7 @@ package struct HTTPSurface: HTTPHandler {
     self.catalogue = catalogue
     self.sessions = sessions
     self.authenticator = authenticator
+    events = configuration.events
     rpc = JSONRPC(catalogue: catalogue)
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
     prefix = configuration.basePrefix
@@ -139,17 +145,25 @@ package struct HTTPSurface: HTTPHandler {
         correlationID: trace.correlationID, traceParent: trace.traceParent)
       : try await authenticate(request, for: endpoint, path, trace)
     if case .fixed(let fixed) = endpoint {
-      try require(fixed.scope, of: call, for: fixed.name)
-      try await checkQuery(try QueryText.parse(request.query), for: call)
+      try require(fixed.scope, of: call, for: fixed)
+      // That of a stream says which events are wanted.
+      if fixed != .eventStream { try await checkQuery(try QueryText.parse(request.query), for: call) }
     }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
     case .fixed(.openAPI): return .response(Responses.json(openAPI.value))
     case .fixed(.operations): return .response(Responses.json(operationList.value))
+    case .fixed(.schema):
+      guard let schema = EventSchemas.text(named: path.first?.value ?? "") else {
+        throw OperationError(
+          .notFound, "There is no such schema; there are \(EventSchemas.names.joined(separator: ", ")).")
+      }
+      return .response(Responses.schema(schema))
     case .fixed(.metrics):
       var families: [MetricFamily] = []
       for source in metrics { families += await source.families() }
       return .response(Responses.metrics(MetricsText.write(families)))
+    case .fixed(.eventStream): return try await eventStream(request, for: call)
     case .fixed(.rpc):
       return .response(await rpc.answer(request.body, for: call).map { Responses.json($0) } ?? Responses.empty(204))
     case .fixed: return .response(Responses.text(index))
@@ -188,15 +202,17 @@ package struct HTTPSurface: HTTPHandler {
     } else if operation.route.method != "GET", !request.body.isEmpty {
       arguments.body = .json(request.body)
     }
+    let mediaType = negotiated(operation, request, &arguments)
     switch try await catalogue.perform(operation, arguments, for: call) {
-    case .json(let document): return Responses.json(document, status: operation.status)
+    case .json(let document): return Responses.json(document, status: operation.status, type: mediaType)
     case .empty: return Responses.empty(operation.status)
     }
   }
 
-  private func require(_ scope: Scope?, of call: Call, for name: String) throws(OperationError) {
+  private func require(_ scope: Scope?, of call: Call, for endpoint: FixedEndpoint) throws(OperationError) {
     guard let scope, !call.access.allows(scope) else { return }
-    throw OperationError(.insufficientScope, "This token may not do \(name): it needs the scope '\(scope.rawValue)'.")
+    throw refusal(
+      "This token may not do \(endpoint.name): it needs the scope '\(scope.rawValue)'.", at: endpoint, nil, for: call)
   }
 
   /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.
@@ -212,6 +228,7 @@ package struct HTTPSurface: HTTPHandler {
     \(prefix.text)/operations     the same as a plain list, for `roost call`
     \(prefix.text)/health         whether the server lives
     \(prefix.text)/metrics        for Prometheus
+    \(prefix.text)/schemas/event.schema.json   the form of an event
 
     """
   }

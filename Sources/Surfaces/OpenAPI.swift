@@ -155,6 +155,14 @@ enum OpenAPI {
     }
     if endpoint.isWebSocket { writeParameter("ticket", in: "query", .string(), required: false, to: &json) }
     if endpoint == .sessionRaw { writeParameter("readonly", in: "query", .boolean, required: false, to: &json) }
+    if endpoint == .eventStream || endpoint == .eventSocket {
+      for name in EventFollowing.textParameters {
+        writeParameter(name, in: "query", .string(), required: false, to: &json)
+      }
+      for name in EventFollowing.numberParameters {
+        writeParameter(name, in: "query", .integer(0...Int.max), required: false, to: &json)
+      }
+    }
     json.endArray()
     if endpoint == .rpc { writeBody("application/json", required: true, schema: .any, to: &json) }
     json.key("responses")
@@ -166,7 +174,9 @@ enum OpenAPI {
     switch endpoint {
     case .index, .metrics: writeContent("text/plain", .string(), to: &json)
     case .openAPI, .operations, .rpc: writeContent("application/json", .any, to: &json)
-    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw: break
+    case .schema: writeContent("application/schema+json", .any, to: &json)
+    case .eventStream: writeContent("text/event-stream", .string(), to: &json)
+    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket: break
     }
     json.endObject()
     if endpoint == .rpc {

@@ -1,3 +1,4 @@
+import Events
 import Formats
 import Metrics
 import Net
@@ -19,13 +20,23 @@ enum Responses {
     ("Cache-Control", "no-store"),
   ]
 
-  static func json(_ body: [UInt8], status: Int = 200) -> HTTPResponse {
-    response(status, type: "application/json", body)
+  static func json(_ body: [UInt8], status: Int = 200, type: String? = nil) -> HTTPResponse {
+    response(status, type: type ?? "application/json", body)
+  }
+
+  /// The head of a stream of server-sent events.
+  static func eventStream() -> HTTPResponse {
+    var response = response(200, type: "text/event-stream", [])
+    // Proxies that gather an answer before they pass it on would gather this one for ever.
+    response.headers.append("X-Accel-Buffering", "no")
+    return response
   }
 
   static func text(_ text: String) -> HTTPResponse {
     response(200, type: "text/plain; charset=utf-8", Array(text.utf8))
   }
+
+  static func schema(_ text: String) -> HTTPResponse { response(200, type: EventSchemas.contentType, Array(text.utf8)) }
 
   static func metrics(_ text: [UInt8]) -> HTTPResponse { response(200, type: MetricsText.contentType, text) }
 

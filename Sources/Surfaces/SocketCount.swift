@@ -6,6 +6,9 @@ final class SocketCount: Sendable {
   /// bounded apart from the connections'.
   static let maximumServerSockets = 256
 
+  /// Clients that follow events. They cost a place in the log each, and share the bytes that they are sent.
+  static let maximumEventFollowers = 2048
+
   let limit: Int
   private let count = Atomic(0)
 

@@ -17,6 +17,7 @@ extension HTTPSurface {
     case .sessionJSON: return try await sessionJSON(path, query, for: call)
     case .sessionRaw: return try await sessionRaw(request, path, query, for: call)
     case .serverJSON: return try await serverSocket(query, for: call)
+    case .eventSocket: return try await eventSocket(query, for: call)
     default: return try await rpcSocket(query, for: call)
     }
   }
@@ -136,8 +137,8 @@ extension HTTPSurface {
       })
   }
 
-  /// A socket that the caller's scopes do not open. No operation was asked for, so it is recorded here.
-  private func refusal(_ message: String, at endpoint: FixedEndpoint, _ target: String?, for call: Call)
+  /// What is no operation and the caller's scopes do not open: it is recorded here.
+  func refusal(_ message: String, at endpoint: FixedEndpoint, _ target: String?, for call: Call)
     -> OperationError
   {
     let error = OperationError(.insufficientScope, message)

@@ -10,7 +10,7 @@ final class HistoryPage {
   let links: [LinkTarget]
   private(set) var isPacked = false
   /// Packing was tried: what did not become smaller is not tried again.
-  private var isSettled = false
+  private(set) var isSettled = false
   private var memory: UnsafeMutableBufferPointer<UInt8>
 
   init(
@@ -42,9 +42,7 @@ final class HistoryPage {
   func pack(_ compress: (UnsafeRawBufferPointer) -> [UInt8]?) -> Int {
     guard !isSettled else { return 0 }
     isSettled = true
-    guard let packed = compress(UnsafeRawBufferPointer(memory)),
-      !packed.isEmpty, packed.count < memory.count
-    else { return 0 }
+    guard let packed = PackedPage.pack(stored, compress), packed.count < memory.count else { return 0 }
     let saved = memory.count - packed.count
     let smaller = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: packed.count)
     _ = smaller.initialize(from: packed)
@@ -52,5 +50,59 @@ final class HistoryPage {
     memory = smaller
     isPacked = true
     return saved
+  }
+
+  /// The encoding of a packed page; nil when it cannot be unpacked.
+  func unpack(_ decompress: (UnsafeRawBufferPointer, Int) -> [UInt8]?) -> [UInt8]? {
+    PackedPage.unpack(stored, size: unpackedSize, decompress)
+  }
+}
+
+/// How packed pages are stored:
+///
+///     0  packed                      the page in one piece
+///     1  (size  stored  bytes) × 4   each plane for itself (`HistoryPlanes`); stored as it is where both sizes are the same
+enum PackedPage {
+  private static let whole: UInt8 = 0
+  private static let planes: UInt8 = 1
+
+  /// The smaller of both forms; nil when the compressor refuses.
+  static func pack(_ page: UnsafeBufferPointer<UInt8>, _ compress: (UnsafeRawBufferPointer) -> [UInt8]?) -> [UInt8]? {
+    let one = compress(UnsafeRawBufferPointer(page)).map { [whole] + $0 }
+    // What is taken apart must come together again: nothing less is worth any space.
+    guard let split = HistoryPlanes.split(page),
+      HistoryPlanes.join(split, size: page.count)?.elementsEqual(page) == true
+    else { return one }
+    var apart = [planes]
+    for plane in split {
+      let packed = plane.isEmpty ? nil : plane.withUnsafeBytes { compress($0) }
+      let stored = packed.flatMap { $0.count < plane.count ? $0 : nil } ?? plane
+      Varint.append(plane.count, to: &apart)
+      Varint.append(stored.count, to: &apart)
+      apart += stored
+    }
+    return one.map { $0.count <= apart.count } == true ? one : apart
+  }
+
+  static func unpack(
+    _ packed: UnsafeBufferPointer<UInt8>, size: Int, _ decompress: (UnsafeRawBufferPointer, Int) -> [UInt8]?
+  ) -> [UInt8]? {
+    guard let form = packed.first else { return nil }
+    var rest = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(packed)[1...])
+    if form == whole { return decompress(rest, size).flatMap { $0.count == size ? $0 : nil } }
+    guard form == planes else { return nil }
+    var split: [[UInt8]] = []
+    for _ in 0..<HistoryPlanes.count {
+      guard let count = Varint.take(from: &rest), let stored = Varint.take(from: &rest),
+        count <= size, stored <= rest.count
+      else { return nil }
+      let bytes = UnsafeRawBufferPointer(rebasing: rest[..<stored])
+      guard let plane = stored == count ? Array(bytes) : decompress(bytes, count), plane.count == count else {
+        return nil
+      }
+      split.append(plane)
+      rest = UnsafeRawBufferPointer(rebasing: rest[stored...])
+    }
+    return HistoryPlanes.join(split, size: size)
   }
 }

@@ -32,7 +32,7 @@ struct MetricsTests {
       #expect(after["roost_session_output_bytes_total"] == 24)
       #expect(after["roost_http_requests_total", ["operation": "session.create", "status": "2xx"]] == 2)
       #expect(after["roost_http_request_duration_seconds_count", ["operation": "session.create"]] == 2)
-      #expect(after["roost_http_requests_total", ["operation": "surface.sessionRaw", "status": "1xx"]] == 1)
+      #expect(after["roost_http_requests_total", ["operation": "ws.session_raw", "status": "1xx"]] == 1)
       #expect(after["roost_http_requests_total", ["operation": "server.metrics", "status": "2xx"]] == 1)
       #expect(after["roost_keeper_up"] == 1)
       #expect(after.series("roost_loop_lag_seconds").count > 0)

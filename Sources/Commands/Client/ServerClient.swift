@@ -27,6 +27,20 @@ struct ServerClient: Sendable {
   func send(
     _ method: String, _ path: String, query: [(String, String?)] = [], body: [UInt8], contentType: String
   ) async throws(CommandFailure) -> JSON {
+    let answer = try await fetch(method, path, query: query, body: body, contentType: contentType)
+    guard !answer.isEmpty else { return .null }
+    do {
+      return try JSON(parsing: answer)
+    } catch {
+      throw CommandFailure(.failed, "the server's answer is no JSON: \(error.message) at byte \(error.offset)")
+    }
+  }
+
+  /// The answer as it came.
+  func fetch(
+    _ method: String, _ path: String, query: [(String, String?)] = [], body: [UInt8] = [],
+    contentType: String = "application/json"
+  ) async throws(CommandFailure) -> [UInt8] {
     var headers = self.headers
     if !body.isEmpty { headers.append("content-type", contentType) }
     let request = HTTPClientRequest(
@@ -40,20 +54,16 @@ struct ServerClient: Sendable {
     guard (200..<300).contains(response.status) else {
       throw ServerClient.failure(status: response.status, body: response.body)
     }
-    guard !response.body.isEmpty else { return .null }
-    do {
-      return try JSON(parsing: response.body)
-    } catch {
-      throw CommandFailure(.failed, "the server's answer is no JSON: \(error.message) at byte \(error.offset)")
-    }
+    return response.body
   }
 
   /// Opens a WebSocket on the client's loop.
   func webSocket(
-    _ target: String, subprotocols: [String], handler: any WebSocketHandler
+    _ target: String, subprotocols: [String] = [], pingInterval: Duration = .zero, handler: any WebSocketHandler
   ) async throws(CommandFailure) -> WebSocket {
     do {
-      return try await http.webSocket(target: target, headers: headers, subprotocols: subprotocols, handler: handler)
+      return try await http.webSocket(
+        target: target, headers: headers, subprotocols: subprotocols, pingInterval: pingInterval, handler: handler)
     } catch {
       throw failure(error)
     }

@@ -78,8 +78,7 @@ struct BashCompletions {
 
   private func optionValueCases() -> String {
     var lines: [String] = []
-    for command in [CompletedCommand(words: [], command: root)] + commands
-    where !command.isGroup || command.words.isEmpty {
+    for command in [CompletedCommand(words: [], command: root)] + commands {
       for option in command.command.options where !option.isSwitch {
         let patterns = spellings(option).map { shellQuoted("\(command.name) \($0)") }.joined(separator: "|")
         lines.append("    \(patterns)) \(action(option.kind)); return ;;")

@@ -25,6 +25,9 @@ package struct CommandDefinition: Sendable {
     subcommands.first { $0.name == word || $0.aliases.contains(word) }
   }
 
+  /// Does nothing by itself: a subcommand must follow.
+  package var isOnlyGroup: Bool { if case .group = action { true } else { false } }
+
   package var visibleSubcommands: [CommandDefinition] {
     subcommands.filter { !$0.isHidden }
   }
@@ -49,6 +52,7 @@ enum CommandAction: Sendable {
 package enum CommandSection: String, Sendable, CaseIterable {
   case sessions = "Sessions"
   case driving = "Driving a session"
+  case events = "Events"
   case server = "Server"
   case other = "Other"
 }

@@ -67,7 +67,7 @@ struct FishCompletions {
     lines += root.visibleSubcommands.map { named("", $0) }
     for command in commands {
       lines += command.command.visibleSubcommands.map { named(command.name, $0) }
-      lines += command.isGroup ? [] : command.command.options.map { line(command.name, $0) }
+      lines += command.command.options.map { line(command.name, $0) }
       var kinds: [ValueKind] = []
       for argument in command.command.arguments where !kinds.contains(argument.kind) {
         kinds.append(argument.kind)

@@ -26,7 +26,7 @@ package struct HelpText {
     let command = path.last ?? root
     var words = ["roost"] + path.map(\.name)
     if !command.subcommands.isEmpty {
-      words.append(path.isEmpty ? "[COMMAND]" : "COMMAND")
+      words.append(command.isOnlyGroup ? "COMMAND" : "[COMMAND]")
     }
     if !command.takesRawArguments { words.append("[OPTIONS]") }
     words += command.arguments.map(\.usage)

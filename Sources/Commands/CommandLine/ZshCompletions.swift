@@ -78,7 +78,10 @@ struct ZshCompletions {
       return """
         \(functionName(command))() {
           local curcontext=$curcontext state line
-          _arguments -C '1: :->command' '*:: :->arguments' && return
+          _arguments -C -s \\
+        \(specifications(command.command.options + globals, indent: "    "))
+            '1: :->command' \\
+            '*:: :->arguments' && return
           case $state in
             command)
               local -a commands=(

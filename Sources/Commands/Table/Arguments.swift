@@ -19,6 +19,12 @@ enum Arguments {
   static let signalName = ArgumentDefinition("SIGNAL", kind: .signal, help: "INT, TERM, USR1 or another, or its number")
   static let tokenName = ArgumentDefinition("NAME", count: .optional, help: "what the token is for")
   static let tokenIDs = ArgumentDefinition("ID", count: .oneOrMore, help: "ids of tokens, as 'roost token ls' has them")
+  static let eventSubject = ArgumentDefinition(
+    "SUBJECT", help: "what it is about: tokens with dots, such as build.finished")
+  static let eventData = ArgumentDefinition(
+    "DATA", count: .optional, help: "its data as JSON; '-' reads them from standard input")
+  static let traced = ArgumentDefinition(
+    "ID", help: "a correlation id, or the id or number of any event that belongs to it")
   static let operation = ArgumentDefinition(
     "OPERATION", kind: .operation, count: .optional, help: "its name, such as session.list; without it all are listed")
   static let parameters = ArgumentDefinition(

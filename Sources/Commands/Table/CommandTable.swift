@@ -26,6 +26,7 @@ package enum CommandTable {
     subcommands: [
       new, attach, ls, rename, tag, resize, clients, detach, kill, signal, rm,
       run, send, keys, interact, wait, screen, scrollback, commands,
+      events,
       status, serveCommand, stop, token, call,
       completions, help, version, keeperCommand,
     ],

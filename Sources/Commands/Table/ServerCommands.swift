@@ -14,7 +14,8 @@ extension CommandTable {
     section: .server,
     options: [
       Options.bind, Options.token, Options.noAuthentication, Options.ephemeral, Options.maxSessions, Options.keepEnded,
-      Options.shell, Options.hostname, Options.corsOrigin, Options.basePrefix, Options.loops, Options.readiness,
+      Options.eventsMaxAge, Options.eventsMaxBytes, Options.shell, Options.hostname, Options.corsOrigin,
+      Options.basePrefix, Options.loops, Options.readiness,
     ],
     examples: [
       CommandExample("roost serve", "for this user, on the Unix socket"),

@@ -1,0 +1,157 @@
+package import Events
+import Formats
+import Sessions
+
+// The inputs of the event operations. Property names become JSON's snake case.
+
+extension EventForm: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = EventForm.roost
+}
+
+extension EventForm: Codable {}
+
+/// One word, or a list of them; over REST separated by commas.
+package struct Words: Sendable, Decodable, SchemaDescribing {
+  package let words: [String]
+
+  package static let maximum = 32
+  package static let schema = Schema.array(.string())
+  package static let sample = Words([])
+
+  init(_ words: [String]) { self.words = words }
+
+  /// Over REST: a list with commas.
+  package init(commaSeparated text: String) throws {
+    try self.init(checking: text.split(separator: ",", omittingEmptySubsequences: false).map(String.init))
+  }
+
+  package init(from decoder: any Decoder) throws {
+    if let one = try? decoder.singleValueContainer().decode(String.self) {
+      try self.init(commaSeparated: one)
+    } else {
+      try self.init(checking: try decoder.singleValueContainer().decode([String].self))
+    }
+  }
+
+  private init(checking words: [String]) throws {
+    self.words = words
+    guard words.count <= Words.maximum else {
+      throw OperationError(.invalidRequest, "Invalid request: at most \(Words.maximum) patterns are taken.")
+    }
+  }
+}
+
+/// How many events one page holds.
+package struct PageLimit: Sendable, Decodable, SchemaDescribing {
+  let value: Int
+
+  package static let schema = Schema.integer(1...EventQuery.maximumLimit)
+  package static let sample = PageLimit(value: 100)
+
+  init(value: Int) { self.value = value }
+
+  package init(from decoder: any Decoder) throws {
+    value = try decoder.singleValueContainer().decode(Int.self)
+    guard (1...EventQuery.maximumLimit).contains(value) else {
+      throw OperationError(
+        .invalidRequest, "Invalid request: 'limit' must be from 1 to \(EventQuery.maximumLimit); go on with 'after'.")
+    }
+  }
+}
+
+/// In which order events are told.
+package enum EventOrder: String, Sendable, Codable, CaseIterable, SchemaDescribing {
+  case oldestFirst = "asc"
+  case newestFirst = "desc"
+
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = EventOrder.oldestFirst
+}
+
+/// Which events are meant, as every surface asks for them.
+package struct EventSelection: Sendable, Decodable {
+  package var subject: Words?
+  package var type: Words?
+  package var originKind: String?
+  package var originId: String?
+  package var correlationId: String?
+  /// RFC 3339, or a word such as `15m` or `yesterday 14:00` in the server's zone.
+  package var since: String?
+  package var until: String?
+
+  package init() {}
+
+  /// Throws ``EventError``.
+  package func filter(now: EventTime = .now()) throws(EventError) -> EventFilter {
+    var filter = EventFilter()
+    filter.subjects = try EventSelection.patterns(subject)
+    filter.types = try EventSelection.patterns(type)
+    filter.originKind = originKind
+    filter.originID = originId
+    filter.correlationID = correlationId
+    filter.since = try EventSelection.time(since, now)
+    filter.until = try EventSelection.time(until, now)
+    return filter
+  }
+
+  private static func patterns(_ words: Words?) throws(EventError) -> [SubjectPattern] {
+    var patterns: [SubjectPattern] = []
+    for word in words?.words ?? [] { patterns.append(try SubjectPattern(word)) }
+    return patterns
+  }
+
+  private static func time(_ text: String?, _ now: EventTime) throws(EventError) -> EventTime? {
+    guard let text else { return nil }
+    return EventTime(
+      microseconds: try TimeExpression.parse(
+        text, now: now.microseconds, offset: TimeExpression.systemOffset(at:)))
+  }
+}
+
+/// What `events.query` takes.
+struct EventQueryInput: Decodable, Sendable {
+  var subject: Words?
+  var type: Words?
+  var originKind: String?
+  var originId: String?
+  var correlationId: String?
+  var since: String?
+  var until: String?
+  var after: UInt64?
+  var before: UInt64?
+  var limit: PageLimit?
+  var order: EventOrder?
+  var format: EventForm?
+  /// Whether the answer is the list of events alone.
+  var list: Bool?
+
+  func query() throws(EventError) -> EventQuery {
+    var selection = EventSelection()
+    selection.subject = subject
+    selection.type = type
+    selection.originKind = originKind
+    selection.originId = originId
+    selection.correlationId = correlationId
+    selection.since = since
+    selection.until = until
+    var query = EventQuery()
+    query.filter = try selection.filter()
+    query.after = after
+    query.before = before
+    query.limit = limit?.value ?? 100
+    query.isDescending = order == .newestFirst
+    return query
+  }
+}
+
+extension Access {
+  /// Whether a reader who may reach only some sessions may hear of an event: those of its sessions, and no others.
+  package func admits(_ event: StoredEvent) -> Bool {
+    guard sessions != nil || tags != nil else { return true }
+    guard event.originKind == "session", let data = try? JSON(parsing: Array(event.data)),
+      let name = data["session"].string
+    else { return false }
+    return covers(name: name, tags: (data["tags"].array ?? []).compactMap { $0.string.flatMap { try? Tag($0) } })
+  }
+}

@@ -1,0 +1,326 @@
+import Causality
+package import Events
+import Formats
+package import Store
+
+/// The operations on the event log: ask, publish, play again, cursors. `events.>` and `bus.>` are two names for one log: the second are
+/// those of the hub prototype.
+package struct EventOperations: Sendable {
+  let log: EventLog
+  let cursors: CursorStore
+  let serverID: String
+
+  package init(log: EventLog, cursors: CursorStore, serverID: String) {
+    self.log = log
+    self.cursors = cursors
+    self.serverID = serverID
+  }
+
+  package var all: [Operation] { asking + publishing + places + bus }
+
+  private var asking: [Operation] {
+    [
+      Operation(
+        document: "events.query", "List events of the log: by time, subject, type, origin and correlation",
+        .eventsRead, "GET", "/events", .reads
+      ) { (call: Call, input: EventQueryInput) -> EventPageOutput in
+        let page = try await log.page(try input.query())
+        return EventPageOutput(page, as: input.format ?? .roost, isList: input.list ?? false) { call.access.admits($0) }
+      },
+      Operation("events.status", "Tell how the event log is", .eventsRead, "GET", "/events/status", .reads) {
+        (_: Call, _: NoInput) -> EventLogStatus in
+        await log.whenOpen()
+        return EventLogStatus(log)
+      },
+      Operation(
+        document: "events.get", "Show one event, by its id or its number", .eventsRead, "GET", "/events/{id}", .reads
+      ) { (call: Call, input: EventInput) -> EventOutput in
+        guard let event = try await log.event(input.id), call.access.admits(event) else {
+          throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
+        }
+        return EventOutput(event, as: input.format ?? .roost)
+      },
+    ]
+  }
+
+  private struct EventInput: Decodable, Sendable {
+    var id: String
+    var format: EventForm?
+  }
+
+  // MARK: Publishing
+
+  private var publishing: [Operation] {
+    [
+      Operation(
+        raw: "events.publish", "Publish an event, or a list of them; the answer comes when they are on the disk",
+        .eventsPublish, "POST", "/events", .publishes, status: 201, input: EventOperations.publicationSchema,
+        output: .any
+      ) { call, arguments in
+        guard case .json(let body) = arguments.body, arguments.query.allSatisfy({ $0.name == "server" }) else {
+          throw OperationError(.invalidEvent, "Send the event as a JSON object in the body.")
+        }
+        let publications = try Publication.all(in: body[...])
+        let receipts = try await publish(publications, for: call)
+        return .json(EventOperations.answer(receipts, isList: JSONText.firstByte(body[...]) == 0x5B))
+      },
+      Operation(
+        "events.replay", "Publish a copy of an event again, under 'replay.' and its subject", .eventsPublish, "POST",
+        "/events/replay", .publishes, status: 201
+      ) { (call: Call, input: ReplayInput) -> Receipt in
+        guard let event = try await log.event(input.id), call.access.admits(event) else {
+          throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
+        }
+        // A replay of a replay keeps one prefix.
+        let subject = event.subject.hasPrefix("replay.") ? event.subject : "replay.\(event.subject)"
+        let draft = EventDraft(
+          id: makeUUID(), type: event.type, subject: try Subject(subject),
+          origin: EventOrigin(kind: event.originKind, id: event.originID), correlationID: call.correlationID,
+          causationID: event.id, principal: call.principal.description, data: Array(event.data))
+        return Receipt(try await log.append(draft), draft)
+      },
+    ]
+  }
+
+  private struct ReplayInput: Decodable, Sendable { var id: String }
+
+  private static let publicationSchema = Schema.object([
+    .init("subject", .string(), required: false), .init("type", .string(), required: false),
+    .init("data", .any, required: false), .init("id", .string(), required: false),
+    .init("origin", .object([.init("kind", .string()), .init("id", .string())]), required: false),
+    .init("correlation_id", .string(), required: false), .init("causation_id", .string(), required: false),
+  ])
+
+  /// All of them are checked before the first is stored; they wait for the disk together.
+  private func publish(_ publications: [Publication], for call: Call) async throws -> [Receipt] {
+    let drafts = try publications.map { try draft(of: $0, for: call) }
+    if drafts.count == 1 { return [Receipt(try await log.append(drafts[0]), drafts[0])] }
+    let log = log
+    return try await withThrowingTaskGroup(of: (Int, Receipt).self) { group in
+      for (index, draft) in drafts.enumerated() {
+        group.addTask { (index, Receipt(try await log.append(draft), draft)) }
+      }
+      var receipts: [(Int, Receipt)] = []
+      for try await receipt in group { receipts.append(receipt) }
+      return receipts.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+  }
+
+  private func draft(of publication: Publication, for call: Call) throws(OperationError) -> EventDraft {
+    let first = publication.subject.text.prefix { $0 != "." }
+    guard !Publication.reserved.contains(String(first)) else {
+      throw OperationError(
+        .subjectReserved, "Subjects under '\(first).' are this server's own; publish under another first token.")
+    }
+    let origin = publication.origin ?? EventOperations.origin(of: call.principal)
+    return EventDraft(
+      id: publication.id ?? makeUUID(), type: publication.type, subject: publication.subject, origin: origin,
+      correlationID: publication.correlationID ?? call.correlationID, causationID: publication.causationID,
+      principal: call.principal.description, data: publication.data)
+  }
+
+  private static func origin(of principal: Principal) -> EventOrigin {
+    switch principal {
+    case .localUser(let uid): EventOrigin(kind: "user", id: String(uid))
+    case .token(let id, _): EventOrigin(kind: "token", id: id)
+    case .anonymous: EventOrigin(kind: "user", id: "anonymous")
+    }
+  }
+
+  private struct Receipt: Codable, Sendable {
+    var id: String
+    var seq: UInt64
+    var time: String
+    var subject: String
+    var correlationID: String
+
+    init(_ receipt: EventReceipt, _ draft: EventDraft) {
+      id = receipt.id
+      seq = receipt.seq
+      time = receipt.time.description
+      subject = draft.subject.text
+      correlationID = draft.correlationID
+    }
+
+    func write(to json: inout JSONWriter) {
+      json.beginObject()
+      json.key("id")
+      json.string(id)
+      json.key("seq")
+      json.integer(seq)
+      json.key("time")
+      json.string(time)
+      json.key("subject")
+      json.string(subject)
+      json.key("correlation_id")
+      json.string(correlationID)
+      json.endObject()
+    }
+  }
+
+  private static func answer(_ receipts: [Receipt], isList: Bool) -> [UInt8] {
+    var json = JSONWriter()
+    if isList {
+      json.beginObject()
+      json.key("events")
+      json.beginArray()
+    }
+    for receipt in receipts { receipt.write(to: &json) }
+    if isList {
+      json.endArray()
+      json.endObject()
+    }
+    return json.finish()
+  }
+
+  // MARK: Cursors
+
+  private var places: [Operation] {
+    let cursors = cursors
+    return [
+      Operation("events.cursors", "List the named cursors", .eventsRead, "GET", "/events/cursors", .reads) {
+        (_: Call, _: NoInput) -> [CursorOutput] in
+        try EventOperations.stored { try cursors.list() }.map { CursorOutput($0) }
+      },
+      Operation(
+        "events.cursor", "Tell where a named cursor stands", .eventsRead, "GET", "/events/cursors/{name}", .reads
+      ) { (_: Call, input: CursorInput) -> CursorOutput in
+        CursorOutput(try EventOperations.stored { try cursors.find(input.name) })
+      },
+      Operation(
+        "events.set_cursor", "Set a named cursor to the number of the last event that is done with", .eventsRead, "PUT",
+        "/events/cursors/{name}", .changes
+      ) { (_: Call, input: SetCursorInput) -> CursorOutput in
+        CursorOutput(
+          try EventOperations.stored {
+            try cursors.set(input.name, to: input.seq, at: Timestamp.now().milliseconds)
+          })
+      },
+      Operation(
+        silent: "events.remove_cursor", "Forget a named cursor", .eventsRead, "DELETE", "/events/cursors/{name}",
+        .changes
+      ) { (_: Call, input: CursorInput) in
+        try EventOperations.stored { try cursors.remove(input.name) }
+      },
+    ]
+  }
+
+  private struct CursorInput: Decodable, Sendable { var name: String }
+
+  private struct SetCursorInput: Decodable, Sendable {
+    var name: String
+    var seq: UInt64
+  }
+
+  private struct CursorOutput: Codable, Sendable {
+    var name: String
+    var seq: UInt64
+    var updatedAt: Timestamp
+
+    init(_ cursor: NamedCursor) {
+      name = cursor.name
+      seq = cursor.seq
+      updatedAt = Timestamp(milliseconds: cursor.updatedAt)
+    }
+  }
+
+  package static func stored<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as StoreError {
+      switch error.code {
+      case .notFound: throw OperationError(.cursorNotFound, "There is no cursor of that name.")
+      case .invalidName: throw OperationError(.invalidRequest, "Invalid request: \(error.message).")
+      default: throw OperationError(.eventLogUnavailable, "The cursors could not be read or written: \(error.message).")
+      }
+    }
+  }
+
+  // MARK: The bus, as the hub prototype knew it
+
+  private var bus: [Operation] {
+    [
+      Operation(
+        raw: "bus.publish", "Publish an event by topic and payload", .eventsPublish, "POST", "/bus/publish", .publishes,
+        input: .object([
+          .init("topic", .string(), required: false), .init("subject", .string(), required: false),
+          .init("type", .string(), required: false), .init("payload", .any, required: false),
+          .init("data", .any, required: false), .init("correlation_id", .string(), required: false),
+        ]),
+        output: .any
+      ) { call, arguments in
+        guard case .json(let body) = arguments.body else {
+          throw OperationError(.invalidEvent, "Send 'topic' and 'payload'.")
+        }
+        let publication = try Publication(try BusMessage.event(body)[...])
+        let receipt = try await publish([publication], for: call)[0]
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("published")
+        json.bool(true)
+        json.key("ok")
+        json.bool(true)
+        json.key("subject")
+        json.string(receipt.subject)
+        json.key("correlation_id")
+        json.string(receipt.correlationID)
+        json.key("id")
+        json.string(receipt.id)
+        json.key("seq")
+        json.integer(receipt.seq)
+        json.endObject()
+        return .json(json.finish())
+      },
+      Operation(
+        document: "bus.subscribe",
+        "List the newest events of a subject; over a WebSocket at /rpc they are followed instead", .eventsRead, "GET",
+        "/bus/events", .reads
+      ) { (call: Call, input: BusInput) -> EventPageOutput in
+        var query = EventQuery()
+        if let subject = input.subject { query.filter.subjects = [try SubjectPattern(subject)] }
+        query.limit = input.limit?.value ?? 100
+        query.isDescending = true
+        return EventPageOutput(try await log.page(query), as: .roost, isCounted: true) { call.access.admits($0) }
+      },
+      Operation("bus.health", "Say whether events can be published", .eventsRead, "GET", "/bus/health", .reads) {
+        (_: Call, _: NoInput) -> BusHealth in
+        await log.whenOpen()
+        return BusHealth(ok: log.statistics.fault == nil, stats: .init(events: log.lastSeq))
+      },
+    ]
+  }
+
+  private struct BusInput: Decodable, Sendable {
+    var subject: String?
+    var limit: PageLimit?
+  }
+
+  private struct BusHealth: Codable, Sendable {
+    struct Statistics: Codable, Sendable { var events: UInt64 }
+    var ok: Bool
+    var stats: Statistics
+  }
+}
+
+/// The prototype's `{topic, payload, correlation_id?}` as an event of ours.
+enum BusMessage {
+  static func event(_ body: [UInt8]) throws(EventError) -> [UInt8] {
+    guard let members = JSONText.members(of: body[...]) else {
+      throw EventError(.invalidEvent, "Send an object with 'topic' and 'payload'.")
+    }
+    let names = ["topic": "subject", "payload": "data"]
+    let known: Set<String> = ["topic", "payload", "subject", "data", "type", "correlation_id", "server"]
+    var json = JSONWriter(reserving: body.count + 32)
+    json.beginObject()
+    for (name, value) in members where name != "server" {
+      guard known.contains(name) else {
+        throw EventError(
+          .invalidEvent, "Unknown member '\(name.prefix(80))'; known are topic, payload, type and correlation_id.")
+      }
+      json.key(text: names[name] ?? name)
+      json.raw(value)
+    }
+    json.endObject()
+    return json.finish()
+  }
+}

@@ -1,0 +1,90 @@
+import Events
+import Formats
+import Net
+import Operations
+import Store
+
+/// How clients follow the event log, and in which form they are given events.
+extension HTTPSurface {
+  private func requireFeeds() throws(OperationError) -> EventFeeds {
+    guard let events else { throw OperationError(.notFound, "This server keeps no event log.") }
+    return events
+  }
+
+  func eventStream(_ request: HTTPRequest, for call: Call) async throws(OperationError) -> HTTPReply {
+    let feeds = try requireFeeds()
+    let query = try await checkedQuery(try QueryText.parse(request.query), for: call)
+    let following = try EventFollowing(query, lastEventID: request.headers[first: "last-event-id"])
+    let start = try await following.start(feeds)
+    guard eventFollowers.enter() else {
+      throw OperationError(
+        .resourceLimitReached, "Resource limit reached: \(eventFollowers.limit) clients follow events.")
+    }
+    let (places, authenticator) = (eventFollowers, authenticator)
+    return .stream(Responses.eventStream()) { writer in
+      let stream = EventStream(following, access: call.access, loop: writer.loop) {
+        // Asked again at every keepalive: a token that was revoked or has expired reads no further.
+        (try? await authenticator.authenticate(request)) != nil
+      }
+      await stream.run(from: start, feeds.log, into: writer)
+      places.leave()
+    }
+  }
+
+  func eventSocket(
+    _ query: [(name: String, value: String)], for call: Call
+  ) async throws(OperationError) -> HTTPReply {
+    let feeds = try requireFeeds()
+    guard call.access.allows(.eventsRead) else {
+      throw OperationError(
+        .insufficientScope, "This token may not follow events: it needs the scope '\(Scope.eventsRead.rawValue)'.")
+    }
+    let following = try EventFollowing(try await checkedQuery(query, for: call))
+    let start = try await following.start(feeds)
+    let (places, open) = (eventFollowers, authenticator.sockets)
+    if places.isFull {
+      throw OperationError(.resourceLimitReached, "Resource limit reached: \(places.limit) clients follow events.")
+    }
+    return .upgrade(
+      WebSocketUpgrade { webSocket in
+        guard places.enter() else { return webSocket.close(code: 1013, reason: "too many followers") }
+        let forget = open.add(webSocket, call.principal)
+        let socket = EventSocket(webSocket, following, from: start, feeds: feeds, call: call) {
+          places.leave()
+          forget()
+        }
+        socket.assumeIsolated { $0.open() }
+      })
+  }
+
+  /// The query without `server`, which must mean this one.
+  private func checkedQuery(
+    _ query: [(name: String, value: String)], for call: Call
+  ) async throws(OperationError) -> [(name: String, value: String)] {
+    try await checkQuery(query.filter { $0.name == "server" }, for: call)
+    return query.filter { $0.name != "server" }
+  }
+
+  // MARK: CloudEvents by media type
+
+  private static let cloudEvent = "application/cloudevents+json"
+  private static let cloudEvents = "application/cloudevents-batch+json"
+
+  /// What an `Accept` header asks of the operations that give events: the parameters that say it, and the media type of the answer.
+  func negotiated(
+    _ operation: Operation, _ request: HTTPRequest, _ arguments: inout Arguments
+  ) -> String? {
+    guard operation.name == "events.query" || operation.name == "events.get",
+      let accept = request.headers[first: "accept"]?.lowercased(),
+      !arguments.query.contains(where: { $0.name == "format" })
+    else { return nil }
+    if operation.name == "events.query", accept.contains(HTTPSurface.cloudEvents) {
+      arguments.query.append((name: "format", value: EventForm.cloudEvents.rawValue))
+      arguments.query.append((name: "list", value: "true"))
+      return HTTPSurface.cloudEvents
+    }
+    guard accept.contains(HTTPSurface.cloudEvent) else { return nil }
+    arguments.query.append((name: "format", value: EventForm.cloudEvents.rawValue))
+    return operation.name == "events.get" ? HTTPSurface.cloudEvent : "application/json"
+  }
+}

@@ -1,0 +1,100 @@
+import Events
+import Formats
+import Net
+import Operations
+
+/// Brings events from the log to one WebSocket, as fast as its client reads and no faster.
+///
+/// Bound to the socket's loop.
+final class EventPump: @unchecked Sendable {
+  // Unchecked: touched on the socket's loop only; the subscription checks that.
+
+  /// Once so much waits for the client, nothing more is taken from the log.
+  static let maximumQueued = 256 * 1024
+  /// Taken from the log at once.
+  private static let pieceBytes = 64 * 1024
+
+  private let webSocket: WebSocket
+  private let following: EventFollowing
+  private let feeds: EventFeeds
+  private let access: Access
+  /// What stands around an event, and around a gap, in a message.
+  private let eventFrame: (before: [UInt8], after: [UInt8])
+  private let gapFrame: (before: [UInt8], after: [UInt8])
+  private var subscription: EventSubscription?
+  private var isPumping = false
+
+  init(
+    _ webSocket: WebSocket, _ following: EventFollowing, from start: UInt64, feeds: EventFeeds, access: Access,
+    eventFrame: (before: [UInt8], after: [UInt8]) = ([], []),
+    gapFrame: (before: [UInt8], after: [UInt8]) = (Array("{\"gap\":".utf8), Array("}".utf8))
+  ) {
+    self.webSocket = webSocket
+    self.following = following
+    self.feeds = feeds
+    self.access = access
+    self.eventFrame = eventFrame
+    self.gapFrame = gapFrame
+    subscription = EventSubscription(
+      feeds.log, from: start, filter: following.filter, maximumLag: following.maximumLag, loop: webSocket.loop
+    ) { [unowned self] in pump() }
+  }
+
+  /// Sends what there is. Called when something may have come, and when the client has read.
+  func pump() {
+    guard let subscription, !isPumping else { return }
+    isPumping = true
+    defer { isPumping = false }
+    while webSocket.isOpen, webSocket.queuedBytes < EventPump.maximumQueued {
+      let items = subscription.next(maximumBytes: EventPump.pieceBytes)
+      if items.isEmpty { return }
+      webSocket.send(texts(of: items))
+    }
+  }
+
+  func stop() {
+    subscription?.cancel()
+    subscription = nil
+  }
+
+  private var isPlain: Bool { eventFrame.before.isEmpty && access.sessions == nil && access.tags == nil }
+
+  private func texts(of items: [Followed]) -> WebSocketTexts {
+    guard isPlain, case .event(let first) = items.first, case .event(let last) = items.last else {
+      return frames(of: items)
+    }
+    // The same filter, the same first and last event and as many between them: the same events.
+    let key = FrameCache.Key(
+      filter: following.filter, form: following.form, first: first.seq, last: last.seq, count: items.count)
+    return feeds.frames.texts(key, on: webSocket.loop) { frames(of: items) }
+  }
+
+  private func frames(of items: [Followed]) -> WebSocketTexts {
+    var texts = WebSocketTexts(reserving: EventPump.pieceBytes + 4096)
+    for item in items {
+      switch item {
+      case .event(let event):
+        guard isPlain || access.admits(event) else { continue }
+        if following.form == .roost, eventFrame.before.isEmpty {
+          texts.append(count: event.documentBytes) { event.copyDocument(to: $0) }
+        } else {
+          texts.append(eventFrame.before + event.document(as: following.form) + eventFrame.after)
+        }
+      case .gap(let range): texts.append(gapFrame.before + EventPump.document(of: range) + gapFrame.after)
+      }
+    }
+    return texts
+  }
+
+  /// `{"from":N,"to":M}`
+  static func document(of gap: ClosedRange<UInt64>) -> [UInt8] {
+    var json = JSONWriter()
+    json.beginObject()
+    json.key("from")
+    json.integer(gap.lowerBound)
+    json.key("to")
+    json.integer(gap.upperBound)
+    json.endObject()
+    return json.finish()
+  }
+}
