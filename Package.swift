@@ -81,7 +81,7 @@ var targets: [Target] = [
   tests("TerminalEngineTests", ["TerminalEngine", "TerminalInvariants"]),
   tests("FormatsTests", ["Formats"]),
   tests("SysTests", ["Sys"]),
-  tests("NetTests", ["Net"]),
+  tests("NetTests", ["Net", "Sys"]),
   tests("StoreTests", ["Store"]),
   tests("MetricsTests", ["Metrics"]),
   tests("EventsTests", ["Events", "Net", "Sys", "Store", "Formats", "Causality"]),

@@ -77,7 +77,7 @@ final class Session {
     }
   }
 
-  func seal() -> Int { terminal.sealHistory(compress) }
+  func seal() -> Int { terminal.sealHistory(compress).saved }
 }
 
 func compress(_ page: UnsafeRawBufferPointer) -> [UInt8]? {

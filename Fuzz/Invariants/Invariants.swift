@@ -304,7 +304,9 @@ extension String {
 private final class PageVault {
   private var pages: [[UInt8]] = []
 
+  /// Half of what it is given it refuses, so that pages are kept in planes too.
   func pack(_ page: UnsafeRawBufferPointer) -> [UInt8]? {
+    if page.count & 1 != 0 { return nil }
     pages.append([UInt8](page))
     return withUnsafeBytes(of: UInt64(pages.count - 1).littleEndian) { [UInt8]($0) }
   }

@@ -34,6 +34,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   private var next = 0
   private var incoming: [Work] = []
   private var afterPoll: [Work] = []
+  /// Whether libuv is calling back.
+  private var isPolling = false
   /// Reused for response heads and the like. Borrow, never keep.
   var scratch: [UInt8] = []
   var date = HTTPDate()
@@ -147,7 +149,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   /// Like `execute` for callers already on the loop, whose closures need not be Sendable.
   func later(_ work: @escaping () -> Void) {
     preconditionCurrent()
-    incoming.append(.local(work))
+    leave(.local(work))
   }
 
   /// Suspends until the loop has polled once more: I/O, timers and waiting jobs have their turn first. Long work on a loop
@@ -161,16 +163,20 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   }
 
   private func submit(_ work: Work) {
-    if isCurrent {
-      incoming.append(work)
-      return
-    }
+    if isCurrent { return leave(work) }
     inbox.withLock { box in
       guard !box.isClosed else { return }
       box.work.append(work)
       // Under the lock: `isClosed` is set under it before the async handle goes away.
       if box.work.count == 1 { uv_async_send(wake) }
     }
+  }
+
+  /// Leaves work for after the poll. libuv runs timers before it polls too: what they leave must not sleep until the next event.
+  private func leave(_ work: Work) {
+    incoming.append(work)
+    // Cheap (it sets a flag): the turn goes on, but does not wait in its poll.
+    if isPolling { uv_stop(uv) }
   }
 
   // MARK: Timers, descriptors, signals
@@ -221,7 +227,9 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     nameThread(name)
     while !inbox.withLock({ $0.isStopping }) {
       let more = runJobs()
+      isPolling = true
       uv_run(uv, more || !afterPoll.isEmpty ? UV_RUN_NOWAIT : UV_RUN_ONCE)
+      isPolling = false
       takeAfterPoll()
     }
     closeEverything()

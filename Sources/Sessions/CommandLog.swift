@@ -139,3 +139,23 @@ struct CommandLog {
     records[last].outputStart = LinePosition(line: line, column: 0)
   }
 }
+
+extension CommandLog: HoldsPositions {
+  mutating func visitPositions(_ body: (inout LinePosition) -> Void) {
+    for index in records.indices {
+      body(&records[index].outputStart)
+      if var end = records[index].outputEnd {
+        body(&end)
+        records[index].outputEnd = end
+      }
+    }
+    if case .atPrompt(var position) = phase {
+      body(&position)
+      phase = .atPrompt(at: position)
+    }
+    if var position = lastPrompt {
+      body(&position)
+      lastPrompt = position
+    }
+  }
+}

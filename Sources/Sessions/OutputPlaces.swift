@@ -1,11 +1,13 @@
+import TerminalEngine
+
 /// Where on the main screen each piece of a session's output began, so that "what came after generation G" can be found again.
 struct OutputPlaces {
   struct Place: Equatable {
     let generation: UInt64
     /// The cursor's absolute line before the piece.
-    let line: Int
+    var line: Int
     /// The line in row 0 before the piece.
-    let screenTop: Int
+    var screenTop: Int
   }
 
   /// A reader asks about a generation that it was told moments ago; this many pieces are some seconds of a flood.
@@ -39,5 +41,18 @@ struct OutputPlaces {
   func hasForgotten(after generation: UInt64) -> Bool {
     guard hasDropped, let oldest = places.first else { return false }
     return generation + 1 < oldest.generation
+  }
+}
+
+extension OutputPlaces: HoldsPositions {
+  mutating func visitPositions(_ body: (inout LinePosition) -> Void) {
+    for index in places.indices {
+      var line = LinePosition(line: places[index].line, column: 0)
+      var top = LinePosition(line: places[index].screenTop, column: 0)
+      body(&line)
+      body(&top)
+      places[index].line = line.line
+      places[index].screenTop = top.line
+    }
   }
 }

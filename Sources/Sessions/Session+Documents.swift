@@ -109,10 +109,4 @@ extension Session {
 
   /// The latest commands, oldest first.
   package func recentCommands(_ limit: Int) -> [CommandRecord] { Array(commands.records.suffix(limit)) }
-
-  /// Compresses the full pages of history.
-  func sealHistory() {
-    let saved = HistoryCodec.withCompressor { terminal.sealHistory($0) } ?? 0
-    FreedMemory.giveBackSoon(saved, on: loop)
-  }
 }

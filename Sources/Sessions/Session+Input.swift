@@ -1,7 +1,7 @@
 package import Causality
 import Metrics
 package import Sys
-package import TerminalEngine
+import TerminalEngine
 
 extension Session {
   /// Types bytes into the session. Returns the generation before the write: whatever the bytes bring about has a greater one.
@@ -67,32 +67,6 @@ extension Session {
     let bytes = Array(text.utf8).map { $0 == 0x0A ? 0x0D : $0 }.filter { $0 != 0x1B }
     guard terminal.modes.bracketedPaste else { return bytes }
     return Array("\u{1B}[200~".utf8) + bytes + Array("\u{1B}[201~".utf8)
-  }
-
-  /// Gives the session another size; its program is told by SIGWINCH.
-  package func resize(_ size: TerminalEngine.TerminalSize) throws(SessionError) {
-    guard exit == nil else { throw endedError }
-    if size == terminal.size { return }
-    do {
-      try PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(size.columns)))
-    } catch {
-      throw SessionError(.invalidRequest, "The size could not be set: \(error).")
-    }
-    activity.touch()
-    terminal.stamp = activity.generation
-    terminal.resize(size)
-    tellViewersOfResize()
-    if !observers.isEmpty { outputReachedObservers() }
-    if !waiters.isEmpty { checkWaiters() }
-  }
-
-  /// The session was another server's. Makes its program paint anew, by another size for a moment.
-  func adopted() {
-    isAdopted = true
-    let size = terminal.size
-    let other = size.columns < TerminalEngine.TerminalSize.limit ? size.columns + 1 : size.columns - 1
-    try? PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(other)))
-    try? PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(size.columns)))
   }
 
   /// Sends a signal to the group that owns the terminal now (what Ctrl-C would reach).

@@ -35,7 +35,10 @@ extension Session {
         .commandRunning, "Another 'run' is in progress in \(name); wait for it, or use another session.")
     }
     isRunningCommand = true
-    defer { isRunningCommand = false }
+    defer {
+      isRunningCommand = false
+      typedAt = nil
+    }
     let deadline = ContinuousClock.now + timeout
     let overtime = SessionError(
       .runTimeout,
@@ -55,15 +58,15 @@ extension Session {
       before = try write([0x15] + Array((CommandMarker.line(for: command) + "\r").utf8))
     }
     let rest = max(ContinuousClock.now.duration(to: deadline), .zero)
-    let start = cursorPosition
+    typedAt = cursorPosition
     var outcome = try await wait(
-      for: [.command(first: first, since: before + 1, below: start.line)], timeout: rest, onTimeout: overtime)
+      for: [.command(first: first, since: before + 1)], timeout: rest, onTimeout: overtime)
     if outcome.reason == .incomplete, commands.phase == .running {
       // A plain shell that could not parse the command has dropped the rest of the line, the mark of the end with it.
       try write(Array((CommandMarker.endLine + "\r").utf8))
       let rest = max(ContinuousClock.now.duration(to: deadline), .zero)
       outcome = try await wait(
-        for: [.command(first: first, since: before + 1, below: start.line)], timeout: rest, onTimeout: overtime)
+        for: [.command(first: first, since: before + 1)], timeout: rest, onTimeout: overtime)
     }
     if outcome.reason == .incomplete {
       // Ctrl-C takes the shell back to its prompt, so that the session can be used again.
@@ -81,7 +84,7 @@ extension Session {
       throw SessionError(.sessionEnded, "The session \(name) ended before the command was seen to begin.")
     }
     let (output, truncated) = text(
-      from: LinePosition(line: start.line + 1, column: 0), to: promptLine, limit: maximumOutputBytes)
+      from: LinePosition(line: (typedAt?.line ?? -1) + 1, column: 0), to: promptLine, limit: maximumOutputBytes)
     return CommandResult(
       record: nil, exitStatus: commands.lastExitStatus, output: output, truncated: truncated, evidence: .osc133,
       generation: generation)

@@ -135,10 +135,10 @@ extension Session {
         if let evidence = inputEvidence(since: since) { return met(.input, evidence) }
         recheck(number, waiter, after: waiter.probePause)
         waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
-      case .command(let first, let since, let line):
+      case .command(let first, let since):
         if let record = commands.ended(from: first) { return met(.command, record.evidence) }
         if commands.lastID < first, isPromptNew(since: since), case .atPrompt(let position) = commands.phase,
-          position.line > line
+          let typedAt, position.line > typedAt.line
         {
           return met(.prompt, .osc133)
         }

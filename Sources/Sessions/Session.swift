@@ -44,6 +44,8 @@ package actor Session {
   var pumpTimer: LoopTimer?
   private var sealTimer: LoopTimer?
   var isRunningCommand = false
+  /// Where the command that `run` waits for was typed.
+  var typedAt: LinePosition?
   /// An earlier server had it: what its shell said then is not known.
   var isAdopted = false
   var chronicle: Chronicle
@@ -105,16 +107,27 @@ package actor Session {
   }
 
   /// Reads what the PTY holds, up to one turn's share, and shows it. Returns whether there may be more at once.
+  ///
+  /// Each piece is fed to the terminal before the next is read: the kernel's worker refills the line discipline's 4 KiB meanwhile. And it
+  /// is given the processor, since a read that found nothing would sleep until the worker has run: figures in docs/benchmarks.md.
   private func readOutput() -> Bool {
     guard pty.isOpen else { return false }
     return withUnsafeTemporaryAllocation(byteCount: SessionLimits.turnBytes, alignment: 16) { buffer in
       var filled = 0
       var more = true
+      var turn = OutputTurn()
       reading: while filled < buffer.count {
         switch readBytes(pty.master, into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])) {
         case .bytes(let count):
+          if filled == 0 { turn = beginTurn() }
+          feed(UnsafeRawBufferPointer(rebasing: buffer[filled..<(filled + count)]))
+          let isFirst = filled == 0
           filled += count
-          if count < SessionLimits.shortRead {
+          if count >= SessionLimits.shortRead {
+            if turn.began.duration(to: .now) > SessionLimits.turnTime { break reading }
+            yieldProcessor()
+          } else if isFirst {
+            // A little, as an echo: nobody is to wait for another read that finds nothing.
             more = false
             break reading
           }
@@ -130,21 +143,35 @@ package actor Session {
       }
       if filled > 0 {
         traffic.fromPrograms.add(filled)
-        show(UnsafeRawBufferPointer(rebasing: buffer[0..<filled]))
+        endTurn(turn, UnsafeRawBufferPointer(rebasing: buffer[0..<filled]))
       }
       return more
     }
   }
 
-  private func show(_ bytes: UnsafeRawBufferPointer) {
-    activity.touch()
+  /// One turn's share of output.
+  private struct OutputTurn {
+    var wasUpdating = false
+    var began = ContinuousClock.now
+  }
+
+  private func beginTurn() -> OutputTurn {
+    let now = ContinuousClock.now
+    beginPiece(at: now)
+    return OutputTurn(wasUpdating: terminal.isSynchronized, began: now)
+  }
+
+  private func beginPiece(at now: ContinuousClock.Instant) {
+    activity.touch(now: now)
     terminal.stamp = activity.generation
-    let wasUpdating = terminal.isSynchronized
     places.append(.init(generation: activity.generation, line: cursorPosition.line, screenTop: terminal.screenTop))
-    feed(bytes)
+  }
+
+  /// The terminal has been fed; the others are told.
+  private func endTurn(_ turn: OutputTurn, _ bytes: UnsafeRawBufferPointer) {
     if terminal.hasReplies { answerQueries() }
     if terminal.hasEvents { takeEvents() }
-    if wasUpdating || terminal.isSynchronized { followUpdate(wasUpdating: wasUpdating) }
+    if turn.wasUpdating || terminal.isSynchronized { followUpdate(wasUpdating: turn.wasUpdating) }
     if !viewers.isEmpty {
       viewers.append(bytes)
       pumpViewers()
@@ -186,14 +213,20 @@ package actor Session {
   /// Compresses old history once the session has been quiet for a while, so that nobody waits for it.
   private func scheduleSealing() {
     sealTimer = loop.schedule(after: SessionLimits.sealAfter) { [weak self] in
-      self?.assumeIsolated { session in
-        session.sealTimer = nil
-        if session.activity.quiet() < SessionLimits.sealAfter {
-          session.scheduleSealing()
-        } else {
-          session.sealHistory()
-        }
-      }
+      self?.assumeIsolated { $0.sealHistory() }
+    }
+  }
+
+  /// Compresses a few pages of history and comes back for the rest: others on the loop are not to wait for a long one.
+  private func sealHistory() {
+    sealTimer = nil
+    guard exit != nil || activity.quiet() >= SessionLimits.sealAfter else { return scheduleSealing() }
+    let sealed = HistoryCodec.withCompressor { terminal.sealHistory(atMost: SessionLimits.pagesSealed, $0) }
+    guard let sealed else { return }
+    if sealed.saved > 0 { FreedMemory.giveBackSoon(sealed.saved + HistoryCodec.workingBytes, on: loop) }
+    guard !sealed.isDone else { return }
+    sealTimer = loop.schedule(after: .milliseconds(1)) { [weak self] in
+      self?.assumeIsolated { $0.sealHistory() }
     }
   }
 
@@ -228,7 +261,10 @@ package actor Session {
     while !afterUpdate.isEmpty, terminal.isSynchronized, let end = Session.endOfUpdate(in: rest) {
       terminal.feed(UnsafeRawBufferPointer(rebasing: rest[..<end]))
       rest = UnsafeRawBufferPointer(rebasing: rest[end...])
-      if !terminal.isSynchronized { updateEnded() }
+      guard !terminal.isSynchronized else { continue }
+      updateEnded()
+      // What follows came after what they have seen.
+      if !rest.isEmpty { beginPiece(at: .now) }
     }
     if !rest.isEmpty { terminal.feed(rest) }
   }
@@ -247,14 +283,20 @@ package actor Session {
   package func whenWhole<Value: Sendable>(_ look: @escaping @Sendable (isolated Session) -> Value) async -> Value {
     guard terminal.isSynchronized, exit == nil else { return look(self) }
     return await withCheckedContinuation { continuation in
-      // An update that never ends does not hide the screen for ever. The time counts from the first who waits: the timer of the update
-      // may be an earlier one's, whose end came in one piece with the beginning of this.
-      if afterUpdate.isEmpty {
-        updateTimer?.cancel()
-        waitForUpdate()
-      }
-      afterUpdate.append { continuation.resume(returning: look(self)) }
+      onceWhole { continuation.resume(returning: look(self)) }
     }
+  }
+
+  /// The same for those on the session's loop who do not wait in a task.
+  package func onceWhole(_ look: @escaping () -> Void) {
+    guard terminal.isSynchronized, exit == nil else { return look() }
+    // An update that never ends does not hide the screen for ever. The time counts from the first who waits: the timer of the update
+    // may be an earlier one's, whose end came in one piece with the beginning of this.
+    if afterUpdate.isEmpty {
+      updateTimer?.cancel()
+      waitForUpdate()
+    }
+    afterUpdate.append(look)
   }
 
   // MARK: end

@@ -3,6 +3,8 @@ package enum SessionLimits {
   /// Bytes that one turn of the loop takes from a PTY: enough to make one visit of the engine out of many reads of 4 KiB, little
   /// enough (under 0.2 ms) that a keystroke for another session of the loop does not feel it.
   static let turnBytes = 64 << 10
+  /// Longest that one turn reads: where other processes want the processor, each refill of the line discipline may take long.
+  static let turnTime = Duration.milliseconds(1)
   /// A read shorter than this has emptied the line discipline's buffer (it hands out up to 4095 bytes).
   static let shortRead = 2048
   /// Input that waits for a program that does not read. More is refused, so that a stuck program costs a bounded amount.
@@ -19,6 +21,8 @@ package enum SessionLimits {
   static let updatePatience = Duration.milliseconds(200)
   /// Silence after which full pages of history are compressed: nobody is then waiting for the loop.
   static let sealAfter = Duration.seconds(1)
+  /// Pages of history compressed in one go: about a millisecond.
+  static let pagesSealed = 4
   /// Least time between two looks for a matching text while output streams in.
   static let matchInterval = Duration.milliseconds(10)
   /// Longest text that one look for a match takes in.

@@ -13,8 +13,9 @@ package enum WaitCondition: Sendable {
   case match(Pattern, since: UInt64?)
   /// Something visible changed after that generation.
   case change(since: UInt64)
-  /// A command with at least this number in the log has ended, or a prompt stands below `line` without one having begun.
-  case command(first: Int, since: UInt64, below: Int)
+  /// A command with at least this number in the log has ended, or a prompt stands below the line that `run` typed it in without one having
+  /// begun.
+  case command(first: Int, since: UInt64)
   /// The program ended. Always part of a wait: whoever waits for anything else is told so too.
   case exit
 }

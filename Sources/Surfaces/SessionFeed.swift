@@ -27,6 +27,8 @@ actor SessionFeed: SessionObserver {
   private var observer: ObserverID?
   private var outstanding = 0
   private var isBehind = false
+  /// The first picture has been sent; nothing else comes before it.
+  private var hasBegun = false
 
   init(_ session: Session, _ subscription: ScreenSubscription, access: Access, namesSession: Bool, sink: any FeedSink) {
     self.session = session
@@ -35,13 +37,21 @@ actor SessionFeed: SessionObserver {
     events = ScreenEvents(subscription, namesSession: namesSession)
   }
 
-  /// Shows the screen as it is and follows it from there.
+  /// Shows the screen as it is and follows it from there. A picture that is being painted is shown once it is whole.
   func start() {
     guard observer == nil else { return }
     let subscription = events.subscription
     observer = session.assumeIsolated {
       $0.addObserver(self, interval: subscription.interval, idleAfter: subscription.idleAfter)
     }
+    session.assumeIsolated { session in
+      session.onceWhole { [weak self] in self?.assumeIsolated { $0.begin() } }
+    }
+  }
+
+  private func begin() {
+    guard observer != nil else { return }
+    hasBegun = true
     synchronize()
   }
 
@@ -104,7 +114,7 @@ actor SessionFeed: SessionObserver {
 
   /// Whether events may be sent now. Notes when one has to be left out.
   private func isFollowing() -> Bool {
-    guard observer != nil, isAllowed() else { return false }
+    guard observer != nil, hasBegun, isAllowed() else { return false }
     if outstanding > SessionFeed.maximumOutstanding { isBehind = true }
     return !isBehind
   }

@@ -90,6 +90,11 @@ package func writeBytes(_ descriptor: CInt, from buffer: UnsafeRawBufferPointer)
   }
 }
 
+/// Lets other threads run that want this processor; returns at once when there is none.
+package func yieldProcessor() {
+  sched_yield()
+}
+
 /// Writes all of `bytes` to a blocking descriptor.
 package func writeAll(_ descriptor: CInt, _ bytes: borrowing [UInt8]) throws(SystemError) {
   var offset = 0

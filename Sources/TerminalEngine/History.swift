@@ -198,18 +198,11 @@ struct History: ~Copyable {
     } else {
       var index = 0
       while index < end {
-        var cell = cells[index]
-        while cell & (CellBits.wide | 0x1F_0000) == CellBits.wide {
-          // Runs of ideographs and syllables, three bytes each.
-          let scalar = UInt32(truncatingIfNeeded: cell & 0xFFFF)
-          let bytes = 0x80_80E0 | scalar &>> 12 | (scalar &<< 2 & 0x3F00) | (scalar & 0x3F) &<< 16
-          UnsafeMutableRawPointer(target).storeBytes(of: bytes.littleEndian, as: UInt32.self)
-          target += 3
-          index &+= 2
-          if index >= end { break }
-          cell = cells[index]
+        let cell = cells[index]
+        if cell.isPaired {
+          index = Self.encodePairs(cells, index, end, to: &target)
+          continue
         }
-        if index >= end { break }
         index &+= cell.isWide ? 2 : 1
         let scalar = UInt32(truncatingIfNeeded: cell & CellBits.scalar)
         UTF8Text.write(scalar == 0 ? 0x20 : scalar, to: &target)
@@ -250,6 +243,33 @@ struct History: ~Copyable {
     commit(target)
   }
 
+  /// A run of ideographs or syllables from `first` on: pairs of bytes, or UTF-8 when they are few. Returns what follows it.
+  @inline(__always)
+  private static func encodePairs(
+    _ cells: UnsafeMutablePointer<Cell>, _ first: Int, _ end: Int, to target: inout UnsafeMutablePointer<UInt8>
+  ) -> Int {
+    var index = first
+    var pair = target + 2
+    let limit = min(end, first + 2 * HistoryMarker.longestPairs)
+    while index < limit, cells[index].isPaired {
+      UnsafeMutableRawPointer(pair).storeBytes(
+        of: UInt16(truncatingIfNeeded: cells[index]).littleEndian, as: UInt16.self)
+      pair += 2
+      index &+= 2
+    }
+    let count = (index - first) / 2
+    if count >= HistoryMarker.fewestPairs {
+      target[0] = HistoryMarker.pairs
+      target[1] = UInt8(truncatingIfNeeded: count)
+      target = pair
+    } else {
+      for few in 0..<count {
+        UTF8Text.write(UInt32(truncatingIfNeeded: cells[first + few * 2] & CellBits.scalar), to: &target)
+      }
+    }
+    return index
+  }
+
   private static func encodeClustered(
     _ cells: UnsafeMutablePointer<Cell>, _ end: Int, _ clusters: borrowing ClusterTable,
     to target: inout UnsafeMutablePointer<UInt8>
@@ -280,6 +300,10 @@ struct History: ~Copyable {
           target += 1
           index &+= 1
         }
+        continue
+      }
+      if cell.isPaired {
+        index = encodePairs(cells, index, end, to: &target)
         continue
       }
       index &+= cell.isWide ? 2 : 1
@@ -438,9 +462,7 @@ struct History: ~Copyable {
     _ page: HistoryPage, _ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?
   ) -> Bool {
     if !page.isPacked || unpackedPage === page { return true }
-    guard let decompress, let bytes = decompress(UnsafeRawBufferPointer(page.stored), page.unpackedSize),
-      bytes.count == page.unpackedSize
-    else { return false }
+    guard let decompress, let bytes = page.unpack(decompress) else { return false }
     unpacked = bytes
     unpackedPage = page
     return true
@@ -448,11 +470,28 @@ struct History: ~Copyable {
 
   // MARK: sealing
 
-  /// Packs the closed pages that are not packed yet; returns the bytes saved.
-  mutating func seal(_ compress: (UnsafeRawBufferPointer) -> [UInt8]?) -> Int {
+  /// An open page that holds less stays open: so small a page packs badly.
+  private static let leastSealed = 4 << 10
+
+  /// Packs up to so many pages that were not tried yet, the open one too when it is worth it. Returns the bytes saved, and whether that
+  /// was all.
+  mutating func seal(
+    atMost limit: Int, _ compress: (UnsafeRawBufferPointer) -> [UInt8]?
+  ) -> (saved: Int, isDone: Bool) {
     var saved = 0
-    for page in pages where !page.isPacked { saved += page.pack(compress) }
-    return saved
+    if used >= Self.leastSealed {
+      saved += capacity - used
+      closePage()
+      open?.deallocate()
+      open = nil
+      capacity = 0
+    }
+    // The newest come last; those before them were tried when they were new.
+    var first = pages.count
+    while first > 0, !pages[first - 1].isSettled { first -= 1 }
+    let last = first + min(max(limit, 0), pages.count - first)
+    saved += HistoryPage.pack(pages[first..<last], compress)
+    return (saved, last == pages.count)
   }
 
   // MARK: taking back

@@ -9,6 +9,8 @@
 //     F8 n  the next n bytes are one narrow cell
 //     F9 n  the next n bytes are one wide cell
 //     FA    a blank that a wide character left at the end of the line
+//     FB n  the next n pairs of bytes are wide characters, U+2E80 to U+D7FF: low byte, high byte. None ends in a byte that
+//           could be taken for a blank or a marker.
 //
 // A scalar without a marker is a cell as wide as its table says.
 
@@ -26,6 +28,19 @@ enum HistoryMarker {
   static let narrow: UInt8 = 0xF8
   static let wide: UInt8 = 0xF9
   static let leadSpacer: UInt8 = 0xFA
+  static let pairs: UInt8 = 0xFB
+
+  /// Below this UTF-8 is no longer.
+  static let fewestPairs = 3
+  static let longestPairs = 255
+}
+
+extension Cell {
+  /// A wide character of which runs are written in pairs: U+2E80 to U+D7FF, where the ideographs, kana and syllables are.
+  @inline(__always) var isPaired: Bool {
+    let bits = self & (CellBits.wide | CellBits.token)
+    return bits &- (CellBits.wide | 0x2E80) < 0xD800 - 0x2E80
+  }
 }
 
 enum Varint {
@@ -52,6 +67,28 @@ enum Varint {
     }
     target.pointee = UInt8(truncatingIfNeeded: value)
     target += 1
+  }
+
+  static func append(_ value: Int, to bytes: inout [UInt8]) {
+    var value = value
+    while value >= 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: value | 0x80))
+      value >>= 7
+    }
+    bytes.append(UInt8(truncatingIfNeeded: value))
+  }
+
+  /// Takes a number off bytes that may be anything; nil when there is none of up to five bytes.
+  static func take(from bytes: inout UnsafeRawBufferPointer) -> Int? {
+    var value = 0
+    for index in 0..<min(bytes.count, 5) {
+      value |= Int(bytes[index] & 0x7F) << (7 * index)
+      if bytes[index] < 0x80 {
+        bytes = UnsafeRawBufferPointer(rebasing: bytes[(index + 1)...])
+        return value
+      }
+    }
+    return nil
   }
 
   /// A number in a place of fixed size that was left free for it.
@@ -120,16 +157,26 @@ struct HistoryLine {
 /// The cells of an encoded text, one after the other.
 struct HistoryCells {
   struct Element {
+    /// What the cell shows, when it is one of a run of pairs; 0 when it is `text`.
+    var scalar: UInt32 = 0
     /// The cell's text; empty for a lead spacer.
-    var text: UnsafeBufferPointer<UInt8>
+    var text = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     var width: Int
-    var isLeadSpacer: Bool
-    /// Whether the text is a cluster of several scalars, or one that is not as wide as its table says.
-    var isMarked: Bool
+    var isLeadSpacer = false
+
+    func append(to bytes: inout [UInt8]) {
+      if scalar == 0 {
+        bytes.append(contentsOf: text)
+      } else {
+        UTF8Text.forEachByte(of: scalar) { bytes.append($0) }
+      }
+    }
   }
 
   private var position: UnsafePointer<UInt8>
   private let end: UnsafePointer<UInt8>
+  /// Pairs left in the run that stands here.
+  private var pairs = 0
 
   init(_ text: UnsafeBufferPointer<UInt8>) {
     // An empty text of a line still has an address: that of what follows it.
@@ -139,24 +186,35 @@ struct HistoryCells {
 
   mutating func next() -> Element? {
     guard position < end else { return nil }
+    if pairs > 0 { return nextPair() }
     let byte = position.pointee
     switch byte {
     case HistoryMarker.leadSpacer:
       position += 1
-      return Element(text: UnsafeBufferPointer(start: position, count: 0), width: 1, isLeadSpacer: true, isMarked: true)
+      return Element(width: 1, isLeadSpacer: true)
+    case HistoryMarker.pairs:
+      pairs = min(Int(position[1]), (end - position - 2) / 2)
+      position += 2
+      return next()
     case HistoryMarker.narrow, HistoryMarker.wide:
       let count = min(Int(position[1]), end - position - 2)
       let text = UnsafeBufferPointer(start: position + 2, count: count)
       position += 2 + count
-      return Element(
-        text: text, width: byte == HistoryMarker.wide ? 2 : 1, isLeadSpacer: false, isMarked: true)
+      return Element(text: text, width: byte == HistoryMarker.wide ? 2 : 1)
     default:
       let length = min(UTF8Text.length(leading: byte), end - position)
       let text = UnsafeBufferPointer(start: position, count: length)
       let scalar = UTF8Text.decode(position, length)
       position += length
       let width = Int(WidthTable.properties(of: scalar) & WidthTable.widthMask)
-      return Element(text: text, width: max(width, 1), isLeadSpacer: false, isMarked: false)
+      return Element(text: text, width: max(width, 1))
     }
+  }
+
+  private mutating func nextPair() -> Element {
+    let scalar = UInt32(position[0]) | UInt32(position[1]) << 8
+    position += 2
+    pairs -= 1
+    return Element(scalar: scalar, width: 2)
   }
 }

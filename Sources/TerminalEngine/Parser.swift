@@ -117,7 +117,7 @@ extension Terminal {
     case .ground: return start
     case .utf8: return resumeCharacter(bytes, start, count)
     case .controlSequence: return readControlSequence(bytes, start, count)
-    case .controlSequenceIgnore: return ignoreControlSequence(bytes, start, count)
+    case .controlSequenceIgnore: return readRareControlSequence(bytes, start, count)
     case .escape, .escapeIntermediate:
       readEscape(bytes[start])
       return start + 1
@@ -234,7 +234,7 @@ extension Terminal {
     return readRareControlSequence(bytes, index, count)
   }
 
-  /// The same, one byte at a time, with everything that may stand in a sequence.
+  /// The same, one byte at a time, with everything that may stand in a sequence. One that cannot be right is ignored to its end.
   @inline(never)
   private mutating func readRareControlSequence(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
     var index = start
@@ -242,18 +242,22 @@ extension Terminal {
       let byte = bytes[index]
       index += 1
       switch byte {
+      case 0x20..<0x40 where state == .controlSequenceIgnore: break
+      case 0x30..<0x40 where intermediate != 0: state = .controlSequenceIgnore
       case 0x30...0x39:
-        if intermediate != 0 { return ignoreSequence(from: index) }
         parameterValue = min(parameterValue &* 10 &+ Int32(byte & 15), Self.parameterMaximum)
       case 0x3A, 0x3B:
-        if intermediate != 0 { return ignoreSequence(from: index) }
         finishParameter()
         if byte == 0x3A && parameterCount < Self.parameterLimit { subparameters |= 1 << UInt32(parameterCount) }
       case 0x3C...0x3F:
-        guard parameterCount == 0 && parameterValue == 0 && privateMarker | intermediate == 0 else {
-          return ignoreSequence(from: index)
+        if parameterCount == 0 && parameterValue == 0 && privateMarker == 0 {
+          privateMarker = byte
+        } else {
+          state = .controlSequenceIgnore
         }
-        privateMarker = byte
+      case 0x40..<0x7F where state == .controlSequenceIgnore:
+        state = .ground
+        return index
       case 0x40..<0x7F:
         finishParameter()
         state = .ground
@@ -289,36 +293,6 @@ extension Terminal {
       parameterCount += 1
     }
     parameterValue = 0
-  }
-
-  private mutating func ignoreSequence(from index: Int) -> Int {
-    state = .controlSequenceIgnore
-    return index
-  }
-
-  private mutating func ignoreControlSequence(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
-    var index = start
-    while index < count {
-      let byte = bytes[index]
-      index += 1
-      switch byte {
-      case 0x1B:
-        beginEscape()
-        return index
-      case 0x18, 0x1A:
-        state = .ground
-        return index
-      case 0..<0x20: control(byte)
-      case 0x40..<0x7F:
-        state = .ground
-        return index
-      case 0x80...:
-        state = .ground
-        return index - 1
-      default: break
-      }
-    }
-    return index
   }
 
   // MARK: strings

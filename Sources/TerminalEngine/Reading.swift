@@ -163,7 +163,7 @@ extension Terminal {
       var columns = 0
       while columns < run.columns, let cell = cells.next() {
         columns += cell.width
-        if cell.isLeadSpacer { scratch.append(0x20) } else { scratch.append(contentsOf: cell.text) }
+        if cell.isLeadSpacer { scratch.append(0x20) } else { cell.append(to: &scratch) }
       }
       scratch.withUnsafeBufferPointer { text in
         body(Run(text: text, style: style, link: linkID, columns: columns))
@@ -287,7 +287,7 @@ extension Terminal {
       var cells = HistoryCells(encoded.text)
       var column = 0
       while column < to, let cell = cells.next() {
-        if column >= from { bytes.append(contentsOf: cell.text) }
+        if column >= from { cell.append(to: &bytes) }
         column += cell.width
       }
     }
@@ -303,9 +303,12 @@ extension Terminal {
 
   // MARK: sealing
 
-  /// Packs the pages of history that are complete. `compress` may refuse by returning nil; what it makes must be readable by
-  /// `decompress`. Returns the bytes saved.
-  package mutating func sealHistory(_ compress: (UnsafeRawBufferPointer) -> [UInt8]?) -> Int {
-    history.seal(compress)
+  /// Packs up to so many pages of history that are not packed yet. `compress` may refuse by returning nil; what it makes must be
+  /// readable by `decompress`. Returns the bytes saved, and whether that was all: a page costs some tenths of a millisecond, so a large
+  /// history is sealed a few pages at a time.
+  package mutating func sealHistory(
+    atMost limit: Int = .max, _ compress: (UnsafeRawBufferPointer) -> [UInt8]?
+  ) -> (saved: Int, isDone: Bool) {
+    history.seal(atMost: limit, compress)
   }
 }

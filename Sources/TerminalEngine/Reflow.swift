@@ -345,7 +345,7 @@ extension Terminal {
         cells.append(CellBits.leadSpacer)
         continue
       }
-      let cell = clusters.intern(element.text)
+      let cell = element.scalar != 0 ? Cell(element.scalar) : clusters.intern(element.text)
       if element.width == 2 {
         cells.append(cell | CellBits.wide)
         cells.append(CellBits.tail)

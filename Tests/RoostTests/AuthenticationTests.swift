@@ -179,6 +179,29 @@ struct AuthenticationTests {
     }
   }
 
+  @Test("a WebSocket does not outlive the time of the token that opened it")
+  func socketExpiry() async throws {
+    try await withTCP { roost, client in
+      try await roost.session(["name": "a", "argv": ["/bin/cat"]])
+      let made = try await roost.http.post("/tokens", ["scopes": ["sessions:read"], "expires_in_ms": 5000])
+      let reader = client.another(token: made["token"].string ?? "")
+      let lasting = try await client.another(token: AuthenticationTests.token).webSocket("/ws/json")
+      #expect(try await lasting.nextJSON() == ["connected": true])
+      var sockets: [TestWebSocket] = []
+      for path in ["/ws/json", "/sessions/a/ws/raw?readonly=true"] { sockets.append(try await reader.webSocket(path)) }
+      for socket in sockets {
+        var last = try await socket.next(within: .seconds(60))
+        while true {
+          if case .closed = last { break }
+          last = try await socket.next(within: .seconds(60))
+        }
+        #expect(last == .closed(code: 1008, reason: "token expired"))
+      }
+      #expect(try await reader.request("GET", "/sessions").status == 403)
+      await lasting.close()
+    }
+  }
+
   @Test("the secrets of the server are in no log and no process list")
   func secrets() async throws {
     try await withTCP { roost, client in

@@ -78,6 +78,39 @@ struct RunTests {
     }
   }
 
+  @Test(
+    "a command's output is answered whole when its lines are wrapped anew, while it runs and afterwards",
+    arguments: Shell.allCases)
+  func resized(shell: Shell) async throws {
+    let gate = try await Gate(in: SharedServer.roost)
+    let numbers = (1...60).map(String.init).joined(separator: ",")
+    try await withShell(shell) { session in
+      try await session.post("resize", ["rows": 10, "cols": 80])
+      try await session.run("seq 1 30")
+      let elsewhere = session.elsewhere
+      async let result = elsewhere.run("seq 1 60 | paste -s -d ,; cat \(gate.path); seq 1 60 | paste -s -d ,")
+      try await eventually("the command has printed its first line and waits") {
+        try await session.record["foreground"] == "cat"
+      }
+      for columns in [23, 131, 41] { try await session.post("resize", ["rows": 10, "cols": .integer(columns)]) }
+      try await gate.open()
+      let answer = try await result
+      let output = "\(numbers)\ngo\n\(numbers)\n"
+      #expect(answer["output"].string == output, "\(answer.text)")
+      // Behind it, lines may be wrapped anew again: the record still says where they are.
+      guard shell.isIntegrated else { return }
+      for columns in [200, 31, 80] {
+        try await session.post("resize", ["rows": 12, "cols": .integer(columns)])
+        let lines = try await session.client.get("\(session.path)/commands?limit=1").array?.first?["output_lines"]
+        let first = try #require(lines?["first"].integer)
+        let end = try #require(lines?["last"].integer)
+        let text = try await session.history()[first..<end].joined()
+        #expect(text == output.filter { $0 != "\n" }, "\(columns) columns: lines \(first) to \(end)")
+      }
+      #expect(try await session.run("echo next")["output"] == "next\n")
+    }
+  }
+
   @Test("the shell keeps its folder and variables from one command to the next", arguments: Shell.allCases)
   func state(shell: Shell) async throws {
     try await withShell(shell) { session async throws in

@@ -69,7 +69,7 @@ struct HistoryTests {
       return bytes.count == size ? bytes : nil
     }
     var count = 0
-    let saved = terminal.sealHistory { page in
+    let sealed = terminal.sealHistory { page in
       var packed: [UInt8] = []
       for byte in page {
         if packed.count >= 2, packed[packed.count - 1] == byte, packed[packed.count - 2] < 255 {
@@ -83,7 +83,8 @@ struct HistoryTests {
       return packed
     }
     #expect(count > 0)
-    #expect(saved >= 0)
+    #expect(sealed.saved >= 0)
+    #expect(sealed.isDone)
     for line in stride(from: 0, to: 3970, by: 13) {
       #expect(terminal.lineText(line) == original.lineText(line))
     }
@@ -95,7 +96,7 @@ struct HistoryTests {
   @Test("a page that cannot be unpacked is gone, not wrong")
   func damaged() {
     var terminal = Self.filled(lines: 3000)
-    #expect(terminal.sealHistory { _ in [1, 2, 3] } > 0)
+    #expect(terminal.sealHistory { _ in [1, 2, 3] }.saved > 0)
     #expect(terminal.lineText(0).isEmpty == true)
     #expect(terminal.visitRuns(line: 0, trim: .none) { _ in } == false)
     terminal.resize(TerminalSize(rows: 1000, columns: 200))

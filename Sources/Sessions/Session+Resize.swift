@@ -1,0 +1,61 @@
+import Sys
+package import TerminalEngine
+
+/// Something that remembers places in a session's text, which move when lines are wrapped anew.
+protocol HoldsPositions {
+  /// Shows every place to `body`, always in the same order; what `body` puts there is kept.
+  mutating func visitPositions(_ body: (inout LinePosition) -> Void)
+}
+
+extension Session {
+  /// Gives the session another size; its program is told by SIGWINCH.
+  package func resize(_ size: TerminalEngine.TerminalSize) throws(SessionError) {
+    guard exit == nil else { throw endedError }
+    if size == terminal.size { return }
+    do {
+      try PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(size.columns)))
+    } catch {
+      throw SessionError(.invalidRequest, "The size could not be set: \(error).")
+    }
+    activity.touch()
+    terminal.stamp = activity.generation
+    resizeTerminal(size)
+    tellViewersOfResize()
+    if !observers.isEmpty { outputReachedObservers() }
+    if !waiters.isEmpty { checkWaiters() }
+  }
+
+  /// Wraps the lines anew, and brings what is remembered of them to where its characters are then.
+  private func resizeTerminal(_ size: TerminalEngine.TerminalSize) {
+    var positions: [LinePosition] = []
+    visitPositions { positions.append($0) }
+    terminal.resize(size, tracking: &positions)
+    var moved = positions.makeIterator()
+    visitPositions { position in
+      if let place = moved.next() { position = place }
+    }
+  }
+
+  private func visitPositions(_ body: (inout LinePosition) -> Void) {
+    commands.visitPositions(body)
+    places.visitPositions(body)
+    if var place = typedAt {
+      body(&place)
+      typedAt = place
+    }
+    for waiter in waiters.values {
+      var place = LinePosition(line: waiter.searchFrom, column: 0)
+      body(&place)
+      waiter.searchFrom = place.line
+    }
+  }
+
+  /// The session was another server's. Makes its program paint anew, by another size for a moment.
+  func adopted() {
+    isAdopted = true
+    let size = terminal.size
+    let other = size.columns < TerminalEngine.TerminalSize.limit ? size.columns + 1 : size.columns - 1
+    try? PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(other)))
+    try? PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(size.columns)))
+  }
+}
