@@ -3,17 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/prctl.h>
 #include <linux/sched.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -232,6 +236,115 @@ int csys_spawn_detached(const char *executable, const char *const *arguments, co
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   return failed;
+}
+
+int csys_is_single_threaded(void) {
+  // The folder of the threads has a link for each, besides its own two (proc(5)).
+  struct stat status;
+  return stat("/proc/self/task", &status) == 0 && status.st_nlink == 3;
+}
+
+// Moves a descriptor to where the standard ones do not get into its way; -1 stays -1.
+static int lift(int descriptor) { return descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 16); }
+
+// In the child of csys_fork_detached. The parent had one thread, so that everything may be called.
+static int detach(int input, int output, int error, int extra) {
+  struct sigaction standard, current;
+  memset(&standard, 0, sizeof standard);
+  // What is handled stays handled: these are the handlers of this very program.
+  for (int number = 1; number < NSIG; number++)
+    if (sigaction(number, NULL, &current) == 0 && current.sa_handler == SIG_IGN) sigaction(number, &standard, NULL);
+  if (setsid() < 0) return -1;
+  input = lift(input);
+  output = lift(output);
+  error = lift(error);
+  int wants_extra = extra >= 0;
+  extra = lift(extra);
+  if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(error, 2) < 0) return -1;
+  if (wants_extra && dup3(extra, 3, O_CLOEXEC) < 0) return -1;
+  if (close_range(wants_extra ? 4 : 3, ~0u, 0) < 0) return -1;
+  if (chdir("/") < 0) return -1;
+  sigset_t none;
+  sigemptyset(&none);
+  return sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+pid_t csys_fork_detached(int input, int output, int error, int extra) {
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &before);
+  pid_t child = fork();
+  if (child == 0) {
+    if (detach(input, output, error, extra) < 0) _exit(127);
+    return 0;
+  }
+  int failed = errno;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  errno = failed;
+  return child;
+}
+
+// The numbers that prctl wants back as they are: fields 26 to 28 and 45 to 47 of /proc/self/stat (proc(5)).
+static int read_memory_map(struct prctl_mm_map *map) {
+  char text[2048];
+  int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -1;
+  ssize_t count = read(file, text, sizeof text - 1);
+  close(file);
+  if (count <= 0) return -1;
+  text[count] = 0;
+  // The second field, the name, may contain anything; the last parenthesis ends it.
+  char *field = strrchr(text, ')');
+  uint64_t values[48] = {0};
+  for (int number = 3; field && number < 48; number++) {
+    field = strchr(field + 1, ' ');
+    if (field) values[number] = strtoull(field + 1, NULL, 10);
+  }
+  if (!field) return -1;
+  map->start_code = values[26];
+  map->end_code = values[27];
+  map->start_stack = values[28];
+  map->start_data = values[45];
+  map->end_data = values[46];
+  map->start_brk = values[47];
+  return 0;
+}
+
+static size_t copy_strings(char *place, const char *const *strings, char **copies) {
+  char *next = place;
+  for (; *strings; strings++) {
+    size_t size = strlen(*strings) + 1;
+    memcpy(next, *strings, size);
+    if (copies) *copies++ = next;
+    next += size;
+  }
+  if (copies) *copies = NULL;
+  return (size_t)(next - place);
+}
+
+int csys_rename_process(const char *const *arguments, const char *const *environment) {
+  size_t size = 2, count = 1;
+  for (const char *const *string = arguments; *string; string++) size += strlen(*string) + 1;
+  for (const char *const *string = environment; *string; string++, count++) size += strlen(*string) + 1;
+  // Both live as long as the process.
+  char *block = calloc(1, size);
+  char **variables = calloc(count, sizeof *variables);
+  if (!block || !variables) {
+    free(block);
+    free(variables);
+    return -1;
+  }
+  struct prctl_mm_map map;
+  memset(&map, 0, sizeof map);
+  map.arg_start = (uint64_t)(uintptr_t)block;
+  map.arg_end = map.arg_start + copy_strings(block, arguments, NULL);
+  map.env_start = map.arg_end;
+  map.env_end = map.env_start + copy_strings((char *)(uintptr_t)map.env_start, environment, variables);
+  environ = variables;
+  if (read_memory_map(&map) < 0) return -1;
+  map.brk = (uint64_t)(uintptr_t)sbrk(0);
+  map.exe_fd = ~0u;
+  return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
 }
 
 ssize_t csys_send(int socket, const void *bytes, size_t count, const int *descriptors, int descriptor_count) {

@@ -7,9 +7,11 @@ import Sys
 
 /// The program `roost`: reads its command line, does what it says, and gives the exit status.
 package enum CommandLineProgram {
-  /// Runs a command to its end on the calling thread, which must be the main one.
+  /// Runs a command to its end on the calling thread, which must be the main one and as yet the only one.
   /// - Parameter arguments: the command line without the program's name.
-  package static func run(arguments: [String], environment: [String: String]) -> Int32 {
+  package static func run(
+    arguments: [String], environment: [String: String] = Host.environmentByName
+  ) -> Int32 {
     let parser = CommandParser(root: CommandTable.root, globals: CommandTable.globals, environment: environment)
     let outcome: CommandParser.Outcome
     do throws(CommandParser.UsageError) {
@@ -43,12 +45,13 @@ package enum CommandLineProgram {
       switch invocation.command.action {
       case .immediate(let body):
         return try body(invocation)
-      case .client(let body):
+      case .client(let body, let needsServer):
         let id = try correlationID(invocation)
         output.correlationID = id
-        return try runClient(invocation, output, id, body)
-      case .server(let body):
-        return try waitFor(on: nil) { () async throws(CommandFailure) in try await body(invocation) }
+        return try runClient(invocation, output, id, needsServer, body)
+      case .server(let prepare):
+        let groundwork = try prepare(invocation)
+        return try waitFor(on: nil) { () async throws(CommandFailure) in await serve(groundwork) }
       case .group:
         return .usage
       }
@@ -72,9 +75,12 @@ package enum CommandLineProgram {
 
   private static func runClient(
     _ invocation: Invocation, _ output: Output, _ correlationID: String,
+    _ needsServer: (Invocation) throws(CommandFailure) -> Bool,
     _ body: @escaping @Sendable (ClientContext) async throws(CommandFailure) -> ExitCode
   ) throws(CommandFailure) -> ExitCode {
     let address = try ServerAddress(invocation)
+    // Before the loop, which is a thread: only a process of one thread can make a server out of a copy of itself.
+    if try needsServer(invocation) { try ServerLaunch.ensureRunning(address) }
     let loop: EventLoop
     do {
       loop = try EventLoop(name: "client")

@@ -5,15 +5,15 @@ import Store
 import Sys
 
 /// `roost serve`: runs a server until it is told to stop.
-func serve(_ options: ServeOptions) async -> ExitCode {
+func serve(_ groundwork: ServerGroundwork) async -> ExitCode {
   do {
-    let server = try await Server.start(options)
+    let server = try await Server.start(groundwork)
     await server.runUntilStopped()
     return .ok
   } catch {
     complain(error.message)
     // Whoever launched us reads this line instead of "ready".
-    if let descriptor = options.readinessDescriptor { Launch.announce(error.message, on: descriptor) }
+    if let descriptor = groundwork.options.readinessDescriptor { Launch.announce(error.message, on: descriptor) }
     return error.exitCode
   }
 }

@@ -22,13 +22,14 @@ actor Server {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
+  /// Holds the server's lock.
+  private let groundwork: ServerGroundwork
   private let options: ServeOptions
   private let paths: Paths
   private let socketPath: String
   private let identity: ServerIdentity
   private let hostname: String
   private let startedAt = Timestamp.now()
-  private let lock: ServerLock
   private let loops: LoopGroup
   private let keeper: KeeperClient
   private let store: SessionStore
@@ -48,51 +49,41 @@ actor Server {
   private var hasStopped = false
 
   /// Brings a server up: when it returns, the sockets answer.
-  static func start(_ options: ServeOptions) async throws(CommandFailure) -> Server {
-    ignoreBrokenPipe()
+  static func start(_ groundwork: ServerGroundwork) async throws(CommandFailure) -> Server {
     Host.raiseOpenFileLimit()
     do {
-      let paths = try Paths(serverName: options.serverName)
-      try paths.prepareRuntime()
-      let lock = try ServerLock(paths: paths)
-      let identity = try ServerIdentity.load(paths)
-      let loops = try LoopGroup(count: options.loops ?? defaultLoops)
+      async let stored: Void = groundwork.storeIdentity()
+      let socketPath = groundwork.paths.keeperSocket
+      let loops = try LoopGroup(count: groundwork.options.loops ?? defaultLoops)
       let exits = ExitRelay()
       let keeper = try await KeeperClient.connect(
-        socketPath: paths.keeperSocket, launch: KeeperLaunch(socketPath: paths.keeperSocket), loop: loops.loops[0],
+        socketPath: socketPath, launch: KeeperLaunch(socketPath: socketPath), started: groundwork.keeper,
+        loop: loops.loops[0],
         onExit: { id, status in exits.programEnded(id, status) },
         onLost: {
           complain("the keeper is gone: \($0.message) Sessions that run go on, but their exit statuses are lost.")
         })
-      let server = Server(options, paths, lock, identity, loops, keeper)
+      let server = Server(groundwork, loops, keeper)
       exits.attach(server.store)
       try await Cause.$current.withValue(server.beginning) { try await server.store.adopt() }
       try await server.open()
+      try await stored
+      await server.announce()
       return server
-    } catch let error as StoreError {
-      throw CommandFailure(error.code == .alreadyRunning ? .conflict : .failed, error.message)
-    } catch let error as NetError {
-      throw CommandFailure(.failed, error.message)
-    } catch let error as KeeperError {
-      throw CommandFailure(.failed, error.message)
-    } catch let error as SessionError {
-      throw CommandFailure(.failed, error.message)
-    } catch let error as CommandFailure {
-      throw error
     } catch {
-      throw CommandFailure(.failed, String(describing: error))
+      throw ServerGroundwork.failure(error)
     }
   }
 
   private static var defaultLoops: Int { max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
-  private init(
-    _ options: ServeOptions, _ paths: Paths, _ lock: ServerLock, _ identity: ServerIdentity, _ loops: LoopGroup,
-    _ keeper: KeeperClient
-  ) {
+  private init(_ groundwork: ServerGroundwork, _ loops: LoopGroup, _ keeper: KeeperClient) {
+    let options = groundwork.options
+    let paths = groundwork.paths
+    let identity = groundwork.identity
+    self.groundwork = groundwork
     self.options = options
     self.paths = paths
-    self.lock = lock
     self.identity = identity
     self.loops = loops
     self.keeper = keeper
@@ -100,14 +91,9 @@ actor Server {
     hostname = options.hostname ?? identity.hostname
     socketPath = options.socketPath ?? paths.socket
     isPersistent = !options.isEphemeral
-    var environment: [String: String] = [:]
-    for entry in Host.environment {
-      guard let equals = entry.firstIndex(of: "=") else { continue }
-      environment[String(entry[..<equals])] = String(entry[entry.index(after: equals)...])
-    }
     var store = SessionStoreOptions(
       shell: options.shell ?? Host.environment("SHELL") ?? Host.userShell, integrationFolder: paths.shellIntegration,
-      environment: environment, home: Host.userHome, socketPath: socketPath, serverName: paths.serverName)
+      environment: Host.environmentByName, home: Host.userHome, socketPath: socketPath, serverName: paths.serverName)
     store.maximumSessions = options.maxSessions
     store.keepEnded = options.keepEnded
     var logging = EventLog.Configuration(folder: paths.events, serverID: identity.id)
@@ -127,7 +113,7 @@ actor Server {
     self.store = SessionStore(loops: loops, keeper: keeper, options: store)
   }
 
-  /// Opens the sockets and says so.
+  /// Opens the sockets.
   private func open() async throws {
     let tickets = Tickets()
     let tokens = Tokens(fixed: options.token, paths: paths)
@@ -165,7 +151,7 @@ actor Server {
     signal(SIGHUP, SIG_IGN)
     await store.onEmpty { [weak self] in self?.assumeIsolated { server in _ = Task { await server.sessionsAreGone() } }
     }
-    try http.listen(unix: socketPath)
+    try await http.listen(unix: socketPath)
     for bind in options.binds {
       let port = try await http.listen(host: bind.host, port: bind.port)
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
@@ -174,7 +160,6 @@ actor Server {
     events.serverStarted(
       id: beginning.causationID ?? makeUUID(), because: Cause(correlationID: beginning.correlationID),
       version: roostVersion, pid: Int(getpid()), hostname: hostname, takesOver: await store.count > 0)
-    announce()
   }
 
   private func announce() {

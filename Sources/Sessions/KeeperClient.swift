@@ -51,6 +51,28 @@ package struct KeeperLaunch: Sendable, Equatable {
   }
 }
 
+extension KeeperLaunch {
+  /// Makes a copy of this process the keeper at `socketPath` when none answers there. Only for a process that has one
+  /// thread yet; one that has more leaves it to `KeeperClient.connect`. It listens already when this returns.
+  /// - Returns: The keeper's pidfd, for `KeeperClient.connect`; nil when one answers, or no copy could be made.
+  package static func copyIfMissing(at socketPath: String) throws(KeeperError) -> CInt? {
+    guard Launch.canCopy, (try? UnixSocket.connect(socketPath, .packets)) == nil else { return nil }
+    do throws(SystemError) {
+      let launch = KeeperLaunch(socketPath: socketPath)
+      var options = launch.options
+      options.readinessDescriptor = nil
+      let listener = try UnixSocket.listen(socketPath, .packets)
+      return try Launch.copy(
+        arguments: launch.command + options.arguments, environment: launch.environment, handing: listener.raw
+      ) {
+        runKeeper(options, listener: Descriptor(owning: Launch.handedDescriptor))
+      }
+    } catch {
+      throw KeeperError(code: .unavailable, message: "the keeper did not start: \(error)")
+    }
+  }
+}
+
 /// The server's side of the keeper, bound to an event loop. One request is one packet and has one answer; several may
 /// be under way.
 package actor KeeperClient {
@@ -119,17 +141,18 @@ package actor KeeperClient {
   /// calling thread for the few milliseconds until the keeper listens.
   ///
   /// - Parameters:
+  ///   - started: The pidfd of a keeper of ours that listens there, from `KeeperLaunch.copyIfMissing`; closed here.
   ///   - onExit: A program has ended; called on the loop, once for each. It can come before the `spawn` that started
   ///     the program has returned to its caller: look at `status(of:)` then.
   ///   - onLost: The keeper is gone; called on the loop, once, unless `close` came first. Masters that we hold go on
   ///     working, exit statuses are lost.
   package static func connect(
-    socketPath: String, launch: KeeperLaunch?, loop: EventLoop,
+    socketPath: String, launch: KeeperLaunch?, started: CInt? = nil, loop: EventLoop,
     onExit: @escaping @Sendable (String, ExitStatus) -> Void = { _, _ in },
     onLost: @escaping @Sendable (KeeperError) -> Void = { _ in }
   ) async throws(KeeperError) -> KeeperClient {
     var failure = KeeperError(code: .unavailable, message: "no keeper answers at \(socketPath)")
-    var launched: CInt?
+    var launched = started
     for _ in 0..<attempts {
       let socket: CInt
       do throws(SystemError) {

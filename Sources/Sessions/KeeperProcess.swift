@@ -69,23 +69,24 @@ extension Duration {
 /// Runs the keeper until it has nothing left to hold; the result is the process's exit status. The process is its own:
 /// this ignores signals and changes its limits.
 package func runKeeper(_ options: KeeperOptions) -> CInt {
-  // It must outlive the terminal and the server that it was started from. SIGTERM ends it, and with it the sessions.
-  for number in [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP] { signal(number, SIG_IGN) }
-  let announce = { (line: String) in
-    if let descriptor = options.readinessDescriptor { Launch.announce(line, on: descriptor) }
-  }
   do {
-    let listener = try UnixSocket.listen(options.socketPath, .packets)
-    Host.raiseOpenFileLimit()
-    let keeper = KeeperProcess(
-      listener: listener, options: options, openFileLimit: options.openFileLimit ?? Host.inheritedOpenFileLimit)
-    announce("ready")
-    keeper.run()
-    return 0
+    return runKeeper(options, listener: try UnixSocket.listen(options.socketPath, .packets))
   } catch {
-    announce("failed \(error)")
+    if let descriptor = options.readinessDescriptor { Launch.announce("failed \(error)", on: descriptor) }
     return 1
   }
+}
+
+/// The same with a socket that listens already.
+func runKeeper(_ options: KeeperOptions, listener: consuming Descriptor) -> CInt {
+  // It must outlive the terminal and the server that it was started from. SIGTERM ends it, and with it the sessions.
+  for number in [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP] { signal(number, SIG_IGN) }
+  Host.raiseOpenFileLimit()
+  let keeper = KeeperProcess(
+    listener: listener, options: options, openFileLimit: options.openFileLimit ?? Host.inheritedOpenFileLimit)
+  if let descriptor = options.readinessDescriptor { Launch.announce("ready", on: descriptor) }
+  keeper.run()
+  return 0
 }
 
 /// The same with the command line's arguments after `roost keeper`; 2 when they make no sense.

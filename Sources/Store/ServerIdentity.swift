@@ -6,25 +6,44 @@ package struct ServerIdentity: Sendable, Equatable {
   package let id: String
   package let hostname: String
 
+  /// A new one.
+  package init() {
+    self.init(id: makeUUID(), hostname: Host.hostname)
+  }
+
+  private init(id: String, hostname: String) {
+    self.id = id
+    self.hostname = hostname
+  }
+
   /// Reads the id, or makes it durable first. A file that holds no UUID is refused rather than replaced: other servers
   /// know us by it.
   package static func load(_ paths: Paths) throws(StoreError) -> ServerIdentity {
-    if let bytes = try? readFile(paths.identityFile, limit: 64) {
-      let id = String(decoding: bytes, as: UTF8.self).filter { $0 != "\n" }
-      guard isUUID(id) else {
-        throw StoreError(
-          code: .corrupt, message: "\(paths.identityFile) does not hold a UUID; restore it, or remove it for a new one")
-      }
-      return ServerIdentity(id: id, hostname: Host.hostname)
+    if let known = try read(paths) { return known }
+    let new = ServerIdentity()
+    try new.store(paths)
+    return new
+  }
+
+  /// What an earlier server stored; nil when there was none.
+  package static func read(_ paths: Paths) throws(StoreError) -> ServerIdentity? {
+    guard let bytes = try? readFile(paths.identityFile, limit: 64) else { return nil }
+    let id = String(decoding: bytes, as: UTF8.self).filter { $0 != "\n" }
+    guard isUUID(id) else {
+      throw StoreError(
+        code: .corrupt, message: "\(paths.identityFile) does not hold a UUID; restore it, or remove it for a new one")
     }
+    return ServerIdentity(id: id, hostname: Host.hostname)
+  }
+
+  /// Makes the id durable, which waits for the disk.
+  package func store(_ paths: Paths) throws(StoreError) {
     try paths.prepareState()
-    let id = makeUUID()
     do {
       try AtomicFile.write(Array((id + "\n").utf8), to: paths.identityFile)
     } catch {
       throw StoreError(code: .systemFailure, message: "the server's id could not be stored: \(error)")
     }
-    return ServerIdentity(id: id, hostname: Host.hostname)
   }
 
   static func isUUID(_ text: String) -> Bool {

@@ -44,6 +44,17 @@ package enum Host {
     return entries
   }
 
+  /// The same by name; of a name that is there twice the first counts, as for getenv.
+  package static var environmentByName: [String: String] {
+    var variables: [String: String] = [:]
+    for entry in environment {
+      guard let equals = entry.firstIndex(of: "=") else { continue }
+      let name = String(entry[..<equals])
+      if variables[name] == nil { variables[name] = String(entry[entry.index(after: equals)...]) }
+    }
+    return variables
+  }
+
   /// The path of the running program; valid after an upgrade replaced the file too ("/proc/self/exe" still opens it).
   package static var executablePath: String {
     var buffer = [CChar](repeating: 0, count: 4096)

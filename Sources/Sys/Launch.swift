@@ -5,6 +5,8 @@ import Glibc
 package enum Launch {
   /// The descriptor on which a launched process announces itself.
   package static let readinessDescriptor: CInt = 3
+  /// Where a copy of this process finds the descriptor that it was handed.
+  package static let handedDescriptor: CInt = 3
   /// The longest announcement that is read.
   private static let longestLine = 4096
 
@@ -33,12 +35,72 @@ package enum Launch {
     executable: String, arguments: [String], environment: [String], directory: String? = "/", log: String? = nil,
     timeout: Duration = .seconds(10)
   ) throws(Failure) -> Launched {
-    let started: (pid: ProcessID, pidfd: CInt, reader: CInt)
+    let started: Started
     do {
-      started = try start(executable, arguments, environment, directory, log)
+      started = try start(log: log) { (null, log, writer) throws(SystemError) in
+        try execute(executable, arguments, environment, directory, null: null, log: log, announceOn: writer)
+      }
     } catch {
       throw Failure(code: .notStarted, message: "\(executable) could not be started: \(error)")
     }
+    return try awaitAnnouncement(of: executable, started, timeout: timeout)
+  }
+
+  /// The same with our own program: `run` is what its `main` does with the arguments after the name. A copy of this
+  /// process runs it where that is safe, which is where nothing has started a thread yet: loading and linking the
+  /// program once more would take longer than all the rest of its start. Elsewhere the program is executed.
+  package static func ourselves(
+    arguments: [String], environment: [String], log: String? = nil, timeout: Duration = .seconds(10),
+    run: ([String]) -> CInt
+  ) throws(Failure) -> Launched {
+    guard canCopy else {
+      return try detached(
+        executable: Host.executablePath, arguments: arguments, environment: environment, log: log, timeout: timeout)
+    }
+    let started: Started
+    do {
+      started = try start(log: log) { (null, log, writer) throws(SystemError) in
+        try copy(arguments, environment, null: null, error: log, extra: writer) { run(Array(arguments.dropFirst())) }
+      }
+    } catch {
+      throw Failure(code: .notStarted, message: "\(arguments.joined(separator: " ")) could not be started: \(error)")
+    }
+    return try awaitAnnouncement(of: arguments.prefix(2).joined(separator: " "), started, timeout: timeout)
+  }
+
+  /// Whether a copy of this process could be made: only of one in which no other thread runs, for in the copy that
+  /// thread would be missing in the middle of what it did.
+  package static var canCopy: Bool { csys_is_single_threaded() == 1 }
+
+  /// Lets a copy of this process, detached like the others and with a duplicate of `handing` as `handedDescriptor`, run
+  /// the body and exit with its result. Traps unless `canCopy`. Does not wait for anything.
+  /// - Returns: The pidfd, which the caller closes.
+  package static func copy(
+    arguments: [String], environment: [String], handing descriptor: CInt, _ body: () -> CInt
+  ) throws(SystemError) -> CInt {
+    precondition(canCopy, "a process with threads cannot be copied")
+    let null = try openNull()
+    return try copy(arguments, environment, null: null.raw, error: null.raw, extra: descriptor, body).pidfd
+  }
+
+  private static func copy(
+    _ arguments: [String], _ environment: [String], null: CInt, error: CInt, extra: CInt, _ body: () -> CInt
+  ) throws(SystemError) -> (pid: ProcessID, pidfd: CInt) {
+    let pid = csys_fork_detached(null, null, error, extra)
+    guard pid >= 0 else { throw .last("fork") }
+    if pid == 0 {
+      // What of the parent's is on the stack is never come back to: nothing of it is closed or freed twice.
+      withCStrings(arguments) { arguments in
+        withCStrings(environment) { _ = csys_rename_process(arguments, $0) }
+      }
+      exit(body())
+    }
+    return (pid, try openPidfd(of: pid))
+  }
+
+  private static func awaitAnnouncement(
+    of executable: String, _ started: Started, timeout: Duration
+  ) throws(Failure) -> Launched {
     let pidfd = Descriptor(owning: started.pidfd)
     let reader = Descriptor(owning: started.reader)
     switch readLine(reader.raw, timeout: timeout) {
@@ -74,35 +136,52 @@ package enum Launch {
     close(descriptor)
   }
 
+  private typealias Started = (pid: ProcessID, pidfd: CInt, reader: CInt)
+
+  /// Opens what a detached process begins with, and the pipe that it announces itself on.
   private static func start(
-    _ executable: String, _ arguments: [String], _ environment: [String], _ directory: String?, _ log: String?
-  ) throws(SystemError) -> (pid: ProcessID, pidfd: CInt, reader: CInt) {
-    let nullOpened = open("/dev/null", O_RDWR | O_CLOEXEC)
-    guard nullOpened >= 0 else { throw .last("open /dev/null") }
-    let null = Descriptor(owning: nullOpened)
-    let logOpened = log.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) } ?? -1
-    guard log == nil || logOpened >= 0 else { throw .last("open \(log ?? "")") }
+    log path: String?,
+    _ body: (_ null: CInt, _ log: CInt, _ writer: CInt) throws(SystemError) -> (pid: ProcessID, pidfd: CInt)
+  ) throws(SystemError) -> Started {
+    let null = try openNull()
+    let logOpened = path.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) } ?? -1
+    guard path == nil || logOpened >= 0 else { throw .last("open \(path ?? "")") }
+    defer { if logOpened >= 0 { close(logOpened) } }
     let pipe = try makePipe()
     let writer = Descriptor(owning: pipe.write)
     let reader = Descriptor(owning: pipe.read)
+    let (pid, pidfd) = try body(null.raw, logOpened >= 0 ? logOpened : null.raw, writer.raw)
+    return (pid, pidfd, reader.release())
+  }
+
+  private static func execute(
+    _ executable: String, _ arguments: [String], _ environment: [String], _ directory: String?, null: CInt, log: CInt,
+    announceOn writer: CInt
+  ) throws(SystemError) -> (pid: ProcessID, pidfd: CInt) {
     var pid: ProcessID = 0
     let failure = withCStrings(arguments) { arguments in
       withCStrings(environment) { environment in
         let start = { (directory: UnsafePointer<CChar>?) in
-          csys_spawn_detached(
-            executable, arguments, environment, directory, nullOpened, nullOpened,
-            logOpened >= 0 ? logOpened : nullOpened, pipe.write, &pid)
+          csys_spawn_detached(executable, arguments, environment, directory, null, null, log, writer, &pid)
         }
         return directory.map { $0.withCString(start) } ?? start(nil)
       }
     }
-    if logOpened >= 0 { close(logOpened) }
-    _ = consume null
-    _ = consume writer
     guard failure == 0 else { throw SystemError(code: failure, call: "posix_spawn") }
+    return (pid, try openPidfd(of: pid))
+  }
+
+  private static func openNull() throws(SystemError) -> Descriptor {
+    let opened = open("/dev/null", O_RDWR | O_CLOEXEC)
+    guard opened >= 0 else { throw .last("open /dev/null") }
+    return Descriptor(owning: opened)
+  }
+
+  /// Of a child that nobody else reaps: its number cannot have been used again.
+  private static func openPidfd(of pid: ProcessID) throws(SystemError) -> CInt {
     let pidfd = csys_pidfd_open(pid)
     guard pidfd >= 0 else { throw .last("pidfd_open") }
-    return (pid, pidfd, reader.release())
+    return pidfd
   }
 
   private enum Announcement { case line(String), closed, timedOut }

@@ -1,3 +1,4 @@
+import CSys
 import Glibc
 
 /// What our own process uses of the machine.

@@ -33,6 +33,19 @@ int csys_spawn(const csys_spawn_request *request, pid_t *pid, int *pidfd);
 int csys_spawn_detached(const char *executable, const char *const *arguments, const char *const *environment,
                         const char *directory, int input, int output, int error, int extra, pid_t *pid);
 
+// 1 when nothing but the calling thread runs in this process, so that fork leaves nothing half done in the child.
+int csys_is_single_threaded(void);
+
+// Makes a copy of this process, which must have one thread, in a session of its own with the given descriptors as 0, 1,
+// 2 and, when `extra` >= 0, as 3; nothing else is inherited, signals are neither blocked nor ignored, the folder is "/".
+// Returns twice: 0 in the copy, its pid here; -1 with errno.
+pid_t csys_fork_detached(int input, int output, int error, int extra);
+
+// Gives this process other arguments and another environment, as getenv and /proc (so ps, too) show them. Both arrays
+// are copied. -1 with errno when the kernel does not take them (no CONFIG_CHECKPOINT_RESTORE): then ps shows the old
+// ones, while getenv has the new ones all the same.
+int csys_rename_process(const char *const *arguments, const char *const *environment);
+
 int csys_pidfd_open(pid_t pid);
 int csys_pidfd_send_signal(int pidfd, int signal);
 // 1: ended (code is CLD_*, status its value), 0: still running, -1: errno.

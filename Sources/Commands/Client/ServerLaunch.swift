@@ -42,8 +42,9 @@ enum ServerLaunch {
     }
     let launched: Launch.Launched
     do {
-      launched = try Launch.detached(
-        executable: Host.executablePath, arguments: arguments, environment: environment, log: paths.log)
+      launched = try Launch.ourselves(arguments: arguments, environment: environment, log: paths.log) {
+        CommandLineProgram.run(arguments: $0)
+      }
     } catch {
       throw CommandFailure(
         .noServer, "the server did not start: \(error.message)", hint: "It may say why in \(paths.log).")

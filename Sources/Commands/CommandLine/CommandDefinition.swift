@@ -37,10 +37,13 @@ package struct CommandDefinition: Sendable {
 enum CommandAction: Sendable {
   /// Needs nothing but the process itself; no thread is started.
   case immediate(@Sendable (Invocation) throws(CommandFailure) -> ExitCode)
-  /// Talks to a server; runs on an event loop.
-  case client(@Sendable (ClientContext) async throws(CommandFailure) -> ExitCode)
-  /// Is a server: makes its own loops.
-  case server(@Sendable (Invocation) async throws(CommandFailure) -> ExitCode)
+  /// Talks to a server; runs on an event loop. Before there is one, `needsServer` checks what can be checked without a
+  /// server and says whether one is to be started when none runs.
+  case client(
+    @Sendable (ClientContext) async throws(CommandFailure) -> ExitCode,
+    needsServer: @Sendable (Invocation) throws(CommandFailure) -> Bool = { _ in false })
+  /// Is a server: what is done before a second thread runs.
+  case server(@Sendable (Invocation) throws(CommandFailure) -> ServerGroundwork)
   /// Only groups subcommands.
   case group
 }

@@ -30,7 +30,7 @@ package enum CommandTable {
       status, serveCommand, stop, token, call,
       completions, help, version, keeperCommand,
     ],
-    action: .client(openSession))
+    action: .client(openSession, needsServer: openingNeedsServer))
 
   /// Options of every command.
   package static let globals = Options.globals

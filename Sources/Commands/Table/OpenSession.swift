@@ -6,24 +6,31 @@ import Sys
 /// `roost` and `roost new`.
 func openSession(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let invocation = context.invocation
-  let isDetached = invocation.has(Options.detached)
-  if !isDetached {
-    guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
-      throw CommandFailure(
-        .usage, "there is no terminal here to show the session on", hint: "Use 'roost new -d' to make it without one.")
-    }
-  }
   let detachKey = try readDetachKey(invocation)
-  let request = try creationRequest(
-    invocation, name: invocation.argument(Arguments.newName) ?? invocation.text(Options.name))
-  try ServerLaunch.ensureRunning(context.client.address)
-  let record = try await context.client.call("POST", "/sessions", body: request)
-  guard isDetached else {
+  let record = try await context.client.call("POST", "/sessions", body: try openingRequest(invocation))
+  guard invocation.has(Options.detached) else {
     return try await AttachedTerminal.show(
       record["name"].plainText, options: AttachOptions(detachKey: detachKey, readOnly: false), context: context)
   }
   context.show(record) { record["name"].plainText + "\n" }
   return .ok
+}
+
+/// A server is started only for a session that can be asked for, and shown where it is to be shown.
+func openingNeedsServer(_ invocation: Invocation) throws(CommandFailure) -> Bool {
+  if !invocation.has(Options.detached) {
+    guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
+      throw CommandFailure(
+        .usage, "there is no terminal here to show the session on", hint: "Use 'roost new -d' to make it without one.")
+    }
+  }
+  _ = try readDetachKey(invocation)
+  _ = try openingRequest(invocation)
+  return true
+}
+
+private func openingRequest(_ invocation: Invocation) throws(CommandFailure) -> JSON {
+  try creationRequest(invocation, name: invocation.argument(Arguments.newName) ?? invocation.text(Options.name))
 }
 
 /// The body of `POST /sessions` from the options that say what a session is.

@@ -22,9 +22,8 @@ extension CommandTable {
       CommandExample("ROOST_TOKEN=… roost serve --bind 0.0.0.0:7070", "for other machines too, with that token"),
       CommandExample("roost serve -L ci --max-sessions 50 --keep-ended 24h", "a second server with a name of its own"),
     ],
-    action: .server { invocation async throws(CommandFailure) in
-      let options = try ServeOptions(invocation)
-      return await serve(options)
+    action: .server { invocation throws(CommandFailure) in
+      try ServerGroundwork(ServeOptions(invocation))
     })
 
   static let keeperCommand = CommandDefinition(

@@ -20,7 +20,7 @@ extension CommandTable {
       CommandExample("roost new web -d -c 'npm run dev' -t frontend", "start a server in the background"),
       CommandExample("roost new db -d --rows 50 --cols 132 -- psql -d shop", "a program on a screen of that size"),
     ],
-    action: .client(openSession))
+    action: .client(openSession, needsServer: openingNeedsServer))
 
   static let attach = CommandDefinition(
     name: "attach", aliases: ["a"], summary: "show a session here and type into it",

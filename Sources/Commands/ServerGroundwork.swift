@@ -1,0 +1,53 @@
+import Net
+import Sessions
+import Store
+import Sys
+
+/// What a server does while it still has one thread: takes its name, and lets a copy of itself be the keeper.
+struct ServerGroundwork: Sendable {
+  let options: ServeOptions
+  let paths: Paths
+  let identity: ServerIdentity
+  /// The identity is to be made durable: it takes as long as the disk does, so that is done beside the rest of the start.
+  let isNewIdentity: Bool
+  /// The pidfd of a keeper that was started here; nil when one runs already.
+  let keeper: CInt?
+  private let lock: ServerLock
+
+  init(_ options: ServeOptions) throws(CommandFailure) {
+    ignoreBrokenPipe()
+    do {
+      self.options = options
+      paths = try Paths(serverName: options.serverName)
+      try paths.prepareRuntime()
+      lock = try ServerLock(paths: paths)
+      // Under the lock: no other server can start one at the same moment.
+      keeper = try KeeperLaunch.copyIfMissing(at: paths.keeperSocket)
+      let known = try ServerIdentity.read(paths)
+      identity = known ?? ServerIdentity()
+      isNewIdentity = known == nil
+    } catch {
+      let failure = ServerGroundwork.failure(error)
+      // Whoever launched us reads this line instead of "ready".
+      if let descriptor = options.readinessDescriptor { Launch.announce(failure.message, on: descriptor) }
+      throw failure
+    }
+  }
+
+  /// Waits for the disk, if the identity is new.
+  @concurrent
+  func storeIdentity() async throws(StoreError) {
+    if isNewIdentity { try identity.store(paths) }
+  }
+
+  static func failure(_ error: any Error) -> CommandFailure {
+    switch error {
+    case let error as CommandFailure: error
+    case let error as StoreError: CommandFailure(error.code == .alreadyRunning ? .conflict : .failed, error.message)
+    case let error as NetError: CommandFailure(.failed, error.message)
+    case let error as KeeperError: CommandFailure(.failed, error.message)
+    case let error as SessionError: CommandFailure(.failed, error.message)
+    default: CommandFailure(.failed, String(describing: error))
+    }
+  }
+}
