@@ -56,16 +56,18 @@ package struct Operation: Sendable {
   package let effect: Effect
   /// HTTP status of success.
   package let status: Int
-  package let input: Schema
+  package var input: Schema { lazyInput.value }
+  private let lazyInput: Lazy<Schema>
   /// `nil` when the answer is empty.
-  package let output: Schema?
+  package var output: Schema? { lazyOutput?.value }
+  private let lazyOutput: Lazy<Schema>?
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
   package let rawField: String?
   package let perform: @Sendable (Call, Arguments) async throws -> Answer
 
   private init(
-    _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, _ effect: Effect, status: Int, input: Schema,
-    output: Schema?, rawField: String?,
+    _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, _ effect: Effect, status: Int,
+    input: Lazy<Schema>, output: Lazy<Schema>?, rawField: String?,
     perform: @escaping @Sendable (Call, Arguments) async throws -> Answer
   ) {
     self.name = name
@@ -74,8 +76,8 @@ package struct Operation: Sendable {
     self.route = route
     self.effect = effect
     self.status = status
-    self.input = input
-    self.output = output
+    lazyInput = input
+    lazyOutput = output
     self.rawField = rawField
     self.perform = perform
   }
@@ -86,13 +88,14 @@ package struct Operation: Sendable {
     status: Int = 200, rawField: String? = nil,
     body: @escaping @Sendable (Call, Input) async throws -> Output
   ) {
-    let input = Schema.of(Input.self)
-    let known = Set(input.fields.map(\.name))
+    let input = Lazy { Schema.of(Input.self) }
+    let known = Lazy { Set(input.value.fields.map(\.name)) }
     self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: input, output: .of(Output.self),
+      name, summary, scope, Route(method, path), effect, status: status, input: input,
+      output: Lazy { .of(Output.self) },
       rawField: rawField
     ) { call, arguments in
-      let output = try await body(call, try arguments.decode(Input.self, known: known, rawField: rawField))
+      let output = try await body(call, try arguments.decode(Input.self, known: known.value, rawField: rawField))
       return .json(try encodeJSON(output))
     }
   }
@@ -103,14 +106,14 @@ package struct Operation: Sendable {
     rawField: String? = nil,
     body: @escaping @Sendable (Call, Input) async throws -> Output
   ) {
-    let input = Schema.of(Input.self)
-    let known = Set(input.fields.map(\.name))
+    let input = Lazy { Schema.of(Input.self) }
+    let known = Lazy { Set(input.value.fields.map(\.name)) }
     self.init(
-      name, summary, scope, Route(method, path), effect, status: 200, input: input, output: Output.schema,
+      name, summary, scope, Route(method, path), effect, status: 200, input: input, output: Lazy { Output.schema },
       rawField: rawField
     ) {
       call, arguments in
-      .json(try await body(call, try arguments.decode(Input.self, known: known, rawField: rawField)).encoded())
+      .json(try await body(call, try arguments.decode(Input.self, known: known.value, rawField: rawField)).encoded())
     }
   }
 
@@ -121,7 +124,8 @@ package struct Operation: Sendable {
     body: @escaping @Sendable (Call, Arguments) async throws -> Answer
   ) {
     self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: input, output: output, rawField: nil,
+      name, summary, scope, Route(method, path), effect, status: status, input: Lazy { input }, output: Lazy { output },
+      rawField: nil,
       perform: body)
   }
 
@@ -131,13 +135,13 @@ package struct Operation: Sendable {
     status: Int = 204,
     body: @escaping @Sendable (Call, Input) async throws -> Void
   ) {
-    let input = Schema.of(Input.self)
-    let known = Set(input.fields.map(\.name))
+    let input = Lazy { Schema.of(Input.self) }
+    let known = Lazy { Set(input.value.fields.map(\.name)) }
     self.init(
       name, summary, scope, Route(method, path), effect, status: status, input: input, output: nil, rawField: nil
     ) {
       call, arguments in
-      try await body(call, try arguments.decode(Input.self, known: known, rawField: nil))
+      try await body(call, try arguments.decode(Input.self, known: known.value, rawField: nil))
       return .empty
     }
   }

@@ -40,8 +40,8 @@ package struct HTTPSurface: HTTPHandler {
   private let requests: RequestMetrics
   private let metrics: [any MetricsSource]
   private let prefix: BasePrefix
-  private let openAPI: [UInt8]
-  private let operationList: [UInt8]
+  private let openAPI: Lazy<[UInt8]>
+  private let operationList: Lazy<[UInt8]>
 
   package init(catalogue: Catalogue, sessions: SessionStore, authenticator: Authenticator, configuration: Configuration)
   {
@@ -58,8 +58,9 @@ package struct HTTPSurface: HTTPHandler {
     metrics = configuration.metrics + [requests, authenticator.sockets]
     router = Router(
       destinations.enumerated().map { ($1.route, Routed(destination: $1, series: requests.series(at: $0))) })
-    openAPI = OpenAPI.document(of: catalogue.operations, prefix: prefix, version: configuration.version)
-    operationList = OpenAPI.catalogue(of: catalogue.operations)
+    let prefix = self.prefix
+    openAPI = Lazy { OpenAPI.document(of: catalogue.operations, prefix: prefix, version: configuration.version) }
+    operationList = Lazy { OpenAPI.catalogue(of: catalogue.operations) }
   }
 
   package func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
@@ -150,8 +151,8 @@ package struct HTTPSurface: HTTPHandler {
     }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
-    case .fixed(.openAPI): return .response(Responses.json(openAPI))
-    case .fixed(.operations): return .response(Responses.json(operationList))
+    case .fixed(.openAPI): return .response(Responses.json(openAPI.value))
+    case .fixed(.operations): return .response(Responses.json(operationList.value))
     case .fixed(.schema):
       guard let schema = EventSchemas.text(named: path.first?.value ?? "") else {
         throw OperationError(
