@@ -86,7 +86,7 @@ private actor SessionCounter {
   private func look(at session: Session, _ tally: inout SessionTally) {
     let processes = processes
     let (state, kinds) = session.assumeIsolated { session in
-      (session.state(processes: processes.all).state, session.clients.map(\.info.kind))
+      (session.state(processes: { _ in processes.all() }).state, session.clients.map(\.info.kind))
     }
     tally.states[state, default: 0] += 1
     for kind in kinds { tally.clients[kind, default: 0] += 1 }

@@ -40,9 +40,9 @@ package enum Evidence: String, Sendable, CaseIterable, Codable {
 extension Session {
   /// The state now, with its evidence. Costs a few system calls, so it is asked for and never kept.
   ///
-  /// - Parameter processes: the table of the machine's processes, where the caller has one: some states need it.
+  /// - Parameter processes: those of a group, where the caller has a table of all: some states need them.
   package func state(
-    processes: () -> [ProcessStatus] = ProcessStatus.all
+    processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
   ) -> (state: SessionState, evidence: Evidence) {
     if exit != nil { return (.exited, .exit) }
     if case .atPrompt = commands.phase { return (.prompt, .osc133) }
@@ -54,11 +54,11 @@ extension Session {
   }
 
   /// Whether the kernel says that the foreground process waits for the terminal.
-  var isForegroundReading: Bool { foregroundReads(ProcessStatus.all) }
+  var isForegroundReading: Bool { foregroundReads(ProcessStatus.members(of:)) }
 
-  private func foregroundReads(_ processes: () -> [ProcessStatus]) -> Bool {
+  private func foregroundReads(_ processes: (ProcessID) -> [ProcessStatus]) -> Bool {
     guard let device = pty.device, let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return false }
-    return ProcessStatus.isReading(group: group, terminal: device, processes: processes) == true
+    return ProcessStatus.isReading(group: group, terminal: device, among: processes) == true
   }
 
   /// The name of the program that owns the terminal.
