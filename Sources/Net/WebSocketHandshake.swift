@@ -10,8 +10,7 @@ enum WebSocketHandshake {
     var text = key
     text.append(magic)
     var digest = [UInt8](repeating: 0, count: 20)
-    var count: UInt32 = 0
-    EVP_Digest(text, text.count, &digest, &count, EVP_sha1(), nil)
+    ccrypto_sha1(text, text.count, &digest)
     return Base64.encode(digest)
   }
 
