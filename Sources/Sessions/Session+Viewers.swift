@@ -39,6 +39,12 @@ extension Session {
     if exit == nil { pumpViewers() } else { finishViewer(id) }
   }
 
+  /// Shows a viewer a picture of the screen once more, and then what follows.
+  package func repaintViewer(_ id: ViewerID) {
+    viewers.setStale(id)
+    pumpViewers()
+  }
+
   package func removeViewer(_ id: ViewerID) {
     viewers.remove(id)
     announceDetached(id.number, .left)

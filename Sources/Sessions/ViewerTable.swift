@@ -84,6 +84,9 @@ struct ViewerTable: ~Copyable {
 
   mutating func setReady(_ id: ViewerID) { entries[id]?.isReady = true }
 
+  /// The viewer has lost what it was shown.
+  mutating func setStale(_ id: ViewerID) { entries[id]?.needsRepaint = true }
+
   /// One piece of a viewer's stream.
   enum Step {
     /// It has seen everything, or its socket is full.

@@ -11,7 +11,7 @@ import enum Sys.ExitStatus
 /// Binary messages are terminal bytes; the first shown are a repaint. Without a subprotocol text is terminal input too. With
 /// ``SessionRawSocket/attachProtocol`` text is control, one JSON object a message:
 ///
-/// - from the client `{"resize":{"rows","cols"}}`;
+/// - from the client `{"resize":{"rows","cols"}}`, and `{"repaint":{}}` when its terminal has lost what it showed;
 /// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}`,
 ///   `{"exited":{"exit_status","exit_signal"}}` after the last ones, `{"detached":{"reason"}}`.
 ///
@@ -51,8 +51,10 @@ actor SessionRawSocket {
   }
 
   /// Shows the screen. Called once, when the socket is open.
-  func open() {
+  /// - Parameter size: of the client's terminal, which the session is to have before it is shown.
+  func open(size: TerminalSize? = nil) {
     webSocket.handler = self
+    if let size { give(size) }
     if isAttach {
       let (name, generation) = session.assumeIsolated { ($0.name.text, $0.generation) }
       control("attached") { json in
@@ -84,14 +86,20 @@ actor SessionRawSocket {
     guard let members = JSONText.members(of: text[...]) else {
       return close(1003, "text is control here: one JSON object")
     }
+    if members.contains(where: { $0.name == "repaint" }), let viewer {
+      session.assumeIsolated { $0.repaintViewer(viewer) }
+    }
     // What a later version may say is none of our business.
     guard let resize = members.last(where: { $0.name == "resize" })?.value else { return }
     let sides = JSONText.members(of: resize) ?? []
     func side(_ name: String) -> Int { sides.last { $0.name == name }.flatMap { JSONText.integer($0.value) } ?? 0 }
     let (rows, columns) = (side("rows"), side("cols"))
     guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
+    give(TerminalSize(rows: rows, columns: columns))
+  }
+
+  private func give(_ wanted: TerminalSize) {
     if isReadOnly { return }
-    let wanted = TerminalSize(rows: rows, columns: columns)
     // It can only have ended, which is told by itself.
     let name = session.assumeIsolated { session in (try? session.resize(wanted)).map { session.name.text } }
     if let name { resizing?.performed(on: name) }

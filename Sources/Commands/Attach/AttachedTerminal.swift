@@ -94,9 +94,13 @@ actor AttachedTerminal: WebSocketHandler {
   }
 
   private func run(_ session: String, client: ServerClient) async throws(CommandFailure) -> AttachEnd {
+    // With the size in the request the first picture fits already.
+    let size = terminal.size
     let target =
       ServerClient.sessionPath(session, "ws/raw")
-      + ServerClient.queryText([("readonly", options.readOnly ? "true" : nil)])
+      + ServerClient.queryText(
+        options.readOnly
+          ? [("readonly", "true")] : [("rows", String(size.rows)), ("cols", String(size.columns))])
     let socket = try await client.webSocket(target, subprotocols: [AttachedTerminal.subprotocol], handler: self)
     self.socket = socket
     do {
@@ -153,15 +157,28 @@ actor AttachedTerminal: WebSocketHandler {
       signalWatches.append(
         try loop.onSignal(number) { [weak self] in self?.assumeIsolated { $0.finish(.signalled(number)) } })
     }
-    // Somebody stopped us from outside and the shell took the terminal over in the meantime.
+    // Somebody stops us from outside, and the shell takes the terminal over in the meantime. (The key that stops a
+    // program is a key for the session here.)
+    signalWatches.append(
+      try loop.onSignal(SIGTSTP) { [weak self] in self?.assumeIsolated { $0.suspend() } })
     signalWatches.append(
       try loop.onSignal(SIGCONT) { [weak self] in self?.assumeIsolated { $0.takeTerminalAgain() } })
   }
 
+  private func suspend() {
+    guard isShowing, end == nil else { return }
+    terminal.suspend()
+    adjustFlow()
+    raise(SIGSTOP)
+  }
+
+  /// Of what the terminal showed nothing may be left: the session is painted anew.
   private func takeTerminalAgain() {
     guard isShowing, end == nil else { return }
     try? terminal.enterRawModeAgain()
+    show(TerminalReset.enter(rows: Int(terminal.size.rows)))
     sendSize()
+    socket?.send(text: JSON.object(["repaint": [:]]).text)
   }
 
   private func stopWatching() {

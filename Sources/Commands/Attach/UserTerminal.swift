@@ -49,6 +49,16 @@ final class UserTerminal {
     _ = try RawMode.enter(input)
   }
 
+  /// Puts the terminal back for as long as this process is stopped; `enterRawModeAgain` takes it once more.
+  func suspend() {
+    guard let rawMode else { return }
+    queue = []
+    taken = 0
+    writeWithPatience(TerminalReset.leave(alternateMode: tracker.mode, rows: Int(size.rows)))
+    tracker = AlternateScreenTracker()
+    rawMode.restore()
+  }
+
   /// Queues and writes what the terminal takes at once.
   func write(_ bytes: UnsafeRawBufferPointer) {
     tracker.feed(bytes)
