@@ -183,15 +183,47 @@ struct IdleAnyInput: Decodable, Sendable {
   var tag: [Tag]?
 }
 
+/// How `session.wait` and `session.interact` say what they wait for, beside `for`.
+struct WaitTerms: Decodable, Sendable {
+  var idleMs: Milliseconds?
+  /// A regular expression for `match`.
+  var pattern: String?
+  /// The same as a text that is meant as it is.
+  var match: String?
+  var timeoutMs: Milliseconds?
+  var format: ScreenFormat?
+
+  /// What is waited for when only the terms say it: a match if one is given.
+  var asksForMatch: Bool { pattern != nil || match != nil }
+}
+
 struct WaitInput: Decodable, Sendable {
   var session: SessionName
   var `for`: WaitKinds
-  var idleMs: Milliseconds?
-  var pattern: String?
-  var text: String?
   var since: UInt64?
-  var timeoutMs: Milliseconds?
-  var format: ScreenFormat?
+  /// Another word for `match`. (In `session.interact` it is what is typed.)
+  var text: String?
+  private var terms: WaitTerms
+
+  private enum CodingKeys: CodingKey { case session, `for`, since, text }
+
+  init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    session = try fields.decode(SessionName.self, forKey: .session)
+    `for` = try fields.decode(WaitKinds.self, forKey: .for)
+    since = try fields.decodeIfPresent(UInt64.self, forKey: .since)
+    text = try fields.decodeIfPresent(String.self, forKey: .text)
+    terms = try WaitTerms(from: decoder)
+  }
+
+  func plan() throws(OperationError) -> WaitPlan {
+    guard terms.match == nil || text == nil else {
+      throw OperationError(.invalidRequest, "Invalid request: 'match' and 'text' mean the same here; give one.")
+    }
+    var terms = terms
+    terms.match = terms.match ?? text
+    return try WaitPlan(`for`.kinds, terms)
+  }
 }
 
 struct InteractInput: Decodable, Sendable {
@@ -200,11 +232,19 @@ struct InteractInput: Decodable, Sendable {
   var keys: [String]?
   var paste: Bool?
   var `for`: WaitKinds?
-  var idleMs: Milliseconds?
-  var pattern: String?
-  var match: String?
-  var timeoutMs: Milliseconds?
-  var format: ScreenFormat?
+  var terms: WaitTerms
+
+  private enum CodingKeys: CodingKey { case session, text, keys, paste, `for` }
+
+  init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    session = try fields.decode(SessionName.self, forKey: .session)
+    text = try fields.decodeIfPresent(String.self, forKey: .text)
+    keys = try fields.decodeIfPresent([String].self, forKey: .keys)
+    paste = try fields.decodeIfPresent(Bool.self, forKey: .paste)
+    `for` = try fields.decodeIfPresent(WaitKinds.self, forKey: .for)
+    terms = try WaitTerms(from: decoder)
+  }
 }
 
 struct RunInput: Decodable, Sendable {

@@ -3,8 +3,7 @@ import Sessions
 import Store
 
 extension SessionOperations {
-  private static let defaultWait = Duration.seconds(30)
-  private static let defaultIdle = Duration.milliseconds(500)
+  static let defaultWait = Duration.seconds(30)
 
   var waiting: [Operation] {
     [
@@ -33,13 +32,7 @@ extension SessionOperations {
         .sessionsRead, "POST", "/sessions/{session}/wait", .reads
       ) { (call: Call, input: WaitInput) -> WaitOutput in
         let session = try session(input.session, for: call)
-        let plan = try WaitPlan(
-          kinds: input.for.kinds, idle: input.idleMs?.duration ?? Self.defaultIdle, pattern: input.pattern,
-          text: input.text,
-          since: input.since)
-        return try await plan.wait(
-          on: session, since: input.since, timeout: input.timeoutMs?.duration ?? Self.defaultWait,
-          format: input.format ?? .styled)
+        return try await input.plan().wait(on: session, since: input.since)
       },
       Operation(
         document: "session.interact",
@@ -47,14 +40,11 @@ extension SessionOperations {
         "POST", "/sessions/{session}/interact", .changes
       ) { (call: Call, input: InteractInput) -> WaitOutput in
         let session = try session(input.session, for: call)
-        let kinds = input.for?.kinds ?? (input.pattern != nil || input.match != nil ? [.match] : [.prompt, .idle])
+        let kinds = input.for?.kinds ?? (input.terms.asksForMatch ? [.match] : [.prompt, .idle])
         // The plan is made before anything is typed, so that a bad pattern types nothing.
-        let plan = try WaitPlan(
-          kinds: kinds, idle: input.idleMs?.duration ?? Self.defaultIdle, pattern: input.pattern, text: input.match,
-          since: 0)
+        let plan = try WaitPlan(kinds, input.terms)
         return try await session.interact(
-          text: input.text, keys: input.keys ?? [], paste: input.paste ?? false, plan: plan,
-          timeout: input.timeoutMs?.duration ?? Self.defaultWait, format: input.format ?? .styled)
+          text: input.text, keys: input.keys ?? [], paste: input.paste ?? false, plan: plan)
       },
       Operation(
         "session.run",
@@ -124,30 +114,38 @@ extension SessionOperations {
 
 /// The conditions of a wait, checked and compiled.
 struct WaitPlan: Sendable {
+  private static let defaultIdle = Duration.milliseconds(500)
+
   private let kinds: [WaitKind]
   private let idle: Duration
   private let pattern: Pattern?
 
-  init(kinds: [WaitKind], idle: Duration, pattern: String?, text: String?, since: UInt64?) throws(OperationError) {
-    guard pattern == nil || text == nil else {
+  let timeout: Duration
+  let format: ScreenFormat
+
+  init(_ kinds: [WaitKind], _ terms: WaitTerms) throws(OperationError) {
+    guard terms.pattern == nil || terms.match == nil else {
       throw OperationError(.invalidRequest, "Invalid request: give a regular expression or a text to match, not both.")
     }
     do {
-      if let pattern {
-        self.pattern = try Pattern(pattern)
-      } else if let text {
-        self.pattern = try Pattern(text, literal: true)
-      } else {
-        self.pattern = nil
-      }
+      pattern =
+        if let expression = terms.pattern {
+          try Pattern(expression)
+        } else if let text = terms.match {
+          try Pattern(text, literal: true)
+        } else {
+          nil
+        }
     } catch {
       throw OperationError(.invalidPattern, error.message)
     }
-    guard self.pattern != nil || !kinds.contains(.match) else {
+    guard pattern != nil || !kinds.contains(.match) else {
       throw OperationError(.invalidRequest, "Invalid request: waiting for a match needs a pattern or a text.")
     }
     self.kinds = kinds
-    self.idle = idle
+    idle = terms.idleMs?.duration ?? WaitPlan.defaultIdle
+    timeout = terms.timeoutMs?.duration ?? SessionOperations.defaultWait
+    format = terms.format ?? .styled
   }
 
   /// `since` is the generation that counts as the past; `nil` accepts what is there already.
@@ -166,30 +164,27 @@ struct WaitPlan: Sendable {
 
   var reasons: Set<WaitOutcome.Reason> { Set(kinds.compactMap { WaitOutcome.Reason(rawValue: $0.rawValue) }) }
 
-  func wait(on session: Session, since: UInt64?, timeout: Duration, format: ScreenFormat) async throws -> WaitOutput {
+  func wait(on session: Session, since: UInt64?) async throws -> WaitOutput {
     let conditions = conditions(since: since, generation: await session.generation)
-    let outcome = try await session.wait(for: conditions, timeout: timeout, onTimeout: WaitPlan.timeout(timeout))
-    let reasons = reasons
+    let outcome = try await session.wait(for: conditions, timeout: timeout, onTimeout: onTimeout)
     return await session.whenWhole { $0.waitDocument(outcome, format: format, wanted: reasons) }
   }
 
-  static func timeout(_ timeout: Duration) -> SessionError {
+  var onTimeout: SessionError {
     SessionError(.waitTimeout, "None of the conditions was met within \(timeout.milliseconds) ms; the program goes on.")
   }
 }
 
 extension Session {
   /// Types and waits. On the session's loop from the first byte to the registered wait, so nothing can come in between.
-  func interact(text: String?, keys: [String], paste: Bool, plan: WaitPlan, timeout: Duration, format: ScreenFormat)
-    async throws -> WaitOutput
-  {
+  func interact(text: String?, keys: [String], paste: Bool, plan: WaitPlan) async throws -> WaitOutput {
     var bytes: [UInt8] = []
     if let text { bytes += paste ? pasteBytes(text) : Array(text.utf8) }
     bytes += try encode(keys: keys)
     let before = try write(bytes)
     let outcome = try await wait(
-      for: plan.conditions(since: before, generation: before), timeout: timeout, onTimeout: WaitPlan.timeout(timeout))
-    return await whenWhole { $0.waitDocument(outcome, format: format, wanted: plan.reasons) }
+      for: plan.conditions(since: before, generation: before), timeout: plan.timeout, onTimeout: plan.onTimeout)
+    return await whenWhole { $0.waitDocument(outcome, format: plan.format, wanted: plan.reasons) }
   }
 
   func press(_ keys: [String]) throws(SessionError) -> UInt64 { try write(try encode(keys: keys)) }

@@ -24,7 +24,7 @@ extension CommandTable {
       CommandExample("roost run scratch --new -- uname -a", "make the session if there is none"),
       CommandExample("roost run build --json -- make", "output, exit status and duration as JSON"),
     ],
-    action: .client(runCommand))
+    action: .client(runCommand, needsServer: { $0.has(Options.new) }))
 
   static let send = CommandDefinition(
     name: "send", summary: "type text into a session",
@@ -245,13 +245,12 @@ func waitCondition(_ invocation: Invocation) throws(CommandFailure) -> [JSON.Mem
 private func waitForSession(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let invocation = context.invocation
   let session = try invocation.required(Arguments.session)
-  guard var members = try waitCondition(invocation) else {
+  guard let condition = try waitCondition(invocation) else {
     throw CommandFailure(
       .usage, "say what to wait for", hint: "--idle 500ms, --prompt, --match REGEX, --exit, --change or --reading")
   }
+  var members = waitTerms(condition, invocation, format: context.usesJSON ? nil : "plain")
   if let since = invocation.integer(Options.since) { members.append(JSON.Member("since", .integer(since))) }
-  members.append(JSON.Member("timeout_ms", .integer(waitTimeout(invocation))))
-  if !context.usesJSON { members.append(JSON.Member("format", "plain")) }
   let answer = try await context.client.call("POST", ServerClient.sessionPath(session, "wait"), body: .object(members))
   context.show(answer) {
     let screen = invocation.has(Options.showScreen) ? ScreenText.plain(answer["screen"]) : ""
@@ -260,8 +259,12 @@ private func waitForSession(_ context: ClientContext) async throws(CommandFailur
   return .ok
 }
 
-private func waitTimeout(_ invocation: Invocation) -> Int {
-  invocation.milliseconds(Options.timeout) ?? 30_000
+/// What `wait` and `interact` ask in common.
+private func waitTerms(_ condition: [JSON.Member], _ invocation: Invocation, format: String?) -> [JSON.Member] {
+  var members = condition
+  members.append(JSON.Member("timeout_ms", .integer(invocation.milliseconds(Options.timeout) ?? 30_000)))
+  if let format { members.append(JSON.Member("format", .string(format))) }
+  return members
 }
 
 /// `prompt (osc133), generation 12`
@@ -287,9 +290,8 @@ private func interactWithSession(_ context: ClientContext) async throws(CommandF
   var members: [JSON.Member] = []
   if !words.isEmpty { members.append(JSON.Member("text", .string(words.joined(separator: " ")))) }
   if !keys.isEmpty { members.append(JSON.Member("keys", JSON(strings: keys))) }
-  members += try waitCondition(invocation) ?? [JSON.Member("for", "idle"), JSON.Member("idle_ms", 500)]
-  members.append(JSON.Member("timeout_ms", .integer(waitTimeout(invocation))))
-  members.append(JSON.Member("format", .string(format.requested)))
+  let condition = try waitCondition(invocation) ?? [JSON.Member("for", "idle"), JSON.Member("idle_ms", 500)]
+  members += waitTerms(condition, invocation, format: format.requested)
   let answer = try await context.client.call(
     "POST", ServerClient.sessionPath(session, "interact"), body: .object(members))
   context.show(answer) { format.text(answer["screen"]) }
@@ -302,10 +304,7 @@ private func runCommand(_ context: ClientContext) async throws(CommandFailure) -
   let invocation = context.invocation
   let session = try invocation.required(Arguments.session)
   let commandLine = shellCommandLine(invocation.arguments(Arguments.commandLine))
-  if invocation.has(Options.new) {
-    try ServerLaunch.ensureRunning(context.client.address)
-    try await makeIfMissing(session, context)
-  }
+  if invocation.has(Options.new) { try await makeIfMissing(session, context) }
   let body = JSON.object([
     "command": .string(commandLine),
     "timeout_ms": invocation.milliseconds(Options.runTimeout).map { .integer($0) },
