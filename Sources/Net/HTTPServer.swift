@@ -49,9 +49,9 @@ package final class HTTPServer: Sendable {
 
   /// Listens on a Unix socket of mode 0600. A socket file on which nobody answers any more is replaced; one that answers
   /// gives `.addressInUse`.
-  package func listen(unix path: String) throws(NetError) {
+  package func listen(unix path: String) async throws(NetError) {
     let fd = try Listener.bind(unix: path)
-    try add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .unix, path: path))
+    try await add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .unix, path: path))
   }
 
   /// Listens on an address or on the first address of a name that can be bound, IPv4 or IPv6 (`::` takes both).
@@ -64,7 +64,7 @@ package final class HTTPServer: Sendable {
       do throws(NetError) {
         let fd = try Listener.bind(address)
         let bound = SocketAddress(localOf: fd)?.numeric?.port ?? port
-        try add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .tcp, path: nil))
+        try await add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .tcp, path: nil))
         return bound
       } catch {
         failure = error
@@ -73,7 +73,7 @@ package final class HTTPServer: Sendable {
     throw failure
   }
 
-  private func add(_ listener: Listener) throws(NetError) {
+  private func add(_ listener: Listener) async throws(NetError) {
     let closing = state.withLock { state in
       if !state.isClosing { state.listeners.append(listener) }
       return state.isClosing
@@ -82,7 +82,13 @@ package final class HTTPServer: Sendable {
       listener.close()
       throw NetError(.closed, "the server is closing")
     }
-    listener.start()
+    do {
+      try await listener.start()
+    } catch {
+      state.withLock { state in state.listeners.removeAll { $0 === listener } }
+      listener.close()
+      throw error
+    }
   }
 
   /// Connections of both kinds now open.

@@ -26,11 +26,11 @@ final class Listener: @unchecked Sendable {
     self.path = path
   }
 
-  /// Any thread. The socket is already listening: connections wait in its backlog until the loop takes them.
-  func start() {
-    loop.execute { [self] in
+  /// The socket is already listening: connections wait in its backlog until the loop takes them.
+  func start() async throws(NetError) {
+    try await loop.run { [self] () throws(NetError) in
       guard !isClosed else { return }
-      watch = try? loop.watch(fd, .readable) { [unowned self] _ in ready() }
+      watch = try loop.watch(fd, .readable) { [unowned self] _ in ready() }
     }
   }
 

@@ -15,7 +15,7 @@ struct AttachTests {
     _ body: (TerminalProcess, AttachedPeer, ScriptedServer) async throws -> Void
   ) async throws {
     try await withScratchHome { roost in
-      let server = try ScriptedServer(home: roost.home)
+      let server = try await ScriptedServer(home: roost.home)
       let terminal = try TerminalProcess(
         Roost.executable, ["attach", "s", "--socket", server.socketPath] + arguments,
         environment: roost.home.environment.merging(environment) { _, new in new }, rows: rows, columns: columns)
@@ -224,7 +224,7 @@ struct AttachTests {
   @Test("a session is not shown inside itself, unless that is forced")
   func nesting() async throws {
     try await withScratchHome { roost in
-      let server = try ScriptedServer(home: roost.home)
+      let server = try await ScriptedServer(home: roost.home)
       let inside = roost.home.environment.merging(["ROOST_SESSION": "s", "ROOST_SOCKET": server.socketPath]) { _, new in
         new
       }
@@ -244,7 +244,7 @@ struct AttachTests {
   @Test("without a terminal there is nothing to attach, and a session that has ended is not attached to")
   func refusals() async throws {
     try await withScratchHome { roost in
-      let server = try ScriptedServer(home: roost.home, state: "exited")
+      let server = try await ScriptedServer(home: roost.home, state: "exited")
       let piped = try await roost.run("attach", "s", "--socket", server.socketPath)
       #expect(piped.exitCode == ExitCode.usage.rawValue, "\(piped)")
       let ended = try roost.terminal("attach", "s", "--socket", server.socketPath)

@@ -12,14 +12,14 @@ final class ScriptedServer: HTTPHandler, Sendable {
   private let requestTargets = Mutex<[String]>([])
   private let state: String
 
-  init(home: ScratchHome, state: String = "prompt") throws {
+  init(home: ScratchHome, state: String = "prompt") async throws {
     socketPath = "\(home.path)/scripted.sock"
     self.state = state
     let loops = try LoopGroup(count: 1)
     let made = HTTPServer(loops: loops, handler: self) { fault, _ in
       HTTPResponse(status: fault.status, body: Array(fault.message.utf8))
     }
-    try made.listen(unix: socketPath)
+    try await made.listen(unix: socketPath)
     server.withLock { $0 = made }
   }
 

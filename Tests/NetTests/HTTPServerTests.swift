@@ -418,7 +418,7 @@ struct HTTPServerTests {
   @Test("a socket path that answers is in use, a stale one is replaced, with mode 0600")
   func unixSockets() async throws {
     try await withServer(answer: Self.answer) { test in
-      #expect(throws: NetError.self) { try test.server.listen(unix: test.path) }
+      await #expect(throws: NetError.self) { try await test.server.listen(unix: test.path) }
       var info = stat()
       #expect(stat(test.path, &info) == 0)
       #expect(info.st_mode & 0o777 == 0o600)
@@ -427,13 +427,14 @@ struct HTTPServerTests {
       let fd = try Listener.bind(unix: stale)
       close(fd)
       #expect(access(stale, F_OK) == 0)
-      try test.server.listen(unix: stale)
+      try await test.server.listen(unix: stale)
       let client = try RawClient(path: stale)
       client.send("GET /revived HTTP/1.1\r\nHost: x\r\n\r\n")
       #expect(try client.readResponse().text == "GET /revived ")
 
-      #expect(throws: NetError.self) { try test.server.listen(unix: "/tmp/\(String(repeating: "x", count: 120))") }
-      #expect(throws: NetError.self) { try test.server.listen(unix: "/nonexistent/folder/x.sock") }
+      for path in ["/tmp/\(String(repeating: "x", count: 120))", "/nonexistent/folder/x.sock"] {
+        await #expect(throws: NetError.self) { try await test.server.listen(unix: path) }
+      }
     }
   }
 

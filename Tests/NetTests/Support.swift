@@ -59,7 +59,7 @@ func withServer(
     }
     let port = try await server.listen(host: "127.0.0.1", port: 0)
     let path = temporarySocketPath()
-    try server.listen(unix: path)
+    try await server.listen(unix: path)
     let outcome: Result<Void, any Error>
     do {
       let test = TestServer(server: server, group: group, port: port, path: path)

@@ -44,7 +44,7 @@ final class SocketBench: Sendable {
       errorBody: { Responses.fault($0, RequestTrace($1)) })
     // A Unix socket holds a fifth of a megabyte; a TCP connection would swallow many before anybody feels that it is not read.
     let path = "/tmp/roost-bench-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    try server.listen(unix: path)
+    try await server.listen(unix: path)
     client = TestClient(.unix(path: path))
   }
 
