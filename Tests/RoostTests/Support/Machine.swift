@@ -72,3 +72,20 @@ func residentMemory(of pid: pid_t) throws -> Int {
   guard pages.count > 1, let resident = Int(pages[1]) else { throw TestFailure("no /proc/\(pid)/statm") }
   return resident * sysconf(Int32(_SC_PAGESIZE))
 }
+
+/// The most memory that a process has held in RAM since `forgetPeakMemory`, in bytes, as the kernel keeps it (proc(5), VmHWM).
+func peakMemory(of pid: pid_t) throws -> Int {
+  let line = try textOfFile("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+  guard let kilobytes = line?.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Int($0) }) else {
+    throw TestFailure("no VmHWM of \(pid)")
+  }
+  return kilobytes << 10
+}
+
+/// What a process holds now is its peak from here on (proc(5), /proc/PID/clear_refs).
+func forgetPeakMemory(of pid: pid_t) throws {
+  let file = open("/proc/\(pid)/clear_refs", O_WRONLY | O_CLOEXEC)
+  guard file >= 0 else { throw TestFailure("/proc/\(pid)/clear_refs: errno \(errno)") }
+  defer { close(file) }
+  try writeAll(file, Array("5\n".utf8))
+}
