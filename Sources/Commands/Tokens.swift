@@ -24,9 +24,10 @@ final class Tokens: TokenVerifying {
     let hash = Digest.sha256(Array(secret.utf8))
     if let fixed, Digest.constantTimeEqual(fixed, hash) { return (.token(id: "start", name: "start"), .everything) }
     guard let token = remembered(hash) ?? look(up: secret, hash) else { return nil }
-    let access = Access(
+    var access = Access(
       scopes: token.scopes, sessions: token.sessions.isEmpty ? nil : Set(token.sessions),
       tags: token.tags.isEmpty ? nil : Set(token.tags))
+    access.expiresAt = token.expiresAt.map { Timestamp(milliseconds: $0) }
     return (.token(id: token.id, name: token.name), access)
   }
 

@@ -1,3 +1,4 @@
+package import Formats
 package import Sessions
 package import Store
 
@@ -31,6 +32,8 @@ package struct Access: Sendable, Equatable {
   package var sessions: Set<String>?
   /// Only sessions with one of these tags; `nil` for all.
   package var tags: Set<String>?
+  /// When all of this ends; `nil` for never.
+  package var expiresAt: Timestamp?
 
   package init(scopes: Set<Scope>, sessions: Set<String>? = nil, tags: Set<String>? = nil) {
     self.scopes = scopes

@@ -1,9 +1,11 @@
+import Formats
 import Metrics
 import Net
 import Operations
 import Synchronization
 
-/// The WebSockets that tokens have opened, so that they end with their token: a token that is revoked must not live on in a connection.
+/// The WebSockets that tokens have opened, so that they end with their token: a token that is revoked, or whose time is over, must not
+/// live on in a connection.
 ///
 /// Shared by all loops and touched when a socket opens and closes, hence a mutex and no actor.
 final class OpenSockets: Sendable {
@@ -16,10 +18,11 @@ final class OpenSockets: Sendable {
   /// All that are open, with and without a token.
   private let open = Gauge()
 
-  /// Notes a socket. Returns what must be called when it has closed, once.
-  func add(_ socket: WebSocket, _ principal: Principal) -> @Sendable () -> Void {
+  /// Notes a socket; on its loop. Returns what must be called when it has closed, once, there too.
+  func add(_ socket: WebSocket, _ call: Call) -> @Sendable () -> Void {
     open.add(1)
-    guard case .token(let id, _) = principal else { return { [open] in open.add(-1) } }
+    guard case .token(let id, _) = call.principal else { return { [open] in open.add(-1) } }
+    let expiry = call.access.expiresAt.map { Expiry(of: socket, at: $0) }
     let number = state.withLock { state in
       state.last += 1
       state.sockets[state.last] = (id, socket)
@@ -27,6 +30,7 @@ final class OpenSockets: Sendable {
     }
     return { [weak self, open] in
       open.add(-1)
+      expiry?.cancel()
       self?.remove(number)
     }
   }
@@ -36,6 +40,41 @@ final class OpenSockets: Sendable {
   func close(token id: String) {
     let sockets = state.withLock { state in state.sockets.values.filter { $0.token == id }.map(\.socket) }
     for socket in sockets { socket.loop.execute { socket.close(code: 1008, reason: "token revoked") } }
+  }
+}
+
+/// Closes a socket when the time of its token is over.
+private final class Expiry: @unchecked Sendable {
+  // Safe to share: timer and socket are touched on the socket's loop alone.
+
+  /// As long as timers are set for; a token that lives longer is looked at again then.
+  private static let longest = Duration.seconds(24 * 3600)
+
+  private let loop: EventLoop
+  private var socket: WebSocket?
+  private let end: Timestamp
+  private var timer: LoopTimer?
+
+  init(of socket: WebSocket, at end: Timestamp) {
+    loop = socket.loop
+    self.socket = socket
+    self.end = end
+    look()
+  }
+
+  func cancel() {
+    loop.preconditionCurrent()
+    timer?.cancel()
+    timer = nil
+    socket = nil
+  }
+
+  private func look() {
+    let left = Duration.milliseconds(end.milliseconds - Timestamp.now().milliseconds)
+    timer = loop.schedule(after: min(max(left, .zero), Expiry.longest)) { [weak self] in
+      guard let self else { return }
+      if Timestamp.now() < end { look() } else { socket?.close(code: 1008, reason: "token expired") }
+    }
   }
 }
 

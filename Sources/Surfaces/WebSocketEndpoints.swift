@@ -2,6 +2,7 @@ import Net
 import Operations
 import Sessions
 import Store
+import TerminalEngine
 
 /// How a request becomes one of the WebSockets.
 extension HTTPSurface {
@@ -29,7 +30,7 @@ extension HTTPSurface {
     return .upgrade(
       WebSocketUpgrade(loop: session.loop) { webSocket in
         let socket = SessionJSONSocket(
-          session, webSocket, catalogue: catalogue, call: call, onClosed: open.add(webSocket, call.principal))
+          session, webSocket, catalogue: catalogue, call: call, onClosed: open.add(webSocket, call))
         socket.assumeIsolated { $0.open() }
       })
   }
@@ -50,6 +51,7 @@ extension HTTPSurface {
         "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'. Add '?readonly=true' to watch.",
         at: .sessionRaw, path.first?.value, for: call)
     }
+    let size = try takeSize(from: &query)
     let session = try await roomySession(path, query, for: call)
     let (open, audit) = (authenticator.sockets, catalogue.audit)
     let isAttach = offers(SessionRawSocket.attachProtocol, request)
@@ -57,9 +59,23 @@ extension HTTPSurface {
       WebSocketUpgrade(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) { webSocket in
         let socket = SessionRawSocket(
           session, webSocket, call: call, audit: audit, isAttach: isAttach, isReadOnly: isReadOnly,
-          onClosed: open.add(webSocket, call.principal))
-        socket.assumeIsolated { $0.open() }
+          onClosed: open.add(webSocket, call))
+        socket.assumeIsolated { $0.open(size: size) }
       })
+  }
+
+  /// `rows` and `cols` of the client's terminal: both or neither.
+  private func takeSize(
+    from query: inout [(name: String, value: String)]
+  ) throws(OperationError) -> TerminalSize? {
+    let (rows, columns) = (take("rows", from: &query), take("cols", from: &query))
+    if rows == nil, columns == nil { return nil }
+    guard let rows = rows.flatMap({ Int($0) }), let columns = columns.flatMap({ Int($0) }),
+      (1...Int(UInt16.max)).contains(rows), (1...Int(UInt16.max)).contains(columns)
+    else {
+      throw OperationError(.invalidRequest, "Invalid request: 'rows' and 'cols' are numbers from 1, and go together.")
+    }
+    return TerminalSize(rows: rows, columns: columns)
   }
 
   /// The session, if it has room for one more client. Joining checks again; here the refusal still has a status.
@@ -113,7 +129,7 @@ extension HTTPSurface {
       WebSocketUpgrade { webSocket in
         // Others may have been quicker since.
         guard places.enter() else { return webSocket.close(code: 1013, reason: "too many sockets") }
-        let forget = open.add(webSocket, call.principal)
+        let forget = open.add(webSocket, call)
         start(webSocket) {
           places.leave()
           forget()

@@ -179,6 +179,37 @@ struct AuthenticationTests {
     }
   }
 
+  @Test("a WebSocket does not outlive the time of the token that opened it")
+  func socketExpiry() async throws {
+    try await withTCP { roost, client in
+      try await roost.session(["name": "a", "argv": ["/bin/cat"]])
+      let lasting = try await client.another(token: AuthenticationTests.token).webSocket("/ws/json")
+      #expect(try await lasting.nextJSON() == ["connected": true])
+      var sockets: [TestWebSocket] = []
+      // A busy machine may take longer to open both than the token lives; then one that lives longer will do.
+      for lifetime in [3000, 12_000, 48_000] where sockets.count < 2 {
+        let made = try await roost.http.post(
+          "/tokens", ["scopes": ["sessions:read"], "expires_in_ms": .integer(lifetime)])
+        let reader = client.another(token: made["token"].string ?? "")
+        sockets = []
+        for path in ["/ws/json", "/sessions/a/ws/raw?readonly=true"] {
+          if let socket = try? await reader.webSocket(path) { sockets.append(socket) }
+        }
+      }
+      try #require(sockets.count == 2)
+      for socket in sockets {
+        var last = try await socket.next(within: .seconds(60))
+        while true {
+          if case .closed = last { break }
+          last = try await socket.next(within: .seconds(60))
+        }
+        #expect(last == .closed(code: 1008, reason: "token expired"))
+      }
+      #expect(try await roost.http.get("/health") == ["status": "ok"])
+      await lasting.close()
+    }
+  }
+
   @Test("the secrets of the server are in no log and no process list")
   func secrets() async throws {
     try await withTCP { roost, client in
