@@ -91,7 +91,8 @@ package struct Operation: Sendable {
     let input = Lazy { Schema.of(Input.self) }
     let known = Lazy { Set(input.value.fields.map(\.name)) }
     self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: input, output: Lazy { .of(Output.self) },
+      name, summary, scope, Route(method, path), effect, status: status, input: input,
+      output: Lazy { .of(Output.self) },
       rawField: rawField
     ) { call, arguments in
       let output = try await body(call, try arguments.decode(Input.self, known: known.value, rawField: rawField))
@@ -119,11 +120,13 @@ package struct Operation: Sendable {
   /// An operation that reads its arguments itself, because no one type of ours describes them.
   package init(
     raw name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
-    status: Int = 200, input: Schema, output: Schema,
+    status: Int = 200, input: @escaping @autoclosure @Sendable () -> Schema,
+    output: @escaping @autoclosure @Sendable () -> Schema,
     body: @escaping @Sendable (Call, Arguments) async throws -> Answer
   ) {
     self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: input, output: output, rawField: nil,
+      name, summary, scope, Route(method, path), effect, status: status, input: Lazy(input), output: Lazy(output),
+      rawField: nil,
       perform: body)
   }
 

@@ -95,7 +95,7 @@ actor SessionRawSocket {
     func side(_ name: String) -> Int { sides.last { $0.name == name }.flatMap { JSONText.integer($0.value) } ?? 0 }
     let (rows, columns) = (side("rows"), side("cols"))
     guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
-    resize(to: TerminalSize(rows: rows, columns: columns))
+    self.resize(to: TerminalSize(rows: rows, columns: columns))
   }
 
   private func resize(to wanted: TerminalSize) {
