@@ -91,7 +91,8 @@ package struct Operation: Sendable {
     let input = Lazy { Schema.of(Input.self) }
     let known = Lazy { Set(input.value.fields.map(\.name)) }
     self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: input, output: Lazy { .of(Output.self) },
+      name, summary, scope, Route(method, path), effect, status: status, input: input,
+      output: Lazy { .of(Output.self) },
       rawField: rawField
     ) { call, arguments in
       let output = try await body(call, try arguments.decode(Input.self, known: known.value, rawField: rawField))
@@ -123,7 +124,8 @@ package struct Operation: Sendable {
     body: @escaping @Sendable (Call, Arguments) async throws -> Answer
   ) {
     self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: input, output: output, rawField: nil,
+      name, summary, scope, Route(method, path), effect, status: status, input: Lazy { input }, output: Lazy { output },
+      rawField: nil,
       perform: body)
   }
 

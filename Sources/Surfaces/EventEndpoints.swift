@@ -48,7 +48,7 @@ extension HTTPSurface {
     return .upgrade(
       WebSocketUpgrade { webSocket in
         guard places.enter() else { return webSocket.close(code: 1013, reason: "too many followers") }
-        let forget = open.add(webSocket, call.principal)
+        let forget = open.add(webSocket, call)
         let socket = EventSocket(webSocket, following, from: start, feeds: feeds, call: call) {
           places.leave()
           forget()

@@ -104,7 +104,8 @@ extension ProcessStatus {
   ///
   /// - Parameter processes: Answers at least the processes of a group; for a caller that has read them already.
   package static func isReading(
-    group: ProcessID, terminal device: UInt64, among processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
+    group: ProcessID, terminal device: UInt64,
+    among processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
   ) -> Bool? {
     // Nearly always the leader is the one who reads; the others need a walk over /proc.
     let leader = isReading(process: group, terminal: device)

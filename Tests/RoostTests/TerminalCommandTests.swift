@@ -74,6 +74,119 @@ struct TerminalCommandTests {
     }
   }
 
+  @Test("what is typed before the session is shown reaches it")
+  func typedAhead() async throws {
+    try await withRoost { roost in
+      try await roost.session(["name": "a", "argv": ["/bin/sh", "-c", "read line; echo got-$line; exec cat"]])
+      // A terminal whose program has not even begun to read.
+      let terminal = try roost.terminal("attach", "a")
+      try terminal.type("ahead\r")
+      try await terminal.expect("got-ahead")
+    }
+  }
+
+  @Test("the first picture already has the size of the terminal")
+  func firstPicture() async throws {
+    try await withRoost { roost in
+      try await roost.session(["name": "a", "argv": ["/bin/cat"], "rows": 24, "cols": 80])
+      let client = roost.http.another()
+      let socket = try await client.webSocket("/sessions/a/ws/raw?rows=31&cols=97")
+      guard case .binary = try await socket.next() else {
+        Issue.record("no picture")
+        return
+      }
+      let record = try await roost.http.get("/sessions/a")
+      #expect(record["rows"] == 31 && record["cols"] == 97)
+      await socket.close()
+      let watching = try await client.webSocket("/sessions/a/ws/raw?readonly=true&rows=20&cols=20")
+      _ = try await watching.next()
+      #expect(try await roost.http.get("/sessions/a")["cols"] == 97, "who only watches changes nothing")
+      await watching.close()
+      for query in ["rows=5", "rows=0&cols=5", "rows=x&cols=5"] {
+        await #expect(throws: (any Error).self, "\(query)") {
+          try await client.webSocket("/sessions/a/ws/raw?\(query)")
+        }
+      }
+    }
+  }
+
+  @Test("after it was stopped and goes on, the terminal is raw again and the session is painted anew")
+  func stopped() async throws {
+    try await withRoost { roost in
+      try await roost.session(["name": "a", "argv": ["/bin/sh", "-c", "echo what is there; exec cat"]])
+      let terminal = try roost.terminal("attach", "a")
+      try await terminal.expect("what is there")
+      try await attached(roost, "a", terminal)
+      // From outside, without a word: only the going on can be acted upon.
+      terminal.signal(SIGSTOP)
+      try await stop(terminal)
+      terminal.signal(SIGCONT)
+      try await terminal.expect("what is there")
+      // Told to stop, it gives the terminal back first.
+      terminal.signal(SIGTSTP)
+      try await stop(terminal)
+      #expect(terminal.isCooked)
+      terminal.signal(SIGCONT)
+      try await terminal.expect("what is there")
+      try await eventually("it is raw again") { !terminal.isCooked }
+      try terminal.type("and goes on\r")
+      try await terminal.expect("and goes on")
+    }
+  }
+
+  private func stop(_ terminal: TerminalProcess) async throws {
+    try await eventually("it is stopped") { ProcessStatus.read(terminal.pid)?.state == UInt8(ascii: "T") }
+  }
+
+  @Test("a server that a command started is one of its own: another session, no terminal, nothing inherited")
+  func background() async throws {
+    try await withScratchHome { roost in
+      #expect(
+        try await roost.run(["new", "a", "-d"], environment: ["ROOST_SESSION": "x", "KEPT": "kept"]).exitCode == 0)
+      let info = try await roost.runJSON("status")
+      let server = pid_t(try #require(info["pid"].integer))
+      let keeper = pid_t(try #require(info["keeper_pid"].integer))
+      for process in [server, keeper] {
+        #expect(ProcessStatus.read(process)?.session == process, "leads a session")
+        #expect(ProcessStatus.workingDirectory(process) == "/")
+        let streams = try (0...1).map { try linkTarget("/proc/\(process)/fd/\($0)") }
+        #expect(streams == ["/dev/null", "/dev/null"])
+        // Sockets, pipes of its own, a terminal that it holds, its locks and logs; nothing else.
+        for descriptor in ProcessStatus.openDescriptors(process) ?? [] {
+          let target = try linkTarget("/proc/\(process)/fd/\(descriptor)")
+          let isOwn = [
+            "socket:", "pipe:", "pidfd:", "anon_inode:", "/dev/ptmx", "/dev/pts/ptmx", "/dev/null", roost.home.path,
+          ]
+          .contains { target.hasPrefix($0) }
+          #expect(isOwn, "\(descriptor) is \(target)")
+        }
+      }
+      // As ps shows them.
+      let arguments = try #require(ProcessStatus.commandLine(server))
+      #expect(arguments.prefix(4) == ["roost", "serve", "--server-name", roost.serverName])
+      #expect(ProcessStatus.commandLine(keeper)?.prefix(2) == ["roost", "keeper"])
+      let environment = try textOfFile("/proc/\(server)/environ").split(separator: "\0")
+      #expect(environment.contains("KEPT=kept") && !environment.contains { $0.hasPrefix("ROOST_SESSION=") })
+      #expect(try textOfFile("/proc/\(keeper)/environ").isEmpty)
+      // The keeper lives on without its server, which was its parent.
+      kill(server, SIGKILL)
+      try await eventually("the server is gone") { !isAlive(Int(server)) }
+      #expect(isAlive(Int(keeper)))
+      #expect(try await roost.run("new", "b", "-d").exitCode == 0)
+      let next = try await roost.runJSON("status")
+      #expect(next["keeper_pid"] == .integer(Int(keeper)))
+      #expect(try await roost.runJSON("ls").array?.count == 2)
+      #expect(try await roost.run("stop", "--kill-sessions").exitCode == 0)
+    }
+  }
+
+  private func linkTarget(_ path: String) throws -> String {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = readlink(path, &buffer, buffer.count - 1)
+    guard count >= 0 else { throw TestFailure("\(path): \(SystemError.last("readlink"))") }
+    return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   @Test("the terminal's modes are put back, whatever the program did to them")
   func modes() async throws {
     try await withRoost { roost in

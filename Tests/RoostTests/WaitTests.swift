@@ -5,6 +5,20 @@ import Testing
 
 @Suite("Waiting", .bounded)
 struct WaitTests {
+  @Test("a text to wait for is called match, and text for short, but not both", arguments: ["match", "text"])
+  func namesOfText(_ name: String) async throws {
+    try await withScript("echo '(here.*)'; exec cat") { session in
+      let answer = try await session.wait(["for": "match", name: "(here.*)"])
+      #expect(answer["met"] == true && answer["reason"] == "match", "\(answer.text)")
+      for fields: JSON in [["match": "a", "text": "b"], ["pattern": "a", name: "b"], [:]] {
+        var request = fields.members ?? []
+        request.append(JSON.Member("for", "match"))
+        let refused = try await session.answer("wait", .object(request))
+        #expect(refused.status == 400 && refused.errorCode == "invalid_request", "\(fields.text)")
+      }
+    }
+  }
+
   // MARK: Silence
 
   @Test("a session that has been silent long enough is idle at once")
