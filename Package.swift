@@ -95,7 +95,7 @@ var targets: [Target] = [
     ]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
-  tests("RoostTests", ["TestKit", "Net", "Sys", "Formats"]),
+  tests("RoostTests", ["TestKit", "Operations", "Net", "Sys", "Formats"]),
 ]
 
 if benchmarking {

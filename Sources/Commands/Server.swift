@@ -122,7 +122,7 @@ actor Server {
     let sessions = SessionOperations(store: store, server: hostname)
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
-        + EventOperations(log: log, cursors: cursors, serverID: identity.id).all
+        + EventOperations(log: log, cursors: cursors, control: self).all
         + tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
@@ -135,7 +135,7 @@ actor Server {
     if let prefix = options.basePrefix.flatMap(BasePrefix.init) { configuration.basePrefix = prefix }
     let keeper = keeper
     configuration.metrics = [
-      ServerMetrics(self, loops: loops) { await keeper.isConnected }, SessionCensus(store),
+      ServerMetrics(self, loops: loops) { await keeper.isConnected }, SessionCensus(store), EventMetrics(log),
     ]
     let surface = HTTPSurface(
       catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)

@@ -1,6 +1,7 @@
 import Causality
 import Formats
 import Glibc
+package import Metrics
 import Net
 import Store
 import Synchronization
@@ -16,15 +17,14 @@ package struct EventReceipt: Sendable, Equatable {
 /// What the log tells of itself.
 package struct EventLogStatistics: Sendable, Equatable {
   package var appended: UInt64 = 0
+  /// The same by the domain of the server's own events; `published` for those of others.
+  package var domains: [String: UInt64] = [:]
   package var batches: UInt64 = 0
   package var bytes: UInt64 = 0
   /// Events of the server's own that could not be stored.
   package var dropped: UInt64 = 0
   /// Events that were refused because the disk did not take them.
   package var failed: UInt64 = 0
-  /// Time that writes and syncs took, in nanoseconds.
-  package var commitNanoseconds: UInt64 = 0
-  package var slowestCommitNanoseconds: UInt64 = 0
   /// Bytes of a torn last line that were cut off when the log was opened.
   package var tornBytesCut = 0
   /// Lines that are no events, as far as the files have been read.
@@ -90,6 +90,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
     let time: EventTime
     /// The draft itself, of an audit record: it becomes a line of text too.
     let audit: EventDraft?
+    let domain: String
     /// `nil`: nobody waits.
     let done: UnsafeContinuation<Result<EventReceipt, EventError>, Never>?
   }
@@ -153,12 +154,33 @@ package final class EventLog: EventSink, @unchecked Sendable {
     queuedBytes += draft.bytes.count
     // Taken here, so that times are in the order of the numbers.
     let audit = original.type.hasPrefix("audit.") ? original : nil
-    queue.append(Pending(draft: draft, time: configuration.now(), audit: audit, done: done))
+    queue.append(
+      Pending(draft: draft, time: configuration.now(), audit: audit, domain: EventLog.domain(of: original), done: done))
     if queue.count == 1 { pthread_cond_signal(filled) }
     return nil
   }
 
+  /// `session` of `hub.<server>.session.created`.
+  private static func domain(of draft: EventDraft) -> String {
+    guard draft.subject.text.hasPrefix("hub.") else { return "published" }
+    return String(draft.type.prefix { $0 != "." })
+  }
+
   // MARK: What is known
+
+  /// How long writing and syncing a batch takes.
+  package let commitTime = Histogram()
+
+  /// How many events the follower that is furthest behind has before it.
+  package func lag() async -> UInt64 {
+    let last = lastSeq
+    var lag: UInt64 = 0
+    for fanout in fanouts.withLock({ Array($0.values) }) {
+      let position = await fanout.loop.run { fanout.furthestBehind }
+      if let position, position <= last { lag = max(lag, last - position + 1) }
+    }
+    return lag
+  }
 
   /// The number of the newest event on the disk; 0 for an empty log.
   package var lastSeq: UInt64 { tail.lastSeq }
@@ -315,13 +337,12 @@ package final class EventLog: EventSink, @unchecked Sendable {
     healed()
     let chunk = EventChunk(bytes: bytes, starts: starts, lines: lines)
     let waiting = tail.append(chunk)
-    let took = EventLog.nanoseconds() - started
+    commitTime.observe(nanoseconds: EventLog.nanoseconds() - started)
     state.withLock { state in
       state.appended += UInt64(lines.count)
       state.batches += 1
       state.bytes += UInt64(bytes.count)
-      state.commitNanoseconds += took
-      state.slowestCommitNanoseconds = max(state.slowestCommitNanoseconds, took)
+      for one in pending { state.domains[one.domain, default: 0] += 1 }
     }
     for (one, line) in zip(pending, lines) {
       one.done?.resume(returning: .success(EventReceipt(id: one.draft.id, seq: line.seq, time: line.time)))

@@ -35,7 +35,7 @@ package final class EventSubscription: @unchecked Sendable {
     self.onReady = onReady
     fanout = log.fanout(of: loop)
     log.subscriptions.wrappingAdd(1, ordering: .relaxed)
-    fanout.joined()
+    fanout.joined(self)
   }
 
   /// What is there, up to about that many bytes; empty when nothing is: then `onReady` will be called.

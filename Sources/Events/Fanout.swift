@@ -7,7 +7,7 @@ final class Fanout: @unchecked Sendable {
 
   let loop: EventLoop
   private var waiting: [EventSubscription] = []
-  private(set) var count = 0
+  private var all: [ObjectIdentifier: EventSubscription] = [:]
 
   init(loop: EventLoop) { self.loop = loop }
 
@@ -17,9 +17,13 @@ final class Fanout: @unchecked Sendable {
     waiting.append(subscription)
   }
 
-  func joined() { count += 1 }
+  /// The smallest number that a subscription here waits for or has yet to read; `nil` when there is none.
+  var furthestBehind: UInt64? { all.values.map(\.position).min() }
+
+  func joined(_ subscription: EventSubscription) { all[ObjectIdentifier(subscription)] = subscription }
+
   func left(_ subscription: EventSubscription) {
-    count -= 1
+    all[ObjectIdentifier(subscription)] = nil
     waiting.removeAll { $0 === subscription }
   }
 

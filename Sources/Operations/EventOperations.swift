@@ -8,12 +8,12 @@ package import Store
 package struct EventOperations: Sendable {
   let log: EventLog
   let cursors: CursorStore
-  let serverID: String
+  let control: any ServerControl
 
-  package init(log: EventLog, cursors: CursorStore, serverID: String) {
+  package init(log: EventLog, cursors: CursorStore, control: any ServerControl) {
     self.log = log
     self.cursors = cursors
-    self.serverID = serverID
+    self.control = control
   }
 
   package var all: [Operation] { asking + publishing + places + bus }
@@ -287,12 +287,37 @@ package struct EventOperations: Sendable {
         await log.whenOpen()
         return BusHealth(ok: log.statistics.fault == nil, stats: .init(events: log.lastSeq))
       },
+      Operation("hub.info", "Tell what this hub is", .sessionsRead, "GET", "/hub/info", .reads) {
+        (_: Call, _: NoInput) -> HubInfo in
+        let info = await control.info()
+        return HubInfo(hubID: info.serverID, version: info.version, hostname: info.hostname, status: "running")
+      },
+      Operation("hub.health", "Tell how this hub and its parts are", .sessionsRead, "GET", "/hub/health", .reads) {
+        (_: Call, _: NoInput) -> HubHealth in
+        await log.whenOpen()
+        let isWritable = log.statistics.fault == nil
+        return HubHealth(
+          status: isWritable ? "healthy" : "degraded",
+          services: ["events": isWritable ? "healthy" : "unavailable", "sessions": "healthy"])
+      },
     ]
   }
 
   private struct BusInput: Decodable, Sendable {
     var subject: String?
     var limit: PageLimit?
+  }
+
+  private struct HubInfo: Codable, Sendable {
+    var hubID: String
+    var version: String
+    var hostname: String
+    var status: String
+  }
+
+  private struct HubHealth: Codable, Sendable {
+    var status: String
+    var services: [String: String]
   }
 
   private struct BusHealth: Codable, Sendable {

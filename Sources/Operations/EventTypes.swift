@@ -115,7 +115,7 @@ package enum EventTypes {
     "ended", "A session's program has ended; the session stays listed",
     [
       EventField("exit_status", .integer, optional: true, "exit status, unless a signal ended it"),
-      EventField("exit_signal", .string, optional: true, "name of the signal that ended it"),
+      EventField("exit_signal", .string, optional: true, "name of the signal that ended it, such as `SIGKILL`"),
       EventField("duration_ms", .integer, "how long it ran, in milliseconds"),
     ])
 

@@ -120,11 +120,12 @@ package struct Operation: Sendable {
   /// An operation that reads its arguments itself, because no one type of ours describes them.
   package init(
     raw name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
-    status: Int = 200, input: Schema, output: Schema,
+    status: Int = 200, input: @escaping @autoclosure @Sendable () -> Schema,
+    output: @escaping @autoclosure @Sendable () -> Schema,
     body: @escaping @Sendable (Call, Arguments) async throws -> Answer
   ) {
     self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: Lazy { input }, output: Lazy { output },
+      name, summary, scope, Route(method, path), effect, status: status, input: Lazy(input), output: Lazy(output),
       rawField: nil,
       perform: body)
   }

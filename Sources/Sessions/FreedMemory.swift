@@ -12,14 +12,19 @@ enum FreedMemory {
   private static let patience = Duration.milliseconds(250)
 
   private static let isPlanned = Atomic<Bool>(false)
+  /// Freed since the last walk.
+  private static let freed = Atomic<Int>(0)
 
   /// Called with the number of bytes that were freed, when nobody waits for the loop.
   static func giveBackSoon(_ bytes: Int, on loop: EventLoop) {
-    guard bytes >= worthwhile, !isPlanned.exchange(true, ordering: .relaxed) else { return }
+    guard freed.wrappingAdd(bytes, ordering: .relaxed).newValue >= worthwhile,
+      !isPlanned.exchange(true, ordering: .relaxed)
+    else { return }
     // The timer holds itself until it has fired.
     var timer: LoopTimer?
     timer = loop.schedule(after: patience) {
       isPlanned.store(false, ordering: .relaxed)
+      freed.store(0, ordering: .relaxed)
       giveBackFreedMemory()
       withExtendedLifetime(timer) { timer = nil }
     }

@@ -2,6 +2,9 @@ import Store
 
 /// How full pages of history are packed once nobody waits for the loop.
 enum HistoryCodec {
+  /// What a packer takes while it works, about.
+  static let workingBytes = 256 << 10
+
   /// Calls `body` with a packer whose working memory serves all pages of one visit.
   static func withCompressor<Result>(_ body: ((UnsafeRawBufferPointer) -> [UInt8]?) -> Result) -> Result? {
     guard let codec = try? PageCodec() else { return nil }

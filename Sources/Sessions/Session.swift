@@ -115,16 +115,17 @@ package actor Session {
     return withUnsafeTemporaryAllocation(byteCount: SessionLimits.turnBytes, alignment: 16) { buffer in
       var filled = 0
       var more = true
-      var turn = OutputTurn()
+      var turn: OutputTurn?
       reading: while filled < buffer.count {
         switch readBytes(pty.master, into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])) {
         case .bytes(let count):
-          if filled == 0 { turn = beginTurn() }
+          let present = turn ?? beginTurn()
+          turn = present
           feed(UnsafeRawBufferPointer(rebasing: buffer[filled..<(filled + count)]))
           let isFirst = filled == 0
           filled += count
           if count >= SessionLimits.shortRead {
-            if turn.began.duration(to: .now) > SessionLimits.turnTime { break reading }
+            if present.began.duration(to: .now) > SessionLimits.turnTime { break reading }
             yieldProcessor()
           } else if isFirst {
             // A little, as an echo: nobody is to wait for another read that finds nothing.
@@ -141,18 +142,16 @@ package actor Session {
           break reading
         }
       }
-      if filled > 0 {
-        traffic.fromPrograms.add(filled)
-        endTurn(turn, UnsafeRawBufferPointer(rebasing: buffer[0..<filled]))
-      }
+      traffic.fromPrograms.add(filled)
+      if let turn { endTurn(turn, UnsafeRawBufferPointer(rebasing: buffer[0..<filled])) }
       return more
     }
   }
 
   /// One turn's share of output.
   private struct OutputTurn {
-    var wasUpdating = false
-    var began = ContinuousClock.now
+    let wasUpdating: Bool
+    let began: ContinuousClock.Instant
   }
 
   private func beginTurn() -> OutputTurn {
@@ -223,7 +222,7 @@ package actor Session {
     guard exit != nil || activity.quiet() >= SessionLimits.sealAfter else { return scheduleSealing() }
     let sealed = HistoryCodec.withCompressor { terminal.sealHistory(atMost: SessionLimits.pagesSealed, $0) }
     guard let sealed else { return }
-    FreedMemory.giveBackSoon(sealed.saved, on: loop)
+    if sealed.saved > 0 { FreedMemory.giveBackSoon(sealed.saved + HistoryCodec.workingBytes, on: loop) }
     guard !sealed.isDone else { return }
     sealTimer = loop.schedule(after: .milliseconds(1)) { [weak self] in
       self?.assumeIsolated { $0.sealHistory() }
@@ -258,7 +257,10 @@ package actor Session {
   /// output may hold the end of one update and the beginning of the next.
   private func feed(_ bytes: UnsafeRawBufferPointer) {
     var rest = bytes
-    while !afterUpdate.isEmpty, terminal.isSynchronized, let end = Session.endOfUpdate(in: rest) {
+    while !afterUpdate.isEmpty, terminal.isSynchronized, !rest.isEmpty {
+      // The end of the update may have begun in the piece before: until that is sure, byte by byte.
+      let isSureHere = rest.count < bytes.count - Session.updateEnd.count
+      guard let end = isSureHere ? Session.endOfUpdate(in: rest) : 1 else { break }
       terminal.feed(UnsafeRawBufferPointer(rebasing: rest[..<end]))
       rest = UnsafeRawBufferPointer(rebasing: rest[end...])
       guard !terminal.isSynchronized else { continue }
@@ -269,9 +271,11 @@ package actor Session {
     if !rest.isEmpty { terminal.feed(rest) }
   }
 
+  private static let updateEnd = Array("\u{1B}[?2026l".utf8)
+
   /// Offset just behind the first `CSI ? 2026 l`.
   private static func endOfUpdate(in bytes: UnsafeRawBufferPointer) -> Int? {
-    let sequence = Array("\u{1B}[?2026l".utf8)
+    let sequence = updateEnd
     guard bytes.count >= sequence.count else { return nil }
     return (0...(bytes.count - sequence.count)).first { start in
       bytes[start] == 0x1B && bytes[start..<(start + sequence.count)].elementsEqual(sequence)

@@ -36,8 +36,9 @@ extension HTTPSurface {
   ) async throws(OperationError) -> HTTPReply {
     let feeds = try requireFeeds()
     guard call.access.allows(.eventsRead) else {
-      throw OperationError(
-        .insufficientScope, "This token may not follow events: it needs the scope '\(Scope.eventsRead.rawValue)'.")
+      throw refusal(
+        "This token may not follow events: it needs the scope '\(Scope.eventsRead.rawValue)'.", at: .eventSocket, nil,
+        for: call)
     }
     let following = try EventFollowing(try await checkedQuery(query, for: call))
     let start = try await following.start(feeds)

@@ -105,7 +105,7 @@ struct JSONRPC: Sendable {
     }
   }
 
-  private static func success(_ result: ArraySlice<UInt8>, id: ArraySlice<UInt8>) -> [UInt8] {
+  static func success(_ result: ArraySlice<UInt8>, id: ArraySlice<UInt8>) -> [UInt8] {
     var json = JSONWriter(reserving: result.count + 48)
     begin(&json)
     json.key("result")

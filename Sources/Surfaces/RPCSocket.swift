@@ -14,10 +14,14 @@ actor RPCSocket: OperationSocket {
   private let rpc: JSONRPC
   private let onClosed: @Sendable () -> Void
 
-  init(_ webSocket: WebSocket, rpc: JSONRPC, call: Call, onClosed: @escaping @Sendable () -> Void) {
+  /// `nil` where there is no event log.
+  private let bus: BusSubscriptions?
+
+  init(_ webSocket: WebSocket, rpc: JSONRPC, call: Call, feeds: EventFeeds?, onClosed: @escaping @Sendable () -> Void) {
     loop = webSocket.loop
     self.webSocket = webSocket
     self.rpc = rpc
+    bus = feeds.map { BusSubscriptions(webSocket, feeds: $0, call: call) }
     self.call = call
     self.onClosed = onClosed
     catalogue = rpc.catalogue
@@ -26,11 +30,66 @@ actor RPCSocket: OperationSocket {
   func open() { webSocket.handler = self }
 
   private func received(_ text: [UInt8]) {
+    if let bus, case .request(let request) = JSONRPC.Request.parse(text[...]), request.method.hasPrefix("bus."),
+      follow(request, bus)
+    {
+      return
+    }
     let (rpc, call) = (rpc, call)
     if start(ordered: RPCSocket.isOrdered(text), { await rpc.answer(text, for: call) }) == nil {
       let error = RPCSocket.tooMany
       reply(JSONRPC.failure(error.code.rpcCode, error.code, error.message, id: RPCSocket.id(of: text)))
     }
+  }
+
+  /// Here subscriptions are alive; over plain HTTP `bus.subscribe` lists the newest events. False for what is neither.
+  private func follow(_ request: JSONRPC.Request, _ bus: BusSubscriptions) -> Bool {
+    switch request.method {
+    case "bus.subscribe":
+      start(ordered: true) { [self] in
+        await subscribe(request, bus)
+        return nil
+      }
+    case "bus.unsubscribe":
+      answer(
+        request,
+        Result { () throws(OperationError) in
+          try bus.unsubscribe(request.body)
+          return SocketMessage.emptyResult
+        })
+    default: return false
+    }
+    return true
+  }
+
+  private func subscribe(_ request: JSONRPC.Request, _ bus: BusSubscriptions) async {
+    do throws(OperationError) {
+      let (subscription, next) = try await bus.subscribe(request.body)
+      var json = JSONWriter()
+      json.beginObject()
+      json.key("subscription")
+      json.integer(subscription)
+      json.key("next")
+      json.integer(next)
+      json.endObject()
+      answer(request, .success(json.finish()))
+      bus.begin(subscription)
+    } catch {
+      answer(request, .failure(error))
+    }
+  }
+
+  private func answer(_ request: JSONRPC.Request, _ outcome: Result<[UInt8], OperationError>) {
+    guard let id = request.id else { return }
+    switch outcome {
+    case .success(let document): reply(JSONRPC.success(document[...], id: id))
+    case .failure(let error): reply(JSONRPC.failure(error.code.rpcCode, error.code, error.message, id: id))
+    }
+  }
+
+  private func drained() {
+    resume(.output)
+    bus?.drained()
   }
 
   private static func isOrdered(_ text: [UInt8]) -> Bool {
@@ -48,6 +107,7 @@ actor RPCSocket: OperationSocket {
 
   private func closed() {
     requests.cancelAll()
+    bus?.stop()
     onClosed()
   }
 }
@@ -59,7 +119,7 @@ extension RPCSocket: WebSocketHandler {
     assumeIsolated { $0.reply(JSONRPC.failure(-32700, .invalidRequest, "JSON-RPC is text here.", id: nil)) }
   }
 
-  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.resume(.output) } }
+  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.drained() } }
 
   nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { assumeIsolated { $0.closed() } }
 }

@@ -108,9 +108,9 @@ extension HTTPSurface {
   private func rpcSocket(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError)
     -> HTTPReply
   {
-    let rpc = rpc
+    let (rpc, feeds) = (rpc, events)
     return try await serverLevel(query, for: call) { webSocket, onClosed in
-      let socket = RPCSocket(webSocket, rpc: rpc, call: call, onClosed: onClosed)
+      let socket = RPCSocket(webSocket, rpc: rpc, call: call, feeds: feeds, onClosed: onClosed)
       socket.assumeIsolated { $0.open() }
     }
   }

@@ -490,7 +490,7 @@ struct History: ~Copyable {
     var first = pages.count
     while first > 0, !pages[first - 1].isSettled { first -= 1 }
     let last = first + min(max(limit, 0), pages.count - first)
-    for page in pages[first..<last] { saved += page.pack(compress) }
+    saved += HistoryPage.pack(pages[first..<last], compress)
     return (saved, last == pages.count)
   }
 

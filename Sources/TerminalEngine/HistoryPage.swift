@@ -11,7 +11,8 @@ final class HistoryPage {
   private(set) var isPacked = false
   /// Packing was tried: what did not become smaller is not tried again.
   private(set) var isSettled = false
-  private var memory: UnsafeMutableBufferPointer<UInt8>
+  private var block: PageBlock
+  private var place: Range<Int>
 
   init(
     copying bytes: UnsafePointer<UInt8>, count: Int, firstLine: Int, lineCount: Int, styles: [Style],
@@ -23,32 +24,36 @@ final class HistoryPage {
     self.links = links
     unpackedSize = count
     encodedSize = links.reduce(count + styles.count * MemoryLayout<Style>.stride) { $0 + $1.bytesHeld }
-    memory = .allocate(capacity: max(count, 1))
-    memory.baseAddress!.initialize(from: bytes, count: count)
-    if count == 0 { memory[0] = 0 }
+    block = PageBlock(joining: [UnsafeBufferPointer(start: bytes, count: count)])
+    place = 0..<count
   }
 
-  deinit { memory.deallocate() }
-
   /// The bytes as they are stored: the encoding, or what it was packed to.
-  var stored: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(memory) }
+  var stored: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: block.bytes[place]) }
 
   /// What counts against the bound of the history: the bytes before packing, and the tables.
   let encodedSize: Int
 
-  var bytesHeld: Int { memory.count + encodedSize - unpackedSize + 128 }
+  var bytesHeld: Int { place.count + encodedSize - unpackedSize + 128 }
 
-  /// Replaces the encoding by its packed form when that is smaller; returns the bytes saved.
-  func pack(_ compress: (UnsafeRawBufferPointer) -> [UInt8]?) -> Int {
-    guard !isSettled else { return 0 }
-    isSettled = true
-    guard let packed = PackedPage.pack(stored, compress), packed.count < memory.count else { return 0 }
-    let saved = memory.count - packed.count
-    let smaller = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: packed.count)
-    _ = smaller.initialize(from: packed)
-    memory.deallocate()
-    memory = smaller
-    isPacked = true
+  /// Replaces the encodings of pages by their packed forms, where those are smaller; returns the bytes saved. Pages that were tried
+  /// before are left alone.
+  static func pack(_ pages: ArraySlice<HistoryPage>, _ compress: (UnsafeRawBufferPointer) -> [UInt8]?) -> Int {
+    let tried = pages.filter { !$0.isSettled }
+    let smaller = tried.compactMap { page in
+      PackedPage.pack(page.stored, compress).flatMap { $0.count < page.place.count ? (page: page, packed: $0) : nil }
+    }
+    for page in tried { page.isSettled = true }
+    let block = PageBlock(joining: smaller.map(\.packed))
+    var saved = 0
+    var start = 0
+    for (page, packed) in smaller {
+      saved += page.place.count - packed.count
+      page.block = block
+      page.place = start..<(start + packed.count)
+      page.isPacked = true
+      start += packed.count
+    }
     return saved
   }
 
@@ -56,6 +61,24 @@ final class HistoryPage {
   func unpack(_ decompress: (UnsafeRawBufferPointer, Int) -> [UInt8]?) -> [UInt8]? {
     PackedPage.unpack(stored, size: unpackedSize, decompress)
   }
+}
+
+/// Memory of one or several pages. Packed pages share it, side by side: each for itself would lie between other things, and hold back the
+/// two pages of the system's memory that it begins and ends in, a third of its own size.
+private final class PageBlock {
+  let bytes: UnsafeMutableBufferPointer<UInt8>
+
+  init<Piece: Collection<UInt8>>(joining pieces: [Piece]) {
+    bytes = .allocate(capacity: max(pieces.reduce(0) { $0 + $1.count }, 1))
+    bytes[0] = 0
+    var start = 0
+    for piece in pieces {
+      _ = UnsafeMutableBufferPointer(rebasing: bytes[start...]).update(fromContentsOf: piece)
+      start += piece.count
+    }
+  }
+
+  deinit { bytes.deallocate() }
 }
 
 /// How packed pages are stored:

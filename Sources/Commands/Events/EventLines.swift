@@ -7,6 +7,8 @@ struct EventLines {
   private static let headings = ["TIME", "SEQ", "TYPE", "SUBJECT", "ORIGIN", "DATA"]
   /// A column grows no wider than this: one long name must not push everything to the right for good.
   private static let widest = 40
+  /// Of data however narrow the terminal is: without them a line says little, so it goes on in the next row instead.
+  private static let leastData = 40
   /// Of data where no terminal says how wide a line is.
   private static let longestData = 500
 
@@ -37,15 +39,14 @@ struct EventLines {
     var columns = zip(cells, widths).map { padded($0, to: $1) }
     columns[1] = String(repeating: " ", count: max(0, widths[1] - cells[1].utf8.count)) + cells[1]
     let used = columns.reduce(0) { $0 + displayWidth($1) + 2 }
-    // On a narrow terminal the data go to its end, however little that is; the facts before them are shown whole.
-    let room = width.map { max(0, $0 - used) } ?? EventLines.longestData
+    let room = width.map { max(EventLines.leastData, $0 - used) } ?? EventLines.longestData
     let data = printable(record.summary)
     columns[0] = style.faint(columns[0])
     columns[1] = style.faint(columns[1])
     columns[2] = paint(record, columns[2])
     columns[4] = style.faint(columns[4])
     let line = columns.joined(separator: "  ")
-    return trimmedEnd(data.isEmpty || room == 0 ? line : line + "  " + clipped(data, to: room)) + "\n"
+    return trimmedEnd(data.isEmpty ? line : line + "  " + clipped(data, to: room)) + "\n"
   }
 
   private func cells(_ record: EventRecord) -> [String] {

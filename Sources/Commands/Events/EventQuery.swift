@@ -26,8 +26,10 @@ struct EventQuery: Sendable {
       ("since", since.map(LocalTime.rfc3339)), ("until", until.map(LocalTime.rfc3339)),
       ("origin_kind", origin.kind), ("origin_id", origin.id), ("correlation_id", invocation.text(Options.correlation)),
     ]
-    parameters += invocation.texts(Options.subject).map { ("subject", $0) }
-    parameters += invocation.texts(Options.eventType).map { ("type", $0) }
+    for (name, option) in [("subject", Options.subject), ("type", Options.eventType)] {
+      let patterns = invocation.texts(option)
+      parameters.append((name, patterns.isEmpty ? nil : patterns.joined(separator: ",")))
+    }
   }
 
   /// All that one call caused.

@@ -122,8 +122,7 @@ actor EventReplay {
 
   private func send(_ record: EventRecord) async throws(CommandFailure) {
     guard toBus else { return printer.print([record.raw]) }
-    let body = JSON.object(["id": .string(record.id), "replay": name.map { .string($0) }])
-    _ = try await context.client.call("POST", "/events/replay", body: body)
+    _ = try await context.client.call("POST", "/events/replay", body: ["id": .string(record.id)])
   }
 
   // MARK: Position

@@ -22,7 +22,7 @@ extension CommandTable {
       CommandExample("roost events --json --all | jq .type", "all of them, one JSON document a line"),
       CommandExample("roost events -n 20 --format cloudevents", "as CloudEvents 1.0"),
     ],
-    subcommands: [eventFollow, eventReplay, eventTrace, eventPublish],
+    subcommands: [eventFollow, eventReplay, eventTrace, eventPublish, eventVerify],
     action: .client(queryEvents))
 
   /// Options that say which events are meant.
@@ -99,4 +99,17 @@ extension CommandTable {
       CommandExample("./measure | roost events publish lab.measured - --lines", "an event for each line of JSON"),
     ],
     action: .client(publishEvents))
+
+  private static let eventVerify = CommandDefinition(
+    name: "verify", aliases: ["fsck"], summary: "check the files of the log",
+    discussion: """
+      Reads every file, also while no server runs: each line must be whole and its checksum right, and the numbers must \
+      have no gap from file to file. Exits with 0 when all is well, and with 1 when something is wrong. Nothing is changed.
+      """,
+    options: [Options.folder],
+    examples: [
+      CommandExample("roost events verify", "the log of your default server"),
+      CommandExample("roost events verify --folder /backup/events --json", "a copy, for a program"),
+    ],
+    action: .immediate(verifyEvents))
 }
