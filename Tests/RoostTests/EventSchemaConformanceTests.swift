@@ -19,7 +19,8 @@ struct EventSchemaConformanceTests {
       _ = try await roost.http.request("GET", "/sessions/none")
       _ = try await roost.http.post("/tokens", ["scopes": ["admin"]])
       let odd: [JSON] = [
-        ["subject": "a.é.*x", "type": "t"], ["subject": "a", "data": "x", "type": "t", "origin": ["kind": "tool", "id": "a b/ü"]],
+        ["subject": "a.é.*x", "type": "t"],
+        ["subject": "a", "data": "x", "type": "t", "origin": ["kind": "tool", "id": "a b/ü"]],
         ["specversion": "1.0", "id": "x", "source": "/s", "type": "t", "data": [1]],
         ["correlationId": "c", "origin": ["type": "project", "id": "p"], "type": "t", "payload": ["x": nil]],
       ]
