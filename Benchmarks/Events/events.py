@@ -36,7 +36,7 @@ class Nats(bench.Scratch):
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            ["nats-server", "-a", "127.0.0.1", "-p", "42229", "-js", "-sd", str(fresh("nats"))], env=self.env,
+            ["/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", "42229", "-js", "-sd", str(fresh("nats"))], env=self.env,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.url = "nats://127.0.0.1:42229"
         deadline = time.monotonic() + 10
