@@ -27,7 +27,8 @@ func uuid(_ number: Int) -> String {
   let digits = String(number, radix: 16)
   let padded = String(repeating: "0", count: 32 - digits.count) + digits
   let all = Array(padded)
-  return "\(String(all[0..<8]))-\(String(all[8..<12]))-\(String(all[12..<16]))-\(String(all[16..<20]))-\(String(all[20..<32]))"
+  return
+    "\(String(all[0..<8]))-\(String(all[8..<12]))-\(String(all[12..<16]))-\(String(all[16..<20]))-\(String(all[20..<32]))"
 }
 
 let padding = String(repeating: "x", count: 49)
@@ -117,7 +118,8 @@ func appendToSQLite(_ folder: String, writers: Int, seconds: Double) -> Double {
         let shared = Unmanaged<Shared>.fromOpaque(argument!).takeUnretainedValue()
         while now() < shared.end {
           shared.lock.withLock { _ in
-            sqlite3_bind_text(shared.statement, 1, shared.event, 400, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+            sqlite3_bind_text(
+              shared.statement, 1, shared.event, 400, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
             guard sqlite3_step(shared.statement) == SQLITE_DONE else { fail("insert") }
             sqlite3_reset(shared.statement)
           }
