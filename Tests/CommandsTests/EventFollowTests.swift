@@ -17,15 +17,15 @@ private final class ScriptedStream: HTTPHandler, Sendable {
   /// The status of every answer from now on.
   let refusal = Mutex<Int?>(nil)
 
-  init(home: ScratchHome) throws {
+  init(home: ScratchHome) async throws {
     socketPath = "\(home.path)/scripted.sock"
     loops = try LoopGroup(count: 1)
-    try open()
+    try await open()
   }
 
-  func open() throws {
+  func open() async throws {
     let made = HTTPServer(loops: loops, handler: self) { fault, _ in HTTPResponse(status: fault.status) }
-    try made.listen(unix: socketPath)
+    try await made.listen(unix: socketPath)
     server.withLock { $0 = made }
   }
 
@@ -89,7 +89,7 @@ struct EventFollowTests {
     _ words: [String], _ body: @escaping @Sendable (ScriptedStream) async throws -> Void
   ) async throws -> ProcessResult {
     try await withScratchHome { roost in
-      let stream = try ScriptedStream(home: roost.home)
+      let stream = try await ScriptedStream(home: roost.home)
       async let result = roost.run(["events", "follow", "--socket", stream.socketPath] + words)
       try await body(stream)
       let ended = try await result
@@ -113,7 +113,7 @@ struct EventFollowTests {
       await second.send(6, 7)
       // The server goes away altogether, and comes back.
       await stream.close()
-      try stream.open()
+      try await stream.open()
       let third = try await stream.nextFollower()
       #expect(third.query.contains("after=7"))
       await third.send(8, 8, 9, 12, 13)
@@ -176,7 +176,7 @@ struct EventFollowTests {
     }
     #expect(result.exitCode == code && sequences(result) == [1], "\(result)")
     try await withScratchHome { roost in
-      let stream = try ScriptedStream(home: roost.home)
+      let stream = try await ScriptedStream(home: roost.home)
       stream.refusal.withLock { $0 = status }
       let result = try await roost.run("--socket", stream.socketPath, "events", "follow")
       #expect(result.exitCode == code && result.errorText == "roost events follow: No.\n", "\(result)")
@@ -188,7 +188,7 @@ struct EventFollowTests {
   @Test("when nobody reads any more it ends, also when nothing happens")
   func readerGone() async throws {
     try await withScratchHome { roost in
-      let stream = try ScriptedStream(home: roost.home)
+      let stream = try await ScriptedStream(home: roost.home)
       let shell = "\"$0\" events follow --json --socket \"$1\" | head -n 1; echo \"${PIPESTATUS[0]}\""
       async let result = runProcess(
         "/bin/bash", ["-c", shell, Roost.executable, stream.socketPath], environment: roost.environment)
@@ -203,7 +203,7 @@ struct EventFollowTests {
   @Test("on a terminal there is a heading, and ctrl+c ends it")
   func terminal() async throws {
     try await withScratchHome { roost in
-      let stream = try ScriptedStream(home: roost.home)
+      let stream = try await ScriptedStream(home: roost.home)
       let terminal = try TerminalProcess(
         Roost.executable, ["events", "follow", "--socket", stream.socketPath], environment: roost.home.environment,
         columns: 120)
