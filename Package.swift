@@ -84,7 +84,11 @@ var targets: [Target] = [
   tests("NetTests", ["Net", "Sys"]),
   tests("StoreTests", ["Store"]),
   tests("MetricsTests", ["Metrics"]),
-  tests("EventsTests", ["Events", "Net", "Sys", "Store", "Formats", "Causality"]),
+  tests("EventsTests", ["Events", "Net", "Sys", "Store", "Formats", "Causality", "TestKit"]),
+  // A process that the tests kill.
+  .executableTarget(
+    name: "event-appender", dependencies: ["Events"], path: "Tests/EventAppender",
+    swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("OperationsTests", ["Operations", "Sessions", "Events", "Causality", "Net", "Store", "Formats"]),
   tests(
@@ -113,6 +117,7 @@ if fuzzing {
   targets += [
     fuzzer("fuzz-terminal", ["TerminalEngine", "TerminalInvariants"], path: "Fuzz/Terminal"),
     fuzzer("fuzz-net", ["Net"], path: "Fuzz/Net"),
+    fuzzer("fuzz-events", ["Events", "Formats", "Sys"], path: "Fuzz/Events"),
   ]
 }
 

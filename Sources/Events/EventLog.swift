@@ -84,6 +84,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private var queuedBytes = 0
   private var isStopping = false
   private var thread: pthread_t?
+  /// How many events of the server's own had been lost when the present fault began. Touched by the log's thread only.
+  private var droppedBeforeFault: UInt64 = 0
 
   private struct Pending {
     let draft: EncodedDraft
@@ -91,8 +93,51 @@ package final class EventLog: EventSink, @unchecked Sendable {
     /// The draft itself, of an audit record: it becomes a line of text too.
     let audit: EventDraft?
     let domain: String
-    /// `nil`: nobody waits.
-    let done: UnsafeContinuation<Result<EventReceipt, EventError>, Never>?
+    let waiter: Waiter
+    /// Whether the next one belongs to the same list: they are written at once.
+    let isContinued: Bool
+  }
+
+  /// Who is told when an event is on the disk.
+  private enum Waiter {
+    case nobody
+    case one(UnsafeContinuation<Result<EventReceipt, EventError>, Never>)
+    case list(Receipts)
+
+    var isNobody: Bool { if case .nobody = self { true } else { false } }
+
+    func answer(_ result: Result<EventReceipt, EventError>) {
+      switch self {
+      case .nobody: break
+      case .one(let continuation): continuation.resume(returning: result)
+      case .list(let receipts): receipts.add(result)
+      }
+    }
+  }
+
+  /// Gathers the receipts of a list; they come in its order.
+  private final class Receipts: Sendable {
+    private let count: Int
+    private let state: Mutex<(all: [EventReceipt], answered: Int, failure: EventError?)> = Mutex(([], 0, nil))
+    private let continuation: UnsafeContinuation<Result<[EventReceipt], EventError>, Never>
+
+    init(_ count: Int, _ continuation: UnsafeContinuation<Result<[EventReceipt], EventError>, Never>) {
+      self.count = count
+      self.continuation = continuation
+    }
+
+    func add(_ result: Result<EventReceipt, EventError>) {
+      let whole: Result<[EventReceipt], EventError>? = state.withLock { state in
+        switch result {
+        case .success(let receipt): state.all.append(receipt)
+        case .failure(let error): state.failure = error
+        }
+        state.answered += 1
+        guard state.answered == count else { return nil }
+        return state.failure.map { .failure($0) } ?? .success(state.all)
+      }
+      if let whole { continuation.resume(returning: whole) }
+    }
   }
 
   /// Begins to open the log, on a thread of its own; what is appended meanwhile waits.
@@ -126,7 +171,24 @@ package final class EventLog: EventSink, @unchecked Sendable {
   package func append(_ draft: EventDraft) async throws(EventError) -> EventReceipt {
     let encoded = try EventEncoder.encode(draft, serverID: configuration.serverID)
     let result: Result<EventReceipt, EventError> = await withUnsafeContinuation { continuation in
-      if let refusal = enqueue(encoded, of: draft, continuation) { continuation.resume(returning: .failure(refusal)) }
+      if let refusal = enqueue([(encoded, draft)], .one(continuation)) {
+        continuation.resume(returning: .failure(refusal))
+      }
+    }
+    return try result.get()
+  }
+
+  /// Appends a list, numbered in its order with nothing of others between, and returns when all of it is on the disk. All are checked before
+  /// the first is taken, and one write takes all or none. At most so many as wait for the disk fit.
+  package func append(_ drafts: [EventDraft]) async throws(EventError) -> [EventReceipt] {
+    if drafts.isEmpty { return [] }
+    var encoded: [(EncodedDraft, EventDraft)] = []
+    encoded.reserveCapacity(drafts.count)
+    for draft in drafts { encoded.append((try EventEncoder.encode(draft, serverID: configuration.serverID), draft)) }
+    let result: Result<[EventReceipt], EventError> = await withUnsafeContinuation { continuation in
+      if let refusal = enqueue(encoded, .list(Receipts(drafts.count, continuation))) {
+        continuation.resume(returning: .failure(refusal))
+      }
     }
     return try result.get()
   }
@@ -134,29 +196,32 @@ package final class EventLog: EventSink, @unchecked Sendable {
   package func emit(_ draft: EventDraft) {
     let refusal: EventError?
     do throws(EventError) {
-      refusal = enqueue(try EventEncoder.encode(draft, serverID: configuration.serverID), of: draft, nil)
+      refusal = enqueue([(try EventEncoder.encode(draft, serverID: configuration.serverID), draft)], .nobody)
     } catch {
       refusal = error
     }
     if refusal != nil { state.withLock { $0.dropped += 1 } }
   }
 
-  private func enqueue(
-    _ draft: EncodedDraft, of original: EventDraft,
-    _ done: UnsafeContinuation<Result<EventReceipt, EventError>, Never>?
-  ) -> EventError? {
+  private func enqueue(_ drafts: [(encoded: EncodedDraft, original: EventDraft)], _ waiter: Waiter) -> EventError? {
+    let bytes = drafts.reduce(0) { $0 + $1.encoded.bytes.count }
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     if isStopping { return EventError(.logUnavailable, "The event log is closed; start the server again and retry.") }
-    guard queuedBytes + draft.bytes.count <= EventLog.maximumQueuedBytes else {
+    guard queuedBytes + bytes <= EventLog.maximumQueuedBytes else {
       return EventError(.overloaded, "Too many events wait for the disk; publish fewer at once and retry.")
     }
-    queuedBytes += draft.bytes.count
+    if queue.isEmpty { pthread_cond_signal(filled) }
+    queuedBytes += bytes
     // Taken here, so that times are in the order of the numbers.
-    let audit = original.type.hasPrefix("audit.") ? original : nil
-    queue.append(
-      Pending(draft: draft, time: configuration.now(), audit: audit, domain: EventLog.domain(of: original), done: done))
-    if queue.count == 1 { pthread_cond_signal(filled) }
+    let now = configuration.now()
+    for (index, draft) in drafts.enumerated() {
+      let original = draft.original
+      queue.append(
+        Pending(
+          draft: draft.encoded, time: now, audit: original.type.hasPrefix("audit.") ? original : nil,
+          domain: EventLog.domain(of: original), waiter: waiter, isContinued: index < drafts.count - 1))
+    }
     return nil
   }
 
@@ -266,10 +331,12 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private func fittingCount(_ pending: ArraySlice<Pending>) -> Int {
     let limit = min(EventLog.maximumBatchBytes, configuration.maximumSegmentBytes)
     var (count, bytes) = (0, 0)
+    var isInList = false
     for one in pending {
       bytes += one.draft.bytes.count
-      if bytes > limit, count > 0 { break }
+      if bytes > limit, count > 0, !isInList { break }
       count += 1
+      isInList = one.isContinued
     }
     return count
   }
@@ -278,7 +345,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
     do throws(SystemError) {
       let repair = try file.open()
       for fanout in tail.begin(at: file.nextSeq - 1) { fanout.wake() }
-      if repair.tornBytes > 0 || repair.corruptLines > 0 {
+      if repair.isAny {
         state.withLock {
           $0.tornBytesCut += repair.tornBytes
           $0.corruptLines += repair.corruptLines
@@ -345,7 +412,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
       for one in pending { state.domains[one.domain, default: 0] += 1 }
     }
     for (one, line) in zip(pending, lines) {
-      one.done?.resume(returning: .success(EventReceipt(id: one.draft.id, seq: line.seq, time: line.time)))
+      one.waiter.answer(.success(EventReceipt(id: one.draft.id, seq: line.seq, time: line.time)))
     }
     for fanout in waiting { fanout.wake() }
     audit.append(zip(pending, lines).compactMap { one, line in one.audit.map { ($0, line.time) } })
@@ -369,12 +436,12 @@ package final class EventLog: EventSink, @unchecked Sendable {
   }
 
   private func refuse(_ pending: ArraySlice<Pending>, _ refusal: EventError) {
-    let dropped = pending.count { $0.done == nil }
+    let dropped = pending.count { $0.waiter.isNobody }
     state.withLock {
       $0.dropped += UInt64(dropped)
       $0.failed += UInt64(pending.count - dropped)
     }
-    for one in pending { one.done?.resume(returning: .failure(refusal)) }
+    for one in pending { one.waiter.answer(.failure(refusal)) }
   }
 
   static func nanoseconds() -> UInt64 {
@@ -396,6 +463,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
     let isNew = state.withLock { state in
       let isNew = state.fault == nil
       state.fault = refusal.message
+      if isNew { droppedBeforeFault = state.dropped }
       return isNew
     }
     if isNew {
@@ -409,7 +477,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
     let dropped: UInt64? = state.withLock { state in
       guard state.fault != nil else { return nil }
       state.fault = nil
-      return state.dropped
+      return state.dropped - droppedBeforeFault
     }
     guard let dropped else { return }
     configuration.report("events: stored again; \(dropped) events of this server's own were lost")
@@ -423,7 +491,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
 
   private func tellOfRepair(_ repair: LogFile.Repair) {
     configuration.report(
-      "events: \(repair.file): \(repair.tornBytes) bytes of an unfinished line were cut off, \(repair.corruptLines) lines cannot be read"
+      "events: \(repair.file): \(repair.tornBytes) bytes of an unfinished line were cut off, \(repair.corruptLines) lines cannot be read, \(repair.missing) events are missing at the end"
     )
     var data = JSONWriter()
     data.beginObject()
@@ -433,6 +501,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
     data.integer(repair.tornBytes)
     data.key("corrupt_lines")
     data.integer(repair.corruptLines)
+    data.key("missing")
+    data.integer(repair.missing)
     data.endObject()
     emitOwn("repaired", data.finish())
   }
@@ -482,7 +552,7 @@ extension EventLog {
     query.limit = 1
     if let seq = UInt64(name), seq > 0 {
       query.after = seq - 1
-      query.before = seq + 1
+      query.before = seq == .max ? nil : seq + 1
     } else {
       guard EventRules.isID(name) else { return nil }
       query.filter.id = name

@@ -12,7 +12,13 @@ struct LogFile: ~Copyable {
     var tornBytes = 0
     /// Whole lines near the end that are no events. They stay where they are.
     var corruptLines = 0
+    /// Events that were in the newest file when it was closed and are not there any more.
+    var missing = 0
+    /// The last line was whole but for its line feed, which it has been given.
+    var isFinished = false
     var file = ""
+
+    var isAny: Bool { tornBytes > 0 || corruptLines > 0 || missing > 0 || isFinished }
   }
 
   private let segments: SegmentList
@@ -41,8 +47,17 @@ struct LogFile: ~Copyable {
     // Lines that are no events have had numbers too: those are not given again.
     var unreadable = 0
     for segment in all.reversed() {
-      let size = segment.known.end
+      var size = segment.known.end
       let isLast = segment === all.last
+      if isLast, let finished = try LogFile.finish(segment.path, size) {
+        repair.isFinished = true
+        repair.file = segment.name.path
+        size = finished
+        segment.update {
+          $0.end = finished
+          $0.knownFrom = finished
+        }
+      }
       let (lastSeq, wholeEnd, corrupt) = try LogFile.lookAtEnd(segment.path, size)
       if isLast {
         if wholeEnd < size {
@@ -66,6 +81,12 @@ struct LogFile: ~Copyable {
       repair.file = all.last?.name.path ?? ""
     }
     if let last = all.last {
+      // What a server knew when it closed the file: numbers that it had given are not given again.
+      if let stored = last.readIndex(), stored.end > last.known.end, stored.lastSeq >= nextSeq {
+        repair.missing = Int(stored.lastSeq - nextSeq) + 1
+        repair.file = last.name.path
+        nextSeq = stored.lastSeq + 1
+      }
       segment = last
       end = last.known.end
       begunAt = LogFile.steadySeconds()
@@ -73,7 +94,49 @@ struct LogFile: ~Copyable {
     return repair
   }
 
-  /// The last event of a file, where its last whole line ends, and how many whole lines after that event are none.
+  /// Gives the last line of a file its line feed when that is all that it lacks, or when another byte stands there. Such an event may have been
+  /// told of. Returns where the file ends now; `nil` when there was nothing to do.
+  private static func finish(_ path: String, _ size: Int) throws(SystemError) -> Int? {
+    let start = max(0, size - EventLine.maximumBytes - 2)
+    var scanner = try LineScanner(path: path, from: start, to: size)
+    var end: Int?
+    while let (bytes, offset) = try scanner.piece() {
+      bytes.withUnsafeBytes { piece in
+        forEachLine(piece) { line, at in
+          guard at + line.count == piece.count, offset + piece.count == size else { return true }
+          if EventLine(line) != nil {
+            end = size
+          } else if EventLine(UnsafeRawBufferPointer(rebasing: line.dropLast())) != nil {
+            end = size - 1
+          }
+          return false
+        }
+      }
+    }
+    guard let end else { return nil }
+    let file = Descriptor(owning: Glibc.open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW))
+    guard file.raw >= 0 else { throw .last("open \(path)") }
+    var feed: UInt8 = 0x0A
+    guard pwrite(file.raw, &feed, 1, off_t(end)) == 1, fdatasync(file.raw) == 0 else { throw .last("write \(path)") }
+    return end + 1
+  }
+
+  /// How many events a line once was that is none now: more than one when a line feed between them is damaged.
+  private static func numbers(in line: UnsafeRawBufferPointer, after last: UInt64?, _ corrupt: Int) -> Int {
+    let mark: StaticString = "\",\"seq\":"
+    let needle = UnsafeRawBufferPointer(start: mark.utf8Start, count: mark.utf8CodeUnitCount)
+    var (count, from) = (0, 0)
+    while let hit = firstOffset(of: needle, in: line, from: from) {
+      from = hit + needle.count
+      let digits = line[from...].prefix(20).prefix { (0x30...0x39).contains($0) }
+      guard let seq = UInt64(String(decoding: digits, as: UTF8.self)) else { continue }
+      // Data may hold events as well; only the number that is due tells of one.
+      if let last { if seq == last + UInt64(corrupt + count) + 1 { count += 1 } } else { count += 1 }
+    }
+    return max(1, count)
+  }
+
+  /// The last event of a file, where its last whole line ends, and how many events after that one cannot be read.
   private static func lookAtEnd(
     _ path: String, _ size: Int
   ) throws(SystemError) -> (lastSeq: UInt64?, wholeEnd: Int, corrupt: Int) {
@@ -95,7 +158,7 @@ struct LogFile: ~Copyable {
               lastSeq = event.seq
               corrupt = 0
             } else if isWhole {
-              corrupt += 1
+              corrupt += numbers(in: line, after: lastSeq, corrupt)
             }
             return true
           }

@@ -133,7 +133,7 @@ final class LogReader: Sendable {
   private func start(_ known: Segment.Knowledge, _ query: EventQuery) -> Int {
     var offset = 0
     for mark in known.marks {
-      let isEarlySeq = query.after.map { mark.seq <= $0 + 1 } ?? true
+      let isEarlySeq = query.after.map { mark.seq == 0 || mark.seq - 1 <= $0 } ?? true
       let isEarlyTime = query.filter.since.map { mark.latestBefore < $0.microseconds } ?? true
       guard isEarlySeq && isEarlyTime else { break }
       // Without a bound to skip to, the file is read from its beginning.

@@ -110,7 +110,11 @@ package struct Publication: Sendable {
 
   /// Text as one token of a subject.
   private static func token(_ text: String) -> String {
-    String(text.map { $0 == "." || $0.isWhitespace || $0 == "*" || $0 == ">" || $0 == "\"" || $0 == "\\" ? "_" : $0 })
+    var token = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      token.append(scalar.properties.isWhitespace || [".", "*", ">", "\"", "\\"].contains(scalar) ? "_" : scalar)
+    }
+    return String(token)
   }
 
   private static func isJSON(_ mediaType: String) -> Bool {

@@ -67,7 +67,7 @@ extension Segment {
   }
 
   /// What the index says, if it is whole.
-  private func readIndex() -> Knowledge? {
+  func readIndex() -> Knowledge? {
     guard let bytes = try? readFile(indexPath, limit: 16 << 20), bytes.count >= 72, bytes.count % 8 == 0 else {
       return nil
     }

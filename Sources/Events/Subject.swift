@@ -23,6 +23,9 @@ package struct Subject: Sendable, Hashable, CustomStringConvertible {
   }
 
   package var description: String { text }
+
+  /// What stands before the first dot.
+  package var firstToken: String { String(text.unicodeScalars.prefix { $0 != "." }) }
 }
 
 /// Which subjects are meant: `*` stands for exactly one token, `>` as the last token for one or more (NATS protocol, "Subject-Based
@@ -37,7 +40,9 @@ package struct SubjectPattern: Sendable, Hashable, CustomStringConvertible {
       throw EventError(.invalidSubject, "The subject pattern '\(text.prefix(80))' \(fault).")
     }
     self.text = text
-    hasWildcards = text.split(separator: ".").contains { $0 == "*" || $0 == ">" }
+    hasWildcards = text.unicodeScalars.split(separator: ".").contains {
+      $0.elementsEqual("*".unicodeScalars) || $0.elementsEqual(">".unicodeScalars)
+    }
   }
 
   package var description: String { text }
@@ -92,21 +97,22 @@ enum SubjectRules {
   static func fault(in text: String, allowingWildcards: Bool) -> String? {
     if text.isEmpty { return "is empty" }
     if text.utf8.count > Subject.maximumBytes { return "is longer than \(Subject.maximumBytes) bytes" }
-    let tokens = text.split(separator: ".", omittingEmptySubsequences: false)
+    // By scalars, as the matcher goes by bytes: a mark that joins with the dot before it would hide it from a split by characters.
+    let tokens = text.unicodeScalars.split(separator: ".", omittingEmptySubsequences: false)
     if tokens.count > Subject.maximumTokens { return "has more than \(Subject.maximumTokens) tokens" }
     for (index, token) in tokens.enumerated() {
       if token.isEmpty { return "has an empty token" }
-      for scalar in token.unicodeScalars {
+      for scalar in token {
         if scalar.properties.isWhitespace || scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
           return "holds white space or a control character"
         }
         if scalar == "\"" || scalar == "\\" { return "holds a quotation mark or a backslash" }
       }
-      if token == ">" {
+      if token.elementsEqual(">".unicodeScalars) {
         if !allowingWildcards { return "holds a wildcard" }
         if index != tokens.count - 1 { return "has '>' before its last token" }
       }
-      if token == "*", !allowingWildcards { return "holds a wildcard" }
+      if token.elementsEqual("*".unicodeScalars), !allowingWildcards { return "holds a wildcard" }
     }
     return nil
   }

@@ -72,7 +72,7 @@ package struct EventOperations: Sendable {
           throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
         }
         // A replay of a replay keeps one prefix.
-        let subject = event.subject.hasPrefix("replay.") ? event.subject : "replay.\(event.subject)"
+        let subject = try Subject(event.subject).firstToken == "replay" ? event.subject : "replay.\(event.subject)"
         let draft = EventDraft(
           id: makeUUID(), type: event.type, subject: try Subject(subject),
           origin: EventOrigin(kind: event.originKind, id: event.originID), correlationID: call.correlationID,
@@ -91,24 +91,15 @@ package struct EventOperations: Sendable {
     .init("correlation_id", .string(), required: false), .init("causation_id", .string(), required: false),
   ])
 
-  /// All of them are checked before the first is stored; they wait for the disk together.
+  /// All of them are checked before the first is stored; they are numbered in their order and stored together or not at all.
   private func publish(_ publications: [Publication], for call: Call) async throws -> [Receipt] {
     let drafts = try publications.map { try draft(of: $0, for: call) }
-    if drafts.count == 1 { return [Receipt(try await log.append(drafts[0]), drafts[0])] }
-    let log = log
-    return try await withThrowingTaskGroup(of: (Int, Receipt).self) { group in
-      for (index, draft) in drafts.enumerated() {
-        group.addTask { (index, Receipt(try await log.append(draft), draft)) }
-      }
-      var receipts: [(Int, Receipt)] = []
-      for try await receipt in group { receipts.append(receipt) }
-      return receipts.sorted { $0.0 < $1.0 }.map(\.1)
-    }
+    return zip(try await log.append(drafts), drafts).map { Receipt($0, $1) }
   }
 
   private func draft(of publication: Publication, for call: Call) throws(OperationError) -> EventDraft {
-    let first = publication.subject.text.prefix { $0 != "." }
-    guard !Publication.reserved.contains(String(first)) else {
+    let first = publication.subject.firstToken
+    guard !Publication.reserved.contains(first) else {
       throw OperationError(
         .subjectReserved, "Subjects under '\(first).' are this server's own; publish under another first token.")
     }

@@ -1,7 +1,9 @@
 /// Every type of event that a server emits of its own accord. The table of `docs/events.md` is this one.
 package enum EventTypes {
   package static let all: [EventType] =
-    [serverStarted, serverStopping] + sessions + [tokenCreated, tokenRevoked, auditAllowed, auditRefused, auditFailed]
+    [serverStarted, serverStopping, eventsRepaired, eventsRecovered] + sessions + [
+      tokenCreated, tokenRevoked, auditAllowed, auditRefused, auditFailed,
+    ]
 
   package static func named(_ name: String) -> EventType? { all.first { $0.name == name } }
 
@@ -24,6 +26,21 @@ package enum EventTypes {
       EventField(
         "reason", .string, "`operation` (`server.shutdown`), `signal`, or `no_sessions` (a server that ends with them)"),
     ])
+
+  // MARK: The event log, which tells these itself
+
+  static let eventsRepaired = EventType(
+    "events.repaired", "The newest file of the event log was damaged when the server started", from: "server",
+    [
+      EventField("file", .string, "the file, below the log's folder"),
+      EventField("torn_bytes", .integer, "bytes of a last line that was never finished; they were cut off"),
+      EventField("corrupt_lines", .integer, "events at the end that cannot be read; their numbers are not given again"),
+      EventField("missing", .integer, "events that were there when the file was closed and are gone"),
+    ])
+
+  static let eventsRecovered = EventType(
+    "events.recovered", "Events are stored again after a time in which they could not be", from: "server",
+    [EventField("dropped", .integer, "events of the server's own that were lost meanwhile")])
 
   // MARK: Sessions
 

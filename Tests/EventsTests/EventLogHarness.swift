@@ -51,6 +51,13 @@ final class LogFolder: Sendable {
     fclose(handle)
   }
 
+  /// Removes what stands beside the files of events.
+  func removeIndexes() {
+    for day in entries(path) {
+      for file in entries("\(path)/\(day)") where !file.hasSuffix(".jsonl") { unlink("\(path)/\(day)/\(file)") }
+    }
+  }
+
   private func entries(_ path: String) -> [String] {
     guard let folder = opendir(path) else { return [] }
     defer { closedir(folder) }

@@ -57,15 +57,18 @@ package final class Roost: Sendable {
   // MARK: The server
 
   /// Starts a server and returns when it is ready, as it says itself.
-  package func start(_ arguments: [String] = []) async throws {
-    let words = ["roost", "serve", "--ready-fd", "\(Launch.readinessDescriptor)"] + arguments
+  /// - Parameter wrapper: a program, by its path, and arguments that end in the server's own: it becomes the server by `exec`.
+  package func start(_ arguments: [String] = [], through wrapper: [String] = []) async throws {
+    let own = ["serve", "--ready-fd", "\(Launch.readinessDescriptor)"] + arguments
+    let words = wrapper.isEmpty ? ["roost"] + own : wrapper + [Roost.executable] + own
+    let executable = wrapper.first ?? Roost.executable
     let environment = self.environment.map { "\($0.key)=\($0.value)" }
     let log = logPath
     let started: Running
     do {
       started = try await onThread {
         let launched = try Launch.detached(
-          executable: Roost.executable, arguments: words, environment: environment, log: log, timeout: .seconds(30))
+          executable: executable, arguments: words, environment: environment, log: log, timeout: .seconds(30))
         let running = Running(pid: launched.pid, announcement: launched.line)
         reapWhenEnded(launched.releasePidfd())
         return running
