@@ -104,6 +104,9 @@ if benchmarking {
     .executableTarget(
       name: "engine-bench", dependencies: ["TerminalEngine", "CVTerm", "CZstd"], path: "Benchmarks/Engine",
       swiftSettings: strict),
+    .executableTarget(
+      name: "events-bench", dependencies: ["Events", "Net", "CSQLite"], path: "Benchmarks/Events",
+      exclude: ["probes", "events.py"], swiftSettings: strict),
   ]
 }
 if fuzzing {

@@ -2,11 +2,23 @@ import Net
 import Synchronization
 
 /// Wakes those on one loop who wait for new events: once for all of them, however many events have come.
+///
+/// A crowd is served a little at a time, with pauses between: whoever publishes is on the same loops, and must not wait until a thousand
+/// followers have been written to. Those who wait longer are given more events at once.
 final class Fanout: @unchecked Sendable {
   // Unchecked: all but the loop is touched on the loop only.
 
+  /// Time that followers may take before others on the loop have their turn.
+  private static let turn = Duration.microseconds(200)
+  /// The pause after a turn: followers take at most a fifth of a loop that has other work.
+  private static let pause = Duration.milliseconds(1)
+
   let loop: EventLoop
   private var waiting: [EventSubscription] = []
+  /// Those that were woken and have not been served, from `next` on.
+  private var woken: [EventSubscription] = []
+  private var next = 0
+  private var timer: LoopTimer?
   private var all: [ObjectIdentifier: EventSubscription] = [:]
 
   init(loop: EventLoop) { self.loop = loop }
@@ -30,9 +42,34 @@ final class Fanout: @unchecked Sendable {
   /// From any thread: there is something new.
   func wake() {
     loop.execute { [self] in
-      let all = waiting
-      waiting.removeAll(keepingCapacity: true)
-      for subscription in all { subscription.becameReady() }
+      if next == woken.count {
+        woken.removeAll(keepingCapacity: true)
+        next = 0
+        swap(&woken, &waiting)
+      } else {
+        woken += waiting
+        waiting.removeAll(keepingCapacity: true)
+      }
+      if timer == nil { serve() }
+    }
+  }
+
+  private func serve() {
+    let end = ContinuousClock.now + Fanout.turn
+    while next < woken.count {
+      let subscription = woken[next]
+      next += 1
+      subscription.becameReady()
+      if next % 8 == 0, ContinuousClock.now >= end { break }
+    }
+    if next == woken.count {
+      woken.removeAll(keepingCapacity: true)
+      next = 0
+      return
+    }
+    timer = loop.schedule(after: Fanout.pause) { [unowned self] in
+      timer = nil
+      serve()
     }
   }
 }

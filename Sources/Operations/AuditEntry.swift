@@ -33,23 +33,56 @@ package struct AuditEntry: Sendable, Equatable {
     self.bytes = bytes
   }
 
+  /// One more call of the same kind.
+  mutating func count(on target: String?, bytes: Int?) {
+    calls += 1
+    if let bytes { self.bytes = (self.bytes ?? 0) + bytes }
+    if let target, target != self.target { self.target = target }
+  }
+
   var type: EventType {
     guard let error else { return EventTypes.auditAllowed }
     return error.isRefusal ? EventTypes.auditRefused : EventTypes.auditFailed
   }
 
   func data(traceParent: String?) -> [UInt8] {
-    type.data([
-      "operation": .string(operation),
-      "target": target.map { .string(String($0.prefix(AuditEntry.maximumTarget))) },
-      "outcome": .string(String(type.name.dropFirst("audit.".count))),
-      "code": (error?.code.rawValue).map { .string($0) },
-      "address": .string(address),
-      "duration_ms": .integer(duration.milliseconds),
-      "calls": calls > 1 ? .integer(calls) : nil,
-      "bytes": bytes.map { .integer($0) },
-      "traceparent": traceParent.map { .string($0) },
-    ])
+    // By hand: one is written for every request that changes something.
+    var json = JSONWriter(reserving: 320)
+    json.beginObject()
+    json.key("operation")
+    json.string(operation)
+    if let target {
+      json.key("target")
+      json.string(
+        target.utf8.count <= AuditEntry.maximumTarget ? target : String(target.prefix(AuditEntry.maximumTarget)))
+    }
+    json.key("outcome")
+    json.string(error == nil ? "allowed" : error?.isRefusal == true ? "refused" : "failed")
+    if let error {
+      json.key("code")
+      json.string(error.code.rawValue)
+    }
+    json.key("address")
+    json.string(address)
+    json.key("duration_ms")
+    json.integer(duration.milliseconds)
+    if calls > 1 {
+      json.key("calls")
+      json.integer(calls)
+    }
+    if let bytes {
+      json.key("bytes")
+      json.integer(bytes)
+    }
+    if let traceParent {
+      json.key("traceparent")
+      json.string(traceParent)
+    }
+    json.endObject()
+    let data = json.finish()
+    assert(
+      (try? JSON(parsing: data)).map { type.fault(in: $0) == nil } == true, "\(type.name) is not as the table has it")
+    return data
   }
 }
 

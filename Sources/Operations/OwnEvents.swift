@@ -6,10 +6,14 @@ import Store
 package struct OwnEvents: Sendable {
   private let sink: any EventSink
   package let serverID: String
+  /// By type: a subject is checked when it is made, and this often is too often.
+  private let subjects: [String: Subject]
 
   package init(sink: any EventSink, serverID: String) {
     self.sink = sink
     self.serverID = serverID
+    subjects = Dictionary(
+      uniqueKeysWithValues: EventTypes.all.map { ($0.name, Subject(own: "hub", serverID, $0.name)) })
   }
 
   /// `origin` is the id of the thing that ``EventType/origin`` names; `nil` for the server itself. What happens without a cause begins a
@@ -17,7 +21,7 @@ package struct OwnEvents: Sendable {
   func emit(_ type: EventType, id: String = makeUUID(), origin: String? = nil, because cause: Cause?, _ data: [UInt8]) {
     sink.emit(
       EventDraft(
-        id: id, type: type.name, subject: Subject(own: "hub", serverID, type.name),
+        id: id, type: type.name, subject: subjects[type.name] ?? Subject(own: "hub", serverID, type.name),
         origin: EventOrigin(kind: type.origin, id: origin ?? serverID),
         correlationID: cause?.correlationID ?? makeUUID(),
         causationID: cause?.causationID, principal: cause?.principal, data: data))

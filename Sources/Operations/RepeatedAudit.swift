@@ -6,8 +6,8 @@ import Synchronization
 /// The audit of calls that come in streams, such as keystrokes one by one: the first is recorded at once, those after it once a second, all
 /// in one record with their number.
 ///
-/// Each stream is one operation of one caller on one target under one correlation id. A call costs some hundred nanoseconds here: two locks
-/// that nobody contends for and a look at the clock.
+/// Each stream is one operation of one caller on one target under one correlation id. A call costs about a hundred nanoseconds here: two
+/// locks that nobody contends for.
 package final class RepeatedAudit: Sendable {
   /// Least time between two records.
   static let interval = Duration.seconds(1)
@@ -72,6 +72,13 @@ package final class RepeatedAudit: Sendable {
 
   /// A call that ``begin()`` has announced was performed.
   package func performed(on target: String? = nil, bytes: Int? = nil) {
+    // Nearly always the record that this goes into is being counted already, and its timer runs.
+    let isCounted = state.withLock { state in
+      guard state.performed.isTimed, state.performed.pending != nil else { return false }
+      state.performed.pending?.count(on: target, bytes: bytes)
+      return true
+    }
+    if isCounted { return }
     end(AuditEntry(operation: operation, target: target ?? self.target, address: address, bytes: bytes), now: .now)
   }
 

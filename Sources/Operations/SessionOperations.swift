@@ -60,8 +60,10 @@ package struct SessionOperations: Sendable {
       Operation("session.list", "List the sessions, ended ones too", .sessionsRead, "GET", "/sessions", .reads) {
         (call: Call, input: ListInput) -> [SessionRecord] in
         var records: [SessionRecord] = []
+        // One look at the processes serves all sessions: a look for each would take time by the square of their number.
+        let processes = ProcessTable()
         for session in await reachable(tags: input.tag, for: call) {
-          records.append(await session.record(server: server))
+          records.append(await session.record(server: server, processes: processes))
         }
         return records
       },

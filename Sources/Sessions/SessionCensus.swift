@@ -1,7 +1,5 @@
 package import Metrics
 import Net
-import Synchronization
-import Sys
 
 /// Counts the sessions of a store for metrics: states, clients, bytes. Looks only when it is asked.
 package struct SessionCensus: MetricsSource {
@@ -43,20 +41,6 @@ struct SessionTally: Sendable {
   mutating func add(_ other: SessionTally) {
     states.merge(other.states, uniquingKeysWith: +)
     clients.merge(other.clients, uniquingKeysWith: +)
-  }
-}
-
-/// The processes of the machine, read once at most however many sessions need them.
-private final class ProcessTable: Sendable {
-  private let table = Mutex<[ProcessStatus]?>(nil)
-
-  @Sendable func all() -> [ProcessStatus] {
-    table.withLock { table in
-      if let table { return table }
-      let read = ProcessStatus.all()
-      table = read
-      return read
-    }
   }
 }
 

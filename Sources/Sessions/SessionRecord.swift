@@ -28,8 +28,10 @@ package struct SessionRecord: Sendable, Codable {
 }
 
 extension Session {
-  package func record(server: String) -> SessionRecord {
-    let (state, evidence) = state()
+  /// - Parameter processes: the table of the machine's processes, where several records are made at once.
+  package func record(server: String, processes: ProcessTable? = nil) -> SessionRecord {
+    let (state, evidence) =
+      if let processes { self.state(processes: { _ in processes.all() }) } else { self.state() }
     var record = SessionRecord(
       id: id, name: name.text, server: server, pid: Int(pid), command: command, rows: terminal.size.rows,
       cols: terminal.size.columns, clients: clientCount, tags: tags.map(\.text).sorted(),

@@ -54,7 +54,7 @@ actor SessionRawSocket {
   /// - Parameter size: of the client's terminal, which the session is to have before it is shown.
   func open(size: TerminalSize? = nil) {
     webSocket.handler = self
-    if let size { resize(to: size) }
+    if let size { give(size) }
     if isAttach {
       let (name, generation) = session.assumeIsolated { ($0.name.text, $0.generation) }
       control("attached") { json in
@@ -95,10 +95,10 @@ actor SessionRawSocket {
     func side(_ name: String) -> Int { sides.last { $0.name == name }.flatMap { JSONText.integer($0.value) } ?? 0 }
     let (rows, columns) = (side("rows"), side("cols"))
     guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
-    self.resize(to: TerminalSize(rows: rows, columns: columns))
+    give(TerminalSize(rows: rows, columns: columns))
   }
 
-  private func resize(to wanted: TerminalSize) {
+  private func give(_ wanted: TerminalSize) {
     if isReadOnly { return }
     // It can only have ended, which is told by itself.
     let name = session.assumeIsolated { session in (try? session.resize(wanted)).map { session.name.text } }

@@ -43,6 +43,11 @@ struct CompletionsTests {
   func bash() async throws {
     #expect(try await bashOffers(["roost", "sc"]) == ["screen", "scrollback"])
     #expect(try await bashOffers(["roost", "token", ""]) == ["create", "ls", "revoke"])
+    #expect(
+      try await bashOffers(["roost", "events", ""]) == ["follow", "replay", "trace", "publish", "verify"])
+    #expect(try await bashOffers(["roost", "events", "--since", "1h", "--rev"]) == ["--reverse"])
+    #expect(try await bashOffers(["roost", "events", "--order", ""]) == ["asc", "desc"])
+    #expect(try await bashOffers(["roost", "events", "follow", "--cur"]) == ["--cursor"])
     #expect(try await bashOffers(["roost", "attach", ""]) == ["build", "web"])
     #expect(try await bashOffers(["roost", "-L", "x", "kill", "build", "w"]) == ["web"])
     #expect(try await bashOffers(["roost", "wait", "build", "--pr"]) == ["--prompt"])
@@ -69,6 +74,9 @@ struct CompletionsTests {
       return result.text.split(separator: "\n").map { String($0.prefix { $0 != "\t" }) }
     }
     #expect(try await offers("roost sc").sorted() == ["screen", "scrollback"])
+    #expect(try await offers("roost events ").sorted() == ["follow", "publish", "replay", "trace", "verify"])
+    #expect(try await offers("roost events --rev") == ["--reverse"])
+    #expect(try await offers("roost events replay --sp") == ["--speed"])
     #expect(try await offers("roost attach ") == ["build", "web"])
     #expect(try await offers("roost wait build --pr") == ["--prompt"])
     #expect(try await offers("roost token ").sorted() == ["create", "ls", "revoke"])

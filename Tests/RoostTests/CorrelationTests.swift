@@ -111,7 +111,7 @@ struct CorrelationTests {
 
   @Test("the 101 of a WebSocket has it") func upgrade() async throws {
     try await withSession { session in
-      for path in ["/ws/json", "/rpc", "\(session.path)/ws/raw", "\(session.path)/ws/json"] {
+      for path in ["/ws/json", "/rpc", "/events/ws", "\(session.path)/ws/raw", "\(session.path)/ws/json"] {
         let connection = try RawConnection(session.roost.http.endpoint)
         try await connection.send(
           RawConnection.request(
@@ -125,6 +125,15 @@ struct CorrelationTests {
         #expect(response.head.contains("X-Correlation-ID: \(CorrelationTests.id)"), "\(response.head)")
       }
     }
+  }
+
+  @Test("a stream of events has it") func stream() async throws {
+    let connection = try RawConnection(try await SharedServer.roost.http.endpoint)
+    try await connection.send(
+      RawConnection.request("GET", "/events/stream", headers: ["X-Correlation-ID: \(CorrelationTests.id)"]))
+    let response = try await connection.receiveResponse()
+    #expect(response.status == 200, "\(response.head)")
+    #expect(response.head.contains("X-Correlation-ID: \(CorrelationTests.id)"), "\(response.head)")
   }
 
   @Test("a command's record names who typed it and under which id, however it was typed") func records() async throws {
