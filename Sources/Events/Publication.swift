@@ -40,7 +40,10 @@ package struct Publication: Sendable {
       throw EventError(.invalidEvent, "'id' must be 1 to 128 printable ASCII characters without spaces and quotes.")
     }
     guard EventRules.isType(type) else {
-      throw EventError(.invalidEvent, "'type' must be 1 to 128 printable ASCII characters without spaces and quotes.")
+      throw EventError(
+        .invalidEvent,
+        "'type', which is the subject when none is given, must be 1 to 128 printable ASCII characters without spaces and quotes."
+      )
     }
     if let origin {
       guard EventRules.isOriginKind(origin.kind) else {

@@ -86,16 +86,16 @@ struct EventFaultTests {
 
   @Test("bytes that are no UTF-8 are refused wherever they stand") func notUTF8() async throws {
     for (before, after) in [
-      ("{\"type\":\"bad\",\"subject\":\"bad.", "\"}"), ("{\"payload\":1,\"type\":\"bad.", "\"}"),
-      ("{\"subject\":\"bad.x\",\"data\":\"", "\"}"),
-      ("{\"subject\":\"bad.x\",\"data\":{\"", "\":1}}"), ("{\"subject\":\"bad.x\",\"type\":\"", "\"}"),
-      ("{\"subject\":\"bad.x\",\"origin\":{\"kind\":\"tool\",\"id\":\"", "\"}}"), ("", "{\"subject\":\"bad.x\"}"),
+      ("{\"type\":\"bad\",\"subject\":\"mad.", "\"}"), ("{\"payload\":1,\"type\":\"mad.", "\"}"),
+      ("{\"subject\":\"mad.x\",\"data\":\"", "\"}"),
+      ("{\"subject\":\"mad.x\",\"data\":{\"", "\":1}}"), ("{\"subject\":\"mad.x\",\"type\":\"", "\"}"),
+      ("{\"subject\":\"mad.x\",\"origin\":{\"kind\":\"tool\",\"id\":\"", "\"}}"), ("", "{\"subject\":\"mad.x\"}"),
     ] {
       let body = Array(before.utf8) + [0xFF, 0xC0] + Array(after.utf8)
       let response = try await SharedServer.roost.http.another().request("POST", "/events", body: body)
       #expect(response.status == 400, "\(before): \(response)")
     }
-    #expect(try await SharedServer.roost.events("&subject=bad.%3E").isEmpty)
+    #expect(try await SharedServer.roost.events("&subject=mad.%3E").isEmpty)
   }
 
   @Test("an event of more than 64 KiB is refused, alone or in a list, and the largest is taken") func large()
