@@ -21,8 +21,9 @@ package struct Publication: Sendable {
 
   /// Reads one event. Throws ``EventError/Code/invalidEvent`` and ``EventError/Code/invalidSubject`` with the member at fault.
   package init(_ text: ArraySlice<UInt8>) throws(EventError) {
-    guard let members = JSONText.members(of: text) else {
-      throw EventError(.invalidEvent, "An event is a JSON object; this is none, or not well formed.")
+    // Names and strings would be mended silently, and differ from what was sent.
+    guard let members = JSONText.members(of: text), String(validating: text, as: UTF8.self) != nil else {
+      throw EventError(.invalidEvent, "An event is a JSON object in UTF-8; this is none, or not well formed.")
     }
     try self.init(Members(members))
   }
@@ -39,7 +40,10 @@ package struct Publication: Sendable {
       throw EventError(.invalidEvent, "'id' must be 1 to 128 printable ASCII characters without spaces and quotes.")
     }
     guard EventRules.isType(type) else {
-      throw EventError(.invalidEvent, "'type' must be 1 to 128 printable ASCII characters without spaces and quotes.")
+      throw EventError(
+        .invalidEvent,
+        "'type', which is the subject when none is given, must be 1 to 128 printable ASCII characters without spaces and quotes."
+      )
     }
     if let origin {
       guard EventRules.isOriginKind(origin.kind) else {

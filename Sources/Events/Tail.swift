@@ -5,6 +5,8 @@ final class Tail: Sendable {
   /// What is kept: minutes of an ordinary server, a few milliseconds of the fastest publishers.
   static let maximumBytes = 4 << 20
 
+  private static let givenUp = EventChunk(bytes: [], starts: [], lines: [])
+
   private struct State {
     var chunks: [EventChunk] = []
     /// Chunks before this one have been given up.
@@ -35,6 +37,8 @@ final class Tail: Sendable {
       state.lastSeq = chunk.lastSeq
       while state.bytes > Tail.maximumBytes, state.head < state.chunks.count - 1 {
         state.bytes -= state.chunks[state.head].bytes.count
+        // Its place stays for a while, its memory must not.
+        state.chunks[state.head] = Tail.givenUp
         state.head += 1
       }
       if state.head > 1024, state.head > state.chunks.count / 2 {

@@ -6,6 +6,8 @@ import TestKit
 /// A stream socket without a client's manners: sends any bytes, stops in the middle, never reads.
 final class RawConnection: Sendable {
   private let descriptor: Descriptor
+  /// What was received and not asked for yet, by those who read piece by piece.
+  private let rest = LockedText()
 
   init(_ endpoint: Endpoint) throws {
     switch endpoint {
@@ -53,6 +55,36 @@ final class RawConnection: Sendable {
     let text = try await receive(within: duration) { RawResponse($0) != nil }
     guard let response = RawResponse(text) else { throw TestFailure("no whole response: \(text.debugDescription)") }
     return response
+  }
+
+  /// The bytes up to the end of `mark`, as text; what comes behind them is kept for the next call.
+  func receive(through mark: String, within duration: Duration = Deadline.standard) async throws -> String {
+    try await receivePiece(within: duration) { $0.take(through: mark) }
+  }
+
+  /// So many bytes; what comes behind them is kept for the next call.
+  func receive(count: Int, within duration: Duration = Deadline.standard) async throws -> [UInt8] {
+    try await receivePiece(within: duration) { $0.take(count: count) }
+  }
+
+  private func receivePiece<Piece: Sendable>(
+    within duration: Duration, _ take: @escaping @Sendable (LockedText) -> Piece?
+  ) async throws -> Piece {
+    if let piece = take(rest) { return piece }
+    return try await onThread { [self] in
+      let deadline = Deadline(duration)
+      var buffer = [UInt8](repeating: 0, count: 65536)
+      while true {
+        if let piece = take(rest) { return piece }
+        var entry = pollfd(fd: descriptor.raw, events: Int16(POLLIN), revents: 0)
+        guard poll(&entry, 1, deadline.milliseconds) > 0 else {
+          throw TestFailure("the connection is silent after \(duration)")
+        }
+        let count = recv(descriptor.raw, &buffer, buffer.count, 0)
+        guard count > 0 else { throw TestFailure("the connection was closed") }
+        rest.add(buffer[..<count])
+      }
+    }
   }
 
   private func receive(within duration: Duration, until isEnough: @escaping @Sendable (String) -> Bool) async throws
