@@ -32,6 +32,7 @@ actor Server {
   private let startedAt = Timestamp.now()
   private let loops: LoopGroup
   private let keeper: KeeperClient
+  private let exits: ExitRelay
   private let store: SessionStore
   private let log: EventLog
   private let cursors: CursorStore
@@ -61,9 +62,11 @@ actor Server {
         loop: loops.loops[0],
         onExit: { id, status in exits.programEnded(id, status) },
         onLost: {
+          // It was told to end.
+          if exits.expectsEnd { return }
           complain("the keeper is gone: \($0.message) Sessions that run go on, but their exit statuses are lost.")
         })
-      let server = Server(groundwork, loops, keeper)
+      let server = Server(groundwork, loops, keeper, exits)
       exits.attach(server.store)
       try await Cause.$current.withValue(server.beginning) { try await server.store.adopt() }
       try await server.open()
@@ -77,7 +80,9 @@ actor Server {
 
   private static var defaultLoops: Int { max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
-  private init(_ groundwork: ServerGroundwork, _ loops: LoopGroup, _ keeper: KeeperClient) {
+  private init(
+    _ groundwork: ServerGroundwork, _ loops: LoopGroup, _ keeper: KeeperClient, _ exits: ExitRelay
+  ) {
     let options = groundwork.options
     let paths = groundwork.paths
     let identity = groundwork.identity
@@ -87,6 +92,7 @@ actor Server {
     self.identity = identity
     self.loops = loops
     self.keeper = keeper
+    self.exits = exits
     loop = loops.loops[0]
     hostname = options.hostname ?? identity.hostname
     socketPath = options.socketPath ?? paths.socket
@@ -178,8 +184,9 @@ actor Server {
 
   /// Returns once the server has been stopped.
   func runUntilStopped() async {
-    if hasStopped { return }
-    await withCheckedContinuation { stopped = $0 }
+    await withCheckedContinuation { continuation in
+      if hasStopped { continuation.resume() } else { stopped = continuation }
+    }
   }
 
   /// An ephemeral server that has no session waits a while for one, and then ends.
@@ -206,6 +213,7 @@ actor Server {
       because: Cause.current ?? beginning, version: roostVersion, pid: Int(getpid()), reason: reason)
     if endingSessions {
       await store.shutDown(grace: Server.killGrace)
+      exits.expectEnd()
       try? await keeper.quit(grace: Server.killGrace)
     } else {
       await store.stopCreating()
@@ -251,6 +259,11 @@ extension Server: ServerControl {
 /// Carries the keeper's news to the store, which is made after the keeper's client.
 private final class ExitRelay: Sendable {
   private let store = Mutex<SessionStore?>(nil)
+  private let isEnding = Mutex(false)
+
+  /// Whether the keeper has been told to end, so that its end is no news.
+  var expectsEnd: Bool { isEnding.withLock { $0 } }
+  func expectEnd() { isEnding.withLock { $0 = true } }
 
   func attach(_ store: SessionStore) { self.store.withLock { $0 = store } }
 

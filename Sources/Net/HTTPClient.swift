@@ -130,10 +130,14 @@ package actor HTTPClient {
   // MARK: One at a time
 
   private func acquire() async {
-    if isBusy {
-      await withCheckedContinuation { waiting.append($0) }
-    } else {
-      isBusy = true
+    await withCheckedContinuation { continuation in
+      // Looked at here: others may have their turn before a continuation is made.
+      if isBusy {
+        waiting.append(continuation)
+      } else {
+        isBusy = true
+        continuation.resume()
+      }
     }
   }
 

@@ -298,8 +298,14 @@ package actor SessionStore {
   }
 
   private func ending(of id: String) async {
-    guard let name = names[id], entries[name]?.ended == nil else { return }
-    await withCheckedContinuation { endings[id, default: []].append($0) }
+    await withCheckedContinuation { continuation in
+      // Looked at here: others may have their turn before a continuation is made.
+      if let name = names[id], entries[name]?.ended == nil {
+        endings[id, default: []].append(continuation)
+      } else {
+        continuation.resume()
+      }
+    }
   }
 
   /// Ends a session at once and takes it off the list.

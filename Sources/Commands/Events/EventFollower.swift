@@ -79,7 +79,10 @@ actor EventFollower: WebSocketHandler {
     while true {
       if inbox.isEmpty {
         if closing != nil { return false }
-        await withCheckedContinuation { waiting = $0 }
+        await withCheckedContinuation { continuation in
+          // Looked at here: something may come before a continuation is made.
+          if inbox.isEmpty, closing == nil { waiting = continuation } else { continuation.resume() }
+        }
         continue
       }
       let frames = inbox

@@ -30,6 +30,7 @@ actor EventReplay {
   /// Why it ends before its end: a signal, or 0 for the key.
   private var interruption: CInt?
   private var waiting: CheckedContinuation<Void, Never>?
+  private var isWoken = false
   private var timer: LoopTimer?
   private var isOutputWatched = false
 
@@ -114,7 +115,11 @@ actor EventReplay {
           }
         }
       }
-      await withCheckedContinuation { waiting = $0 }
+      await withCheckedContinuation { continuation in
+        // Something may have come before there was a continuation.
+        if isWoken { continuation.resume() } else { waiting = continuation }
+        isWoken = false
+      }
       timer?.cancel()
       timer = nil
     }
@@ -214,6 +219,7 @@ actor EventReplay {
   }
 
   private func wake() {
+    isWoken = waiting == nil
     waiting?.resume()
     waiting = nil
   }
