@@ -161,7 +161,7 @@ package actor KeeperClient {
         guard error.code == ENOENT || error.code == ECONNREFUSED, let launch else {
           throw KeeperError(code: .unavailable, message: "the keeper cannot be reached: \(error)")
         }
-        if let launched { Glibc.close(launched) }
+        if let launched { reapWhenEnded(launched) }
         launched = try start(launch)
         continue
       }
@@ -176,7 +176,7 @@ package actor KeeperClient {
         failure = error
       }
     }
-    if let launched { Glibc.close(launched) }
+    if let launched { reapWhenEnded(launched) }
     throw failure
   }
 
@@ -468,12 +468,22 @@ package actor KeeperClient {
   private func reapKeeper(hasEnded: Bool) {
     guard let pidfd = ownChild else { return }
     ownChild = nil
-    if hasEnded {
-      var entry = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
-      poll(&entry, 1, Self.reapWithin)
-      _ = try? reap(pidfd: pidfd)
-    }
+    // It goes on, for the next server.
+    guard hasEnded else { return Self.reapWhenEnded(pidfd) }
+    var entry = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+    poll(&entry, 1, Self.reapWithin)
+    _ = try? reap(pidfd: pidfd)
     Glibc.close(pidfd)
+  }
+
+  /// A keeper that ends after its client has gone is a child of this process still, and would stay listed as one.
+  private static func reapWhenEnded(_ pidfd: CInt) {
+    WorkerThread(name: "keeper-reap").submit {
+      var entry = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+      while poll(&entry, 1, -1) < 0, errno == EINTR {}
+      _ = try? reap(pidfd: pidfd)
+      Glibc.close(pidfd)
+    }
   }
 
   private static func discard(_ answers: [Answer]) {

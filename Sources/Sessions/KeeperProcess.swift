@@ -6,7 +6,7 @@ package struct KeeperOptions: Sendable, Equatable {
   /// The socket it listens on, in a folder that only its user can enter.
   package var socketPath: String
   /// Ends by itself this long after its server has gone when no program lives.
-  package var endAfter: Duration = .seconds(5)
+  package var endAfter: Duration = .seconds(15)
   /// But keeps the statuses of programs that ended unseen for this long: a server may yet come back for them.
   package var keepEndedFor: Duration = .seconds(600)
   /// The soft limit of open files for the programs; nil: that of the keeper itself, before it raises its own.

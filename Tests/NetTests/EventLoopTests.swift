@@ -427,18 +427,6 @@ struct EventLoopTests {
     loop.stop()
   }
 
-  @Test("a call from the wrong thread traps")
-  func wrongThread() async {
-    await #expect(processExitsWith: .failure) {
-      let loop = try EventLoop(name: "test")
-      loop.preconditionCurrent()
-    }
-    await #expect(processExitsWith: .failure) {
-      let loop = try EventLoop(name: "test")
-      _ = loop.schedule(after: .seconds(1)) {}
-    }
-  }
-
   @Test("a group hands its loops out in turn")
   func group() throws {
     let group = try LoopGroup(count: 3)

@@ -39,7 +39,7 @@ final class KeeperHarness {
     return String(bundle[..<(bundle.lastIndex(of: "/") ?? bundle.startIndex)]) + "/roost"
   }()
 
-  init(endAfter: Duration = .seconds(5), keepEndedFor: Duration = .seconds(30), openFileLimit: UInt64? = nil) throws {
+  init(endAfter: Duration = .seconds(60), keepEndedFor: Duration = .seconds(30), openFileLimit: UInt64? = nil) throws {
     folder = try ScratchFolder()
     socketPath = folder.path + "/keeper.sock"
     var options = KeeperOptions(socketPath: socketPath)
