@@ -47,6 +47,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
   static let maximumQueuedBytes = 32 << 20
   /// Most that one write takes, so that the first in a long queue need not wait for the last.
   private static let maximumBatchBytes = 4 << 20
+  /// How long the next append is looked for after one that somebody waited for, in nanoseconds.
+  private static let expectation: UInt64 = 80_000
   /// How often retention is looked at, in microseconds.
   private static let retentionEvery: Int64 = 60_000_000
 
@@ -84,6 +86,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private var queuedBytes = 0
   private var isStopping = false
   private var thread: pthread_t?
+  /// Whether somebody waited for the last batch. Touched by the log's thread only.
+  private var isExpecting = false
   /// How many events of the server's own had been lost when the present fault began. Touched by the log's thread only.
   private var droppedBeforeFault: UInt64 = 0
 
@@ -308,6 +312,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
         commit(rest.prefix(count), &file, &audit, isOpen: isOpen)
         rest = rest.dropFirst(count)
       }
+      isExpecting = batch.contains { !$0.waiter.isNobody }
       batch.removeAll(keepingCapacity: batch.count < 4096)
       let now = configuration.now()
       if retentionAt.map({ abs(now.microseconds - $0) >= EventLog.retentionEvery }) ?? true {
@@ -319,9 +324,19 @@ package final class EventLog: EventSink, @unchecked Sendable {
   }
 
   /// Waits for something to do. False when there is nothing and never will be.
+  ///
+  /// Whoever has just been answered often appends again at once: for a moment that is looked for, since waking this thread takes longer.
   private func takeBatch(_ batch: inout [Pending]) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
+    if isExpecting {
+      let end = EventLog.nanoseconds() + EventLog.expectation
+      while queue.isEmpty, !isStopping, EventLog.nanoseconds() < end {
+        pthread_mutex_unlock(mutex)
+        sched_yield()
+        pthread_mutex_lock(mutex)
+      }
+    }
     while queue.isEmpty, !isStopping { pthread_cond_wait(filled, mutex) }
     swap(&batch, &queue)
     queuedBytes = 0

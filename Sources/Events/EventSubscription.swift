@@ -52,7 +52,18 @@ package final class EventSubscription: @unchecked Sendable {
       position = log.lastSeq + 1
       return [.gap(missed)]
     }
+    if let given = fanout.given(filter, from: position, maximumBytes: maximumBytes) {
+      position = given.next
+      return given.items
+    }
+    let start = position
     var items: [Followed] = []
+    defer {
+      if !items.isEmpty {
+        fanout.note(
+          .init(filter: filter, from: start, maximumBytes: maximumBytes, items: items, next: position))
+      }
+    }
     var bytes = 0
     while bytes < maximumBytes {
       switch log.tail.find(position, elseWake: fanout) {
