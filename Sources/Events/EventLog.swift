@@ -88,8 +88,9 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private var thread: pthread_t?
   /// Whether somebody waited for the last batch. Touched by the log's thread only.
   private var isExpecting = false
-  /// How many events of the server's own had been lost when the present fault began. Touched by the log's thread only.
-  private var droppedBeforeFault: UInt64 = 0
+  /// How many lost events of the server's own the log tells of itself, and the event that is to tell of more. Touched by the log's thread only.
+  private var droppedTold: UInt64 = 0
+  private var telling: (id: String, dropped: UInt64)?
 
   private struct Pending {
     let draft: EncodedDraft
@@ -430,6 +431,10 @@ package final class EventLog: EventSink, @unchecked Sendable {
       one.waiter.answer(.success(EventReceipt(id: one.draft.id, seq: line.seq, time: line.time)))
     }
     for fanout in waiting { fanout.wake() }
+    if let telling, pending.contains(where: { $0.draft.id == telling.id }) {
+      droppedTold = telling.dropped
+      self.telling = nil
+    }
     audit.append(zip(pending, lines).compactMap { one, line in one.audit.map { ($0, line.time) } })
   }
 
@@ -478,7 +483,6 @@ package final class EventLog: EventSink, @unchecked Sendable {
     let isNew = state.withLock { state in
       let isNew = state.fault == nil
       state.fault = refusal.message
-      if isNew { droppedBeforeFault = state.dropped }
       return isNew
     }
     if isNew {
@@ -489,19 +493,22 @@ package final class EventLog: EventSink, @unchecked Sendable {
 
   /// The log takes events again: says so, and how many of the server's own were lost.
   private func healed() {
-    let dropped: UInt64? = state.withLock { state in
+    let all: UInt64? = state.withLock { state in
       guard state.fault != nil else { return nil }
       state.fault = nil
-      return state.dropped - droppedBeforeFault
+      return state.dropped
     }
-    guard let dropped else { return }
+    guard let all else { return }
+    let (dropped, id) = (all - droppedTold, makeUUID())
+    // Told once it is stored: the disk may be full again by then.
+    telling = (id, all)
     configuration.report("events: stored again; \(dropped) events of this server's own were lost")
     var data = JSONWriter()
     data.beginObject()
     data.key("dropped")
     data.integer(Int(dropped))
     data.endObject()
-    emitOwn("recovered", data.finish())
+    emitOwn("recovered", id: id, data.finish())
   }
 
   private func tellOfRepair(_ repair: LogFile.Repair) {
@@ -522,10 +529,10 @@ package final class EventLog: EventSink, @unchecked Sendable {
     emitOwn("repaired", data.finish())
   }
 
-  private func emitOwn(_ action: String, _ data: [UInt8]) {
+  private func emitOwn(_ action: String, id: String = makeUUID(), _ data: [UInt8]) {
     emit(
       EventDraft(
-        id: makeUUID(), type: "events.\(action)",
+        id: id, type: "events.\(action)",
         subject: Subject(own: "hub", configuration.serverID, "events", action),
         origin: EventOrigin(kind: "server", id: configuration.serverID), correlationID: makeUUID(), data: data))
   }

@@ -26,7 +26,7 @@ final class RawClient: @unchecked Sendable {
   }
 
   private func finishConnecting(_ address: SocketAddress) throws {
-    var limit = timeval(tv_sec: 20, tv_usec: 0)
+    var limit = timeval(tv_sec: 60, tv_usec: 0)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     guard address.withSockaddr({ connect(fd, $0, address.length) }) == 0 else { throw Failure.connect(errno) }

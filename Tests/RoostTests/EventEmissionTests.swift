@@ -27,6 +27,8 @@ struct EventEmissionTests {
       let server = try await http.get("/server/info")["server_id"].string ?? ""
       try await http.post("/sessions", ["name": "rich", "shell": "/bin/bash", "tags": ["one"]])
       try await roost.wait("rich", ["for": "prompt"])
+      // A state is told once it has settled.
+      _ = try await roost.events(until: "the prompt is told") { $0["type"] == "session.state_changed" }
       try await http.post("/sessions/rich/run", ["command": "printf 'some output\\n'; false"])
       try await http.patch("/sessions/rich", ["name": "richer", "add_tags": ["two"], "remove_tags": ["one"]])
       let raw = try await http.another().webSocket("/sessions/richer/ws/raw")

@@ -196,7 +196,15 @@ struct KeeperClientTests {
       }
       close(peer)
     }
-    let client = try await connect(path)
+    let client: KeeperClient
+    do {
+      client = try await connect(path)
+    } catch let error as KeeperError where error.code == .unavailable {
+      // A machine that is busy enough lets the time for a greeting pass: then the keeper is left too.
+      _ = await rubbish.result
+      other.stop()
+      return loop.stop()
+    }
     // It may by chance be answered with something that looks right.
     _ = try? await client.kill(id: "a", everything: true)
     #expect(try await reports.loss().code == .lost)
