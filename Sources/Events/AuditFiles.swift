@@ -44,10 +44,10 @@ struct AuditFiles: ~Copyable {
     guard next != day || file < 0 else { return }
     closeFile()
     var path = folder
-    try AuditFiles.makeFolder(path)
+    try LogFile.makeFolder(path)
     for part in next.split(separator: "-") {
       path += "/\(part)"
-      try AuditFiles.makeFolder(path)
+      try LogFile.makeFolder(path)
     }
     file = open("\(path)/hub.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else { throw .last("open \(path)/hub.log") }
@@ -57,9 +57,5 @@ struct AuditFiles: ~Copyable {
   private mutating func closeFile() {
     if file >= 0 { close(file) }
     file = -1
-  }
-
-  private static func makeFolder(_ path: String) throws(SystemError) {
-    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last("mkdir \(path)") }
   }
 }

@@ -79,23 +79,6 @@ package enum EventRules {
     isPlain(text, maximumBytes: 128) { $0 >= 0x20 && $0 != 0x7F }
   }
 
-  /// A UUID (RFC 9562 §4) in any case; the lower-case form is the one to keep.
-  package static func uuid(_ text: String) -> String? {
-    let bytes = Array(text.utf8)
-    guard bytes.count == 36 else { return nil }
-    for (index, byte) in bytes.enumerated() {
-      if [8, 13, 18, 23].contains(index) {
-        guard byte == 0x2D else { return nil }
-      } else {
-        switch byte {
-        case 0x30...0x39, 0x61...0x66, 0x41...0x46: break
-        default: return nil
-        }
-      }
-    }
-    return text.lowercased()
-  }
-
   private static func isPlain(_ text: String, maximumBytes: Int, _ allowed: (UInt8) -> Bool) -> Bool {
     (1...maximumBytes).contains(text.utf8.count)
       && text.utf8.allSatisfy { $0 != 0x22 && $0 != 0x5C && allowed($0) }

@@ -269,7 +269,8 @@ struct LogFile: ~Copyable {
     old?.writeIndex()
   }
 
-  private static func makeFolder(_ path: String) throws(SystemError) {
+  /// Makes a folder of its owner's alone, if it is not there.
+  static func makeFolder(_ path: String) throws(SystemError) {
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last("mkdir \(path)") }
   }
 

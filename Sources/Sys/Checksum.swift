@@ -5,9 +5,3 @@ package func crc32c(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
   guard let start = bytes.baseAddress else { return 0 }
   return csys_crc32c(0, start, bytes.count)
 }
-
-/// CRC-32C as if `first` and `second` were one piece.
-package func crc32c(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> UInt32 {
-  guard let start = second.baseAddress else { return crc32c(first) }
-  return csys_crc32c(crc32c(first), start, second.count)
-}
