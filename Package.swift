@@ -60,15 +60,16 @@ var targets: [Target] = [
   // Floor 1.
   library("Sessions", ["TerminalEngine"] + base),
   library("Events", base),
+  library("Cluster", base),
 
   // Floor 2.
-  library("Operations", ["Sessions", "Events", "TerminalEngine"] + base),
+  library("Operations", ["Sessions", "Events", "Cluster", "TerminalEngine"] + base),
 
   // Floor 3.
-  library("Surfaces", ["Operations", "Sessions", "Events", "TerminalEngine"] + base),
+  library("Surfaces", ["Operations", "Sessions", "Events", "Cluster", "TerminalEngine"] + base),
 
   // Floor 4.
-  library("Commands", ["Surfaces", "Operations", "Sessions", "Events"] + base),
+  library("Commands", ["Surfaces", "Operations", "Sessions", "Events", "Cluster"] + base),
   .executableTarget(name: "roost", dependencies: ["Commands", "Sessions"], swiftSettings: strict),
 
   // Tests.
@@ -90,11 +91,13 @@ var targets: [Target] = [
     name: "event-appender", dependencies: ["Events"], path: "Tests/EventAppender",
     swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
-  tests("OperationsTests", ["Operations", "Sessions", "Events", "Causality", "Net", "Store", "Formats"]),
+  tests("ClusterTests", ["Cluster", "Causality", "Net", "Sys", "Store", "Formats", "TestKit"]),
+  tests("OperationsTests", ["Operations", "Cluster", "Sessions", "Events", "Causality", "Net", "Store", "Formats"]),
   tests(
     "SurfacesTests",
     [
-      "Surfaces", "Operations", "Sessions", "Events", "Causality", "TerminalEngine", "Net", "Sys", "Formats", "TestKit",
+      "Surfaces", "Operations", "Sessions", "Events", "Cluster", "Causality", "TerminalEngine", "Net", "Sys", "Formats",
+      "TestKit",
       "Store",
     ]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),

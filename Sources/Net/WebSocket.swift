@@ -2,13 +2,44 @@
 /// handler may send, pause or close while it holds its own state.
 /// Handlers are usually actors bound to that loop, which use `assumeIsolated`.
 package protocol WebSocketHandler: AnyObject, Sendable {
-  func webSocket(_ ws: WebSocket, text: [UInt8])
-  func webSocket(_ ws: WebSocket, binary: [UInt8])
+  func webSocket(_ ws: any MessageSocket, text: [UInt8])
+  func webSocket(_ ws: any MessageSocket, binary: [UInt8])
   /// `queuedBytes` fell to 0 after having been above.
-  func webSocketDrained(_ ws: WebSocket)
+  func webSocketDrained(_ ws: any MessageSocket)
   /// The last call, exactly once. `code` is the peer's, or that of the fault it was closed for; 1005: the peer gave none;
   /// 1006: the connection ended without a close frame.
-  func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String)
+  func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String)
+}
+
+/// A stream of messages both ways with the manners of a WebSocket: one of the network, or one that goes through a link to another server.
+/// Bound to its loop: every call comes from there.
+package protocol MessageSocket: AnyObject, Sendable {
+  var loop: EventLoop { get }
+  var peer: PeerAddress { get }
+  /// The subprotocol both sides agreed on.
+  var subprotocol: String? { get }
+  /// Kept until the socket is closed.
+  var handler: (any WebSocketHandler)? { get set }
+
+  /// One message of text. The bytes must be UTF-8.
+  func send(text: [UInt8])
+  func send(text: String)
+  /// Messages of text that are encoded once for many sockets. Only for the side that serves.
+  func send(_ texts: WebSocketTexts)
+  func send(binary: UnsafeRawBufferPointer)
+  func send(binary: [UInt8])
+
+  /// Bytes accepted and not yet on their way. A user with much to say stops when this grows, and goes on at `webSocketDrained`.
+  var queuedBytes: Int { get }
+  /// Can messages still be sent? False from the moment either side closes.
+  var isOpen: Bool { get }
+
+  /// Inbound backpressure: no message is delivered until `resumeReading()`, and the peer has to wait.
+  func pauseReading()
+  func resumeReading()
+
+  /// Closes after what is queued. Messages that still arrive are dropped.
+  func close(code: UInt16, reason: String)
 }
 
 /// How to turn a connection into a WebSocket.
@@ -26,11 +57,11 @@ package struct WebSocketUpgrade: Sendable {
   /// A peer that stays silent so long after the ping, and takes no output either, is dropped.
   package var pongTimeout: Duration = .seconds(30)
   /// Called on the socket's loop before any message is delivered; sets `handler`.
-  package var opened: @Sendable (WebSocket) -> Void
+  package var opened: @Sendable (any MessageSocket) -> Void
 
   package init(
     subprotocol: String? = nil, headers: HTTPHeaders = .init(), loop: EventLoop? = nil,
-    maxMessageBytes: Int = 1 << 20, opened: @escaping @Sendable (WebSocket) -> Void
+    maxMessageBytes: Int = 1 << 20, opened: @escaping @Sendable (any MessageSocket) -> Void
   ) {
     self.subprotocol = subprotocol
     self.headers = headers
@@ -318,6 +349,8 @@ package final class WebSocket: @unchecked Sendable {
     }
   }
 }
+
+extension WebSocket: MessageSocket {}
 
 extension WebSocket: SocketOwner {
   func socket(_ socket: Socket, received bytes: UnsafeRawBufferPointer) {

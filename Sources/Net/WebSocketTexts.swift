@@ -25,4 +25,23 @@ package struct WebSocketTexts: Sendable {
       text.withUnsafeBufferPointer { if let start = $0.baseAddress { target.update(from: start, count: $0.count) } }
     }
   }
+
+  /// Every message without its frame, for sockets that frame otherwise.
+  package func forEach(_ body: (UnsafeRawBufferPointer) -> Void) {
+    frames.withUnsafeBytes { frames in
+      var rest = frames[...]
+      while rest.count >= 2 {
+        // As `WebSocketEncoder` wrote them: text, final, not masked (RFC 6455 §5.2).
+        let start = rest.startIndex
+        var (header, count) = (2, Int(rest[start + 1]))
+        if count > 125 {
+          let lengthBytes = count == 126 ? 2 : 8
+          header += lengthBytes
+          count = rest[(start + 2)..<(start + header)].reduce(0) { $0 << 8 | Int($1) }
+        }
+        body(UnsafeRawBufferPointer(rebasing: rest[(start + header)..<(start + header + count)]))
+        rest = rest[(start + header + count)...]
+      }
+    }
+  }
 }

@@ -14,13 +14,13 @@ final class BusSubscriptions: @unchecked Sendable {
   /// Most that one socket may have. A client that wants more can ask for several subjects in one.
   static let maximum = 16
 
-  private let webSocket: WebSocket
+  private let webSocket: any MessageSocket
   private let feeds: EventFeeds
   private let call: Call
   private var pumps: [Int: EventPump] = [:]
   private var last = 0
 
-  init(_ webSocket: WebSocket, feeds: EventFeeds, call: Call) {
+  init(_ webSocket: any MessageSocket, feeds: EventFeeds, call: Call) {
     self.webSocket = webSocket
     self.feeds = feeds
     self.call = call

@@ -14,7 +14,7 @@ final class EventPump: @unchecked Sendable {
   /// Taken from the log at once.
   private static let pieceBytes = 64 * 1024
 
-  private let webSocket: WebSocket
+  private let webSocket: any MessageSocket
   private let following: EventFollowing
   private let feeds: EventFeeds
   private let access: Access
@@ -25,7 +25,7 @@ final class EventPump: @unchecked Sendable {
   private var isPumping = false
 
   init(
-    _ webSocket: WebSocket, _ following: EventFollowing, from start: UInt64, feeds: EventFeeds, access: Access,
+    _ webSocket: any MessageSocket, _ following: EventFollowing, from start: UInt64, feeds: EventFeeds, access: Access,
     eventFrame: (before: [UInt8], after: [UInt8]) = ([], []),
     gapFrame: (before: [UInt8], after: [UInt8]) = (Array("{\"gap\":".utf8), Array("}".utf8))
   ) {

@@ -10,7 +10,7 @@ import Sys
 actor EventSocket {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-  private let webSocket: WebSocket
+  private let webSocket: any MessageSocket
   private let following: EventFollowing
   private let feeds: EventFeeds
   private let onClosed: @Sendable () -> Void
@@ -21,7 +21,7 @@ actor EventSocket {
   private var isStoring = false
 
   init(
-    _ webSocket: WebSocket, _ following: EventFollowing, from start: UInt64, feeds: EventFeeds, call: Call,
+    _ webSocket: any MessageSocket, _ following: EventFollowing, from start: UInt64, feeds: EventFeeds, call: Call,
     onClosed: @escaping @Sendable () -> Void
   ) {
     loop = webSocket.loop
@@ -88,8 +88,12 @@ actor EventSocket {
 }
 
 extension EventSocket: WebSocketHandler {
-  nonisolated func webSocket(_ ws: WebSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
-  nonisolated func webSocket(_ ws: WebSocket, binary: [UInt8]) { assumeIsolated { $0.refuse("this socket is text") } }
-  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.pump.pump() } }
-  nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { assumeIsolated { $0.closed() } }
+  nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
+  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {
+    assumeIsolated { $0.refuse("this socket is text") }
+  }
+  nonisolated func webSocketDrained(_ ws: any MessageSocket) { assumeIsolated { $0.pump.pump() } }
+  nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
+    assumeIsolated { $0.closed() }
+  }
 }

@@ -10,7 +10,7 @@ import Synchronization
 /// Shared by all loops and touched when a socket opens and closes, hence a mutex and no actor.
 final class OpenSockets: Sendable {
   private struct State {
-    var sockets: [UInt64: (token: String, socket: WebSocket)] = [:]
+    var sockets: [UInt64: (token: String, socket: any MessageSocket)] = [:]
     var last: UInt64 = 0
   }
 
@@ -19,7 +19,7 @@ final class OpenSockets: Sendable {
   private let open = Gauge()
 
   /// Notes a socket; on its loop. Returns what must be called when it has closed, once, there too.
-  func add(_ socket: WebSocket, _ call: Call) -> @Sendable () -> Void {
+  func add(_ socket: any MessageSocket, _ call: Call) -> @Sendable () -> Void {
     open.add(1)
     guard case .token(let id, _) = call.principal else { return { [open] in open.add(-1) } }
     let expiry = call.access.expiresAt.map { Expiry(of: socket, at: $0) }
@@ -51,11 +51,11 @@ private final class Expiry: @unchecked Sendable {
   private static let longest = Duration.seconds(24 * 3600)
 
   private let loop: EventLoop
-  private var socket: WebSocket?
+  private var socket: (any MessageSocket)?
   private let end: Timestamp
   private var timer: LoopTimer?
 
-  init(of socket: WebSocket, at end: Timestamp) {
+  init(of socket: any MessageSocket, at end: Timestamp) {
     loop = socket.loop
     self.socket = socket
     self.end = end

@@ -3,7 +3,7 @@ import Operations
 
 /// A WebSocket over which operations are asked for by name. Requests run side by side and are answered as they end.
 protocol OperationSocket: Actor {
-  var webSocket: WebSocket { get }
+  var webSocket: any MessageSocket { get }
   var catalogue: Catalogue { get }
   /// Who opened the socket.
   var call: Call { get }

@@ -6,7 +6,7 @@ import Operations
 actor RPCSocket: OperationSocket {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-  let webSocket: WebSocket
+  let webSocket: any MessageSocket
   let catalogue: Catalogue
   let call: Call
   var requests = RunningRequests()
@@ -17,7 +17,10 @@ actor RPCSocket: OperationSocket {
   /// `nil` where there is no event log.
   private let bus: BusSubscriptions?
 
-  init(_ webSocket: WebSocket, rpc: JSONRPC, call: Call, feeds: EventFeeds?, onClosed: @escaping @Sendable () -> Void) {
+  init(
+    _ webSocket: any MessageSocket, rpc: JSONRPC, call: Call, feeds: EventFeeds?,
+    onClosed: @escaping @Sendable () -> Void
+  ) {
     loop = webSocket.loop
     self.webSocket = webSocket
     self.rpc = rpc
@@ -113,13 +116,15 @@ actor RPCSocket: OperationSocket {
 }
 
 extension RPCSocket: WebSocketHandler {
-  nonisolated func webSocket(_ ws: WebSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
+  nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
 
-  nonisolated func webSocket(_ ws: WebSocket, binary: [UInt8]) {
+  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {
     assumeIsolated { $0.reply(JSONRPC.failure(-32700, .invalidRequest, "JSON-RPC is text here.", id: nil)) }
   }
 
-  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.drained() } }
+  nonisolated func webSocketDrained(_ ws: any MessageSocket) { assumeIsolated { $0.drained() } }
 
-  nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { assumeIsolated { $0.closed() } }
+  nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
+    assumeIsolated { $0.closed() }
+  }
 }

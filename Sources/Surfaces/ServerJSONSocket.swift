@@ -12,7 +12,7 @@ import Sessions
 actor ServerJSONSocket: OperationSocket {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-  let webSocket: WebSocket
+  let webSocket: any MessageSocket
   let catalogue: Catalogue
   let call: Call
   var requests = RunningRequests()
@@ -39,7 +39,7 @@ actor ServerJSONSocket: OperationSocket {
   /// Lifecycle events that may wait to be looked at: four times as many as a server has sessions by default.
   static let maximumWaiting = 1024
 
-  init(_ webSocket: WebSocket, lookup: SessionLookup, call: Call, onClosed: @escaping @Sendable () -> Void) {
+  init(_ webSocket: any MessageSocket, lookup: SessionLookup, call: Call, onClosed: @escaping @Sendable () -> Void) {
     loop = webSocket.loop
     self.webSocket = webSocket
     self.lookup = lookup
@@ -334,11 +334,15 @@ extension ServerJSONSocket: StoreObserver {
 }
 
 extension ServerJSONSocket: WebSocketHandler {
-  nonisolated func webSocket(_ ws: WebSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
+  nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
 
-  nonisolated func webSocket(_ ws: WebSocket, binary: [UInt8]) { assumeIsolated { $0.reply(SocketMessage.malformed) } }
+  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {
+    assumeIsolated { $0.reply(SocketMessage.malformed) }
+  }
 
-  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.drained() } }
+  nonisolated func webSocketDrained(_ ws: any MessageSocket) { assumeIsolated { $0.drained() } }
 
-  nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { assumeIsolated { $0.closed() } }
+  nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
+    assumeIsolated { $0.closed() }
+  }
 }

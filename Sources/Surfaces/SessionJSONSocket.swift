@@ -11,7 +11,7 @@ import Store
 actor SessionJSONSocket: OperationSocket {
   nonisolated let session: Session
   nonisolated var unownedExecutor: UnownedSerialExecutor { session.unownedExecutor }
-  let webSocket: WebSocket
+  let webSocket: any MessageSocket
   let catalogue: Catalogue
   let call: Call
   var requests = RunningRequests()
@@ -30,7 +30,7 @@ actor SessionJSONSocket: OperationSocket {
   private var isClosed = false
 
   init(
-    _ session: Session, _ webSocket: WebSocket, catalogue: Catalogue, call: Call,
+    _ session: Session, _ webSocket: any MessageSocket, catalogue: Catalogue, call: Call,
     onClosed: @escaping @Sendable () -> Void = {}
   ) {
     self.onClosed = onClosed
@@ -252,11 +252,15 @@ extension SessionJSONSocket: SessionObserver {
 }
 
 extension SessionJSONSocket: WebSocketHandler {
-  nonisolated func webSocket(_ ws: WebSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
+  nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
 
-  nonisolated func webSocket(_ ws: WebSocket, binary: [UInt8]) { assumeIsolated { $0.reply(SocketMessage.malformed) } }
+  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {
+    assumeIsolated { $0.reply(SocketMessage.malformed) }
+  }
 
-  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.drained() } }
+  nonisolated func webSocketDrained(_ ws: any MessageSocket) { assumeIsolated { $0.drained() } }
 
-  nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { assumeIsolated { $0.cleanUp() } }
+  nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
+    assumeIsolated { $0.cleanUp() }
+  }
 }

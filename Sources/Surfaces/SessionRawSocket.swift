@@ -22,7 +22,7 @@ actor SessionRawSocket {
 
   nonisolated let session: Session
   nonisolated var unownedExecutor: UnownedSerialExecutor { session.unownedExecutor }
-  private let webSocket: WebSocket
+  private let webSocket: any MessageSocket
   private let call: Call
   private let isAttach: Bool
   private let isReadOnly: Bool
@@ -36,7 +36,8 @@ actor SessionRawSocket {
   private var isClosed = false
 
   init(
-    _ session: Session, _ webSocket: WebSocket, call: Call, audit: AuditTrail? = nil, isAttach: Bool, isReadOnly: Bool,
+    _ session: Session, _ webSocket: any MessageSocket, call: Call, audit: AuditTrail? = nil, isAttach: Bool,
+    isReadOnly: Bool,
     onClosed: @escaping @Sendable () -> Void = {}
   ) {
     self.onClosed = onClosed
@@ -247,13 +248,15 @@ extension SessionRawSocket: RawViewer {
 }
 
 extension SessionRawSocket: WebSocketHandler {
-  nonisolated func webSocket(_ ws: WebSocket, text: [UInt8]) {
+  nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) {
     assumeIsolated { $0.isAttach ? $0.receivedControl(text) : $0.receivedInput(text) }
   }
 
-  nonisolated func webSocket(_ ws: WebSocket, binary: [UInt8]) { assumeIsolated { $0.receivedInput(binary) } }
+  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) { assumeIsolated { $0.receivedInput(binary) } }
 
-  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.drained() } }
+  nonisolated func webSocketDrained(_ ws: any MessageSocket) { assumeIsolated { $0.drained() } }
 
-  nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { assumeIsolated { $0.cleanUp() } }
+  nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
+    assumeIsolated { $0.cleanUp() }
+  }
 }

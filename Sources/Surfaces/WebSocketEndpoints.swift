@@ -118,7 +118,7 @@ extension HTTPSurface {
   /// An upgrade to a socket that is about the whole server, if there is room for one more.
   private func serverLevel(
     _ query: [(name: String, value: String)], for call: Call,
-    _ start: @escaping @Sendable (WebSocket, @escaping @Sendable () -> Void) -> Void
+    _ start: @escaping @Sendable (any MessageSocket, @escaping @Sendable () -> Void) -> Void
   ) async throws(OperationError) -> HTTPReply {
     try await checkQuery(query, for: call)
     let (places, open) = (serverSockets, authenticator.sockets)

@@ -58,7 +58,7 @@ private actor Follower: WebSocketHandler {
   nonisolated let loop: EventLoop
   nonisolated let query: String
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-  private var socket: WebSocket?
+  private var socket: (any MessageSocket)?
   private(set) var messages: [String] = []
 
   init(loop: EventLoop, query: String) {
@@ -66,17 +66,17 @@ private actor Follower: WebSocketHandler {
     self.query = query
   }
 
-  func opened(_ socket: WebSocket) { self.socket = socket }
+  func opened(_ socket: any MessageSocket) { self.socket = socket }
   func send(_ text: String) { socket?.send(text: text) }
   func send(_ sequences: Int...) { for sequence in sequences { socket?.send(text: envelope(sequence)) } }
   func close(code: UInt16 = 1001) { socket?.close(code: code, reason: "test") }
 
-  nonisolated func webSocket(_ socket: WebSocket, text: [UInt8]) {
+  nonisolated func webSocket(_ socket: any MessageSocket, text: [UInt8]) {
     assumeIsolated { $0.messages.append(String(decoding: text, as: UTF8.self)) }
   }
-  nonisolated func webSocket(_ socket: WebSocket, binary: [UInt8]) {}
-  nonisolated func webSocketDrained(_ socket: WebSocket) {}
-  nonisolated func webSocketClosed(_ socket: WebSocket, code: UInt16, reason: String) {}
+  nonisolated func webSocket(_ socket: any MessageSocket, binary: [UInt8]) {}
+  nonisolated func webSocketDrained(_ socket: any MessageSocket) {}
+  nonisolated func webSocketClosed(_ socket: any MessageSocket, code: UInt16, reason: String) {}
 }
 
 @Suite("Following events", .timeLimit(.minutes(5)))

@@ -60,7 +60,7 @@ final class ScriptedServer: HTTPHandler, Sendable {
 actor AttachedPeer: WebSocketHandler {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-  private var socket: WebSocket?
+  private var socket: (any MessageSocket)?
   private(set) var typed: [UInt8] = []
   private(set) var messages: [JSON] = []
   private(set) var isClosed = false
@@ -69,7 +69,7 @@ actor AttachedPeer: WebSocketHandler {
     self.loop = loop
   }
 
-  func opened(_ socket: WebSocket) {
+  func opened(_ socket: any MessageSocket) {
     self.socket = socket
   }
 
@@ -87,17 +87,17 @@ actor AttachedPeer: WebSocketHandler {
 
   var queuedBytes: Int { socket?.queuedBytes ?? 0 }
 
-  nonisolated func webSocket(_ socket: WebSocket, text: [UInt8]) {
+  nonisolated func webSocket(_ socket: any MessageSocket, text: [UInt8]) {
     assumeIsolated { $0.messages.append((try? JSON(parsing: text)) ?? .null) }
   }
 
-  nonisolated func webSocket(_ socket: WebSocket, binary: [UInt8]) {
+  nonisolated func webSocket(_ socket: any MessageSocket, binary: [UInt8]) {
     assumeIsolated { $0.typed += binary }
   }
 
-  nonisolated func webSocketDrained(_ socket: WebSocket) {}
+  nonisolated func webSocketDrained(_ socket: any MessageSocket) {}
 
-  nonisolated func webSocketClosed(_ socket: WebSocket, code: UInt16, reason: String) {
+  nonisolated func webSocketClosed(_ socket: any MessageSocket, code: UInt16, reason: String) {
     assumeIsolated { $0.isClosed = true }
   }
 }

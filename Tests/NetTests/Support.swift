@@ -117,10 +117,10 @@ enum Heard: Equatable, Sendable {
 
 final class Listening: WebSocketHandler, Sendable {
   let told = Told<Heard>()
-  func webSocket(_ ws: WebSocket, text: [UInt8]) { told.tell(.text(String(decoding: text, as: UTF8.self))) }
-  func webSocket(_ ws: WebSocket, binary: [UInt8]) { told.tell(.binary(binary)) }
-  func webSocketDrained(_ ws: WebSocket) { told.tell(.drained) }
-  func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { told.tell(.closed(code, reason)) }
+  func webSocket(_ ws: any MessageSocket, text: [UInt8]) { told.tell(.text(String(decoding: text, as: UTF8.self))) }
+  func webSocket(_ ws: any MessageSocket, binary: [UInt8]) { told.tell(.binary(binary)) }
+  func webSocketDrained(_ ws: any MessageSocket) { told.tell(.drained) }
+  func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) { told.tell(.closed(code, reason)) }
 }
 
 /// An actor on the socket's loop that sends everything back.
@@ -130,16 +130,18 @@ actor Echo: WebSocketHandler {
   private var count = 0
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
   init(_ loop: EventLoop) { self.loop = loop }
-  nonisolated func webSocket(_ ws: WebSocket, text: [UInt8]) {
+  nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) {
     assumeIsolated { $0.count += 1 }
     ws.send(text: text)
   }
-  nonisolated func webSocket(_ ws: WebSocket, binary: [UInt8]) {
+  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {
     assumeIsolated { $0.count += 1 }
     ws.send(binary: binary)
   }
-  nonisolated func webSocketDrained(_ ws: WebSocket) {}
-  nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { ended.tell(.closed(code, reason)) }
+  nonisolated func webSocketDrained(_ ws: any MessageSocket) {}
+  nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
+    ended.tell(.closed(code, reason))
+  }
 }
 
 func ok(_ text: String) -> HTTPReply { .response(HTTPResponse(status: 200, body: Array(text.utf8))) }

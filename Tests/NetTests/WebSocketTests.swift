@@ -238,7 +238,7 @@ struct WebSocketTests {
 
   @Test("a peer that never reads makes the queue grow; when it reads, drained is told")
   func drained() async throws {
-    let opened = Told<WebSocket>()
+    let opened = Told<any MessageSocket>()
     let listening = Listening()
     try await withServer(answer: { _, _ in
       .upgrade(
@@ -270,7 +270,7 @@ struct WebSocketTests {
 
   @Test("a queue beyond all reason drops the peer")
   func overflow() async throws {
-    let opened = Told<WebSocket>()
+    let opened = Told<any MessageSocket>()
     let listening = Listening()
     try await withServer(answer: { _, _ in
       .upgrade(
@@ -293,7 +293,7 @@ struct WebSocketTests {
 
   @Test("paused reading delivers nothing until resumed, then everything in order")
   func pause() async throws {
-    let opened = Told<WebSocket>()
+    let opened = Told<any MessageSocket>()
     let listening = PausingHandler()
     try await withServer(answer: { _, _ in
       .upgrade(
@@ -381,24 +381,24 @@ private final class Relay: WebSocketHandler {
     self.echo = echo
     self.told = told
   }
-  func webSocket(_ ws: WebSocket, text: [UInt8]) { echo.webSocket(ws, text: text) }
-  func webSocket(_ ws: WebSocket, binary: [UInt8]) { echo.webSocket(ws, binary: binary) }
-  func webSocketDrained(_ ws: WebSocket) {}
-  func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) { told?.tell(.closed(code, reason)) }
+  func webSocket(_ ws: any MessageSocket, text: [UInt8]) { echo.webSocket(ws, text: text) }
+  func webSocket(_ ws: any MessageSocket, binary: [UInt8]) { echo.webSocket(ws, binary: binary) }
+  func webSocketDrained(_ ws: any MessageSocket) {}
+  func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) { told?.tell(.closed(code, reason)) }
 }
 
 private final class PausingHandler: WebSocketHandler, @unchecked Sendable {
   // Unchecked: `pending` is touched on the socket's loop only.
   let told = Told<Heard>()
   var pending = 0
-  func webSocket(_ ws: WebSocket, text: [UInt8]) {
+  func webSocket(_ ws: any MessageSocket, text: [UInt8]) {
     pending += 1
     ws.pauseReading()
     told.tell(.text(String(decoding: text, as: UTF8.self)))
   }
-  func webSocket(_ ws: WebSocket, binary: [UInt8]) {}
-  func webSocketDrained(_ ws: WebSocket) {}
-  func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) {}
+  func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {}
+  func webSocketDrained(_ ws: any MessageSocket) {}
+  func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {}
 }
 
 /// Would trap on re-entry: each callback holds exclusive access to its state.
@@ -418,7 +418,7 @@ private actor SelfClosing: WebSocketHandler {
     }
     exclusively(&calls)
   }
-  nonisolated func webSocket(_ ws: WebSocket, text: [UInt8]) {
+  nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) {
     assumeIsolated {
       $0.note("text") {
         ws.send(text: "bye")
@@ -429,9 +429,9 @@ private actor SelfClosing: WebSocketHandler {
       }
     }
   }
-  nonisolated func webSocket(_ ws: WebSocket, binary: [UInt8]) {}
-  nonisolated func webSocketDrained(_ ws: WebSocket) { assumeIsolated { $0.note("drained") {} } }
-  nonisolated func webSocketClosed(_ ws: WebSocket, code: UInt16, reason: String) {
+  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {}
+  nonisolated func webSocketDrained(_ ws: any MessageSocket) { assumeIsolated { $0.note("drained") {} } }
+  nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
     assumeIsolated { $0.note("closed") {} }
     told.tell(.closed(code, reason))
   }

@@ -20,7 +20,7 @@ final class SocketBench: Sendable {
 
   private struct Door: HTTPHandler {
     let session: Session
-    let open: @Sendable (Session, WebSocket) -> Void
+    let open: @Sendable (Session, any MessageSocket) -> Void
 
     func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
       let (session, open) = (session, open)
@@ -29,7 +29,7 @@ final class SocketBench: Sendable {
     }
   }
 
-  init(_ open: @escaping @Sendable (Session, WebSocket) -> Void) async throws {
+  init(_ open: @escaping @Sendable (Session, any MessageSocket) -> Void) async throws {
     loops = try LoopGroup(count: 2)
     let (master, program) = try SocketBench.openTerminal()
     self.program = program

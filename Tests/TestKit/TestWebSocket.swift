@@ -145,17 +145,17 @@ actor WebSocketInbox: WebSocketHandler {
     continuation.resume(returning: event)
   }
 
-  nonisolated func webSocket(_ socket: WebSocket, text: [UInt8]) {
+  nonisolated func webSocket(_ socket: any MessageSocket, text: [UInt8]) {
     assumeIsolated { $0.answer(.text(String(decoding: text, as: UTF8.self))) }
   }
 
-  nonisolated func webSocket(_ socket: WebSocket, binary: [UInt8]) {
+  nonisolated func webSocket(_ socket: any MessageSocket, binary: [UInt8]) {
     assumeIsolated { $0.answer(.binary(binary)) }
   }
 
-  nonisolated func webSocketDrained(_ socket: WebSocket) {}
+  nonisolated func webSocketDrained(_ socket: any MessageSocket) {}
 
-  nonisolated func webSocketClosed(_ socket: WebSocket, code: UInt16, reason: String) {
+  nonisolated func webSocketClosed(_ socket: any MessageSocket, code: UInt16, reason: String) {
     assumeIsolated { $0.answer(.closed(code: code, reason: reason)) }
   }
 }

@@ -321,11 +321,11 @@ actor AttachedTerminal: WebSocketHandler {
 
   // MARK: WebSocketHandler
 
-  nonisolated func webSocket(_ socket: WebSocket, text: [UInt8]) {
+  nonisolated func webSocket(_ socket: any MessageSocket, text: [UInt8]) {
     assumeIsolated { $0.readControl(text) }
   }
 
-  nonisolated func webSocket(_ socket: WebSocket, binary: [UInt8]) {
+  nonisolated func webSocket(_ socket: any MessageSocket, binary: [UInt8]) {
     assumeIsolated { attached in
       if attached.isShowing {
         attached.show(binary)
@@ -335,11 +335,11 @@ actor AttachedTerminal: WebSocketHandler {
     }
   }
 
-  nonisolated func webSocketDrained(_ socket: WebSocket) {
+  nonisolated func webSocketDrained(_ socket: any MessageSocket) {
     assumeIsolated { $0.inputWatch?.interest = .readable }
   }
 
-  nonisolated func webSocketClosed(_ socket: WebSocket, code: UInt16, reason: String) {
+  nonisolated func webSocketClosed(_ socket: any MessageSocket, code: UInt16, reason: String) {
     assumeIsolated { attached in
       let lost = AttachEnd.lost(reason)
       attached.finishAfterOutput(attached.announced ?? (code == 1000 ? .detached(reason: reason) : lost))

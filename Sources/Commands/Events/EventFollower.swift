@@ -162,10 +162,10 @@ actor EventFollower: WebSocketHandler {
 
   // MARK: WebSocketHandler
 
-  nonisolated func webSocket(_ socket: WebSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
-  nonisolated func webSocket(_ socket: WebSocket, binary: [UInt8]) {}
-  nonisolated func webSocketDrained(_ socket: WebSocket) {}
-  nonisolated func webSocketClosed(_ socket: WebSocket, code: UInt16, reason: String) {
+  nonisolated func webSocket(_ socket: any MessageSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
+  nonisolated func webSocket(_ socket: any MessageSocket, binary: [UInt8]) {}
+  nonisolated func webSocketDrained(_ socket: any MessageSocket) {}
+  nonisolated func webSocketClosed(_ socket: any MessageSocket, code: UInt16, reason: String) {
     assumeIsolated { $0.closed(reason) }
   }
 }

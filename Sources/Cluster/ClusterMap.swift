@@ -1,0 +1,80 @@
+import Synchronization
+
+/// A backend as the rest of the server sees it at one moment.
+package struct Member: Sendable {
+  /// Stable; `nil` until the backend has said it. Names a backend for good.
+  package var serverID: String?
+  /// What the backend calls itself; `nil` until it has said it. Several may have one name.
+  package var hostname: String?
+  /// Where it is reached, as it was enrolled: names it until it has said its id.
+  package var address: String
+  package var role: Role
+  package var tags: [String]
+  package var report: HealthReport
+  /// The way to it; `nil` while there is none.
+  package var remote: (any RemoteServer)?
+
+  package init(
+    serverID: String? = nil, hostname: String? = nil, address: String, role: Role, tags: [String] = [],
+    report: HealthReport, remote: (any RemoteServer)? = nil
+  ) {
+    self.serverID = serverID
+    self.hostname = hostname
+    self.address = address
+    self.role = role
+    self.tags = tags
+    self.report = report
+    self.remote = remote
+  }
+
+  /// How people and records call it.
+  package var name: String { hostname ?? address }
+}
+
+/// Which servers there are: asked for every call that names one, from any loop, without waiting.
+package final class ClusterMap: Sendable {
+  /// The shortest beginning of a server id that stands for it.
+  package static let shortestPrefix = 8
+
+  /// Of this server.
+  package let serverID: String
+  package let hostname: String
+  private let state = Mutex<[Member]>([])
+
+  package init(serverID: String, hostname: String) {
+    self.serverID = serverID
+    self.hostname = hostname
+  }
+
+  /// The enrolled backends, in the order of their enrolment.
+  package var members: [Member] { state.withLock { $0 } }
+
+  package func set(_ members: [Member]) { state.withLock { $0 = members } }
+
+  /// What a name stands for.
+  package enum Resolution: Sendable {
+    case here
+    case member(Member)
+    case unknown
+    /// Several backends have that name.
+    case ambiguous([Member])
+  }
+
+  /// Looks a name up: this server's own names first, then a backend's id, its host name, its address, the beginning of its id.
+  package func resolve(_ name: String) -> Resolution {
+    if name == hostname || name == serverID { return .here }
+    let members = members
+    if let found = members.first(where: { $0.serverID == name }) { return .member(found) }
+    let matches: [(Member) -> Bool] = [
+      { $0.hostname == name },
+      { $0.address == name },
+      { name.utf8.count >= ClusterMap.shortestPrefix && $0.serverID?.hasPrefix(name) == true },
+    ]
+    for matches in matches {
+      let found = members.filter(matches)
+      if found.count == 1 { return .member(found[0]) }
+      if found.count > 1 { return .ambiguous(found) }
+    }
+    return .unknown
+  }
+}
