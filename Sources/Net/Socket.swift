@@ -35,10 +35,10 @@ final class Socket: LoopHandle {
   private static let drainMilliseconds: UInt64 = 10_000
   /// Bytes of one write that are put into TLS records before those are handed on.
   private static let sealedAtATime = 64 * 1024
-  /// What a request in plain text is answered where TLS is spoken: people mistype addresses.
+  /// What a request in plain text is answered where TLS is spoken: people mistype addresses. The form is that of all errors.
   private static let plainAnswer: [UInt8] = {
-    let text = "This port speaks TLS: use https://\n"
-    let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(text.utf8.count)\r\n"
+    let text = #"{"error":{"code":"invalid_request","message":"Invalid request: this port speaks TLS; use https://."}}"#
+    let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: \(text.utf8.count)\r\n"
     return Array((head + "Connection: close\r\n\r\n" + text).utf8)
   }()
   /// Dead peers that never said goodbye are found by TCP probes after this many idle seconds.
