@@ -43,8 +43,8 @@ private actor LinkCall {
 
   func answer() async throws(RemoteFailure) -> RemoteAnswer {
     stream.handler = self
-    // What the stream delivered before anybody listened is lost with it.
-    if !stream.isOpen { throw lost() }
+    // One that is gone already tells nobody.
+    if stream.handler == nil { throw lost() }
     switch request.body {
     case .none: break
     case .json(let bytes):

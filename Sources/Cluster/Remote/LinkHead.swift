@@ -33,7 +33,7 @@ package enum LinkHead: Sendable {
   static let maximumParameters = 64
   static let maximumSubprotocols = 16
   /// Hops that a call may have taken.
-  static let maximumHops = 16
+  static let maximumHops = LinkHello.longestChain
   static let maximumScopes = 64
   /// Sessions or tags that a caller may be limited to.
   static let maximumLimits = 1024

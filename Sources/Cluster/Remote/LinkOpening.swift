@@ -20,7 +20,8 @@ actor LinkOpening {
 
   func socket() async throws(RemoteFailure) -> any MessageSocket {
     stream.handler = self
-    if !stream.isOpen { throw lost }
+    // One that is gone already tells nobody.
+    if stream.handler == nil { throw lost }
     await withTaskCancellationHandler {
       preconditionIsolated()
       if Task.isCancelled { cancel() }

@@ -56,6 +56,7 @@ package final class HoppingSocket: MessageSocket, @unchecked Sendable {
   package let loop: EventLoop
   package let peer: PeerAddress
   package let subprotocol: String?
+  private let maximumMessage: Int
   private let shared = Mutex(Shared())
 
   // ---- only on the user's loop ----
@@ -69,8 +70,9 @@ package final class HoppingSocket: MessageSocket, @unchecked Sendable {
   private var nextHeld = 0
 
   /// Takes a stream over; on the stream's loop. The stream must be paused: it is read from the moment the user's side has a handler and
-  /// ``begin()`` is called.
-  package init(_ stream: any MessageSocket, on loop: EventLoop, subprotocol: String?) {
+  /// ``begin()`` is called. A larger message than `maximumMessage` bytes closes it with 1009.
+  package init(_ stream: any MessageSocket, on loop: EventLoop, subprotocol: String?, maximumMessage: Int = 1 << 20) {
+    self.maximumMessage = maximumMessage
     self.stream = stream
     self.loop = loop
     self.subprotocol = subprotocol
@@ -246,6 +248,9 @@ package final class HoppingSocket: MessageSocket, @unchecked Sendable {
   }
 
   fileprivate func received(_ bytes: [UInt8], isText: Bool) {
+    guard bytes.count <= maximumMessage else {
+      return stream.close(code: WebSocketCloseCode.tooBig, reason: "a message of more than \(maximumMessage) bytes")
+    }
     let message = isText ? Message.text(bytes) : .binary(bytes)
     let (mustDeliver, mustPause) = shared.withLock { shared in
       shared.incoming.append(message)
