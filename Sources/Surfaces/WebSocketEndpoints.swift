@@ -143,7 +143,7 @@ extension HTTPSurface {
   {
     let error = OperationError(.insufficientScope, message)
     catalogue.audit?.refuse(
-      AuditEntry(operation: endpoint.name, target: target, error: error, address: call.peer), call)
+      AuditEntry(operation: endpoint.name, target: target, error: error, address: call.peer, via: call.via), call)
     return error
   }
 
