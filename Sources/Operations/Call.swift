@@ -47,8 +47,13 @@ package struct Access: Sendable, Equatable {
 
   /// Whether a session with this name and these tags is within reach: every limit that is set must let it through.
   package func covers(name: String, tags sessionTags: some Collection<Tag>) -> Bool {
+    covers(name: name, tags: sessionTags.lazy.map(\.text))
+  }
+
+  /// The same with tags as texts: of a session of another server.
+  package func covers(name: String, tags sessionTags: some Collection<String>) -> Bool {
     if let sessions, !sessions.contains(name) { return false }
-    if let tags, !sessionTags.contains(where: { tags.contains($0.text) }) { return false }
+    if let tags, !sessionTags.contains(where: { tags.contains($0) }) { return false }
     return true
   }
 }
@@ -64,19 +69,25 @@ package struct Call: Sendable {
   package var correlationID: String
   /// The W3C trace context that came with the call.
   package let traceParent: String?
+  /// Ids of the servers that the call has come through, the first hop first; empty for one that was made here.
+  package let via: [String]
 
   /// Where the operation says what only it knows for the audit record; there while it is performed.
   package internal(set) var note: AuditNote?
+  /// Where the operation says what goes with the answer and is no part of it; `nil` where the surface has no place for it.
+  package var remarks: AnswerRemarks?
 
   /// Without a correlation id the call gets a new one.
   package init(
-    principal: Principal, access: Access, peer: String, correlationID: String? = nil, traceParent: String? = nil
+    principal: Principal, access: Access, peer: String, correlationID: String? = nil, traceParent: String? = nil,
+    via: [String] = []
   ) {
     self.principal = principal
     self.access = access
     self.peer = peer
     self.correlationID = correlationID ?? makeUUID()
     self.traceParent = traceParent
+    self.via = via
   }
 
   /// The same call under an id that came with it, if one did.
