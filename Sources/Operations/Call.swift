@@ -47,11 +47,11 @@ package struct Access: Sendable, Equatable {
 
   /// Whether a session with this name and these tags is within reach: every limit that is set must let it through.
   package func covers(name: String, tags sessionTags: some Collection<Tag>) -> Bool {
-    covers(name: name, tags: sessionTags.lazy.map(\.text))
+    covers(name: name, tagTexts: sessionTags.lazy.map(\.text))
   }
 
   /// The same with tags as texts: of a session of another server.
-  package func covers(name: String, tags sessionTags: some Collection<String>) -> Bool {
+  package func covers(name: String, tagTexts sessionTags: some Collection<String>) -> Bool {
     if let sessions, !sessions.contains(name) { return false }
     if let tags, !sessionTags.contains(where: { tags.contains($0) }) { return false }
     return true

@@ -94,7 +94,8 @@ struct SessionListing: Sendable {
             .init("role", .string(format: .oneOf(Role.allCases.map(\.rawValue))), required: false),
             .init("health", .string(format: .oneOf(Health.allCases.map(\.rawValue)))),
             .init("reason", .string(), required: false),
-            .init("as_of", .string(format: .dateTime), required: false), .init("age_ms", .integer(nil), required: false),
+            .init("as_of", .string(format: .dateTime), required: false),
+            .init("age_ms", .integer(nil), required: false),
             .init("fresh", .boolean), .init("sessions", .integer(nil)),
           ]))),
       .init("missing", .array(.string())), .init("complete", .boolean),
@@ -156,7 +157,9 @@ struct SessionListing: Sendable {
 
   // MARK: Sessions
 
-  private func fleet(own: Bool, for call: Call) -> [FleetMember] { own || !call.via.isEmpty ? [] : cluster?.fleet() ?? [] }
+  private func fleet(own: Bool, for call: Call) -> [FleetMember] {
+    own || !call.via.isEmpty ? [] : cluster?.fleet() ?? []
+  }
 
   private func room(_ own: Int, _ fleet: [FleetMember]) -> Int {
     SessionListing.usualRecord * fleet.reduce(own + 1) { $0 + $1.records.count }
@@ -167,7 +170,8 @@ struct SessionListing: Sendable {
     var records: [SessionRecord] = []
     // One look at the processes serves all sessions: a look for each would take time by the square of their number.
     let processes = ProcessTable()
-    for (name, tags, session) in await store.list(tags: Set(tags)) where call.access.covers(name: name.text, tags: tags) {
+    for (name, tags, session) in await store.list(tags: Set(tags)) where call.access.covers(name: name.text, tags: tags)
+    {
       records.append(await session.record(server: server, serverID: serverID, processes: processes))
     }
     return records
@@ -180,7 +184,7 @@ struct SessionListing: Sendable {
     var count = 0
     for record in member.records {
       guard wanted.isEmpty || !wanted.isDisjoint(with: record.tags),
-        call.access.covers(name: record.name, tags: record.tags)
+        call.access.covers(name: record.name, tagTexts: record.tags)
       else { continue }
       record.write(to: &json, origin: origin, ending: ending, now: now)
       count += 1

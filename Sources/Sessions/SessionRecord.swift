@@ -35,7 +35,8 @@ extension Session {
     let (state, evidence) =
       if let processes { self.state(processes: { _ in processes.all() }) } else { self.state() }
     var record = SessionRecord(
-      id: id, name: name.text, server: server, serverID: serverID, pid: Int(pid), command: command, rows: terminal.size.rows,
+      id: id, name: name.text, server: server, serverID: serverID, pid: Int(pid), command: command,
+      rows: terminal.size.rows,
       cols: terminal.size.columns, clients: clientCount, tags: tags.map(\.text).sorted(),
       lastActivityMs: lastActivityMs,
       state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title,

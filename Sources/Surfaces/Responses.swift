@@ -39,7 +39,8 @@ enum Responses {
 
   static func note(missing servers: [String], in response: inout HTTPResponse) {
     if servers.isEmpty { return }
-    response.headers.append(missingServers, servers.prefix(maximumMissing).map(StructuredField.item).joined(separator: ", "))
+    response.headers.append(
+      missingServers, servers.prefix(maximumMissing).map(StructuredField.item).joined(separator: ", "))
   }
 
   static func text(_ text: String) -> HTTPResponse {

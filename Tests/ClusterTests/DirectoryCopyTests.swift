@@ -23,7 +23,9 @@ struct DirectoryCopyTests {
 
   private func names(_ copy: DirectoryCopy) -> [String] { copy.snapshot.records.map(\.name) }
 
-  private func written(_ record: DirectoryRecord, origin: String = #""server":"web1""#, ending: String = "", after: Duration = .zero)
+  private func written(
+    _ record: DirectoryRecord, origin: String = #""server":"web1""#, ending: String = "", after: Duration = .zero
+  )
     throws -> JSON
   {
     var json = JSONWriter()
@@ -78,8 +80,11 @@ struct DirectoryCopyTests {
     #expect(try written(record, after: .seconds(60))["last_activity_ms"].integer == 60_005)
   }
 
-  @Test("what a record claims about where it is counts for nothing, and what we do not know is kept") func claims() throws {
-    let text = record("1", "a", more: #","server":"bank","server_id":"x","stale":false,"as_of":"never","mood":{"is":["good"]}"#)
+  @Test("what a record claims about where it is counts for nothing, and what we do not know is kept") func claims()
+    throws
+  {
+    let text = record(
+      "1", "a", more: #","server":"bank","server_id":"x","stale":false,"as_of":"never","mood":{"is":["good"]}"#)
     let json = try written(try DirectoryRecord(parsing: Array(text.utf8)[...]), ending: #","stale":true"#)
     #expect(json["server"].string == "web1")
     #expect(json["server_id"] == .null)
@@ -90,7 +95,8 @@ struct DirectoryCopyTests {
   }
 
   @Test("a record without a time of activity is told without one") func noActivity() throws {
-    let json = try written(try DirectoryRecord(parsing: Array(#"{"name":"a","x":1}"#.utf8)[...]), ending: #","stale":true"#)
+    let json = try written(
+      try DirectoryRecord(parsing: Array(#"{"name":"a","x":1}"#.utf8)[...]), ending: #","stale":true"#)
     #expect(json == ["server": "web1", "name": "a", "x": 1, "stale": true])
   }
 
@@ -106,7 +112,8 @@ struct DirectoryCopyTests {
       #"{"changed":[{"name":"a","last_activity_ms":"1"}]}"#, #"{"changed":[],"removed":[1]}"#, #"{"removed":{}}"#,
       #"{"changed":[],"changed":[]}"#, #"{"sessions":[]}"#, #"{"ready":true} {"ready":true}"#,
       #"{"reset":{"server_id":"another"}}"#, #"{"reset":{}}"#, #"{"reset":true}"#,
-    ]) func garbage(text: String) throws {
+    ]) func garbage(text: String) throws
+  {
     let copy = try copy(reset, #"{"sessions":[\#(record("1", "kept"))]}"#, #"{"ready":true}"#)
     #expect(throws: DirectoryFault.self) { try copy.receive(Array(text.utf8)) }
     #expect(names(copy) == ["kept"])
@@ -164,7 +171,7 @@ struct DirectoryCopyTests {
     ])
     #expect(map.sessions(named: "build").map(\.member.member.name) == ["web1", "web2"])
     #expect(map.sessions(tagged: ["ci", "x"]).map(\.record.key) == ["1"])
-    #expect(map.fleet().allSatisfy(\.isFresh))
+    #expect(map.fleet().allSatisfy { $0.isFresh })
     #expect(map.fleet(now: .now + .seconds(60)).allSatisfy { !$0.isFresh })
   }
 }

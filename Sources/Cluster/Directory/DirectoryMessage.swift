@@ -33,7 +33,9 @@ package enum DirectoryMessage: Sendable {
     }
     var known: [String: ArraySlice<UInt8>] = [:]
     for (name, value) in members {
-      guard known.updateValue(value, forKey: name) == nil else { throw DirectoryFault("a directory message repeats a member") }
+      guard known.updateValue(value, forKey: name) == nil else {
+        throw DirectoryFault("a directory message repeats a member")
+      }
     }
     let kinds = ["reset", "sessions", "ready", "changed"].filter { known[$0] != nil }
     guard kinds.count <= 1 else { throw DirectoryFault("a directory message is of several kinds") }
@@ -42,7 +44,8 @@ package enum DirectoryMessage: Sendable {
     case "sessions"?: self = .sessions(try DirectoryMessage.records(known["sessions"]))
     case "ready"?: self = .ready
     case "changed"?:
-      self = .changed(try DirectoryMessage.records(known["changed"]), removed: try DirectoryMessage.keys(known["removed"]))
+      self = .changed(
+        try DirectoryMessage.records(known["changed"]), removed: try DirectoryMessage.keys(known["removed"]))
     default: throw DirectoryFault("a directory message is of no known kind")
     }
   }
@@ -52,8 +55,12 @@ package enum DirectoryMessage: Sendable {
       let id = members.first(where: { $0.name == "server_id" }).flatMap({ JSONText.string($0.value) })
     else { throw DirectoryFault("a directory begins without the server's id") }
     if let count = members.first(where: { $0.name == "count" }) {
-      guard let count = JSONText.integer(count.value), count >= 0 else { throw DirectoryFault("a directory tells no count") }
-      guard count <= DirectoryCopy.maximumSessions else { throw DirectoryFault("a directory tells of too many sessions") }
+      guard let count = JSONText.integer(count.value), count >= 0 else {
+        throw DirectoryFault("a directory tells no count")
+      }
+      guard count <= DirectoryCopy.maximumSessions else {
+        throw DirectoryFault("a directory tells of too many sessions")
+      }
     }
     return id
   }

@@ -28,7 +28,9 @@ package struct DirectoryRecord: Sendable {
   var bytes: Int { members.count + key.utf8.count + name.utf8.count + tags.reduce(160) { $0 + $1.utf8.count + 16 } }
 
   init(parsing text: ArraySlice<UInt8>, now: ContinuousClock.Instant = .now) throws(DirectoryFault) {
-    guard text.count <= DirectoryRecord.maximumBytes else { throw DirectoryFault("the record of a session is too long") }
+    guard text.count <= DirectoryRecord.maximumBytes else {
+      throw DirectoryFault("the record of a session is too long")
+    }
     guard DirectoryRecord.isShallow(text), let members = JSONText.members(of: text) else {
       throw DirectoryFault("the record of a session is no JSON object, or is nested too deep")
     }
@@ -57,7 +59,9 @@ package struct DirectoryRecord: Sendable {
       default: break
       }
       if DirectoryRecord.overwritten.contains(member) { continue }
-      guard let compact = JSONText.compact(value) else { throw DirectoryFault("the record of a session is no JSON object") }
+      guard let compact = JSONText.compact(value) else {
+        throw DirectoryFault("the record of a session is no JSON object")
+      }
       json.key(text: member)
       json.raw(compact)
     }
@@ -128,8 +132,8 @@ package struct DirectoryRecord: Sendable {
     if let lastActivity {
       json.needsComma = false
       json.integer(lastActivity + milliseconds(from: arrival, to: now))
-      json.needsComma = false
     }
+    json.needsComma = false
     json.raw(ending)
     json.endObject()
   }

@@ -219,7 +219,9 @@ func age(_ time: JSON) -> String {
 
 private func listSessions(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let tags = context.invocation.texts(Options.tagFilter)
-  let query = [("tag", tags.isEmpty ? nil : tags.joined(separator: ",")), ("include_stale", "true")]
+  let query: [(String, String?)] = [
+    ("tag", tags.isEmpty ? nil : tags.joined(separator: ",")), ("include_stale", "true"),
+  ]
   let answer = try await context.client.call("GET", "/fleet/sessions", query: query)
   let servers = answer["servers"].array ?? []
   // In the order of the servers: this one first, then as they were enrolled.
@@ -265,17 +267,18 @@ private func sessionTable(_ records: [JSON], showsServer: Bool, _ output: Output
   var table = Table(showsServer ? ["SERVER"] + headings : headings, style: style)
   for record in records {
     let exited = record["state"].string == "exited"
-    table.add((showsServer ? [serverCell(record, style)] : []) + [
-      Table.Cell(record["name"].plainText, paint: style.bold),
-      Table.Cell(stateText(record), paint: statePaint(record, style)),
-      Table.Cell(
-        exited ? age(record["ended_at"]) : briefDuration(milliseconds: record["last_activity_ms"].integer ?? 0)),
-      Table.Cell("\(record["cols"].plainText)x\(record["rows"].plainText)"),
-      Table.Cell(record["clients"].plainText),
-      Table.Cell(record["tags"].strings.joined(separator: ",")),
-      Table.Cell(shortPath(record["cwd"].plainText)),
-      Table.Cell(whatRuns(record)),
-    ])
+    table.add(
+      (showsServer ? [serverCell(record, style)] : []) + [
+        Table.Cell(record["name"].plainText, paint: style.bold),
+        Table.Cell(stateText(record), paint: statePaint(record, style)),
+        Table.Cell(
+          exited ? age(record["ended_at"]) : briefDuration(milliseconds: record["last_activity_ms"].integer ?? 0)),
+        Table.Cell("\(record["cols"].plainText)x\(record["rows"].plainText)"),
+        Table.Cell(record["clients"].plainText),
+        Table.Cell(record["tags"].strings.joined(separator: ",")),
+        Table.Cell(shortPath(record["cwd"].plainText)),
+        Table.Cell(whatRuns(record)),
+      ])
   }
   return table.text(width: output.width)
 }

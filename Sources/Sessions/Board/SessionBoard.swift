@@ -15,7 +15,7 @@ package final class SessionBoard: Sendable {
   package struct Entry: Sendable {
     package let name: String
     package let tags: [String]
-    /// Grows in the order in which sessions came to the board.
+    /// Grows in the order in which sessions began.
     package let order: Int
     /// The record as JSON, without `server`: whoever sends it knows where it comes from.
     package let record: [UInt8]
@@ -23,9 +23,24 @@ package final class SessionBoard: Sendable {
 
   private struct State {
     var round = 0
+    /// Places of the sessions in their order; they have them before they are looked at.
+    var orders: [String: Int] = [:]
     var nextOrder = 0
     var entries: [String: Entry] = [:]
     var followers: [any BoardFollower] = []
+
+    mutating func begin() {
+      round += 1
+      entries = [:]
+      orders = [:]
+    }
+
+    mutating func order(of session: String) -> Int {
+      if let order = orders[session] { return order }
+      nextOrder += 1
+      orders[session] = nextOrder
+      return nextOrder
+    }
   }
 
   private let state = Mutex(State())
@@ -59,8 +74,7 @@ package final class SessionBoard: Sendable {
     state.withLock { state in
       state.followers.append(follower)
       guard state.followers.count == 1 else { return nil }
-      state.round += 1
-      state.entries = [:]
+      state.begin()
       return state.round
     }
   }
@@ -72,9 +86,16 @@ package final class SessionBoard: Sendable {
       state.followers.removeAll { $0 === follower }
       guard state.followers.isEmpty, before > 0 else { return false }
       // What shelves have not heard of yet belongs to no round.
-      state.round += 1
-      state.entries = [:]
+      state.begin()
       return true
+    }
+  }
+
+  /// These come one after the other, whichever is looked at first.
+  fileprivate func arrange(_ sessions: [String], in round: Int) {
+    state.withLock { state in
+      guard state.round == round else { return }
+      for session in sessions { _ = state.order(of: session) }
     }
   }
 
@@ -83,9 +104,8 @@ package final class SessionBoard: Sendable {
     let followers = state.withLock { state -> [any BoardFollower] in
       guard state.round == round else { return [] }
       for (record, document) in encoded {
-        let order = state.entries[record.id]?.order ?? state.nextOrder
-        if order == state.nextOrder { state.nextOrder += 1 }
-        state.entries[record.id] = Entry(name: record.name, tags: record.tags, order: order, record: document)
+        state.entries[record.id] = Entry(
+          name: record.name, tags: record.tags, order: state.order(of: record.id), record: document)
       }
       return state.followers
     }
@@ -95,8 +115,9 @@ package final class SessionBoard: Sendable {
 
   func remove(_ session: String, in round: Int) {
     let followers = state.withLock { state -> [any BoardFollower] in
-      guard state.round == round, state.entries.removeValue(forKey: session) != nil else { return [] }
-      return state.followers
+      guard state.round == round else { return [] }
+      state.orders[session] = nil
+      return state.entries.removeValue(forKey: session) == nil ? [] : state.followers
     }
     for follower in followers { follower.boardChanged([session]) }
   }
@@ -113,6 +134,7 @@ extension SessionStore {
     if let round = board.add(follower) {
       board.tellShelves(round)
       let sessions = list().map(\.session)
+      board.arrange(sessions.map(\.id), in: round)
       boardFilling = Task { await fill(sessions, round: round) }
     }
     await boardFilling?.value
@@ -125,25 +147,18 @@ extension SessionStore {
     board.tellShelves(nil)
   }
 
-  /// Puts these sessions on the board, in this order as far as the loops allow. Returns when they are there.
+  /// Puts these sessions on the board. Returns when they are there.
   private func fill(_ sessions: [Session], round: Int) async {
-    var next = sessions[...]
-    while !next.isEmpty {
-      // A piece of the list goes to all loops at once, so that the order is nearly that of the list.
-      let piece = next.prefix(BoardShelf.fillTurn * board.shelves.count)
-      next = next.dropFirst(piece.count)
-      let byLoop = Dictionary(grouping: piece) { ObjectIdentifier($0.loop) }
-      for shelf in board.shelves {
-        guard let sessions = byLoop[ObjectIdentifier(shelf.loop)] else { continue }
-        var rest = sessions[...]
-        while !rest.isEmpty {
-          let turn = Array(rest.prefix(BoardShelf.fillTurn))
-          rest = rest.dropFirst(turn.count)
-          await withCheckedContinuation { continuation in
-            shelf.loop.execute {
-              shelf.fill(turn, round: round)
-              continuation.resume()
-            }
+    let byLoop = Dictionary(grouping: sessions) { ObjectIdentifier($0.loop) }
+    for shelf in board.shelves {
+      var rest = (byLoop[ObjectIdentifier(shelf.loop)] ?? [])[...]
+      while !rest.isEmpty {
+        let turn = Array(rest.prefix(BoardShelf.fillTurn))
+        rest = rest.dropFirst(turn.count)
+        await withCheckedContinuation { continuation in
+          shelf.loop.execute {
+            shelf.fill(turn, round: round)
+            continuation.resume()
           }
         }
       }

@@ -91,7 +91,7 @@ package actor DirectoryFeed {
     pump()
   }
 
-  private func isVisible(_ entry: SessionBoard.Entry) -> Bool { access.covers(name: entry.name, tags: entry.tags) }
+  private func isVisible(_ entry: SessionBoard.Entry) -> Bool { access.covers(name: entry.name, tagTexts: entry.tags) }
 
   // MARK: Telling
 
