@@ -47,10 +47,11 @@ var targets: [Target] = [
   .systemLibrary(name: "CSQLite"),
   .systemLibrary(name: "CZstd"),
   .systemLibrary(name: "CPCRE2"),
+  .target(name: "CTOML"),
 
   // Floor 0.
   library("TerminalEngine"),
-  library("Formats", ["CPCRE2"]),
+  library("Formats", ["CPCRE2", "CTOML"]),
   library("Sys", ["CSys"]),
   library("Causality"),
   library("Metrics"),
@@ -129,5 +130,6 @@ let package = Package(
   products: [.executable(name: "roost", targets: ["roost"])],
   targets: targets,
   swiftLanguageModes: [.v6],
-  cLanguageStandard: .gnu11
+  cLanguageStandard: .gnu11,
+  cxxLanguageStandard: .cxx17
 )

@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing for the tasks named: build, test, bench. Says what it does; asks nothing.
 set -euo pipefail
 
-build="libuv1-dev libhttp-parser-dev libssl-dev libsqlite3-dev libzstd-dev libpcre2-dev"
+build="libuv1-dev libhttp-parser-dev libssl-dev libsqlite3-dev libzstd-dev libpcre2-dev libtomlplusplus-dev"
 test="bash zsh fish vim htop less git python3 tmux curl procps"
 bench="nats-server libnats-dev libvterm-dev tmux python3-terminado python3-tornado"
 

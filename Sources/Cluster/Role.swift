@@ -20,6 +20,11 @@ package enum Role: String, Sendable, CaseIterable, Codable {
     }
   }
 
+  /// The role that permits only what both permit: a call that has come through a hub is bound by every hop's role.
+  package func narrowed(to other: Role) -> Role {
+    Work.allCases.allSatisfy { permits($0) ? other.permits($0) : true } ? self : other
+  }
+
   /// The least role that permits something: what a refusal recommends.
   package static func needed(for work: Work) -> Role {
     switch work {

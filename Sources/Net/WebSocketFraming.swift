@@ -11,16 +11,17 @@ enum WebSocketOpcode: UInt8 {
 }
 
 /// Close codes (RFC 6455 §7.4).
-enum WebSocketCloseCode {
-  static let normal: UInt16 = 1000
-  static let goingAway: UInt16 = 1001
-  static let protocolError: UInt16 = 1002
+/// Close codes (RFC 6455 §7.4.1).
+package enum WebSocketCloseCode {
+  package static let normal: UInt16 = 1000
+  package static let goingAway: UInt16 = 1001
+  package static let protocolError: UInt16 = 1002
   /// Never on the wire: the peer's close frame had no code.
-  static let noStatus: UInt16 = 1005
+  package static let noStatus: UInt16 = 1005
   /// Never on the wire: the connection ended without a close frame.
-  static let abnormal: UInt16 = 1006
-  static let invalidPayload: UInt16 = 1007
-  static let tooBig: UInt16 = 1009
+  package static let abnormal: UInt16 = 1006
+  package static let invalidPayload: UInt16 = 1007
+  package static let tooBig: UInt16 = 1009
 
   /// May this code stand in a close frame? Registered ones and those for applications.
   static func isValidOnWire(_ code: UInt16) -> Bool {

@@ -16,13 +16,15 @@ package struct AuditEntry: Sendable, Equatable {
   package var calls: Int
   /// How many bytes were typed, for operations that type.
   package var bytes: Int?
+  /// Ids of the servers that the call has come through, the first hop first.
+  package var via: [String]
 
   /// Longest target that is recorded; names are shorter, and what is longer was refused.
   static let maximumTarget = 256
 
   package init(
     operation: String, target: String? = nil, error: OperationError? = nil, address: String, duration: Duration = .zero,
-    calls: Int = 1, bytes: Int? = nil
+    calls: Int = 1, bytes: Int? = nil, via: [String] = []
   ) {
     self.operation = operation
     self.target = target
@@ -31,6 +33,7 @@ package struct AuditEntry: Sendable, Equatable {
     self.duration = duration
     self.calls = calls
     self.bytes = bytes
+    self.via = via
   }
 
   /// One more call of the same kind.
@@ -73,6 +76,12 @@ package struct AuditEntry: Sendable, Equatable {
     if let bytes {
       json.key("bytes")
       json.integer(bytes)
+    }
+    if !via.isEmpty {
+      json.key("via")
+      json.beginArray()
+      for id in via { json.string(id) }
+      json.endArray()
     }
     if let traceParent {
       json.key("traceparent")

@@ -32,11 +32,10 @@ package final class AuditTrail: Sendable {
     self.loop = loop
   }
 
-  /// Records a call. `id` is what ``Cause/causationID`` was while it was performed; the cause's own causation is what led to the call.
+  /// Records a call. `id` is what ``Cause/causationID`` was while it was performed; the cause's own causation is what led to the call: the
+  /// audit event of the hop before, where a hub has passed the call on.
   package func record(_ entry: AuditEntry, id: String = makeUUID(), of call: Cause) {
-    var cause = call
-    cause.causationID = nil
-    events.emit(entry.type, id: id, because: cause, entry.data(traceParent: call.traceParent))
+    events.emit(entry.type, id: id, because: call, entry.data(traceParent: call.traceParent))
   }
 
   // MARK: What the catalogue performs
@@ -72,7 +71,7 @@ package final class AuditTrail: Sendable {
     let now = ContinuousClock.now
     let entry = AuditEntry(
       operation: operation.name, target: note.target ?? arguments.target(of: operation.route), error: error,
-      address: call.peer, duration: opening.began.duration(to: now), bytes: note.bytes)
+      address: call.peer, duration: opening.began.duration(to: now), bytes: note.bytes, via: call.via)
     if let repeated = opening.repeated {
       return repeated.end(entry, now: now, by: operation.effect == .publishes ? call.cause() : nil)
     }
@@ -149,9 +148,10 @@ package final class AuditTrail: Sendable {
 }
 
 extension Call {
-  /// The call as the cause of what it brings about. `id` is that of its audit event.
+  /// The call as the cause of what it brings about. `id` is that of its audit event; without one of its own, what led to the call counts.
   package func cause(id: String? = nil) -> Cause {
     Cause(
-      correlationID: correlationID, causationID: id, principal: principal.description, traceParent: traceParent)
+      correlationID: correlationID, causationID: id ?? causationID, principal: principal.description,
+      traceParent: traceParent)
   }
 }

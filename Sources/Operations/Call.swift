@@ -1,3 +1,4 @@
+package import Cluster
 package import Formats
 package import Sessions
 package import Store
@@ -15,9 +16,43 @@ package enum Principal: Sendable, Equatable, CustomStringConvertible {
   case token(id: String, name: String)
   /// Anybody, on a server started with `--no-auth`.
   case anonymous
+  /// A hub that asks for somebody of its own: `by` is whom this server knows, `onBehalfOf` whom the hub says it is.
+  indirect case relayed(by: Principal, onBehalfOf: String)
+
+  /// Longest name of another server's caller, in bytes. Ours are as long as a token's name and shorter.
+  private static let maximumName = 256
+
+  /// A hub's caller. The hub's word for it is somebody else's text: it is cut and freed of what would break a line of a log.
+  package static func relayed(by hub: Principal, for name: String) -> Principal {
+    var clean = ""
+    for scalar in name.unicodeScalars {
+      // Controls, format characters such as those that turn text around, and the separators of lines and paragraphs.
+      let isPlain =
+        switch scalar.properties.generalCategory {
+        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
+        default: true
+        }
+      if clean.utf8.count + UTF8.width(scalar) > maximumName { break }
+      clean.unicodeScalars.append(isPlain ? scalar : "?")
+    }
+    return .relayed(by: hub, onBehalfOf: clean.isEmpty ? "unknown" : clean)
+  }
+
+  /// Who asked in the first place, as audit records name principals.
+  package var asker: String { if case .relayed(_, let name) = self { name } else { description } }
+
+  /// The id of the token that let this principal in, its own or the hub's.
+  package var tokenID: String? {
+    switch self {
+    case .token(let id, _): id
+    case .relayed(let hub, _): hub.tokenID
+    case .localUser, .anonymous: nil
+    }
+  }
 
   package var description: String {
     switch self {
+    case .relayed(let hub, let name): "\(hub) for \(name)"
     case .localUser(let uid): "user:\(uid)"
     case .token(let id, let name): "token:\(name.isEmpty ? id : name)"
     case .anonymous: "anonymous"
@@ -32,6 +67,8 @@ package struct Access: Sendable, Equatable {
   package var sessions: Set<String>?
   /// Only sessions with one of these tags; `nil` for all.
   package var tags: Set<String>?
+  /// The tags of one more limit, which must let a session through beside ``tags``: that of the hub's caller beside that of the hub.
+  package var furtherTags: Set<String>?
   /// When all of this ends; `nil` for never.
   package var expiresAt: Timestamp?
 
@@ -54,7 +91,20 @@ package struct Access: Sendable, Equatable {
   package func covers(name: String, tagTexts sessionTags: some Collection<String>) -> Bool {
     if let sessions, !sessions.contains(name) { return false }
     if let tags, !sessionTags.contains(where: { tags.contains($0) }) { return false }
+    if let furtherTags, !sessionTags.contains(where: { furtherTags.contains($0) }) { return false }
     return true
+  }
+
+  /// What this and the limits of a hub's caller both allow.
+  package func narrowed(to limits: CallContext.Limits) -> Access {
+    let wanted = Access(scopes: Set(limits.scopes.compactMap(Scope.init)))
+    var access = self
+    access.scopes = Set(Scope.allCases.filter { allows($0) && wanted.allows($0) })
+    if let names = limits.sessions { access.sessions = sessions?.intersection(names) ?? Set(names) }
+    if let names = limits.tags {
+      if tags == nil { access.tags = Set(names) } else { access.furtherTags = Set(names) }
+    }
+    return access
   }
 }
 
@@ -69,8 +119,12 @@ package struct Call: Sendable {
   package var correlationID: String
   /// The W3C trace context that came with the call.
   package let traceParent: String?
+  /// The audit event, of another server, that led to the call.
+  package let causationID: String?
   /// Ids of the servers that the call has come through, the first hop first; empty for one that was made here.
   package let via: [String]
+  /// What kinds of work the call may do: that of the role in which the hub that it came through has this server.
+  package let role: Role
 
   /// Where the operation says what only it knows for the audit record; there while it is performed.
   package internal(set) var note: AuditNote?
@@ -80,14 +134,16 @@ package struct Call: Sendable {
   /// Without a correlation id the call gets a new one.
   package init(
     principal: Principal, access: Access, peer: String, correlationID: String? = nil, traceParent: String? = nil,
-    via: [String] = []
+    causationID: String? = nil, via: [String] = [], role: Role = .member
   ) {
     self.principal = principal
     self.access = access
     self.peer = peer
     self.correlationID = correlationID ?? makeUUID()
     self.traceParent = traceParent
+    self.causationID = causationID
     self.via = via
+    self.role = role
   }
 
   /// The same call under an id that came with it, if one did.

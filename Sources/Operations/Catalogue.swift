@@ -62,6 +62,8 @@ package struct Catalogue: Sendable {
         throw OperationError(
           .insufficientScope, "This token may not do \(operation.name): it needs the scope '\(scope.rawValue)'.")
       }
+      // Before anything that tells what is there.
+      if let refusal = RemoteAccess.refusal(of: operation, for: call) { throw refusal }
       if let server = try arguments.requestedServer(), !ownNames.contains(server) {
         throw OperationError(.serverNotFound, "Server not found: \(server).")
       }

@@ -115,6 +115,7 @@ package struct EventOperations: Sendable {
     case .localUser(let uid): EventOrigin(kind: "user", id: String(uid))
     case .token(let id, _): EventOrigin(kind: "token", id: id)
     case .anonymous: EventOrigin(kind: "user", id: "anonymous")
+    case .relayed(let hub, _): origin(of: hub)
     }
   }
 

@@ -171,6 +171,8 @@ package enum EventTypes {
         EventField("duration_ms", .integer, "how long it took, in milliseconds; of several calls the longest"),
         EventField("calls", .integer, optional: true, "how many calls the record stands for, when more than one"),
         EventField("bytes", .integer, optional: true, "how many bytes were typed; never which"),
+        EventField(
+          "via", .strings, optional: true, "ids of the servers that the call has come through, the first hop first"),
         EventField("traceparent", .string, optional: true, "the W3C trace context that came with the call"),
       ])
   }

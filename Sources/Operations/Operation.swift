@@ -1,3 +1,4 @@
+package import Cluster
 import FoundationEssentials
 package import Store
 
@@ -144,6 +145,18 @@ package struct Operation: Sendable {
       call, arguments in
       try await body(call, try arguments.decode(Input.self, known: known.value, rawField: nil))
       return .empty
+    }
+  }
+}
+
+extension Operation {
+  /// What the operation means to a server that is in a role for somebody: roles are checked by it, on both sides of a link.
+  package var work: Work {
+    switch name {
+    // Whoever is on a list may be asked who it is; and it is asked by these.
+    case "server.health", "server.info": .identity
+    case "session.create": .places
+    default: effect == .reads ? .reads : .changes
     }
   }
 }

@@ -18,6 +18,10 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case sessionNotFound = "session_not_found"
   case noSessions = "no_sessions"
   case serverNotFound = "server_not_found"
+  case serverAmbiguous = "server_ambiguous"
+  case serverUnavailable = "server_unavailable"
+  case roleRefused = "role_refused"
+  case gatewayTimeout = "gateway_timeout"
   case tokenNotFound = "token_not_found"
   case methodNotAllowed = "method_not_allowed"
   case unknownMethod = "unknown_method"
@@ -61,19 +65,26 @@ package enum ErrorCode: String, Sendable, CaseIterable {
       .sessionRequired:
       400
     case .authRequired: 401
-    case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed, .subjectReserved: 403
+    case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed, .subjectReserved,
+      .roleRefused:
+      403
     case .notFound, .sessionNotFound, .noSessions, .serverNotFound, .tokenNotFound, .eventNotFound, .cursorNotFound:
       404
     case .methodNotAllowed: 405
     case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408
-    case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded: 409
+    case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded,
+      .serverAmbiguous:
+      409
     case .payloadTooLarge, .eventTooLarge: 413
     case .uriTooLong: 414
     case .resourceLimitReached: 429
     case .headersTooLarge: 431
     case .internalError, .sessionCreateFailed, .inputSendFailed: 500
     case .unsupported: 501
-    case .maxSessionsReached, .serverStopping, .keeperUnavailable, .eventLogUnavailable, .eventLogOverloaded: 503
+    case .maxSessionsReached, .serverStopping, .keeperUnavailable, .eventLogUnavailable, .eventLogOverloaded,
+      .serverUnavailable:
+      503
+    case .gatewayTimeout: 504
     case .storageFull: 507
     }
   }

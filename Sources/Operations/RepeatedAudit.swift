@@ -46,6 +46,7 @@ package final class RepeatedAudit: Sendable {
   private let operation: String
   private let target: String
   private let address: String
+  private let via: [String]
   private let caller: Cause
   private let loop: EventLoop
   private let state = Mutex(State())
@@ -55,6 +56,7 @@ package final class RepeatedAudit: Sendable {
     self.operation = operation
     self.target = target
     address = call.peer
+    via = call.via
     caller = call.cause()
     self.loop = loop
   }
@@ -79,12 +81,14 @@ package final class RepeatedAudit: Sendable {
       return true
     }
     if isCounted { return }
-    end(AuditEntry(operation: operation, target: target ?? self.target, address: address, bytes: bytes), now: .now)
+    end(
+      AuditEntry(operation: operation, target: target ?? self.target, address: address, bytes: bytes, via: via),
+      now: .now)
   }
 
   /// A call has failed or was refused.
   package func failed(_ error: OperationError) {
-    end(AuditEntry(operation: operation, target: target, error: error, address: address), now: .now)
+    end(AuditEntry(operation: operation, target: target, error: error, address: address, via: via), now: .now)
   }
 
   /// `cause` is the call's own, where it is not the stream's.

@@ -45,18 +45,19 @@ package struct ServerIdentity: Sendable, Equatable {
       throw StoreError(code: .systemFailure, message: "the server's id could not be stored: \(error)")
     }
   }
+}
 
-  static func isUUID(_ text: String) -> Bool {
-    let bytes = Array(text.utf8)
-    return bytes.count == 36
-      && bytes.indices.allSatisfy { index in
-        if [8, 13, 18, 23].contains(index) { return bytes[index] == UInt8(ascii: "-") }
-        switch bytes[index] {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): return true
-        default: return false
-        }
+/// Whether a text is a UUID in lower case (RFC 9562 §4), of whatever version.
+package func isUUID(_ text: String) -> Bool {
+  let bytes = Array(text.utf8)
+  return bytes.count == 36
+    && bytes.indices.allSatisfy { index in
+      if [8, 13, 18, 23].contains(index) { return bytes[index] == UInt8(ascii: "-") }
+      switch bytes[index] {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): return true
+      default: return false
       }
-  }
+    }
 }
 
 /// A random UUID, lower case.

@@ -1,4 +1,5 @@
 import Causality
+package import Cluster
 import Events
 package import Metrics
 package import Net
@@ -24,6 +25,10 @@ package struct HTTPSurface: HTTPHandler {
     package var events: EventFeeds?
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
+    /// The servers behind this one: WebSockets with `server` go on to them.
+    package var cluster: ClusterMap?
+    /// Takes the links of hubs; without it there are none.
+    package var links: LinkAcceptor?
 
     package init(version: String) { self.version = version }
   }
@@ -34,6 +39,8 @@ package struct HTTPSurface: HTTPHandler {
   let origins: OriginPolicy
   let rpc: JSONRPC
   let events: EventFeeds?
+  let cluster: ClusterMap?
+  let links: LinkAcceptor?
   let eventFollowers = SocketCount(limit: SocketCount.maximumEventFollowers)
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
   private let router: Router<Routed>
@@ -49,6 +56,8 @@ package struct HTTPSurface: HTTPHandler {
     self.sessions = sessions
     self.authenticator = authenticator
     events = configuration.events
+    cluster = configuration.cluster
+    links = configuration.links
     rpc = JSONRPC(catalogue: catalogue)
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
     prefix = configuration.basePrefix
@@ -122,6 +131,14 @@ package struct HTTPSurface: HTTPHandler {
       response.headers.append("Allow", allow)
       return .response(response)
     }
+  }
+
+  /// The WebSocket at a path below the base.
+  func webSocket(at path: String) -> (endpoint: FixedEndpoint, path: [(name: String, value: String)])? {
+    guard case .found(let routed, let parameters) = router.match(method: "GET", path: Substring(path)),
+      case .fixed(let endpoint) = routed.destination, endpoint.isWebSocket
+    else { return nil }
+    return (endpoint, parameters)
   }
 
   private func find(_ request: HTTPRequest) -> Router<Routed>.Match {

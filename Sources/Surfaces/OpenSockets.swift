@@ -21,7 +21,7 @@ final class OpenSockets: Sendable {
   /// Notes a socket; on its loop. Returns what must be called when it has closed, once, there too.
   func add(_ socket: any MessageSocket, _ call: Call) -> @Sendable () -> Void {
     open.add(1)
-    guard case .token(let id, _) = call.principal else { return { [open] in open.add(-1) } }
+    guard let id = call.principal.tokenID else { return { [open] in open.add(-1) } }
     let expiry = call.access.expiresAt.map { Expiry(of: socket, at: $0) }
     let number = state.withLock { state in
       state.last += 1

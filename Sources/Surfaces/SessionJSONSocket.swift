@@ -1,3 +1,4 @@
+import Cluster
 import Formats
 import Net
 import Operations
@@ -45,7 +46,8 @@ actor SessionJSONSocket: OperationSocket {
     webSocket.handler = self
     webSocket.send(text: "{\"connected\":true}")
     let client = ClientInfo(
-      kind: "json", peer: call.peer, readOnly: !call.access.allows(.sessionsInput), cause: call.cause())
+      kind: "json", peer: call.peer,
+      readOnly: !call.access.allows(.sessionsInput) || !call.role.permits(.changes), cause: call.cause())
     let joined: (observer: ObserverID?, isFull: Bool) = session.assumeIsolated { session in
       if session.exit != nil { return (nil, false) }
       if session.clientCount >= SessionLimits.clients { return (nil, true) }
@@ -127,6 +129,7 @@ actor SessionJSONSocket: OperationSocket {
       throw OperationError(
         .insufficientScope, "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'.")
     }
+    if let refusal = RemoteAccess.refusal(.changes, message.method, for: call) { throw refusal }
     let bytes = try TerminalInput.bytes(of: message)
     let access = call.access
     let cause = typing?.begin() ?? call.correlated(by: message.correlationID).cause()

@@ -62,9 +62,7 @@ package final class Tickets: Sendable {
 
   func forget(token id: String) {
     pending.withLock { pending in
-      pending = pending.filter { entry in
-        if case .token(id, _) = entry.value.principal { false } else { true }
-      }
+      pending = pending.filter { $0.value.principal.tokenID != id }
     }
   }
 

@@ -171,7 +171,7 @@ package actor DirectoryFeed {
     if case .ready = phase { tellChanges() }
   }
 
-  private var isLimited: Bool { access.sessions != nil || access.tags != nil }
+  private var isLimited: Bool { access.sessions != nil || access.tags != nil || access.furtherTags != nil }
 
   /// Those that the hub may see, or has seen.
   private func relevant(_ sessions: [String]) -> [String] {
