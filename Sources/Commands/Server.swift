@@ -126,7 +126,7 @@ actor Server {
     let tokens = Tokens(fixed: options.token, paths: paths)
     let authenticator = Authenticator(
       ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets)
-    let sessions = SessionOperations(store: store, server: hostname)
+    let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id)
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
         + EventOperations(log: log, cursors: cursors, control: self).all
