@@ -359,7 +359,9 @@ package actor Link {
     heard = .now
     switch message.first {
     case LinkFrame.controlMark?:
-      guard let control = LinkControl(parsing: message[...]) else { return violated("a control message of another form") }
+      guard let control = LinkControl(parsing: message[...]) else {
+        return violated("a control message of another form")
+      }
       receive(control)
     case LinkFrame.batchMark?:
       received += 1
@@ -422,7 +424,9 @@ package actor Link {
 
   /// Frames of a stream that is over are on their way when it ends. One that never was is a fault.
   private func unknown(_ id: UInt32) {
-    if isAccepted(id) ? id > highestAccepted : id >= nextStream { violated("a frame for a stream that was never opened") }
+    if isAccepted(id) ? id > highestAccepted : id >= nextStream {
+      violated("a frame for a stream that was never opened")
+    }
   }
 
   private var highestAccepted: UInt32 = 0
