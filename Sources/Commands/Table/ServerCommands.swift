@@ -16,7 +16,7 @@ extension CommandTable {
       Options.bind, Options.certificate, Options.certificateKey, Options.selfSigned, Options.token,
       Options.noAuthentication, Options.ephemeral, Options.maxSessions, Options.keepEnded,
       Options.eventsMaxAge, Options.eventsMaxBytes, Options.shell, Options.hostname, Options.corsOrigin,
-      Options.basePrefix, Options.loops, Options.readiness,
+      Options.basePrefix, Options.configuration, Options.loops, Options.readiness,
     ],
     examples: [
       CommandExample("roost serve", "for this user, on the Unix socket"),
