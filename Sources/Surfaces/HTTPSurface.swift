@@ -85,8 +85,16 @@ package struct HTTPSurface: HTTPHandler {
     return trace.marking(shared(reply, with: request))
   }
 
-  /// Requests about a session are best answered on its loop.
+  /// Requests about a session are best answered on its loop, and those for a backend where the way to it is.
   package func home(of request: HTTPRequest) -> EventLoop? {
+    if let query = request.query, let server = QueryText.server(in: query) {
+      guard case .member(let member) = try? catalogue.place(of: server) else { return localHome(of: request) }
+      return member.remote?.loop
+    }
+    return localHome(of: request)
+  }
+
+  private func localHome(of request: HTTPRequest) -> EventLoop? {
     guard let rest = prefix.remainder(of: Substring(request.path)),
       rest.utf8.starts(with: HTTPSurface.sessionsPath.utf8)
     else {
@@ -156,7 +164,7 @@ package struct HTTPSurface: HTTPHandler {
       return try await upgrade(request, to: fixed, path, trace)
     }
     let call =
-      endpoint.isOpen
+      endpoint.isOpen && !namesServer(request)
       ? Call(
         principal: .anonymous, access: Access(scopes: []), peer: request.peer.shortText,
         correlationID: trace.correlationID, traceParent: trace.traceParent)
@@ -164,7 +172,7 @@ package struct HTTPSurface: HTTPHandler {
     if case .fixed(let fixed) = endpoint {
       try require(fixed.scope, of: call, for: fixed)
       // That of a stream says which events are wanted.
-      if fixed != .eventStream { try await checkQuery(try QueryText.parse(request.query), for: call) }
+      if fixed != .eventStream { try checkQuery(try QueryText.parse(request.query), at: fixed) }
     }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
@@ -228,7 +236,8 @@ package struct HTTPSurface: HTTPHandler {
       var response = Responses.json(document, status: operation.status, type: mediaType)
       Responses.note(missing: remarks.missingServers, in: &response)
       return response
-    case .empty: return Responses.empty(operation.status)
+    // A server of another kind may have nothing to say where this one answers with a document.
+    case .empty: return Responses.empty(operation.status == 200 ? 204 : operation.status)
     }
   }
 
@@ -238,9 +247,19 @@ package struct HTTPSurface: HTTPHandler {
       "This token may not do \(endpoint.name): it needs the scope '\(scope.rawValue)'.", at: endpoint, nil, for: call)
   }
 
-  /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.
-  func checkQuery(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError) {
-    if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
+  /// Whether a request says which server it is for. What anybody may ask of this one, only those who are let in may have it ask of others.
+  private func namesServer(_ request: HTTPRequest) -> Bool {
+    request.query.map { QueryText.server(in: $0) != nil } ?? false
+  }
+
+  /// The query of what is no operation: only `server` may stand there, and must mean this one.
+  func checkQuery(_ query: [(name: String, value: String)], at endpoint: FixedEndpoint) throws(OperationError) {
+    for (name, value) in query {
+      guard name == "server" else {
+        throw OperationError(.invalidRequest, "Invalid request: '\(name)' is not a parameter here; known are 'server'.")
+      }
+      try catalogue.requireHere(value, endpoint.name, hint: endpoint.elsewhere)
+    }
   }
 
   private var index: String {
