@@ -1,5 +1,6 @@
 import Cluster
 import Formats
+import Sessions
 
 // The inputs and outputs of the operations on the servers behind this one.
 

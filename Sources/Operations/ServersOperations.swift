@@ -1,4 +1,5 @@
 package import Cluster
+import Store
 
 /// The operations on the registry: the servers behind this one.
 package struct ServersOperations: Sendable {

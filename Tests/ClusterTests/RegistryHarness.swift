@@ -33,6 +33,7 @@ final class ScriptedControl: BackendControl {
   var report: HealthReport { state.withLock { $0.report } }
   var identity: BackendIdentity? { state.withLock { $0.identity } }
   var peer: String? { state.withLock { $0.peer } }
+  var directory: DirectoryCopy? { nil }
   var remote: (any RemoteServer)? { nil }
 
   /// A server answers: what a real connection does after its hello.

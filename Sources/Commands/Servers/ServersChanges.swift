@@ -7,14 +7,11 @@ import Sys
 func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let invocation = context.invocation
   let address: BackendAddress
+  let text = try invocation.required(Arguments.backendAddress)
   do throws(RegistryError) {
-    address = try BackendAddress(try invocation.required(Arguments.backendAddress))
-  } catch let error as RegistryError {
-    throw CommandFailure(.usage, error.message, serverCode: error.code.rawValue)
-  } catch let error as CommandFailure {
-    throw error
+    address = try BackendAddress(text)
   } catch {
-    throw CommandFailure(.usage, String(describing: error))
+    throw CommandFailure(.usage, error.message, serverCode: error.code.rawValue)
   }
   let token = try backendToken(context, for: address.text, asks: true)
   let tags = invocation.texts(Options.backendTag)
@@ -24,7 +21,7 @@ func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCod
       "address": .string(address.text), "token": token.map { .string($0) },
       "role": invocation.text(Options.backendRole).map { .string($0) },
       "tags": tags.isEmpty ? nil : JSON(strings: tags), "transitive": invocation.has(Options.transitive) ? true : nil,
-      "fingerprint": invocation.text(Options.fingerprint).map { .string($0) },
+      "fingerprint": invocation.text(Options.backendFingerprint).map { .string($0) },
     ]))
   if !invocation.has(Options.noWait) {
     server = try await settled(context, server, address.text)
@@ -86,7 +83,7 @@ func updateServer(_ context: ClientContext) async throws(CommandFailure) -> Exit
       "token": token.map { .string($0) }, "role": invocation.text(Options.backendRole).map { .string($0) },
       "tags": tags.isEmpty ? nil : JSON(strings: tags.filter { !$0.isEmpty }),
       "transitive": invocation.text(Options.transitiveValue).map { .bool($0 == "yes") },
-      "fingerprint": invocation.text(Options.fingerprint).map { .string($0) },
+      "fingerprint": invocation.text(Options.backendFingerprint).map { .string($0) },
     ]))
   context.show(server) { serverText(server, context.output.style) }
   return .ok
