@@ -349,7 +349,8 @@ package actor Backend: BackendControl {
     self.link = current
     session = welcome.session
     backoff.reset()
-    sessions.linkIsUp(serverID: welcome.serverID)
+    // Told anew: what is known counts as old from the moment that the connection was lost.
+    take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
     followDirectory()
     publish(LinkServer(link: current, name: welcome.hostname))
     publish(.healthy)
@@ -412,6 +413,7 @@ package actor Backend: BackendControl {
       return sessions.clear()
     }
     guard let link, directoryStream?.isOpen != true || directoryStream?.link !== link else { return }
+    sessions.linkIsUp(serverID: identity?.serverID ?? "")
     let stream = link.assumeIsolated { $0.open(LinkHead.directory.encoded(), isCall: false) }
     stream.handler = self
     directoryStream = stream
@@ -422,7 +424,9 @@ package actor Backend: BackendControl {
     do throws(DirectoryFault) {
       try sessions.receive(text)
     } catch {
-      link?.assumeIsolated { $0.end("its directory is malformed: \(error.reason)") }
+      let reason = "its directory is malformed: \(error.reason)"
+      link?.assumeIsolated { $0.end(reason) }
+      lost(reason)
     }
   }
 }
