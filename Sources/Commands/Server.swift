@@ -1,4 +1,5 @@
 import Causality
+import Cluster
 import Events
 import Formats
 import Glibc
@@ -38,10 +39,12 @@ actor Server {
   private let cursors: CursorStore
   private let events: OwnEvents
   private let audit: AuditTrail
+  private let cluster: ServerCluster
   /// Why the server is there: it points at the event of its start.
   private let beginning: Cause
   private var http: HTTPServer?
   private var tcpAddresses: [String] = []
+  private var tls: TLSServerContext?
   private var isPersistent: Bool
   private var isStopping = false
   private var signals: [SignalWatch] = []
@@ -66,7 +69,10 @@ actor Server {
           if exits.expectsEnd { return }
           complain("the keeper is gone: \($0.message) Sessions that run go on, but their exit statuses are lost.")
         })
-      let server = Server(groundwork, loops, keeper, exits)
+      let configurationFile =
+        groundwork.options.configurationFile ?? groundwork.paths.configuration + "/config.toml"
+      let configuration = try ClusterConfiguration.load(configurationFile)
+      let server = Server(groundwork, loops, keeper, exits, configurationFile, configuration)
       exits.attach(server.store)
       try await Cause.$current.withValue(server.beginning) { try await server.store.adopt() }
       try await server.open()
@@ -81,7 +87,8 @@ actor Server {
   private static var defaultLoops: Int { max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
   private init(
-    _ groundwork: ServerGroundwork, _ loops: LoopGroup, _ keeper: KeeperClient, _ exits: ExitRelay
+    _ groundwork: ServerGroundwork, _ loops: LoopGroup, _ keeper: KeeperClient, _ exits: ExitRelay,
+    _ configurationFile: String, _ configuration: ClusterConfiguration
   ) {
     let options = groundwork.options
     let paths = groundwork.paths
@@ -94,7 +101,7 @@ actor Server {
     self.keeper = keeper
     self.exits = exits
     loop = loops.loops[0]
-    hostname = options.hostname ?? identity.hostname
+    hostname = options.hostname ?? configuration.hostname ?? identity.hostname
     socketPath = options.socketPath ?? paths.socket
     isPersistent = !options.isEphemeral
     var store = SessionStoreOptions(
@@ -117,6 +124,9 @@ actor Server {
     audit = AuditTrail(events, loop: loops.loops[0])
     beginning = Cause(correlationID: makeUUID(), causationID: makeUUID())
     self.store = SessionStore(loops: loops, keeper: keeper, options: store)
+    cluster = ServerCluster(
+      LinkHost.Identity(serverID: identity.id, hostname: hostname, version: roostVersion), loops: loops, paths: paths,
+      configurationFile: configurationFile, configuration: configuration, store: self.store, events: events)
   }
 
   /// Opens the sockets.
@@ -125,15 +135,17 @@ actor Server {
     let tokens = Tokens(fixed: options.token, paths: paths)
     let authenticator = Authenticator(
       ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets)
-    let sessions = SessionOperations(store: store, server: hostname)
+    let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id, cluster: cluster.map)
+    let cluster = cluster
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
+        + ServersOperations(registry: cluster.registry, control: self) { cluster.sessionCount(of: $0) }.all
         + EventOperations(log: log, cursors: cursors, control: self).all
         + tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
         } + [tickets.operation],
-      ownNames: [hostname, identity.id], audit: audit, complain: complain)
+      ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
     configuration.events = EventFeeds(log: log, cursors: cursors)
@@ -143,6 +155,7 @@ actor Server {
     configuration.metrics = [
       ServerMetrics(self, loops: loops) { await keeper.isConnected }, SessionCensus(store), EventMetrics(log),
     ]
+    configuration.links = cluster.entrance
     let surface = HTTPSurface(
       catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
     let http = HTTPServer(loops: loops, handler: surface, errorBody: { surface.response(to: $0, $1) })
@@ -157,11 +170,13 @@ actor Server {
     signal(SIGHUP, SIG_IGN)
     await store.onEmpty { [weak self] in self?.assumeIsolated { server in _ = Task { await server.sessionsAreGone() } }
     }
+    tls = try ServerCertificate.load(options, paths, hostname: hostname)
     try await http.listen(unix: socketPath)
     for bind in options.binds {
-      let port = try await http.listen(host: bind.host, port: bind.port)
+      let port = try await http.listen(host: bind.host, port: bind.port, tls: tls)
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
     }
+    try await cluster.registry.start()
     awaitSessions()
     events.serverStarted(
       id: beginning.causationID ?? makeUUID(), because: Cause(correlationID: beginning.correlationID),
@@ -169,12 +184,18 @@ actor Server {
   }
 
   private func announce() {
+    if let tls {
+      if let warning = tls.warning { complain(warning) }
+      complain("certificate: fingerprint \(tls.fingerprint)")
+    }
     if let descriptor = options.readinessDescriptor {
       Launch.announce("ready", on: descriptor)
       return
     }
     complain("listening at \(socketPath)")
-    for address in tcpAddresses { complain("listening at http://\(address)\(options.basePrefix ?? "")") }
+    for address in tcpAddresses {
+      complain("listening at \(tls == nil ? "http" : "https")://\(address)\(options.basePrefix ?? "")")
+    }
     if !tcpAddresses.isEmpty, options.requiresAuthentication, options.token == nil {
       complain("clients over TCP need a token: 'roost token create' makes one")
     }
@@ -218,6 +239,7 @@ actor Server {
     } else {
       await store.stopCreating()
     }
+    await cluster.stop()
     await http?.close(graceful: Server.closeGrace)
     await keeper.close()
     audit.flush()
@@ -234,7 +256,8 @@ extension Server: ServerControl {
     ServerInfo(
       hostname: hostname, version: roostVersion, serverID: identity.id, instanceName: paths.serverName,
       socketPath: socketPath,
-      tcpAddr: tcpAddresses.first, sessionCount: await store.runningCount, startedAt: startedAt, pid: Int(getpid()),
+      tcpAddr: tcpAddresses.first, tlsFingerprint: tls?.fingerprint.description, sessionCount: await store.runningCount,
+      startedAt: startedAt, pid: Int(getpid()),
       keeperPid: Int(await keeper.keeperPid), persistent: isPersistent)
   }
 

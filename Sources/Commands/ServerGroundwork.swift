@@ -1,3 +1,4 @@
+import Cluster
 import Net
 import Sessions
 import Store
@@ -46,6 +47,7 @@ struct ServerGroundwork: Sendable {
     case let error as StoreError: CommandFailure(error.code == .alreadyRunning ? .conflict : .failed, error.message)
     case let error as NetError: CommandFailure(.failed, error.message)
     case let error as KeeperError: CommandFailure(.failed, error.message)
+    case let error as RegistryError: CommandFailure(.failed, error.message)
     case let error as SessionError: CommandFailure(.failed, error.message)
     default: CommandFailure(.failed, String(describing: error))
     }

@@ -26,6 +26,12 @@ package struct TOML: Sendable, Equatable {
     package let column: Int
     package let reason: String
 
+    package init(line: Int, column: Int, reason: String) {
+      self.line = line
+      self.column = column
+      self.reason = reason
+    }
+
     package var description: String {
       if line == 0 { return reason }
       return column == 0 ? "line \(line): \(reason)" : "line \(line), column \(column): \(reason)"

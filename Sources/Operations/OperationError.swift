@@ -1,3 +1,4 @@
+package import Cluster
 package import Events
 package import Sessions
 
@@ -20,6 +21,11 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case serverNotFound = "server_not_found"
   case serverAmbiguous = "server_ambiguous"
   case serverUnavailable = "server_unavailable"
+  case serverAlreadyRegistered = "server_already_registered"
+  case identityChanged = "identity_changed"
+  case invalidAddress = "invalid_address"
+  case invalidRole = "invalid_role"
+  case configInvalid = "config_invalid"
   case roleRefused = "role_refused"
   case linkRefused = "link_refused"
   case gatewayTimeout = "gateway_timeout"
@@ -63,7 +69,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     switch self {
     case .invalidRequest, .invalidSessionName, .invalidTag, .invalidKey, .invalidSignal, .invalidPattern,
       .unknownMethod, .invalidEvent, .invalidSubject, .invalidTime,
-      .sessionRequired:
+      .sessionRequired, .invalidAddress, .invalidRole, .configInvalid:
       400
     case .authRequired: 401
     case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed, .subjectReserved,
@@ -74,7 +80,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .methodNotAllowed: 405
     case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408
     case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded,
-      .serverAmbiguous, .linkRefused:
+      .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused:
       409
     case .payloadTooLarge, .eventTooLarge: 413
     case .uriTooLong: 414
@@ -155,12 +161,18 @@ package struct OperationError: Error, Sendable, Equatable {
     self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
   }
 
+  package init(_ error: RegistryError) {
+    // Every code of the registry is in the table above; a test holds that.
+    self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
+  }
+
   /// Whatever a domain threw, as an operation's error.
   package init(wrapping error: any Error) {
     switch error {
     case let error as OperationError: self = error
     case let error as SessionError: self.init(error)
     case let error as EventError: self.init(error)
+    case let error as RegistryError: self.init(error)
     case let error as DecodingError: self.init(error)
     case is CancellationError: self.init(.requestTimeout, "The caller went away before the answer was ready.")
     default: self.init(.internalError, "Something failed inside the server: \(String(describing: error)).")

@@ -2,19 +2,19 @@ import CSQLite
 import Glibc
 
 /// One connection to an SQLite file, for one thread at a time. Committed means on the disk (synchronous FULL).
-final class Database {
+package final class Database {
   private let handle: OpaquePointer
   private var prepared: [String: OpaquePointer] = [:]
 
-  enum Value: Equatable {
+  package enum Value: Equatable {
     case null
     case integer(Int64)
     case text(String)
     case blob([UInt8])
 
-    var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
-    var text: String? { if case .text(let value) = self { value } else { nil } }
-    var blob: [UInt8]? { if case .blob(let value) = self { value } else { nil } }
+    package var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
+    package var text: String? { if case .text(let value) = self { value } else { nil } }
+    package var blob: [UInt8]? { if case .blob(let value) = self { value } else { nil } }
   }
 
   /// Another process (a command line tool beside the server) may hold the file for the length of a transaction.
@@ -84,7 +84,7 @@ final class Database {
 
   /// Runs one statement and gives all its rows. Statements are prepared once and kept: `sql` must be a constant.
   @discardableResult
-  func run(_ sql: String, _ values: [Value] = []) throws(StoreError) -> [[Value]] {
+  package func run(_ sql: String, _ values: [Value] = []) throws(StoreError) -> [[Value]] {
     let statement = try prepare(sql)
     defer {
       sqlite3_reset(statement)
@@ -104,7 +104,7 @@ final class Database {
   }
 
   /// How many rows the last statement changed.
-  var changes: Int { Int(sqlite3_changes(handle)) }
+  package var changes: Int { Int(sqlite3_changes(handle)) }
 
   private func prepare(_ sql: String) throws(StoreError) -> OpaquePointer {
     if let known = prepared[sql] { return known }

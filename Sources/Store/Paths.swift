@@ -58,10 +58,19 @@ package struct Paths: Sendable, Equatable {
   package var log: String { "\(state)/server.log" }
   package var tokenDatabase: String { "\(state)/tokens.sqlite" }
   package var cursorDatabase: String { "\(state)/cursors.sqlite" }
+  /// What the user has written down: ``configuration`` and a name.
+  package var configurationFile: String { "\(configuration)/config.toml" }
+  /// The servers behind this one, without their tokens.
+  package var registryDatabase: String { "\(state)/servers.sqlite" }
+  /// A file with the token of each of them.
+  package var backendTokens: String { "\(state)/backend-tokens" }
   /// The event log: a folder for each day.
   package var events: String { "\(state)/events" }
   /// The audit records as lines of text.
   package var audit: String { "\(state)/audit" }
+  /// The certificate that a server made for itself, and its key.
+  package var ownCertificate: String { "\(state)/tls-certificate.pem" }
+  package var ownCertificateKey: String { "\(state)/tls-key.pem" }
   package var identityFile: String { "\(state)/server_id" }
 
   /// Makes the runtime folder, and refuses one that others own or can enter: its sockets are the way in.

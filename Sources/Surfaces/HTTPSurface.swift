@@ -26,7 +26,7 @@ package struct HTTPSurface: HTTPHandler {
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
     /// Takes the links of hubs; without it there are none.
-    package var links: LinkAcceptor?
+    package var links: LinkEntrance?
 
     package init(version: String) { self.version = version }
   }
@@ -37,7 +37,7 @@ package struct HTTPSurface: HTTPHandler {
   let origins: OriginPolicy
   let rpc: JSONRPC
   let events: EventFeeds?
-  let links: LinkAcceptor?
+  let links: LinkEntrance?
   let eventFollowers = SocketCount(limit: SocketCount.maximumEventFollowers)
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
   private let router: Router<Routed>
@@ -224,8 +224,14 @@ package struct HTTPSurface: HTTPHandler {
       arguments.body = .json(request.body)
     }
     let mediaType = negotiated(operation, request, &arguments)
+    var call = call
+    let remarks = AnswerRemarks()
+    call.remarks = remarks
     switch try await catalogue.perform(operation, arguments, for: call) {
-    case .json(let document): return Responses.json(document, status: operation.status, type: mediaType)
+    case .json(let document):
+      var response = Responses.json(document, status: operation.status, type: mediaType)
+      Responses.note(missing: remarks.missingServers, in: &response)
+      return response
     // A server of another kind may have nothing to say where this one answers with a document.
     case .empty: return Responses.empty(operation.status == 200 ? 204 : operation.status)
     }
@@ -290,7 +296,8 @@ package struct HTTPSurface: HTTPHandler {
       response.headers.append("Vary", "Origin")
       if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
         response.headers.append("Access-Control-Allow-Origin", origin)
-        response.headers.append("Access-Control-Expose-Headers", RequestTrace.header)
+        response.headers.append(
+          "Access-Control-Expose-Headers", "\(RequestTrace.header), \(Responses.missingServers)")
       }
       return response
     }

@@ -32,6 +32,17 @@ enum Responses {
     return response
   }
 
+  /// Names the servers that an answer should tell of and does not: a list of strings (RFC 9651 §3.1).
+  static let missingServers = "Roost-Missing-Servers"
+  /// Names that one answer carries: a header is no place for a long list.
+  private static let maximumMissing = 64
+
+  static func note(missing servers: [String], in response: inout HTTPResponse) {
+    if servers.isEmpty { return }
+    response.headers.append(
+      missingServers, servers.prefix(maximumMissing).map(StructuredField.item).joined(separator: ", "))
+  }
+
   static func text(_ text: String) -> HTTPResponse {
     response(200, type: "text/plain; charset=utf-8", Array(text.utf8))
   }

@@ -100,7 +100,7 @@ struct PathsTests {
     let folder = try TestFolder()
     let paths = try Paths(environment: { ["HOME": folder.path][$0] })
     let first = try ServerIdentity.load(paths)
-    #expect(ServerIdentity.isUUID(first.id))
+    #expect(isUUID(first.id))
     #expect(try ServerIdentity.load(paths) == first)
     #expect(first.hostname == Host.hostname)
     #expect(mode(of: paths.identityFile) == 0o600)

@@ -65,13 +65,18 @@ package struct BackendIdentity: Sendable, Equatable {
   /// terminal. Nor may its name pass for an id, an address or a path of servers, so it has no `:` and no `/`.
   package init?(serverID: String, hostname: String, version: String) {
     let serverID = serverID.lowercased()
-    guard isUUID(serverID), BackendIdentity.isPrintable(hostname, longest: BackendIdentity.longestHostname),
-      !hostname.utf8.contains(where: { $0 == 0x2F || $0 == 0x3A }), !isUUID(hostname.lowercased()),
+    guard isUUID(serverID), BackendIdentity.isHostname(hostname),
       version.isEmpty || BackendIdentity.isPrintable(version, longest: BackendIdentity.longestVersion)
     else { return nil }
     self.serverID = serverID
     self.hostname = hostname
     self.version = version
+  }
+
+  /// Whether a server may call itself so.
+  package static func isHostname(_ text: String) -> Bool {
+    isPrintable(text, longest: longestHostname) && !text.utf8.contains { $0 == 0x2F || $0 == 0x3A }
+      && !isUUID(text.lowercased())
   }
 
   /// One to `longest` bytes without control characters, those of bidirectional text included.
@@ -124,6 +129,8 @@ package protocol BackendControl: AnyObject, Sendable {
   var peer: String? { get }
   /// The way to it; `nil` while there is none.
   var remote: (any RemoteServer)? { get }
+  /// What is known of its sessions; `nil` when nobody asks for them.
+  var directory: DirectoryCopy? { get }
 }
 
 /// Makes the connection to a backend.

@@ -13,13 +13,15 @@ extension CommandTable {
       """,
     section: .server,
     options: [
-      Options.bind, Options.token, Options.noAuthentication, Options.ephemeral, Options.maxSessions, Options.keepEnded,
+      Options.bind, Options.certificate, Options.certificateKey, Options.selfSigned, Options.token,
+      Options.noAuthentication, Options.ephemeral, Options.maxSessions, Options.keepEnded,
       Options.eventsMaxAge, Options.eventsMaxBytes, Options.shell, Options.hostname, Options.corsOrigin,
-      Options.basePrefix, Options.loops, Options.readiness,
+      Options.basePrefix, Options.configuration, Options.loops, Options.readiness,
     ],
     examples: [
       CommandExample("roost serve", "for this user, on the Unix socket"),
       CommandExample("ROOST_TOKEN=… roost serve --bind 0.0.0.0:7070", "for other machines too, with that token"),
+      CommandExample("roost serve --bind 0.0.0.0:7070 --tls-self-signed", "the same, encrypted; prints a fingerprint"),
       CommandExample("roost serve -L ci --max-sessions 50 --keep-ended 24h", "a second server with a name of its own"),
     ],
     action: .server { invocation throws(CommandFailure) in
@@ -58,7 +60,7 @@ extension CommandTable {
     arguments: [Arguments.tokenName],
     options: [Options.scope, Options.tokenSession, Options.tokenTag, Options.expires],
     examples: [
-      CommandExample("roost token create agent -s sessions:read -s sessions:input", "may look and type"),
+      CommandExample("roost token create agent -S sessions:read -S sessions:input", "may look and type"),
       CommandExample("roost token create ci --tag ci --expires 12h", "may look at sessions tagged ci, until tonight"),
     ],
     action: .client(createToken))
@@ -94,6 +96,7 @@ private func statusText(_ info: JSON, _ style: TextStyle) -> String {
     ("keeper", info["keeper_pid"].plainText),
     ("socket", info["socket_path"].plainText),
     ("TCP", addressText(info["tcp_addr"])),
+    ("certificate", info["tls_fingerprint"].plainText),
     ("sessions", info["session_count"].plainText),
     ("started", age(info["started_at"])),
     ("ends by itself", info["persistent"].bool.map { $0 ? "no" : "with its last session" } ?? ""),
@@ -112,7 +115,7 @@ private func stopServer(_ context: ClientContext) async throws(CommandFailure) -
   // Asked for before it goes: the process whose end is the end of the server.
   let pid = try await context.client.call("GET", "/server/info")["pid"].integer
   var isLocal = false
-  if case .unix = context.client.address.endpoint { isLocal = true }
+  if case .unix = context.client.address.endpoint, context.client.server == nil { isLocal = true }
   let process = isLocal ? pid.flatMap { try? openPidfd(ProcessID(truncatingIfNeeded: $0)).release() } : nil
   defer { if let process { close(process) } }
   let answer = try await context.client.call(
