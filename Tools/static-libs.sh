@@ -7,7 +7,7 @@ set -euo pipefail
 folder="$1"
 rm -rf "$folder"
 mkdir -p "$folder"
-for name in crypto http_parser pcre2-8 sqlite3 zstd stdc++ uv; do
+for name in ssl crypto http_parser pcre2-8 sqlite3 zstd stdc++ uv; do
   # Debian's libuv calls its archive libuv_a.a.
   for candidate in "lib$name.a" "lib${name}_a.a"; do
     path=$("${CC:-cc}" -print-file-name="$candidate")

@@ -13,10 +13,12 @@ package struct Member: Sendable {
   package var report: HealthReport
   /// The way to it; `nil` while there is none.
   package var remote: (any RemoteServer)?
+  /// What is known of its sessions; `nil` while it was never asked.
+  package var directory: DirectoryCopy?
 
   package init(
     serverID: String? = nil, hostname: String? = nil, address: String, role: Role, tags: [String] = [],
-    report: HealthReport, remote: (any RemoteServer)? = nil
+    report: HealthReport, remote: (any RemoteServer)? = nil, directory: DirectoryCopy? = nil
   ) {
     self.serverID = serverID
     self.hostname = hostname
@@ -25,6 +27,7 @@ package struct Member: Sendable {
     self.tags = tags
     self.report = report
     self.remote = remote
+    self.directory = directory
   }
 
   /// How people and records call it.

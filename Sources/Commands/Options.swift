@@ -9,15 +9,21 @@ package enum Options {
     "--socket", placeholder: "PATH", kind: .file, environment: "ROOST_SOCKET",
     help: "path of the server's Unix socket, instead of the one its name gives")
   package static let connect = OptionDefinition(
-    "--connect", placeholder: "HOST:PORT", environment: "ROOST_CONNECT",
-    help: "reach the server over TCP, with the token in ROOST_TOKEN")
+    "--connect", placeholder: "ADDRESS", environment: "ROOST_CONNECT",
+    help: "reach the server over TCP, at https://HOST:PORT or, unencrypted, HOST:PORT; with the token in ROOST_TOKEN")
+  package static let authorities = OptionDefinition(
+    "--tls-ca", placeholder: "FILE", kind: .file, environment: "ROOST_TLS_CA", defaultText: "what this machine trusts",
+    help: "certificates (PEM) to trust with an https address")
+  package static let fingerprint = OptionDefinition(
+    "--tls-fingerprint", placeholder: "SHA256:…", environment: "ROOST_TLS_FINGERPRINT",
+    help: "with an https address, trust the one certificate that has this fingerprint")
   package static let json = OptionDefinition("--json", help: "print JSON, as the API gives it")
 
   package static let correlationID = OptionDefinition(
     "--correlation-id", placeholder: "UUID", environment: "ROOST_CORRELATION_ID", defaultText: "a new one",
     help: "the id under which everything that the command causes is logged")
 
-  package static let globals = [serverName, socket, connect, json, correlationID]
+  package static let globals = [serverName, socket, connect, authorities, fingerprint, json, correlationID]
 
   // MARK: Sessions
 
@@ -224,6 +230,15 @@ package enum Options {
   package static let bind = OptionDefinition(
     "--bind", placeholder: "HOST:PORT", environment: "ROOST_BIND", defaultText: "none", repeats: true,
     help: "also listen on TCP")
+  package static let certificate = OptionDefinition(
+    "--tls-cert", placeholder: "FILE", kind: .file, environment: "ROOST_TLS_CERT",
+    help: "speak TLS on TCP with this certificate (PEM), followed by those that lead to its authority")
+  package static let certificateKey = OptionDefinition(
+    "--tls-key", placeholder: "FILE", kind: .file, environment: "ROOST_TLS_KEY",
+    help: "the key (PEM, without a password) of --tls-cert")
+  package static let selfSigned = OptionDefinition(
+    "--tls-self-signed", environment: "ROOST_TLS_SELF_SIGNED",
+    help: "speak TLS on TCP with a certificate of the server's own, made once; clients need the fingerprint it prints")
   package static let token = OptionDefinition(
     "--token", placeholder: "TOKEN", environment: "ROOST_TOKEN",
     help: "a token with every right for TCP clients; better in the variable, where no process list shows it")

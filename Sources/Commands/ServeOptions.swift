@@ -6,6 +6,8 @@ package struct ServeOptions: Sendable, Equatable {
   package var socketPath: String?
   /// TCP addresses to listen on besides the Unix socket, which is always there.
   package var binds: [BindAddress] = []
+  /// What is spoken at those addresses.
+  package var transport = Transport.plain
   package var token: String?
   package var requiresAuthentication = true
   package var isEphemeral = false
@@ -24,6 +26,14 @@ package struct ServeOptions: Sendable, Equatable {
   package var shell: String?
   /// Where to write one line when ready.
   package var readinessDescriptor: CInt?
+
+  package enum Transport: Sendable, Equatable {
+    case plain
+    /// TLS with the certificate and key in these files.
+    case files(certificate: String, key: String)
+    /// TLS with a certificate that the server makes for itself.
+    case selfSigned
+  }
 
   package struct BindAddress: Sendable, Equatable {
     package var host: String
@@ -68,6 +78,10 @@ package struct ServeOptions: Sendable, Equatable {
       }
       binds.append(address)
     }
+    transport = try ServeOptions.transport(invocation)
+    if transport != .plain, binds.isEmpty {
+      throw CommandFailure(.usage, "TLS is for TCP: say with --bind where to listen")
+    }
     token = invocation.text(Options.token)
     if let token, token.utf8.count < ServeOptions.shortestToken {
       throw CommandFailure(.usage, "--token: a token needs at least \(ServeOptions.shortestToken) characters")
@@ -94,6 +108,19 @@ package struct ServeOptions: Sendable, Equatable {
 
   /// Shorter ones can be guessed (the limit of wsh).
   static let shortestToken = 16
+
+  private static func transport(_ invocation: Invocation) throws(CommandFailure) -> Transport {
+    let certificate = invocation.text(Options.certificate)
+    let key = invocation.text(Options.certificateKey)
+    switch (certificate, key, invocation.has(Options.selfSigned)) {
+    case (nil, nil, false): return .plain
+    case (nil, nil, true): return .selfSigned
+    case (let certificate?, let key?, false): return .files(certificate: certificate, key: key)
+    case (nil, _?, false): throw CommandFailure(.usage, "--tls-key needs --tls-cert, the certificate it is for")
+    case (_?, nil, false): throw CommandFailure(.usage, "--tls-cert needs --tls-key, the key of the certificate")
+    default: throw CommandFailure(.usage, "--tls-self-signed makes a certificate: give it, or --tls-cert and --tls-key")
+    }
+  }
 
   private static func basePrefix(_ invocation: Invocation) throws(CommandFailure) -> String? {
     guard let prefix = invocation.text(Options.basePrefix) else { return nil }

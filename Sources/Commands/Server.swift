@@ -42,6 +42,7 @@ actor Server {
   private let beginning: Cause
   private var http: HTTPServer?
   private var tcpAddresses: [String] = []
+  private var tls: TLSServerContext?
   private var isPersistent: Bool
   private var isStopping = false
   private var signals: [SignalWatch] = []
@@ -125,7 +126,7 @@ actor Server {
     let tokens = Tokens(fixed: options.token, paths: paths)
     let authenticator = Authenticator(
       ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets)
-    let sessions = SessionOperations(store: store, server: hostname)
+    let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id)
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
         + EventOperations(log: log, cursors: cursors, control: self).all
@@ -157,9 +158,10 @@ actor Server {
     signal(SIGHUP, SIG_IGN)
     await store.onEmpty { [weak self] in self?.assumeIsolated { server in _ = Task { await server.sessionsAreGone() } }
     }
+    tls = try ServerCertificate.load(options, paths, hostname: hostname)
     try await http.listen(unix: socketPath)
     for bind in options.binds {
-      let port = try await http.listen(host: bind.host, port: bind.port)
+      let port = try await http.listen(host: bind.host, port: bind.port, tls: tls)
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
     }
     awaitSessions()
@@ -169,12 +171,18 @@ actor Server {
   }
 
   private func announce() {
+    if let tls {
+      if let warning = tls.warning { complain(warning) }
+      complain("certificate: fingerprint \(tls.fingerprint)")
+    }
     if let descriptor = options.readinessDescriptor {
       Launch.announce("ready", on: descriptor)
       return
     }
     complain("listening at \(socketPath)")
-    for address in tcpAddresses { complain("listening at http://\(address)\(options.basePrefix ?? "")") }
+    for address in tcpAddresses {
+      complain("listening at \(tls == nil ? "http" : "https")://\(address)\(options.basePrefix ?? "")")
+    }
     if !tcpAddresses.isEmpty, options.requiresAuthentication, options.token == nil {
       complain("clients over TCP need a token: 'roost token create' makes one")
     }
@@ -234,7 +242,8 @@ extension Server: ServerControl {
     ServerInfo(
       hostname: hostname, version: roostVersion, serverID: identity.id, instanceName: paths.serverName,
       socketPath: socketPath,
-      tcpAddr: tcpAddresses.first, sessionCount: await store.runningCount, startedAt: startedAt, pid: Int(getpid()),
+      tcpAddr: tcpAddresses.first, tlsFingerprint: tls?.fingerprint.description, sessionCount: await store.runningCount,
+      startedAt: startedAt, pid: Int(getpid()),
       keeperPid: Int(await keeper.keeperPid), persistent: isPersistent)
   }
 

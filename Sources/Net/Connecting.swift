@@ -12,6 +12,14 @@ package enum Endpoint: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// The name that a certificate of the server must be for.
+  var host: String {
+    switch self {
+    case .unix: "localhost"
+    case .tcp(let host, _): host
+    }
+  }
+
   /// The `Host` field of requests to it.
   var authority: String {
     switch self {

@@ -39,6 +39,13 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   /// Reused for response heads and the like. Borrow, never keep.
   var scratch: [UInt8] = []
   var date = HTTPDate()
+  /// What TLS sockets of the loop hand to their owners, in the way of `readBuffer`; made when there is one.
+  private(set) lazy var plainBuffer: UnsafeMutableRawBufferPointer = {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: EventLoop.readBufferBytes, alignment: 16)
+    plainBufferToFree = buffer
+    return buffer
+  }()
+  private var plainBufferToFree: UnsafeMutableRawBufferPointer?
   /// The actor whose isolation stands for "on this loop"; tasks of connections run in it.
   nonisolated(unsafe) private(set) var isolation: LoopIsolation!
 
@@ -104,6 +111,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   }
 
   deinit {
+    plainBufferToFree?.deallocate()
     // Reached only after the thread has ended (it holds a reference), or when init threw, which frees the memory itself.
     if thread != 0 {
       uv.deallocate()

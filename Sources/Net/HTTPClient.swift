@@ -21,14 +21,25 @@ package struct HTTPClientRequest: Sendable {
   }
 }
 
-/// Talks to one server: one keep-alive connection, requests one after the other, in the order of the calls.
+/// Talks to one server: one keep-alive connection, requests one after the other, in the order of the calls. Redirections are answers like
+/// others: nothing is ever sent anywhere but to the endpoint.
 package actor HTTPClient {
+  /// Says whether an address may be connected to.
+  package typealias AddressFilter = @Sendable (PeerAddress) -> Bool
+
+  /// From the TCP connection to the end of the TLS handshake.
+  private static let handshakeMilliseconds: UInt64 = 10_000
+
   /// A response body larger than this fails with `.tooLarge`, unless the client was made with another bound.
   package static let defaultMaxResponseBytes = 64 * 1024 * 1024
 
   package nonisolated let endpoint: Endpoint
   package nonisolated let loop: EventLoop
   private let limits: HTTPLimits
+  private let tls: TLSClientSettings?
+  private let allows: AddressFilter?
+  /// Made once it is needed: it may read the certificates of all authorities there are.
+  private var tlsContext: TLSContext?
   private var connection: HTTPClientConnection?
   private var isBusy = false
   private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -36,10 +47,19 @@ package actor HTTPClient {
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-  package init(endpoint: Endpoint, loop: EventLoop, maxResponseBytes: Int = HTTPClient.defaultMaxResponseBytes) {
+  /// - Parameters:
+  ///   - tls: speaks TLS, and says whom to trust; nil speaks plain text.
+  ///   - allows: asked about every address that the host has, right before it is connected to, so that a name which is given another
+  ///     address after it was checked gains nothing. When all are refused, calls throw `.addressRefused`. Not asked about Unix sockets.
+  package init(
+    endpoint: Endpoint, loop: EventLoop, maxResponseBytes: Int = HTTPClient.defaultMaxResponseBytes,
+    tls: TLSClientSettings? = nil, allows: AddressFilter? = nil
+  ) {
     ignoreBrokenPipe()
     self.endpoint = endpoint
     self.loop = loop
+    self.tls = tls
+    self.allows = allows
     var limits = HTTPLimits()
     limits.maxBodyBytes = maxResponseBytes
     self.limits = limits
@@ -77,12 +97,13 @@ package actor HTTPClient {
     }
   }
 
-  /// Opens a WebSocket on a connection of its own. `handler` may get messages before this returns. A server that answers
+  /// Opens a WebSocket on a connection of its own. `handler` may get messages before this returns; without one the socket is paused, and
+  /// delivers nothing before it has one and is resumed. A server that answers
   /// otherwise throws `.upgradeRefused` with status and body. `timeout` bounds connecting and the handshake. With a `pingInterval` a
   /// server that is gone without a word is noticed within twice that time; without one only when something is sent.
   package func webSocket(
     target: String, headers: HTTPHeaders = .init(), subprotocols: [String] = [], maxMessageBytes: Int = 1 << 24,
-    timeout: Duration? = nil, pingInterval: Duration = .zero, handler: any WebSocketHandler
+    timeout: Duration? = nil, pingInterval: Duration = .zero, handler: (any WebSocketHandler)?
   ) async throws(NetError) -> WebSocket {
     if isClosed { throw NetError(.closed, "the client is closed") }
     let attempt = Attempt()
@@ -116,6 +137,7 @@ package actor HTTPClient {
       socket: connection.takeSocket(), role: .client, subprotocol: response.headers[first: "sec-websocket-protocol"],
       maxMessageBytes: maxMessageBytes, pingInterval: pingInterval, pongTimeout: pingInterval)
     webSocket.handler = handler
+    if handler == nil { webSocket.pauseReading() }
     webSocket.start(unread: connection.rest)
     return webSocket
   }
@@ -174,8 +196,18 @@ package actor HTTPClient {
       addresses = try await NameResolution.addresses(of: host, port: number, on: loop)
       kind = .tcp
     }
+    let context = try tlsContextIfWanted()
     var failure = NetError(.notFound, "\(endpoint): no address")
+    var isRefused = false
     for address in addresses {
+      if let allows, let (host, port) = address.numeric, !allows(.ip(address: host, port: port)) {
+        // Says more than that another address could not be reached only when there was no other.
+        if !isRefused, failure.code == .notFound {
+          failure = NetError(.addressRefused, "\(endpoint): connections to its address \(host) are not allowed")
+        }
+        isRefused = true
+        continue
+      }
       switch await loop.isolation.connect(attempt, to: address, named: endpoint.description) {
       case .success(let fd):
         guard let peer = PeerAddress(ofSocket: fd) else {
@@ -184,6 +216,7 @@ package actor HTTPClient {
           continue
         }
         let socket = try Socket(adopting: fd, kind: kind, peer: peer, on: loop)
+        if let context { try await secure(socket, context, attempt) }
         return HTTPClientConnection(socket: socket, limits: limits)
       case .failure(let error):
         if attempt.failure != nil { throw error }
@@ -191,6 +224,26 @@ package actor HTTPClient {
       }
     }
     throw failure
+  }
+
+  private func tlsContextIfWanted() throws(NetError) -> TLSContext? {
+    guard let tls else { return nil }
+    if let tlsContext { return tlsContext }
+    let made = try TLSContext(tls)
+    tlsContext = made
+    return made
+  }
+
+  private func secure(_ socket: Socket, _ context: TLSContext, _ attempt: Attempt) async throws(NetError) {
+    let session: TLSSession
+    do {
+      session = try TLSSession(client: context, host: endpoint.host)
+    } catch {
+      socket.close()
+      throw error
+    }
+    let handshake = TLSHandshake(socket, session)
+    if let error = await loop.isolation.secure(attempt, handshake, HTTPClient.handshakeMilliseconds) { throw error }
   }
 
   private func encode(_ request: HTTPClientRequest, upgrades: Bool = false) -> (head: [UInt8], body: [UInt8]) {
@@ -248,6 +301,22 @@ extension LoopIsolation {
         } else {
           connection.exchange(head, body, expects) { continuation.resume(returning: $0) }
         }
+      }
+    } onCancel: {
+      loop.execute { attempt.abort(NetError(.cancelled, "the task was cancelled")) }
+    }
+  }
+
+  fileprivate func secure(
+    _ attempt: Attempt, _ handshake: TLSHandshake, _ milliseconds: UInt64
+  ) async -> NetError? {
+    attempt.current = handshake
+    defer { attempt.current = nil }
+    return await withTaskCancellationHandler {
+      loop.preconditionCurrent()
+      return await withCheckedContinuation { continuation in
+        handshake.start(within: milliseconds) { continuation.resume(returning: $0) }
+        if let failure = attempt.failure { handshake.abort(failure) }
       }
     } onCancel: {
       loop.execute { attempt.abort(NetError(.cancelled, "the task was cancelled")) }

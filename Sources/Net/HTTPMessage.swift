@@ -159,6 +159,8 @@ package struct HTTPLimits: Sendable {
   package var bodyTimeout: Duration = .seconds(30)
   /// Between requests, and for output that the peer does not take; beyond it the connection is closed.
   package var idleTimeout: Duration = .seconds(75)
+  /// From accepting a connection to the end of its TLS handshake; beyond it the connection is closed.
+  package var handshakeTimeout: Duration = .seconds(10)
   /// HTTP and WebSocket connections of a server together; beyond it 503.
   package var maxConnections = 4096
 

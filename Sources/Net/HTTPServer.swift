@@ -10,6 +10,7 @@ package final class HTTPServer: Sendable {
     let header: UInt64
     let body: UInt64
     let idle: UInt64
+    let handshake: UInt64
   }
 
   let loops: LoopGroup
@@ -44,7 +45,7 @@ package final class HTTPServer: Sendable {
     self.errorBody = errorBody
     timeouts = Timeouts(
       header: limits.headerTimeout.wholeMilliseconds, body: limits.bodyTimeout.wholeMilliseconds,
-      idle: limits.idleTimeout.wholeMilliseconds)
+      idle: limits.idleTimeout.wholeMilliseconds, handshake: limits.handshakeTimeout.wholeMilliseconds)
   }
 
   /// Listens on a Unix socket of mode 0600. A socket file on which nobody answers any more is replaced; one that answers
@@ -55,8 +56,8 @@ package final class HTTPServer: Sendable {
   }
 
   /// Listens on an address or on the first address of a name that can be bound, IPv4 or IPv6 (`::` takes both).
-  /// Returns the port, which the system chooses when `port` is 0.
-  package func listen(host: String, port: Int) async throws(NetError) -> Int {
+  /// Returns the port, which the system chooses when `port` is 0. With `tls` nothing else is spoken there.
+  package func listen(host: String, port: Int, tls: TLSServerContext? = nil) async throws(NetError) -> Int {
     guard let number = UInt16(exactly: port) else { throw NetError(.invalidArgument, "port \(port)") }
     let addresses = try await NameResolution.addresses(of: host, port: number, on: loops.loops[0])
     var failure = NetError(.notFound, "\(host): no address")
@@ -64,7 +65,7 @@ package final class HTTPServer: Sendable {
       do throws(NetError) {
         let fd = try Listener.bind(address)
         let bound = SocketAddress(localOf: fd)?.numeric?.port ?? port
-        try await add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .tcp, path: nil))
+        try await add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .tcp, path: nil, tls: tls))
         return bound
       } catch {
         failure = error
@@ -97,7 +98,7 @@ package final class HTTPServer: Sendable {
   // MARK: Connections
 
   /// Takes an accepted descriptor to the next loop. Called on a listener's loop.
-  func accepted(_ fd: CInt, _ kind: Socket.Kind) {
+  func accepted(_ fd: CInt, _ kind: Socket.Kind, _ tls: TLSServerContext?) {
     guard let peer = PeerAddress(ofSocket: fd) else {
       Glibc.close(fd)
       return
@@ -108,29 +109,56 @@ package final class HTTPServer: Sendable {
       return true
     }
     guard admitted else {
-      refuse(fd)
+      if tls == nil { refuse(fd) } else { Glibc.close(fd) }
       return
     }
     let detached = DetachedSocket(fd: fd, kind: kind, peer: peer)
     let loop = loops.next()
     if loop.isCurrent {
-      adopt(detached, on: loop)
+      adopt(detached, on: loop, tls)
     } else {
-      loop.execute { [self] in adopt(detached, on: loop) }
+      loop.execute { [self] in adopt(detached, on: loop, tls) }
     }
   }
 
-  private func adopt(_ detached: DetachedSocket, on loop: EventLoop) {
+  private func adopt(_ detached: DetachedSocket, on loop: EventLoop, _ tls: TLSServerContext?) {
+    if let tls { return secure(detached, on: loop, tls) }
     let connection = (try? detached.attach(to: loop)).map { HTTPConnection(server: self, socket: $0) }
-    let (closing, waiting) = state.withLock { state in
+    arrive(connection)
+    connection?.start()
+    if isClosing { connection?.shutDown() }
+  }
+
+  /// Has the handshake done before there is a connection for HTTP.
+  private func secure(_ detached: DetachedSocket, on loop: EventLoop, _ tls: TLSServerContext) {
+    guard let socket = try? detached.attach(to: loop) else { return arrive(nil) }
+    guard let session = try? TLSSession(server: tls) else {
+      socket.close()
+      return arrive(nil)
+    }
+    let handshake = TLSHandshake(socket, session)
+    arrive(handshake)
+    handshake.start(within: timeouts.handshake) { [self, unowned handshake] error in
+      if error != nil { return remove(handshake) }
+      let connection = HTTPConnection(server: self, socket: socket)
+      let isClosing = replace(handshake, by: connection)
+      connection.start()
+      if isClosing { connection.shutDown() }
+    }
+    if isClosing { handshake.shutDown() }
+  }
+
+  /// Counts a connection that has come to its loop; nil when it got lost on the way.
+  private func arrive(_ connection: (any ServedConnection)?) {
+    let waiting = state.withLock { state in
       state.arriving -= 1
       if let connection { state.connections[ObjectIdentifier(connection)] = connection }
-      return (state.isClosing, Self.takeWaiting(&state))
+      return Self.takeWaiting(&state)
     }
     for waiter in waiting { waiter.resume() }
-    connection?.start()
-    if closing { connection?.shutDown() }
   }
+
+  private var isClosing: Bool { state.withLock { $0.isClosing } }
 
   /// Says 503 as far as the socket takes it at once, and closes.
   private func refuse(_ fd: CInt) {

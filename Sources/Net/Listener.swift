@@ -14,16 +14,18 @@ final class Listener: @unchecked Sendable {
   private let fd: CInt
   private let kind: Socket.Kind
   private let path: String?
+  private let tls: TLSServerContext?
   private var watch: DescriptorWatch?
   private var pause: LoopTimer?
   private var isClosed = false
 
-  init(server: HTTPServer, loop: EventLoop, fd: CInt, kind: Socket.Kind, path: String?) {
+  init(server: HTTPServer, loop: EventLoop, fd: CInt, kind: Socket.Kind, path: String?, tls: TLSServerContext? = nil) {
     self.server = server
     self.loop = loop
     self.fd = fd
     self.kind = kind
     self.path = path
+    self.tls = tls
   }
 
   /// The socket is already listening: connections wait in its backlog until the loop takes them.
@@ -53,7 +55,7 @@ final class Listener: @unchecked Sendable {
       if client >= 0 {
         // Programs are spawned with every descriptor above 2 closed, so the moment before this call does no harm.
         _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-        server.accepted(client, kind)
+        server.accepted(client, kind, tls)
         continue
       }
       switch errno {

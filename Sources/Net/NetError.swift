@@ -24,6 +24,21 @@ package struct NetError: Error, Sendable, Equatable, CustomStringConvertible {
     case upgradeRefused(status: Int, body: [UInt8])
     /// A message or response larger than the caller's bound.
     case tooLarge
+    /// Nobody whom this machine trusts vouches for the server's certificate. As with the next three, `fingerprint` is that of the
+    /// certificate that was seen (``CertificateFingerprint`` reads it).
+    case tlsUntrusted(fingerprint: String)
+    /// The certificate, or one that vouches for it, has expired or is not valid yet.
+    case tlsExpired(fingerprint: String)
+    /// The certificate is for another name.
+    case tlsWrongHost(fingerprint: String)
+    /// The certificate is not the one that was expected.
+    case tlsWrongPin(fingerprint: String)
+    /// The TLS handshake failed for another reason, or the session broke.
+    case tlsFailed
+    /// Certificates or keys that cannot be used: the message names the file.
+    case tlsConfiguration
+    /// Every address of the host was refused by the client's filter; nothing was connected to.
+    case addressRefused
     /// An argument that cannot work, such as a socket path that is too long.
     case invalidArgument
     /// Out of descriptors or memory.
@@ -44,6 +59,13 @@ package struct NetError: Error, Sendable, Equatable, CustomStringConvertible {
       case .protocolViolation: "protocol-violation"
       case .upgradeRefused: "upgrade-refused"
       case .tooLarge: "too-large"
+      case .tlsUntrusted: "tls-untrusted"
+      case .tlsExpired: "tls-expired"
+      case .tlsWrongHost: "tls-wrong-host"
+      case .tlsWrongPin: "tls-wrong-pin"
+      case .tlsFailed: "tls-failed"
+      case .tlsConfiguration: "tls-configuration"
+      case .addressRefused: "address-refused"
       case .invalidArgument: "invalid-argument"
       case .exhausted: "exhausted"
       case .system: "system"

@@ -10,12 +10,18 @@ protocol SocketOwner: AnyObject {
   func socketEnded(_ socket: Socket)
   /// `queuedBytes` fell to 0 after having been above.
   func socketDrained(_ socket: Socket)
+  /// The TLS handshake is over. Comes before any bytes.
+  func socketSecured(_ socket: Socket)
   /// The socket is gone; the last call, exactly once. `error` is nil when this side closed it.
   func socketClosed(_ socket: Socket, error: NetError?)
 }
 
+extension SocketOwner {
+  func socketSecured(_ socket: Socket) {}
+}
+
 /// A connected stream socket, TCP or Unix: the one place that reads and writes descriptors of connections, and so the
-/// place where TLS goes in.
+/// place where TLS goes in, between the descriptor and the owner (`TLSSession`). What is counted here are bytes of the network.
 ///
 /// Writing tries the kernel at once with the caller's own bytes; what it does not take is copied and sent when the socket
 /// is writable. One libuv write is under way at a time, what comes meanwhile is gathered for the next.
@@ -27,6 +33,14 @@ final class Socket: LoopHandle {
   private static let lingerMilliseconds: UInt64 = 2000
   /// Queued output must shrink within this time while the socket is closing.
   private static let drainMilliseconds: UInt64 = 10_000
+  /// Bytes of one write that are put into TLS records before those are handed on.
+  private static let sealedAtATime = 64 * 1024
+  /// What a request in plain text is answered where TLS is spoken: people mistype addresses. The form is that of all errors.
+  private static let plainAnswer: [UInt8] = {
+    let text = #"{"error":{"code":"invalid_request","message":"Invalid request: this port speaks TLS; use https://."}}"#
+    let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: \(text.utf8.count)\r\n"
+    return Array((head + "Connection: close\r\n\r\n" + text).utf8)
+  }()
   /// Dead peers that never said goodbye are found by TCP probes after this many idle seconds.
   private static let keepAliveSeconds: UInt32 = 60
 
@@ -38,6 +52,10 @@ final class Socket: LoopHandle {
   private var hasEnded = false
   private var linger: Deadline?
   private var lingerProgress: UInt64 = 0
+  private var tls: TLSSession?
+  private var isDelivering = false
+  /// Why the socket is being finished when that was not the owner's wish.
+  private var failure: NetError?
 
   private var pending = OutputBuffer()
   private var inFlight = OutputBuffer()
@@ -91,6 +109,10 @@ final class Socket: LoopHandle {
   func startReading() {
     guard !isClosed, !isReading, !hasEnded else { return }
     isReading = true
+    if let tls, !isFinishing {
+      if tls.hasUnread { loop.later { [self] in deliver() } }
+      if tls.inputHasEnded { return }
+    }
     let status = uv_read_start(
       stream,
       { handle, _, buffer in
@@ -114,8 +136,21 @@ final class Socket: LoopHandle {
   private func read(_ count: Int, _ base: UnsafeMutablePointer<CChar>?) {
     if count > 0 {
       guard !isFinishing else { return }  // input after the last response is dropped
-      owner?.socket(self, received: UnsafeRawBufferPointer(start: base, count: count))
+      let bytes = UnsafeRawBufferPointer(start: base, count: count)
+      if let tls {
+        tls.feed(bytes)
+        deliver()
+        // Unless it has gone to another loop meanwhile.
+        if self.tls === tls { tls.keepRest() }
+      } else {
+        owner?.socket(self, received: bytes)
+      }
     } else if count == Int(UV_EOF.rawValue) {
+      if let tls, !isFinishing {
+        tls.inputHasEnded = true
+        deliver()
+        return
+      }
       isReading = false
       hasEnded = true
       if isFinishing {
@@ -125,6 +160,94 @@ final class Socket: LoopHandle {
       }
     } else if count < 0 {
       close(NetError(uv: CInt(truncatingIfNeeded: count), "read"))
+    }
+  }
+
+  // MARK: TLS
+
+  /// From here on the socket speaks TLS, beginning with the first `startReading()`. Nothing must have been read or written.
+  func secure(with session: TLSSession) { tls = session }
+
+  /// Hands the owner what the network brought, as long as it wants to read.
+  private func deliver() {
+    guard let tls, !isDelivering else { return }
+    isDelivering = true
+    defer { isDelivering = false }
+    let buffer = loop.plainBuffer
+    while !isClosed, isReading, !isFinishing, self.tls === tls {
+      let event = tls.next(into: buffer)
+      sendOutput(of: tls)
+      if isClosed { return }
+      switch event {
+      case .secured:
+        owner?.socketSecured(self)
+      case .bytes(let count):
+        owner?.socket(self, received: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      case .wantsMore:
+        // An end that the peer did not announce may be somebody else's doing, and what came before it is not all (RFC 8446 §6.1).
+        if tls.inputHasEnded {
+          close(
+            NetError(
+              .closed, tls.isSecured ? "the connection was cut" : "the connection was cut during the TLS handshake"))
+        }
+        return
+      case .ended:
+        stopReading()
+        hasEnded = true
+        owner?.socketEnded(self)
+      case .failed(let error):
+        fail(error, tls)
+      }
+    }
+  }
+
+  private func sendOutput(of tls: TLSSession) {
+    guard tls.output.count > 0 else { return }
+    writePlain(UnsafeRawBufferPointer(start: tls.output.base, count: tls.output.count))
+    tls.emptyOutput()
+  }
+
+  /// A peer that began the handshake hears why it failed, as does one that should not have spoken in plain text.
+  private func fail(_ error: NetError, _ tls: TLSSession) {
+    guard tls.isServer else { return close(error) }
+    failure = error
+    self.tls = nil
+    if tls.metPlainHTTP { write(Socket.plainAnswer) }
+    finish()
+  }
+
+  private func write(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
+    through tls: TLSSession
+  ) {
+    // Nobody has anything to say before it is known to whom.
+    guard tls.isSecured else { return }
+    let total = first.count + second.count + third.count
+    if total > first.count, total <= TLSSession.maxRecordBytes {
+      // One record instead of one for every part.
+      withUnsafeTemporaryAllocation(byteCount: total, alignment: 1) { joined in
+        var count = 0
+        for part in [first, second, third] {
+          UnsafeMutableRawBufferPointer(rebasing: joined[count...]).copyMemory(from: part)
+          count += part.count
+        }
+        seal(UnsafeRawBufferPointer(joined), tls)
+      }
+    } else {
+      for part in [first, second, third] { seal(part, tls) }
+    }
+  }
+
+  private func seal(_ bytes: UnsafeRawBufferPointer, _ tls: TLSSession) {
+    var rest = bytes
+    while !rest.isEmpty, !isClosed {
+      let count = min(rest.count, Socket.sealedAtATime)
+      guard tls.seal(UnsafeRawBufferPointer(rebasing: rest[..<count])) else {
+        close(NetError(.tlsFailed, "the TLS connection is broken"))
+        return
+      }
+      sendOutput(of: tls)
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     }
   }
 
@@ -145,6 +268,17 @@ final class Socket: LoopHandle {
     _ third: UnsafeRawBufferPointer = .init(start: nil, count: 0)
   ) {
     guard !isClosed, !isFinishing else { return }
+    if let tls {
+      write(first, second, third, through: tls)
+    } else {
+      writePlain(first, second, third)
+    }
+  }
+
+  private func writePlain(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer = .init(start: nil, count: 0),
+    _ third: UnsafeRawBufferPointer = .init(start: nil, count: 0)
+  ) {
     let total = first.count + second.count + third.count
     if total == 0 { return }
     accepted += UInt64(total)
@@ -229,6 +363,11 @@ final class Socket: LoopHandle {
   /// Closes after everything written has been taken and the peer has had a moment to read it.
   func finish() {
     guard !isClosed, !isFinishing else { return }
+    if let tls {
+      tls.sayGoodbye()
+      sendOutput(of: tls)
+      if isClosed { return }
+    }
     isFinishing = true
     let linger = Deadline(loop: loop) { [unowned self] in lingerPassed() }
     self.linger = linger
@@ -268,6 +407,7 @@ final class Socket: LoopHandle {
   func close(_ error: NetError?) {
     guard !isClosed else { return }
     let owner = take(&owner)
+    let error = error ?? failure
     release()
     if let owner {
       loop.later { owner.socketClosed(self, error: error) }
@@ -282,11 +422,12 @@ final class Socket: LoopHandle {
     linger?.close()
     linger = nil
     pending.free()
+    tls = nil
     super.close()
   }
 
   /// Takes the connection off this loop: a duplicate of the descriptor, this socket closed without a word to its owner.
-  /// Only when nothing is queued. Nil when the system has no descriptor left.
+  /// Only when nothing is queued. Nil when the system has no descriptor left. A TLS session goes along, with what it has not yet delivered.
   func detach() -> DetachedSocket? {
     guard !isClosed, queuedBytes == 0 else { return nil }
     var fd: uv_os_fd_t = -1
@@ -295,8 +436,10 @@ final class Socket: LoopHandle {
     guard copy >= 0 else { return nil }
     let kind: Kind = base.pointee.type == UV_TCP ? .tcp : .unix
     _ = take(&owner)
+    let tls = take(&tls)
+    tls?.keepRest()
     release()
-    return DetachedSocket(fd: copy, kind: kind, peer: peer)
+    return DetachedSocket(fd: copy, kind: kind, peer: peer, tls: tls)
   }
 }
 
@@ -306,17 +449,21 @@ final class DetachedSocket: @unchecked Sendable {
   private var fd: CInt
   private let kind: Socket.Kind
   private let peer: PeerAddress
+  private let tls: TLSSession?
 
-  init(fd: CInt, kind: Socket.Kind, peer: PeerAddress) {
+  init(fd: CInt, kind: Socket.Kind, peer: PeerAddress, tls: TLSSession? = nil) {
     self.fd = fd
     self.kind = kind
     self.peer = peer
+    self.tls = tls
   }
 
   func attach(to loop: EventLoop) throws(NetError) -> Socket {
     let descriptor = fd
     fd = -1
-    return try Socket(adopting: descriptor, kind: kind, peer: peer, on: loop)
+    let socket = try Socket(adopting: descriptor, kind: kind, peer: peer, on: loop)
+    if let tls { socket.secure(with: tls) }
+    return socket
   }
 
   deinit {

@@ -84,9 +84,14 @@ package struct Access: Sendable, Equatable {
 
   /// Whether a session with this name and these tags is within reach: every limit that is set must let it through.
   package func covers(name: String, tags sessionTags: some Collection<Tag>) -> Bool {
+    covers(name: name, tagTexts: sessionTags.lazy.map(\.text))
+  }
+
+  /// The same with tags as texts: of a session of another server.
+  package func covers(name: String, tagTexts sessionTags: some Collection<String>) -> Bool {
     if let sessions, !sessions.contains(name) { return false }
-    if let tags, !sessionTags.contains(where: { tags.contains($0.text) }) { return false }
-    if let furtherTags, !sessionTags.contains(where: { furtherTags.contains($0.text) }) { return false }
+    if let tags, !sessionTags.contains(where: { tags.contains($0) }) { return false }
+    if let furtherTags, !sessionTags.contains(where: { furtherTags.contains($0) }) { return false }
     return true
   }
 
@@ -123,6 +128,8 @@ package struct Call: Sendable {
 
   /// Where the operation says what only it knows for the audit record; there while it is performed.
   package internal(set) var note: AuditNote?
+  /// Where the operation says what goes with the answer and is no part of it; `nil` where the surface has no place for it.
+  package var remarks: AnswerRemarks?
 
   /// Without a correlation id the call gets a new one.
   package init(

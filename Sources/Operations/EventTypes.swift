@@ -221,6 +221,7 @@ package enum EventTypes {
         EventField("outcome", .string, "`\(outcome)`"),
         EventField("code", .string, optional: true, "code of the error"),
         EventField("address", .string, "where the call came from: `unix`, `127.0.0.1:51234`"),
+        EventField("server", .string, optional: true, "the backend that the call was for, when it was not this server"),
         EventField("duration_ms", .integer, "how long it took, in milliseconds; of several calls the longest"),
         EventField("calls", .integer, optional: true, "how many calls the record stands for, when more than one"),
         EventField("bytes", .integer, optional: true, "how many bytes were typed; never which"),

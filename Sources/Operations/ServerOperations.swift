@@ -9,6 +9,8 @@ package struct ServerInfo: Codable, Sendable {
   package var instanceName: String
   package var socketPath: String
   package var tcpAddr: String?
+  /// The SHA-256 of the certificate that clients over TCP see; none when plain text is spoken there.
+  package var tlsFingerprint: String?
   package var sessionCount: Int
   package var startedAt: Timestamp
   package var pid: Int
@@ -18,6 +20,7 @@ package struct ServerInfo: Codable, Sendable {
 
   package init(
     hostname: String, version: String, serverID: String, instanceName: String, socketPath: String, tcpAddr: String?,
+    tlsFingerprint: String?,
     sessionCount: Int,
     startedAt: Timestamp, pid: Int, keeperPid: Int?, persistent: Bool
   ) {
@@ -27,6 +30,7 @@ package struct ServerInfo: Codable, Sendable {
     self.instanceName = instanceName
     self.socketPath = socketPath
     self.tcpAddr = tcpAddr
+    self.tlsFingerprint = tlsFingerprint
     self.sessionCount = sessionCount
     self.startedAt = startedAt
     self.pid = pid

@@ -1,3 +1,4 @@
+package import Cluster
 import Formats
 package import Sessions
 import Store
@@ -9,10 +10,16 @@ package struct SessionOperations: Sendable {
   let store: SessionStore
   /// The host name that records carry.
   let server: String
+  /// The id of that server, for records too.
+  let serverID: String?
+  /// The other servers whose sessions are listed; `nil` where there are none.
+  let cluster: ClusterMap?
 
-  package init(store: SessionStore, server: String) {
+  package init(store: SessionStore, server: String, serverID: String? = nil, cluster: ClusterMap? = nil) {
     self.store = store
     self.server = server
+    self.serverID = serverID
+    self.cluster = cluster
   }
 
   /// The session that a call names, if it exists and the caller may reach it. One that is out of reach looks like one that is not there.
@@ -30,13 +37,7 @@ package struct SessionOperations: Sendable {
     return found.session
   }
 
-  private func reachable(tags: [Tag]?, for call: Call) async -> [Session] {
-    await store.list(tags: Set(tags ?? []))
-      .filter { call.access.covers(name: $0.name.text, tags: $0.tags) }
-      .map(\.session)
-  }
-
-  package var all: [Operation] { lifecycle + input + reading + waiting }
+  package var all: [Operation] { lists + lifecycle + input + reading + waiting }
 
   private var lifecycle: [Operation] {
     [
@@ -53,23 +54,13 @@ package struct SessionOperations: Sendable {
         }
         call.note?.target = spec.name?.text
         let session = try await store.create(spec)
-        let record = await session.record(server: server)
+        let record = await session.record(server: server, serverID: serverID)
         call.note?.target = record.name
         return record
       },
-      Operation("session.list", "List the sessions, ended ones too", .sessionsRead, "GET", "/sessions", .reads) {
-        (call: Call, input: ListInput) -> [SessionRecord] in
-        var records: [SessionRecord] = []
-        // One look at the processes serves all sessions: a look for each would take time by the square of their number.
-        let processes = ProcessTable()
-        for session in await reachable(tags: input.tag, for: call) {
-          records.append(await session.record(server: server, processes: processes))
-        }
-        return records
-      },
       Operation("session.get", "Tell what is known of a session", .sessionsRead, "GET", "/sessions/{session}", .reads) {
         (call: Call, input: SessionInput) -> SessionRecord in
-        await (try session(input.session, for: call)).record(server: server)
+        await (try session(input.session, for: call)).record(server: server, serverID: serverID)
       },
       Operation(
         "session.update", "Rename a session, add and remove tags: all of it or nothing", .sessionsManage, "PATCH",
@@ -79,7 +70,7 @@ package struct SessionOperations: Sendable {
         _ = try session(input.session, for: call)
         let session = try await store.update(
           input.session, newName: input.name, add: input.addTags ?? [], remove: input.removeTags ?? [])
-        return await session.record(server: server)
+        return await session.record(server: server, serverID: serverID)
       },
       Operation(
         silent: "session.remove", "End a session at once and take it off the list", .sessionsManage, "DELETE",
@@ -98,7 +89,7 @@ package struct SessionOperations: Sendable {
         _ = try session(input.session, for: call)
         let signal = try parse(signal: input.signal ?? "HUP")
         return await (try store.kill(input.session, signal: signal, grace: input.graceMs?.duration ?? .seconds(5)))
-          .record(server: server)
+          .record(server: server, serverID: serverID)
       },
       Operation(
         silent: "session.signal", "Send a signal to the program in the foreground", .sessionsInput, "POST",
@@ -114,7 +105,7 @@ package struct SessionOperations: Sendable {
         (call: Call, input: ResizeInput) -> SessionRecord in
         let session = try session(input.session, for: call)
         try await session.resize(TerminalSize(rows: input.rows, columns: input.cols))
-        return await session.record(server: server)
+        return await session.record(server: server, serverID: serverID)
       },
       Operation(
         silent: "session.detach", "Send all attached clients away", .sessionsManage, "POST",

@@ -15,6 +15,7 @@ extension Session {
   /// Tells of something. Returns the cause of what follows from it.
   @discardableResult
   private func announce(_ news: SessionAnnouncement.News, because cause: Cause?) -> Cause? {
+    recordChanged(.fact)
     guard let announcer = chronicle.announcer else { return nil }
     let id = makeUUID()
     var cause = cause ?? Cause(correlationID: makeUUID())
@@ -74,6 +75,7 @@ extension Session {
   // MARK: Clients
 
   func announceAttached(_ number: Int, _ client: ClientInfo) {
+    recordChanged(.fact)
     guard exit == nil, let cause = announce(.attached(number: number, client), because: client.cause ?? Cause.current)
     else { return }
     chronicle.attachments[number] = Chronicle.Attachment(client: client, cause: cause)
@@ -81,6 +83,7 @@ extension Session {
 
   /// `cause` is who sent it away; `nil` when it left by itself.
   func announceDetached(_ number: Int, _ reason: SessionAnnouncement.DetachReason, because cause: Cause? = nil) {
+    recordChanged(.fact)
     guard let attachment = chronicle.attachments.removeValue(forKey: number) else { return }
     announce(.detached(number: number, attachment.client, reason), because: cause ?? attachment.cause)
   }

@@ -19,6 +19,7 @@ extension Session {
     case .taken, .waiting:
       traffic.toPrograms.add(bytes.count)
       activity.touch()
+      recordChanged(.activity)
       if let typist { commands.typist = typist }
       return before
     case .full:

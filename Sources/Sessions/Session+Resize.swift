@@ -18,6 +18,7 @@ extension Session {
       throw SessionError(.invalidRequest, "The size could not be set: \(error).")
     }
     activity.touch()
+    recordChanged(.fact)
     terminal.stamp = activity.generation
     resizeTerminal(size)
     tellViewersOfResize()

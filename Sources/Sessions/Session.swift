@@ -19,6 +19,8 @@ package actor Session {
   package nonisolated let command: String
   package nonisolated let startedAt: Timestamp
   nonisolated let traffic: SessionTraffic
+  /// Where those who keep a picture of all sessions are told that this one has changed.
+  nonisolated let shelf: BoardShelf?
 
   package internal(set) var name: SessionName
   package internal(set) var tags: Set<Tag>
@@ -49,12 +51,16 @@ package actor Session {
   /// An earlier server had it: what its shell said then is not known.
   var isAdopted = false
   var chronicle: Chronicle
+  /// What the shelf has been told and has not looked at yet.
+  var mark = BoardMark.none
+  /// It is no longer listed.
+  private(set) var isRemoved = false
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
   init(
     id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop,
-    traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil
+    traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil, shelf: BoardShelf? = nil
   ) {
     self.id = id
     name = label.name
@@ -63,6 +69,7 @@ package actor Session {
     startedAt = label.startedAt
     self.loop = loop
     self.traffic = traffic
+    self.shelf = shelf
     self.pid = pid
     terminal = Terminal(size: size)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
@@ -179,6 +186,7 @@ package actor Session {
     if !waiters.isEmpty { checkWaiters() }
     if sealTimer == nil { scheduleSealing() }
     stateMayChange()
+    recordChanged(.activity)
   }
 
   private func answerQueries() {
@@ -330,6 +338,7 @@ package actor Session {
 
   /// The session is being removed: whoever still looks at it is told and let go.
   func removed(because cause: Cause? = nil) {
+    isRemoved = true
     if exit == nil {
       exit = .signaled(9)
       endedAt = .now()
@@ -340,6 +349,7 @@ package actor Session {
     }
     announceAllDetached(.sessionRemoved)
     announceRemoval(because: cause)
+    shelf?.take(away: id)
     pty.close()
     updateEnded()
     detachViewers(reason: "removed")

@@ -1,3 +1,5 @@
+import Formats
+
 /// The name of a session, unique on its server: 1 to 64 bytes of letters, digits, `-`, `_` and `.`, in any script.
 ///
 /// `.` and `..` are refused: they mean something else wherever a name becomes part of a path.
@@ -5,10 +7,10 @@ package struct SessionName: Sendable, Hashable, Codable, CustomStringConvertible
   package let text: String
 
   /// Longest name, in bytes of UTF-8.
-  package static let maximumBytes = 64
+  package static let maximumBytes = Label.maximumBytes
 
   package init(_ text: String) throws(SessionError) {
-    guard SessionName.isWellFormed(text), text != ".", text != ".." else {
+    guard Label.isName(text) else {
       throw SessionError(
         .invalidSessionName, "Invalid session name: use 1 to 64 letters, digits, '.', '_' or '-' (but not '.' or '..')."
       )
@@ -26,18 +28,6 @@ package struct SessionName: Sendable, Hashable, Codable, CustomStringConvertible
     var container = encoder.singleValueContainer()
     try container.encode(text)
   }
-
-  /// The rule that names and tags share.
-  static func isWellFormed(_ text: String) -> Bool {
-    guard !text.isEmpty, text.utf8.count <= maximumBytes else { return false }
-    return text.unicodeScalars.allSatisfy { scalar in
-      scalar == "-" || scalar == "_" || scalar == "."
-        || (scalar.isASCII
-          ? (scalar.value >= 0x30 && scalar.value <= 0x39)
-            || (scalar.value | 0x20 >= 0x61 && scalar.value | 0x20 <= 0x7A)
-          : scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
-    }
-  }
 }
 
 /// A label of a session, by which sessions are found together. The rule for its characters is that of ``SessionName``.
@@ -45,7 +35,7 @@ package struct Tag: Sendable, Hashable, Comparable, Codable, CustomStringConvert
   package let text: String
 
   package init(_ text: String) throws(SessionError) {
-    guard SessionName.isWellFormed(text) else {
+    guard Label.isWellFormed(text) else {
       throw SessionError(.invalidTag, "Invalid tag: use 1 to 64 letters, digits, '.', '_' or '-'.")
     }
     self.text = text

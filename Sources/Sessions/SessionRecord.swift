@@ -8,6 +8,8 @@ package struct SessionRecord: Sendable, Codable {
   package var name: String
   /// The host that the session runs on.
   package var server: String
+  /// The id of that server.
+  package var serverID: String?
   package var pid: Int
   package var command: String
   package var rows: Int
@@ -29,11 +31,12 @@ package struct SessionRecord: Sendable, Codable {
 
 extension Session {
   /// - Parameter processes: the table of the machine's processes, where several records are made at once.
-  package func record(server: String, processes: ProcessTable? = nil) -> SessionRecord {
+  package func record(server: String, serverID: String? = nil, processes: ProcessTable? = nil) -> SessionRecord {
     let (state, evidence) =
       if let processes { self.state(processes: { _ in processes.all() }) } else { self.state() }
     var record = SessionRecord(
-      id: id, name: name.text, server: server, pid: Int(pid), command: command, rows: terminal.size.rows,
+      id: id, name: name.text, server: server, serverID: serverID, pid: Int(pid), command: command,
+      rows: terminal.size.rows,
       cols: terminal.size.columns, clients: clientCount, tags: tags.map(\.text).sorted(),
       lastActivityMs: lastActivityMs,
       state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title,

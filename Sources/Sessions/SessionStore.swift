@@ -65,6 +65,8 @@ package protocol StoreObserver: AnyObject, Sendable {
 package actor SessionStore {
   package nonisolated let loop: EventLoop
   package nonisolated let options: SessionStoreOptions
+  /// What is known of every session, for those who follow all of them.
+  package nonisolated let board: SessionBoard
   private let loops: LoopGroup
   private let keeper: KeeperClient
   private var entries: [String: Entry] = [:]
@@ -77,6 +79,8 @@ package actor SessionStore {
   private var nextAutomaticName = 0
   private var nextOrder = 1
   private var observers: [any StoreObserver] = []
+  /// The board's first look at every session, while it is followed.
+  var boardFilling: Task<Void, Never>?
   private var isStopping = false
   /// Called when the last session has left the list.
   private var onceEmpty: (@Sendable () -> Void)?
@@ -105,6 +109,7 @@ package actor SessionStore {
   package init(loops: LoopGroup, keeper: KeeperClient, options: SessionStoreOptions) {
     self.loops = loops
     loop = loops.loops[0]
+    board = SessionBoard(loops)
     self.keeper = keeper
     self.options = options
   }
@@ -159,9 +164,10 @@ package actor SessionStore {
       throw SessionError(.sessionCreateFailed, "The session could not be started: \(error.message)")
     }
     Glibc.close(child.pidfd)
+    let loop = loops.next()
     let session = Session(
-      id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loops.next(),
-      traffic: options.traffic, announcer: options.announcer)
+      id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loop,
+      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop))
     enter(session, label)
     do {
       try await session.start()
@@ -213,9 +219,10 @@ package actor SessionStore {
     let size =
       window.map { TerminalEngine.TerminalSize(rows: Int($0.rows), columns: Int($0.columns)) }
       ?? SessionSpec.defaultSize
+    let loop = loops.next()
     let session = Session(
-      id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loops.next(),
-      traffic: options.traffic, announcer: options.announcer)
+      id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loop,
+      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop))
     enter(session, label)
     guard (try? await session.start(isAdopted: true)) != nil else { return await drop(label.name.text) }
     tell(.created(label.name.text))

@@ -68,6 +68,9 @@ package struct Paths: Sendable, Equatable {
   package var events: String { "\(state)/events" }
   /// The audit records as lines of text.
   package var audit: String { "\(state)/audit" }
+  /// The certificate that a server made for itself, and its key.
+  package var ownCertificate: String { "\(state)/tls-certificate.pem" }
+  package var ownCertificateKey: String { "\(state)/tls-key.pem" }
   package var identityFile: String { "\(state)/server_id" }
 
   /// Makes the runtime folder, and refuses one that others own or can enter: its sockets are the way in.

@@ -1,3 +1,4 @@
+import Cluster
 import Events
 import Operations
 import Store
@@ -16,6 +17,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
   case sessionRaw
   case eventStream
   case eventSocket
+  case link
 
   var route: Route {
     switch self {
@@ -31,6 +33,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .sessionRaw: Route("GET", "/sessions/{session}/ws/raw")
     case .eventStream: Route("GET", "/events/stream")
     case .eventSocket: Route("GET", "/events/ws")
+    case .link: Route("GET", "/link")
     }
   }
 
@@ -47,6 +50,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .sessionJSON: "WebSocket: one session's screen as events, and every operation by name."
     case .eventStream: "Events as they come, from a place in the log on, as server-sent events."
     case .eventSocket: "WebSocket: events as they come, from a place in the log on."
+    case .link: "WebSocket: the link of a hub, with the subprotocol \(LinkHello.subprotocol)."
     case .sessionRaw:
       "WebSocket: one session's terminal bytes; with the subprotocol roost.attach.v1 control messages too."
     }
@@ -54,8 +58,20 @@ enum FixedEndpoint: CaseIterable, Sendable {
 
   var isWebSocket: Bool {
     switch self {
-    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket: true
+    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket, .link: true
     case .index, .openAPI, .operations, .metrics, .schema, .rpc, .eventStream: false
+    }
+  }
+
+  /// What to do where one asks for another server's.
+  var elsewhere: String {
+    switch self {
+    case .eventStream: "follow its events at /events/ws?server=…, or query them at /events?server=…"
+    case .rpc, .rpcSocket: "give 'server' among the parameters of the call."
+    case .serverJSON: "give 'server' beside the method, or open the socket of one session there."
+    case .sessionJSON, .sessionRaw, .eventSocket: "open it at that server itself."
+    case .openAPI, .operations: "GET /operations at that server itself lists what it serves."
+    case .index, .metrics, .schema: "ask that server itself."
     }
   }
 
@@ -85,6 +101,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .sessionRaw: "ws.session_raw"
     case .eventStream: "events.stream"
     case .eventSocket: "ws.events"
+    case .link: "ws.link"
     }
   }
 }

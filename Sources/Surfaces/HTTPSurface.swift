@@ -1,4 +1,5 @@
 import Causality
+package import Cluster
 import Events
 package import Metrics
 package import Net
@@ -24,6 +25,10 @@ package struct HTTPSurface: HTTPHandler {
     package var events: EventFeeds?
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
+    /// The servers behind this one: WebSockets with `server` go on to them.
+    package var cluster: ClusterMap?
+    /// Takes the links of hubs; without it there are none.
+    package var links: LinkAcceptor?
 
     package init(version: String) { self.version = version }
   }
@@ -34,6 +39,8 @@ package struct HTTPSurface: HTTPHandler {
   let origins: OriginPolicy
   let rpc: JSONRPC
   let events: EventFeeds?
+  let cluster: ClusterMap?
+  let links: LinkAcceptor?
   let eventFollowers = SocketCount(limit: SocketCount.maximumEventFollowers)
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
   private let router: Router<Routed>
@@ -49,6 +56,8 @@ package struct HTTPSurface: HTTPHandler {
     self.sessions = sessions
     self.authenticator = authenticator
     events = configuration.events
+    cluster = configuration.cluster
+    links = configuration.links
     rpc = JSONRPC(catalogue: catalogue)
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
     prefix = configuration.basePrefix
@@ -76,8 +85,16 @@ package struct HTTPSurface: HTTPHandler {
     return trace.marking(shared(reply, with: request))
   }
 
-  /// Requests about a session are best answered on its loop.
+  /// Requests about a session are best answered on its loop, and those for a backend where the way to it is.
   package func home(of request: HTTPRequest) -> EventLoop? {
+    if let query = request.query, let server = QueryText.server(in: query) {
+      guard case .member(let member) = try? catalogue.place(of: server) else { return localHome(of: request) }
+      return member.remote?.loop
+    }
+    return localHome(of: request)
+  }
+
+  private func localHome(of request: HTTPRequest) -> EventLoop? {
     guard let rest = prefix.remainder(of: Substring(request.path)),
       rest.utf8.starts(with: HTTPSurface.sessionsPath.utf8)
     else {
@@ -124,6 +141,14 @@ package struct HTTPSurface: HTTPHandler {
     }
   }
 
+  /// The WebSocket at a path below the base.
+  func webSocket(at path: String) -> (endpoint: FixedEndpoint, path: [(name: String, value: String)])? {
+    guard case .found(let routed, let parameters) = router.match(method: "GET", path: Substring(path)),
+      case .fixed(let endpoint) = routed.destination, endpoint.isWebSocket
+    else { return nil }
+    return (endpoint, parameters)
+  }
+
   private func find(_ request: HTTPRequest) -> Router<Routed>.Match {
     let path = Substring(request.path)
     if let rest = prefix.remainder(of: path) { return router.match(method: request.method, path: rest) }
@@ -139,7 +164,7 @@ package struct HTTPSurface: HTTPHandler {
       return try await upgrade(request, to: fixed, path, trace)
     }
     let call =
-      endpoint.isOpen
+      endpoint.isOpen && !namesServer(request)
       ? Call(
         principal: .anonymous, access: Access(scopes: []), peer: request.peer.shortText,
         correlationID: trace.correlationID, traceParent: trace.traceParent)
@@ -147,7 +172,7 @@ package struct HTTPSurface: HTTPHandler {
     if case .fixed(let fixed) = endpoint {
       try require(fixed.scope, of: call, for: fixed)
       // That of a stream says which events are wanted.
-      if fixed != .eventStream { try await checkQuery(try QueryText.parse(request.query), for: call) }
+      if fixed != .eventStream { try checkQuery(try QueryText.parse(request.query), at: fixed) }
     }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
@@ -203,9 +228,16 @@ package struct HTTPSurface: HTTPHandler {
       arguments.body = .json(request.body)
     }
     let mediaType = negotiated(operation, request, &arguments)
+    var call = call
+    let remarks = AnswerRemarks()
+    call.remarks = remarks
     switch try await catalogue.perform(operation, arguments, for: call) {
-    case .json(let document): return Responses.json(document, status: operation.status, type: mediaType)
-    case .empty: return Responses.empty(operation.status)
+    case .json(let document):
+      var response = Responses.json(document, status: operation.status, type: mediaType)
+      Responses.note(missing: remarks.missingServers, in: &response)
+      return response
+    // A server of another kind may have nothing to say where this one answers with a document.
+    case .empty: return Responses.empty(operation.status == 200 ? 204 : operation.status)
     }
   }
 
@@ -215,9 +247,19 @@ package struct HTTPSurface: HTTPHandler {
       "This token may not do \(endpoint.name): it needs the scope '\(scope.rawValue)'.", at: endpoint, nil, for: call)
   }
 
-  /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.
-  func checkQuery(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError) {
-    if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
+  /// Whether a request says which server it is for. What anybody may ask of this one, only those who are let in may have it ask of others.
+  private func namesServer(_ request: HTTPRequest) -> Bool {
+    request.query.map { QueryText.server(in: $0) != nil } ?? false
+  }
+
+  /// The query of what is no operation: only `server` may stand there, and must mean this one.
+  func checkQuery(_ query: [(name: String, value: String)], at endpoint: FixedEndpoint) throws(OperationError) {
+    for (name, value) in query {
+      guard name == "server" else {
+        throw OperationError(.invalidRequest, "Invalid request: '\(name)' is not a parameter here; known are 'server'.")
+      }
+      try catalogue.requireHere(value, endpoint.name, hint: endpoint.elsewhere)
+    }
   }
 
   private var index: String {
@@ -258,7 +300,8 @@ package struct HTTPSurface: HTTPHandler {
       response.headers.append("Vary", "Origin")
       if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
         response.headers.append("Access-Control-Allow-Origin", origin)
-        response.headers.append("Access-Control-Expose-Headers", RequestTrace.header)
+        response.headers.append(
+          "Access-Control-Expose-Headers", "\(RequestTrace.header), \(Responses.missingServers)")
       }
       return response
     }

@@ -32,6 +32,17 @@ enum Responses {
     return response
   }
 
+  /// Names the servers that an answer should tell of and does not: a list of strings (RFC 9651 §3.1).
+  static let missingServers = "Roost-Missing-Servers"
+  /// Names that one answer carries: a header is no place for a long list.
+  private static let maximumMissing = 64
+
+  static func note(missing servers: [String], in response: inout HTTPResponse) {
+    if servers.isEmpty { return }
+    response.headers.append(
+      missingServers, servers.prefix(maximumMissing).map(StructuredField.item).joined(separator: ", "))
+  }
+
   static func text(_ text: String) -> HTTPResponse {
     response(200, type: "text/plain; charset=utf-8", Array(text.utf8))
   }
@@ -43,7 +54,7 @@ enum Responses {
   static func empty(_ status: Int) -> HTTPResponse { response(status, type: nil, []) }
 
   static func error(_ error: OperationError) -> HTTPResponse {
-    var response = json(document(of: error), status: error.code.httpStatus)
+    var response = json(document(of: error), status: error.httpStatus)
     switch error.code {
     case .authRequired: response.headers.append("WWW-Authenticate", "Bearer")
     case .authInvalid: response.headers.append("WWW-Authenticate", "Bearer error=\"invalid_token\"")
@@ -91,7 +102,7 @@ enum Responses {
     response.headers.append("Sec-WebSocket-Version", "13")
   }
 
-  /// `{"error":{"code","message"}}`.
+  /// `{"error":{"code","message"}}`, and the way that the call took where it went to another server.
   static func document(of error: OperationError) -> [UInt8] {
     var json = JSONWriter()
     json.beginObject()
@@ -104,10 +115,25 @@ enum Responses {
   static func write(_ error: OperationError, to json: inout JSONWriter) {
     json.beginObject()
     json.key("code")
-    json.string(error.code.rawValue)
+    json.string(error.codeText)
     json.key("message")
     json.string(error.message)
+    writePath(of: error, to: &json)
     json.endObject()
+  }
+
+  /// `server_path` and `failed_hop`, for a call that has left this server.
+  static func writePath(of error: OperationError, to json: inout JSONWriter) {
+    if !error.serverPath.isEmpty {
+      json.key("server_path")
+      json.beginArray()
+      for name in error.serverPath { json.string(name) }
+      json.endArray()
+    }
+    if let hop = error.failedHop {
+      json.key("failed_hop")
+      json.string(hop)
+    }
   }
 
   private static func response(_ status: Int, type: String?, _ body: [UInt8]) -> HTTPResponse {

@@ -1,3 +1,4 @@
+import Cluster
 import Formats
 import Net
 import Operations
@@ -45,7 +46,8 @@ actor SessionJSONSocket: OperationSocket {
     webSocket.handler = self
     webSocket.send(text: "{\"connected\":true}")
     let client = ClientInfo(
-      kind: "json", peer: call.peer, readOnly: !call.access.allows(.sessionsInput), cause: call.cause())
+      kind: "json", peer: call.peer,
+      readOnly: !call.access.allows(.sessionsInput) || !call.role.permits(.changes), cause: call.cause())
     let joined: (observer: ObserverID?, isFull: Bool) = session.assumeIsolated { session in
       if session.exit != nil { return (nil, false) }
       if session.clientCount >= SessionLimits.clients { return (nil, true) }
@@ -73,6 +75,7 @@ actor SessionJSONSocket: OperationSocket {
     case "send_input": try sendInput(message)
     case "subscribe": try subscribe(message)
     case "unsubscribe":
+      try requireHere(message)
       stopFeed()
       reply(message.answer(SocketMessage.emptyResult))
     case "get_screen": perform("session.screen", message)
@@ -94,14 +97,21 @@ actor SessionJSONSocket: OperationSocket {
 
   /// The parameters with this session filled in where the operation wants one.
   private func arguments(for operation: String, _ message: SocketMessage) -> Arguments {
-    var arguments = Arguments(body: message.params.map { .json(Array($0)) } ?? .none)
+    var arguments = message.arguments
     if catalogue.operation(named: operation)?.input.fields.contains(where: { $0.name == "session" }) == true {
       arguments.path = [("session", session.assumeIsolated { $0.name.text })]
     }
     return arguments
   }
 
+  /// For what this socket does to its session itself, without the catalogue.
+  private func requireHere(_ message: SocketMessage) throws(OperationError) {
+    try catalogue.requireHere(
+      try message.serverQuery().first?.value, message.method, hint: "open the socket of the session there.")
+  }
+
   private func sendInput(_ message: SocketMessage) throws(OperationError) {
+    try requireHere(message)
     let typing = typing(message)
     do throws(OperationError) {
       try sendInput(message, typing)
@@ -127,6 +137,7 @@ actor SessionJSONSocket: OperationSocket {
       throw OperationError(
         .insufficientScope, "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'.")
     }
+    if let refusal = RemoteAccess.refusal(.changes, message.method, for: call) { throw refusal }
     let bytes = try TerminalInput.bytes(of: message)
     let access = call.access
     let cause = typing?.begin() ?? call.correlated(by: message.correlationID).cause()
@@ -181,6 +192,7 @@ actor SessionJSONSocket: OperationSocket {
   // MARK: Events
 
   private func subscribe(_ message: SocketMessage) throws(OperationError) {
+    try requireHere(message)
     let subscription = try ScreenSubscription(message)
     stopFeed()
     let feed = SessionFeed(session, subscription, access: call.access, namesSession: false, sink: self)

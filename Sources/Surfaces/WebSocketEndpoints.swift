@@ -1,3 +1,4 @@
+import Cluster
 import Net
 import Operations
 import Sessions
@@ -13,13 +14,35 @@ extension HTTPSurface {
     var query = try QueryText.parse(request.query)
     let ticket = take("ticket", from: &query)
     let call = try await authenticate(request, ticket: ticket, for: .fixed(endpoint), path, trace)
+    let offered = HTTPSurface.subprotocols(request)
+    if let relayed = try await relay(request, to: endpoint, path, &query, offered, for: call) { return relayed }
+    if endpoint == .link { return try linkSocket(offered, for: call) }
+    return try await open(endpoint, path, query, offered, for: call)
+  }
+
+  /// Opens a socket of this server for a caller who is known: one that has asked here, or a hub's.
+  /// - Parameter offered: the subprotocols that the client knows.
+  func open(
+    _ endpoint: FixedEndpoint, _ path: [(name: String, value: String)], _ query: [(name: String, value: String)],
+    _ offered: [String], for call: Call
+  ) async throws(OperationError) -> HTTPReply {
+    try permit(.reads, endpoint, path.first?.value, for: call)
     switch endpoint {
     case .sessionJSON: return try await sessionJSON(path, query, for: call)
-    case .sessionRaw: return try await sessionRaw(request, path, query, for: call)
+    case .sessionRaw: return try await sessionRaw(path, query, offered, for: call)
     case .serverJSON: return try await serverSocket(query, for: call)
     case .eventSocket: return try await eventSocket(query, for: call)
-    default: return try await rpcSocket(query, for: call)
+    case .rpcSocket: return try await rpcSocket(query, for: call)
+    default: throw OperationError(.notFound, "No such WebSocket is served here.")
     }
+  }
+
+  /// Refuses what the role of this server for the hub that asks does not permit.
+  private func permit(
+    _ work: Work, _ endpoint: FixedEndpoint, _ target: String?, for call: Call
+  ) throws(OperationError) {
+    guard let error = RemoteAccess.refusal(work, endpoint.name, for: call) else { return }
+    throw refused(error, at: endpoint, target, for: call)
   }
 
   private func sessionJSON(
@@ -36,16 +59,12 @@ extension HTTPSurface {
   }
 
   private func sessionRaw(
-    _ request: HTTPRequest, _ path: [(name: String, value: String)], _ query: [(name: String, value: String)],
+    _ path: [(name: String, value: String)], _ query: [(name: String, value: String)], _ offered: [String],
     for call: Call
   ) async throws(OperationError) -> HTTPReply {
     var query = query
-    let isReadOnly: Bool
-    switch take("readonly", from: &query) {
-    case nil, "false", "0": isReadOnly = false
-    case "", "true", "1": isReadOnly = true
-    default: throw OperationError(.invalidRequest, "Invalid request: 'readonly' must be true or false.")
-    }
+    let isReadOnly = try takeReadOnly(from: &query)
+    if !isReadOnly { try permit(.changes, .sessionRaw, path.first?.value, for: call) }
     guard isReadOnly || call.access.allows(.sessionsInput) else {
       throw refusal(
         "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'. Add '?readonly=true' to watch.",
@@ -54,7 +73,7 @@ extension HTTPSurface {
     let size = try takeSize(from: &query)
     let session = try await roomySession(path, query, for: call)
     let (open, audit) = (authenticator.sockets, catalogue.audit)
-    let isAttach = offers(SessionRawSocket.attachProtocol, request)
+    let isAttach = offered.contains(SessionRawSocket.attachProtocol)
     return .upgrade(
       WebSocketUpgrade(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) { webSocket in
         let socket = SessionRawSocket(
@@ -62,6 +81,15 @@ extension HTTPSurface {
           onClosed: open.add(webSocket, call))
         socket.assumeIsolated { $0.open(size: size) }
       })
+  }
+
+  /// Whether the client only watches.
+  func takeReadOnly(from query: inout [(name: String, value: String)]) throws(OperationError) -> Bool {
+    switch take("readonly", from: &query) {
+    case nil, "false", "0": false
+    case "", "true", "1": true
+    default: throw OperationError(.invalidRequest, "Invalid request: 'readonly' must be true or false.")
+    }
   }
 
   /// `rows` and `cols` of the client's terminal: both or neither.
@@ -99,7 +127,7 @@ extension HTTPSurface {
         for: call)
     }
     let lookup = lookup
-    return try await serverLevel(query, for: call) { webSocket, onClosed in
+    return try serverLevel(query, at: .serverJSON, for: call) { webSocket, onClosed in
       let socket = ServerJSONSocket(webSocket, lookup: lookup, call: call, onClosed: onClosed)
       socket.assumeIsolated { $0.open() }
     }
@@ -109,7 +137,7 @@ extension HTTPSurface {
     -> HTTPReply
   {
     let (rpc, feeds) = (rpc, events)
-    return try await serverLevel(query, for: call) { webSocket, onClosed in
+    return try serverLevel(query, at: .rpcSocket, for: call) { webSocket, onClosed in
       let socket = RPCSocket(webSocket, rpc: rpc, call: call, feeds: feeds, onClosed: onClosed)
       socket.assumeIsolated { $0.open() }
     }
@@ -117,10 +145,10 @@ extension HTTPSurface {
 
   /// An upgrade to a socket that is about the whole server, if there is room for one more.
   private func serverLevel(
-    _ query: [(name: String, value: String)], for call: Call,
+    _ query: [(name: String, value: String)], at endpoint: FixedEndpoint, for call: Call,
     _ start: @escaping @Sendable (any MessageSocket, @escaping @Sendable () -> Void) -> Void
-  ) async throws(OperationError) -> HTTPReply {
-    try await checkQuery(query, for: call)
+  ) throws(OperationError) -> HTTPReply {
+    try checkQuery(query, at: endpoint)
     let (places, open) = (serverSockets, authenticator.sockets)
     if places.isFull {
       throw OperationError(.resourceLimitReached, "Resource limit reached: \(places.limit) sockets follow this server.")
@@ -141,7 +169,13 @@ extension HTTPSurface {
   func refusal(_ message: String, at endpoint: FixedEndpoint, _ target: String?, for call: Call)
     -> OperationError
   {
-    let error = OperationError(.insufficientScope, message)
+    refused(OperationError(.insufficientScope, message), at: endpoint, target, for: call)
+  }
+
+  /// Records a refusal that the catalogue does not see.
+  func refused(
+    _ error: OperationError, at endpoint: FixedEndpoint, _ target: String?, for call: Call
+  ) -> OperationError {
     catalogue.audit?.refuse(
       AuditEntry(operation: endpoint.name, target: target, error: error, address: call.peer, via: call.via), call)
     return error
@@ -149,14 +183,15 @@ extension HTTPSurface {
 
   private var lookup: SessionLookup { SessionLookup(catalogue: catalogue, store: sessions) }
 
-  private func take(_ name: String, from query: inout [(name: String, value: String)]) -> String? {
+  func take(_ name: String, from query: inout [(name: String, value: String)]) -> String? {
     guard let index = query.firstIndex(where: { $0.name == name }) else { return nil }
     return query.remove(at: index).value
   }
 
-  private func offers(_ name: String, _ request: HTTPRequest) -> Bool {
-    request.headers.all("sec-websocket-protocol").contains { header in
-      header.split(separator: ",").contains { $0.drop { $0 == " " }.prefix { $0 != " " } == name }
+  /// The subprotocols that a request offers (RFC 6455 §11.3.4).
+  private static func subprotocols(_ request: HTTPRequest) -> [String] {
+    request.headers.all("sec-websocket-protocol").flatMap { header in
+      header.split(separator: ",").map { String($0.drop { $0 == " " }.prefix { $0 != " " }) }
     }
   }
 }

@@ -19,16 +19,27 @@ package actor Link {
     package var accepted: @Sendable (LinkStream, [UInt8]) -> Void
     /// The connection is gone. The streams wait for another one (``Link/attach(_:received:)``).
     package var lost: @Sendable (_ reason: String) -> Void
+    /// The link is over for good; its streams are closed.
+    package var ended: @Sendable () -> Void
     /// A ping was answered.
     package var pong: @Sendable (_ roundTrip: Duration) -> Void
+    /// A ping has not been answered for longer than the time between two.
+    package var late: @Sendable (_ waited: Duration) -> Void
+    /// The other side said something about the link itself (``Link/notify(_:)``).
+    package var noticed: @Sendable (isolated Link, [UInt8]) -> Void
 
     package init(
       accepted: @escaping @Sendable (LinkStream, [UInt8]) -> Void, lost: @escaping @Sendable (String) -> Void,
-      pong: @escaping @Sendable (Duration) -> Void = { _ in }
+      ended: @escaping @Sendable () -> Void = {}, pong: @escaping @Sendable (Duration) -> Void = { _ in },
+      late: @escaping @Sendable (Duration) -> Void = { _ in },
+      noticed: @escaping @Sendable (isolated Link, [UInt8]) -> Void = { _, _ in }
     ) {
       self.accepted = accepted
       self.lost = lost
+      self.ended = ended
       self.pong = pong
+      self.late = late
+      self.noticed = noticed
     }
   }
 
@@ -91,10 +102,12 @@ package actor Link {
   /// Streams that are open.
   package var streamCount: Int { channels.count }
 
-  /// Goes on over this connection, whose other side has taken in so many batches. False when the two do not fit together: then the link is
-  /// of no use any more.
+  /// Whether the link can go on with another side that has taken in so many batches. If not, it is of no use any more.
+  package func canResume(received theirs: UInt64) -> Bool { !isBroken && theirs >= acknowledged && theirs <= sent }
+
+  /// Goes on over this connection, whose other side has taken in so many batches. False when ``canResume(received:)`` is.
   package func attach(_ socket: any MessageSocket, received theirs: UInt64) -> Bool {
-    guard !isBroken, theirs >= acknowledged, theirs <= sent else { return false }
+    guard canResume(received: theirs) else { return false }
     drop(transport)
     for timer in grace { timer.cancel() }
     grace = []
@@ -126,13 +139,17 @@ package actor Link {
     if heard.duration(to: now) > interval + deadline {
       return lose("nothing was heard of it for \((interval + deadline).components.seconds) s", close: true)
     }
-    let token = UInt64.random(in: .min ... .max)
-    if pingedAt == nil { pingedAt = (token, now) }
-    transport.send(binary: control(.ping, token: pingedAt?.token ?? token))
+    if let waited = pingedAt?.at.duration(to: now), waited >= interval { events.late(waited) }
+    let pinged = pingedAt ?? (UInt64.random(in: .min ... .max), now)
+    pingedAt = pinged
+    transport.send(binary: control(.ping, token: pinged.token))
   }
 
   /// Gives the connection up, as if it had been lost.
   package func disconnect(_ reason: String) { lose(reason, close: true) }
+
+  /// Ends the link if it waits for a connection.
+  package func endIfLost(_ reason: String) { if transport == nil { end(reason) } }
 
   /// Ends the link: every stream is closed with ``LinkStream/lost``.
   package func end(_ reason: String) {
@@ -149,7 +166,11 @@ package actor Link {
     fresh.removeAll()
     bulk.removeAll()
     kept.removeAll()
+    events.ended()
   }
+
+  /// Says something about the link itself. It is lost with the connection, if that is lost.
+  package func notify(_ text: [UInt8]) { transport?.send(text: text) }
 
   private func drop(_ socket: (any MessageSocket)?) {
     guard let socket, socket.handler === self else { return }
@@ -189,8 +210,9 @@ package actor Link {
   /// The other side does not keep to the protocol.
   private func violated(_ what: String) {
     let reason = "it does not keep to the protocol of links: \(what)"
+    let isConnected = transport != nil
     end(reason)
-    events.lost(reason)
+    if isConnected { events.lost(reason) }
   }
 
   // MARK: Streams
@@ -247,6 +269,11 @@ package actor Link {
     channel.waitingBytes = 0
     channel.assembling = []
     mark(id, channel)
+  }
+
+  /// Closes streams of this side's own.
+  package func closeStreams(_ code: UInt16, _ reason: String, where which: (UInt32) -> Bool) {
+    for id in channels.keys.sorted() where !isAccepted(id) && which(id) { close(id, code, reason) }
   }
 
   private func remove(_ channel: LinkChannel) {
@@ -518,7 +545,11 @@ package actor Link {
 
 extension Link: WebSocketHandler {
   package nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) {
-    assumeIsolated { if ws === $0.transport { $0.violated("text where frames are expected") } }
+    assumeIsolated { link in
+      guard ws === link.transport else { return }
+      link.heard = .now
+      link.events.noticed(link, text)
+    }
   }
 
   package nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {

@@ -10,10 +10,10 @@ package struct LinkHello: Sendable, Equatable {
   package static let protocols = 1...1
   /// Flags that this server knows.
   package static let knownFlags: Set<String> = []
-  /// Longest chain of hubs. More is a mistake, if not a circle.
-  package static let longestChain = 32
+  /// Most hubs in a chain: everybody who looks through the dialler, and through those who look through it.
+  package static let longestChain = 1024
   /// Longest hello or welcome in bytes.
-  package static let maximumBytes = 16 << 10
+  package static let maximumBytes = 64 << 10
 
   /// Highest and lowest version that the dialler speaks.
   package var newest: Int

@@ -10,7 +10,7 @@ package final class LinkStream: MessageSocket {
 
   package let link: Link
   package let peer: PeerAddress
-  let id: UInt32
+  package let id: UInt32
 
   init(link: Link, id: UInt32, peer: PeerAddress) {
     self.link = link

@@ -7,6 +7,8 @@ struct ServerAddress: Sendable {
   var serverName: String
   /// For TCP; the Unix socket needs none.
   var token: String?
+  /// Nil speaks plain text.
+  var tls: TLSClientSettings?
   /// Folders of the server; nil when it was named by an address and may be anybody's.
   var paths: Paths?
 
@@ -16,10 +18,9 @@ struct ServerAddress: Sendable {
     let sources: [Invocation.Source] = [.commandLine, .environment]
     for source in sources {
       if invocation.source(of: Options.connect) == source, let text = invocation.text(Options.connect) {
-        guard let address = ServeOptions.BindAddress(text) else {
-          throw CommandFailure(.usage, "'\(printable(text))' is not of the form HOST:PORT")
-        }
+        let address = try TCPAddress(text)
         endpoint = .tcp(host: address.host, port: address.port)
+        tls = try address.tlsSettings(invocation)
         token = invocation.environment["ROOST_TOKEN"]
         return
       }
@@ -44,7 +45,7 @@ struct ServerAddress: Sendable {
   var description: String {
     switch endpoint {
     case .unix(let path): path
-    case .tcp(let host, let port): "\(host):\(port)"
+    case .tcp: (tls == nil ? "" : "https://") + endpoint.description
     }
   }
 }

@@ -13,7 +13,7 @@ struct ServerClient: Sendable {
     self.address = address
     self.loop = loop
     self.correlationID = correlationID
-    http = HTTPClient(endpoint: address.endpoint, loop: loop)
+    http = HTTPClient(endpoint: address.endpoint, loop: loop, tls: address.tls)
   }
 
   /// Calls one operation by its route. `path` is encoded already; see ``sessionPath(_:_:)``.
@@ -102,6 +102,13 @@ struct ServerClient: Sendable {
         .refused, "\(address.description): permission denied", serverCode: "permission_denied")
     case .timedOut:
       return CommandFailure(.timedOut, "the server at \(address.description) does not answer")
+    case .tlsUntrusted, .tlsExpired, .tlsWrongHost, .tlsWrongPin:
+      return CommandFailure(
+        .refused, "\(address.description): \(error.message)",
+        hint: "'--tls-ca FILE' names an authority, '--tls-fingerprint SHA256:…' one certificate.",
+        serverCode: error.code.name)
+    case .tlsFailed, .tlsConfiguration:
+      return CommandFailure(.failed, "\(address.description): \(error.message)", serverCode: error.code.name)
     case .closed:
       return CommandFailure(.noServer, "the server closed the connection before it answered")
     default:

@@ -7,7 +7,8 @@ import Sys
 enum ServerLaunch {
   /// Variables of a session that mean nothing, or the wrong thing, to a server started from inside it.
   private static let sessionVariables = [
-    "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_CONNECT", "ROOST_CORRELATION_ID",
+    "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_CONNECT", "ROOST_TLS_CA", "ROOST_TLS_FINGERPRINT",
+    "ROOST_CORRELATION_ID",
   ]
 
   /// Makes sure that a server listens at the address. Does nothing when one does, or when it is not ours to start.

@@ -116,7 +116,8 @@ func attachSession(_ context: ClientContext) async throws(CommandFailure) -> Exi
 
 private func mostRecentSession(_ context: ClientContext) async throws(CommandFailure) -> JSON {
   let sessions = try await context.client.call("GET", "/sessions").array ?? []
-  let running = sessions.filter { $0["state"].string != "exited" }
+  // Those of other servers are somebody's elsewhere.
+  let running = sessions.filter { $0["state"].string != "exited" && $0["as_of"].isNull }
   let here = context.invocation.environment
   let others = running.filter { !isNested($0, in: here, address: context.client.address) }
   let latest = others.min { ($0["last_activity_ms"].integer ?? .max) < ($1["last_activity_ms"].integer ?? .max) }

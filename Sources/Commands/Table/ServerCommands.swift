@@ -13,13 +13,15 @@ extension CommandTable {
       """,
     section: .server,
     options: [
-      Options.bind, Options.token, Options.noAuthentication, Options.ephemeral, Options.maxSessions, Options.keepEnded,
+      Options.bind, Options.certificate, Options.certificateKey, Options.selfSigned, Options.token,
+      Options.noAuthentication, Options.ephemeral, Options.maxSessions, Options.keepEnded,
       Options.eventsMaxAge, Options.eventsMaxBytes, Options.shell, Options.hostname, Options.corsOrigin,
       Options.basePrefix, Options.configuration, Options.loops, Options.readiness,
     ],
     examples: [
       CommandExample("roost serve", "for this user, on the Unix socket"),
       CommandExample("ROOST_TOKEN=… roost serve --bind 0.0.0.0:7070", "for other machines too, with that token"),
+      CommandExample("roost serve --bind 0.0.0.0:7070 --tls-self-signed", "the same, encrypted; prints a fingerprint"),
       CommandExample("roost serve -L ci --max-sessions 50 --keep-ended 24h", "a second server with a name of its own"),
     ],
     action: .server { invocation throws(CommandFailure) in
@@ -94,6 +96,7 @@ private func statusText(_ info: JSON, _ style: TextStyle) -> String {
     ("keeper", info["keeper_pid"].plainText),
     ("socket", info["socket_path"].plainText),
     ("TCP", addressText(info["tcp_addr"])),
+    ("certificate", info["tls_fingerprint"].plainText),
     ("sessions", info["session_count"].plainText),
     ("started", age(info["started_at"])),
     ("ends by itself", info["persistent"].bool.map { $0 ? "no" : "with its last session" } ?? ""),

@@ -43,7 +43,8 @@ extension CommandTable {
   static let ls = CommandDefinition(
     name: "ls", aliases: ["list"], summary: "list the sessions",
     discussion: """
-      STATE says what the session does, as well as can be told: busy, quiet (nothing has changed for a while), prompt \
+      With other servers enrolled, theirs are listed too. What was last heard of a server that is not reached is marked as \
+      stale. STATE says what the session does, as well as can be told: busy, quiet (nothing has changed for a while), prompt \
       (the shell waits for a command), reading (a program waits for input), password, or exited with its status.
       """,
     section: .sessions, options: [Options.tagFilter, Options.names],
@@ -218,13 +219,34 @@ func age(_ time: JSON) -> String {
 
 private func listSessions(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let tags = context.invocation.texts(Options.tagFilter)
-  let query = [("tag", tags.isEmpty ? nil : tags.joined(separator: ","))]
-  let sessions = try await context.client.call("GET", "/sessions", query: query)
-  let records = (sessions.array ?? []).sorted { naturallyPrecedes($0["name"].plainText, $1["name"].plainText) }
+  let query: [(String, String?)] = [
+    ("tag", tags.isEmpty ? nil : tags.joined(separator: ",")), ("include_stale", "true"),
+  ]
+  let answer = try await context.client.call("GET", "/fleet/sessions", query: query)
+  let servers = answer["servers"].array ?? []
+  // In the order of the servers: this one first, then as they were enrolled.
+  let order = Dictionary(
+    servers.enumerated().map { ($1["server_id"].plainText, $0) }, uniquingKeysWith: { first, _ in first })
+  func place(_ record: JSON) -> Int { order[record["server_id"].plainText] ?? Int.max }
+  let records = (answer["sessions"].array ?? []).sorted {
+    place($0) == place($1)
+      ? naturallyPrecedes($0["name"].plainText, $1["name"].plainText) : place($0) < place($1)
+  }
   if context.invocation.has(Options.names) {
-    context.output.write(records.map { printable($0["name"].plainText) + "\n" }.joined())
+    let own = servers.first?["server_id"].plainText
+    context.output.write(
+      records.map { record in
+        let prefix = record["server_id"].plainText == own ? "" : "\(printable(record["server"].plainText)):"
+        return prefix + printable(record["name"].plainText) + "\n"
+      }.joined())
   } else {
-    context.show(.array(records)) { sessionTable(records, context.output) }
+    context.show(.array(records)) { sessionTable(records, showsServer: servers.count > 1, context.output) }
+  }
+  let missing = answer["missing"].strings
+  if !missing.isEmpty {
+    context.output.note(
+      "not reached, so what they have may be another thing by now: \(missing.map { printable($0) }.joined(separator: ", "))"
+    )
   }
   return .ok
 }
@@ -239,24 +261,31 @@ func naturallyPrecedes(_ first: String, _ second: String) -> Bool {
   }
 }
 
-private func sessionTable(_ records: [JSON], _ output: Output) -> String {
+private func sessionTable(_ records: [JSON], showsServer: Bool, _ output: Output) -> String {
   let style = output.style
-  var table = Table(["NAME", "STATE", "QUIET", "SIZE", "CLIENTS", "TAGS", "CWD", "COMMAND"], style: style)
+  let headings = ["NAME", "STATE", "QUIET", "SIZE", "CLIENTS", "TAGS", "CWD", "COMMAND"]
+  var table = Table(showsServer ? ["SERVER"] + headings : headings, style: style)
   for record in records {
     let exited = record["state"].string == "exited"
-    table.add([
-      Table.Cell(record["name"].plainText, paint: style.bold),
-      Table.Cell(stateText(record), paint: statePaint(record, style)),
-      Table.Cell(
-        exited ? age(record["ended_at"]) : briefDuration(milliseconds: record["last_activity_ms"].integer ?? 0)),
-      Table.Cell("\(record["cols"].plainText)x\(record["rows"].plainText)"),
-      Table.Cell(record["clients"].plainText),
-      Table.Cell(record["tags"].strings.joined(separator: ",")),
-      Table.Cell(shortPath(record["cwd"].plainText)),
-      Table.Cell(whatRuns(record)),
-    ])
+    table.add(
+      (showsServer ? [serverCell(record, style)] : []) + [
+        Table.Cell(record["name"].plainText, paint: style.bold),
+        Table.Cell(stateText(record), paint: statePaint(record, style)),
+        Table.Cell(
+          exited ? age(record["ended_at"]) : briefDuration(milliseconds: record["last_activity_ms"].integer ?? 0)),
+        Table.Cell("\(record["cols"].plainText)x\(record["rows"].plainText)"),
+        Table.Cell(record["clients"].plainText),
+        Table.Cell(record["tags"].strings.joined(separator: ",")),
+        Table.Cell(shortPath(record["cwd"].plainText)),
+        Table.Cell(whatRuns(record)),
+      ])
   }
   return table.text(width: output.width)
+}
+
+private func serverCell(_ record: JSON, _ style: TextStyle) -> Table.Cell {
+  let name = record["server"].plainText
+  return record["stale"].bool == true ? Table.Cell("\(name) (stale)", paint: style.faint) : Table.Cell(name)
 }
 
 /// `busy`, `exited 1`, `exited SIGKILL`.

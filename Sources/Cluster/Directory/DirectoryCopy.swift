@@ -1,0 +1,166 @@
+package import Formats
+import Synchronization
+
+/// What this server knows of the sessions of one backend: fed with the messages of the backend's directory stream, read from any loop
+/// without waiting.
+///
+/// When the way to the backend is lost the copy stays as it was, and says that it is no longer kept current. When the backend begins to tell
+/// anew, the old picture is shown until the new one is whole.
+package final class DirectoryCopy: Sendable {
+  /// Sixteen times as many as a server has by default. A backend that tells of more is not believed.
+  package static let maximumSessions = 4096
+  /// Memory that one backend's sessions may take, in bytes: 4 KiB for each of the most that there may be.
+  package static let maximumBytes = 16 << 20
+
+  /// The copy at one moment.
+  package struct Snapshot: Sendable {
+    /// In the order in which the backend told of them.
+    package var records: [DirectoryRecord]
+    /// The backend has told everything that it has since the link came up, and the link is up.
+    package var isCurrent: Bool
+    /// When the backend was last heard of; `nil` when it never was.
+    package var heard: Moment?
+
+    /// Milliseconds since then.
+    package func age(now: ContinuousClock.Instant = .now) -> Int? {
+      heard.map { milliseconds(from: $0.instant, to: now) }
+    }
+  }
+
+  /// One moment on both clocks: one to tell of, one to count from.
+  package struct Moment: Sendable {
+    package var timestamp: Timestamp
+    package var instant: ContinuousClock.Instant
+
+    package static func now() -> Moment { Moment(timestamp: .now(), instant: .now) }
+  }
+
+  private struct State {
+    var shown = DirectoryTable()
+    /// What has been told since a reset; it is shown once the backend says that it is whole.
+    var filling: DirectoryTable?
+    /// The backend, as the link knows it; `nil` while there is no link.
+    var serverID: String?
+    var isComplete = false
+    var heard: Moment?
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  /// The link is up, and this is who is there. Before the first message of its directory stream.
+  package func linkIsUp(serverID: String, now: Moment = .now()) {
+    state.withLock { state in
+      state.serverID = serverID
+      state.filling = nil
+      state.isComplete = false
+      state.heard = now
+    }
+  }
+
+  /// The link is gone, or its directory stream is: what is known stays, and gets old.
+  package func linkIsDown() {
+    state.withLock { state in
+      state.serverID = nil
+      state.filling = nil
+      state.isComplete = false
+    }
+  }
+
+  /// The backend has answered a ping: all that it did not tell of is as it was.
+  package func touch(_ now: Moment = .now()) {
+    state.withLock { state in if state.serverID != nil { state.heard = now } }
+  }
+
+  /// Forgets everything: another server is at that address now, or the backend may not be looked at any more.
+  package func clear() { state.withLock { $0 = State() } }
+
+  /// Takes one message of the directory stream. After a fault the copy is as it was before the message, and the link is to be closed with the
+  /// fault's reason.
+  package func receive(_ text: [UInt8], now: Moment = .now()) throws(DirectoryFault) {
+    let message = try DirectoryMessage(parsing: text)
+    let outcome = state.withLock { state -> Result<Void, DirectoryFault> in
+      do throws(DirectoryFault) {
+        try DirectoryCopy.apply(message, to: &state)
+        state.heard = now
+        return .success(())
+      } catch {
+        return .failure(error)
+      }
+    }
+    try outcome.get()
+  }
+
+  private static func apply(_ message: DirectoryMessage, to state: inout State) throws(DirectoryFault) {
+    guard let serverID = state.serverID else { throw DirectoryFault("a directory message came without a link") }
+    switch message {
+    case .reset(let claimed):
+      guard claimed == serverID else { throw DirectoryFault("the directory is another server's") }
+      state.filling = DirectoryTable()
+      state.isComplete = false
+    case .sessions(let records):
+      guard var table = state.filling else { throw DirectoryFault("sessions were told of out of order") }
+      state.filling = nil
+      try table.put(records)
+      state.filling = table
+    case .ready:
+      guard let table = state.filling else { throw DirectoryFault("a directory ended before it began") }
+      state.shown = table
+      state.filling = nil
+      state.isComplete = true
+    case .changed(let records, let removed):
+      guard state.isComplete else { throw DirectoryFault("changes were told of out of order") }
+      try state.shown.change(records, removing: removed)
+    }
+  }
+
+  package var snapshot: Snapshot {
+    state.withLock {
+      Snapshot(records: $0.shown.records, isCurrent: $0.isComplete && $0.serverID != nil, heard: $0.heard)
+    }
+  }
+
+  package var count: Int { state.withLock { $0.shown.records.count } }
+}
+
+/// Records in the order of their coming, found by their keys, within the bounds of ``DirectoryCopy``.
+struct DirectoryTable {
+  private(set) var records: [DirectoryRecord] = []
+  private var places: [String: Int] = [:]
+  private var bytes = 0
+
+  mutating func put(_ new: [DirectoryRecord]) throws(DirectoryFault) {
+    for record in new {
+      if let place = places[record.key] {
+        bytes += record.bytes - records[place].bytes
+        records[place] = record
+      } else {
+        places[record.key] = records.count
+        records.append(record)
+        bytes += record.bytes
+      }
+      guard records.count <= DirectoryCopy.maximumSessions else {
+        throw DirectoryFault("a directory tells of too many sessions")
+      }
+      guard bytes <= DirectoryCopy.maximumBytes else { throw DirectoryFault("a directory is too large") }
+    }
+  }
+
+  /// All of it, or nothing.
+  mutating func change(_ new: [DirectoryRecord], removing keys: [String]) throws(DirectoryFault) {
+    // Changes are few, or the table is small: a copy is made only when a reader holds the old one anyhow, or when this may fail.
+    var changed = self
+    changed.remove(keys)
+    try changed.put(new)
+    self = changed
+  }
+
+  private mutating func remove(_ keys: [String]) {
+    let gone = Set(keys.compactMap { places[$0] })
+    if gone.isEmpty { return }
+    for place in gone { bytes -= records[place].bytes }
+    records = records.indices.filter { !gone.contains($0) }.map { records[$0] }
+    places = Dictionary(uniqueKeysWithValues: records.enumerated().map { ($1.key, $0) })
+  }
+}

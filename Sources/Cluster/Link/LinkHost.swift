@@ -1,0 +1,189 @@
+package import Net
+import Store
+import Synchronization
+
+/// Who is at the other end of a link that was accepted.
+package struct LinkGuest: Sendable, Equatable {
+  package var hubID: String
+  package var hostname: String
+  package var version: String
+  /// Ids of the hubs that look through it, its own the last.
+  package var via: [String]
+}
+
+/// The side of a server that hubs dial: greets them, and keeps a link for a while when its connection is lost, so that it can go on.
+package final class LinkHost: Sendable {
+  /// How long a hub may take to say hello.
+  private static let greetingPatience = Duration.seconds(10)
+  /// Links at most, those that wait for their hubs included.
+  package static let maximumLinks = 256
+
+  /// What this server says of itself.
+  package struct Identity: Sendable {
+    package var serverID: String
+    package var hostname: String
+    package var version: String
+
+    package init(serverID: String, hostname: String, version: String) {
+      self.serverID = serverID
+      self.hostname = hostname
+      self.version = version
+    }
+  }
+
+  /// Serves a stream that a hub has opened: sets its handler before it returns.
+  package typealias Service = @Sendable (LinkStream, [UInt8], LinkGuest) -> Void
+
+  private struct Entry {
+    let link: Link
+    let owner: String
+    let hubID: String
+  }
+
+  package let identity: Identity
+  package let chain: HubChain
+  private let limits: LinkLimits
+  private let entries = Mutex<[String: Entry]>([:])
+
+  package init(identity: Identity, chain: HubChain) {
+    self.identity = identity
+    self.chain = chain
+    var limits = LinkLimits()
+    // What a hub asks for is no larger than a request may be.
+    limits.messageBytes = 2 << 20
+    self.limits = limits
+  }
+
+  /// Links that are open, or may go on.
+  package var count: Int { entries.withLock { $0.count } }
+
+  /// Where the link lives that a connection wants to go on with: the connection has to be moved there.
+  package func loop(ofSession session: String) -> EventLoop? { entries.withLock { $0[session]?.link.loop } }
+
+  /// Makes a connection the connection of a link.
+  /// - Parameters:
+  ///   - owner: who has connected; only the same may go on with a link.
+  ///   - service: what serves the streams of a new link.
+  package func greet(_ socket: any MessageSocket, owner: String, service: @escaping Service) {
+    let loop = socket.loop
+    let greeting = LinkGreeting(loop: loop)
+    socket.handler = greeting
+    Task { await self.greet(socket, greeting, owner, service) }
+  }
+
+  private func greet(
+    _ socket: any MessageSocket, _ greeting: LinkGreeting, _ owner: String, _ service: @escaping Service
+  ) async {
+    let outcome = await greeting.first(within: LinkHost.greetingPatience)
+    await socket.loop.run { [self] in
+      switch outcome {
+      case .failed(let reason): socket.close(code: WebSocketCloseCode.protocolError, reason: reason)
+      case .text(let text): answer(text, socket, owner, service)
+      }
+    }
+  }
+
+  private func answer(_ text: [UInt8], _ socket: any MessageSocket, _ owner: String, _ service: @escaping Service) {
+    guard let hello = LinkHello(parsing: text) else {
+      return refuse(socket, .init(.refused, "the first message of a link is a hello"))
+    }
+    if let refusal = refusal(of: hello) { return refuse(socket, refusal) }
+    if let resume = hello.resume, let entry = entries.withLock({ $0[resume.session] }), entry.owner == owner,
+      entry.hubID == hello.hubID, entry.link.loop.isCurrent
+    {
+      let isResumed = entry.link.assumeIsolated { link in
+        guard link.canResume(received: resume.received) else { return false }
+        welcome(socket, hello, resume.session, isResumed: true, received: link.receivedBatches)
+        return link.attach(socket, received: resume.received)
+      }
+      if isResumed {
+        chain.set(hello.via, from: resume.session)
+        socket.resumeReading()
+        return
+      }
+    }
+    // A hub that begins anew has forgotten what was before: nobody comes back to that.
+    for entry in entries.withLock({ Array($0.values) }) where entry.hubID == hello.hubID && entry.owner == owner {
+      Task { await entry.link.endIfLost("the hub has begun anew") }
+    }
+    begin(hello, socket, owner, service)
+  }
+
+  private func refusal(of hello: LinkHello) -> LinkReply.Refusal? {
+    if hello.oldest > LinkHello.protocols.upperBound || hello.newest < LinkHello.protocols.lowerBound {
+      return .init(
+        .versionMismatch,
+        "\(identity.hostname) speaks version \(LinkHello.protocols.upperBound) of the link, the hub \(hello.oldest) to \(hello.newest); upgrade the older of the two"
+      )
+    }
+    if let unknown = hello.requiredFlags.first(where: { !LinkHello.knownFlags.contains($0) }) {
+      return .init(
+        .versionMismatch, "the hub requires '\(shownName(unknown))', which \(identity.hostname) does not know; upgrade it")
+    }
+    if hello.hubID == identity.serverID {
+      return .init(.circle, "this is the server itself")
+    }
+    if chain.closesCircle(hello.via, atDialling: true) { return circle }
+    if count >= LinkHost.maximumLinks { return .init(.refused, "\(LinkHost.maximumLinks) hubs are connected already") }
+    return nil
+  }
+
+  private var circle: LinkReply.Refusal {
+    .init(.circle, "\(identity.hostname) looks at its own backends through this hub already: hubs must not form a circle")
+  }
+
+  private func begin(_ hello: LinkHello, _ socket: any MessageSocket, _ owner: String, _ service: @escaping Service) {
+    let session = makeUUID()
+    let guest = LinkGuest(hubID: hello.hubID, hostname: hello.hostname, version: hello.version, via: hello.via)
+    let (chain, hostname) = (chain, identity.hostname)
+    let circle = circle
+    let link = Link(
+      loop: socket.loop, side: .acceptor, peer: socket.peer, limits: limits,
+      events: Link.Events(
+        accepted: { service($0, $1, guest) },
+        lost: { _ in },
+        ended: { [self] in
+          entries.withLock { $0[session] = nil }
+          chain.set(nil, from: session)
+        },
+        noticed: { link, text in
+          guard let via = LinkNotice(parsing: text)?.via else { return }
+          guard !chain.closesCircle(via, atDialling: false) else {
+            link.notify(LinkReply.refused(circle).encoded())
+            return link.end("\(hostname) is in a circle of hubs")
+          }
+          chain.set(via, from: session)
+        }))
+    entries.withLock { $0[session] = Entry(link: link, owner: owner, hubID: hello.hubID) }
+    chain.set(hello.via, from: session)
+    welcome(socket, hello, session, isResumed: false, received: 0)
+    link.assumeIsolated { link in
+      _ = link.attach(socket, received: 0)
+      // The hub is the one that watches; this side only has to notice when it is gone for good.
+      link.keepAlive(every: hello.pingInterval * 3, deadline: hello.deadline)
+    }
+    socket.resumeReading()
+  }
+
+  private func welcome(
+    _ socket: any MessageSocket, _ hello: LinkHello, _ session: String, isResumed: Bool, received: UInt64
+  ) {
+    let welcome = LinkReply.Welcome(
+      version: min(hello.newest, LinkHello.protocols.upperBound), serverID: identity.serverID,
+      hostname: identity.hostname, serverVersion: identity.version, session: session, isResumed: isResumed,
+      received: received)
+    socket.send(text: LinkReply.welcome(welcome).encoded())
+  }
+
+  private func refuse(_ socket: any MessageSocket, _ refusal: LinkReply.Refusal) {
+    socket.send(text: LinkReply.refused(refusal).encoded())
+    socket.close(code: 1008, reason: refusal.code.rawValue)
+  }
+
+  /// Ends every link of an owner: his token was revoked.
+  package func end(owner: String, reason: String) {
+    for entry in entries.withLock({ Array($0.values) }) where entry.owner == owner {
+      Task { await entry.link.end(reason) }
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import Formats
+package import Net
+
+/// What a hub does on the streams that it opens: calls, and sockets.
+package struct LinkCalls: Sendable {
+  /// How the backend is called in what is said about it.
+  package let server: String
+
+  package init(server: String) { self.server = server }
+
+  /// Performs an operation over a stream that was opened with its head. A task that is cancelled closes the stream, which tells the backend.
+  package func perform(_ request: RemoteRequest, on stream: any MessageSocket) async throws(RemoteFailure)
+    -> RemoteAnswer
+  {
+    try await LinkCall(request, server: server, stream).answer()
+  }
+
+  /// Waits until the backend has opened a socket on a stream that was opened with its head. What is returned lives on the stream's loop and
+  /// delivers nothing, not even its end, before its handler is set and it is resumed.
+  package func open(_ request: RemoteSocketRequest, on stream: any MessageSocket) async throws(RemoteFailure)
+    -> any MessageSocket
+  {
+    try await LinkOpening(request, server: server, stream).socket()
+  }
+}
+
+/// One call that waits for its answer, on the stream's loop.
+private actor LinkCall {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+  private let request: RemoteRequest
+  private let server: String
+  private let stream: any MessageSocket
+  private var outcome: Result<RemoteAnswer, RemoteFailure>?
+  private var waiting: CheckedContinuation<Void, Never>?
+
+  init(_ request: RemoteRequest, server: String, _ stream: any MessageSocket) {
+    loop = stream.loop
+    self.request = request
+    self.server = server
+    self.stream = stream
+  }
+
+  func answer() async throws(RemoteFailure) -> RemoteAnswer {
+    stream.handler = self
+    // One that is gone already tells nobody.
+    if stream.handler == nil { throw lost() }
+    switch request.body {
+    case .none: break
+    case .json(let bytes):
+      guard String(validating: bytes, as: UTF8.self) != nil else {
+        stream.close(code: 1000, reason: "")
+        throw RemoteFailure(
+          code: "invalid_request", message: "Invalid request: the body is not valid JSON.", status: 400, path: [])
+      }
+      stream.send(text: bytes)
+    case .raw(let bytes): stream.send(binary: bytes)
+    }
+    // Its operation captures this actor, and so stays on the loop.
+    await withTaskCancellationHandler {
+      preconditionIsolated()
+      if Task.isCancelled { cancel() }
+      if outcome == nil { await withCheckedContinuation { waiting = $0 } }
+    } onCancel: {
+      loop.execute { self.assumeIsolated { $0.cancel() } }
+    }
+    return try (outcome ?? .failure(lost())).get()
+  }
+
+  private func end(_ result: Result<RemoteAnswer, RemoteFailure>) {
+    guard outcome == nil else { return }
+    outcome = result
+    waiting?.resume()
+    waiting = nil
+  }
+
+  private func cancel() {
+    guard outcome == nil else { return }
+    stream.close(code: 1000, reason: "cancelled")
+    end(
+      .failure(
+        RemoteFailure(
+          code: "request_timeout", message: "The caller went away before the answer was ready.", status: 408,
+          path: [server])))
+  }
+
+  private func lost() -> RemoteFailure {
+    // REST's safe method is what tells here whether it matters.
+    let isKnown = request.method == "GET"
+    return .unavailable(
+      "The connection to \(server) was lost before its answer came\(isKnown ? "" : "; whether it was done is not known").",
+      server: server)
+  }
+
+  private func garbled() {
+    stream.close(code: 1002, reason: "not an answer")
+    end(.failure(.unavailable("The answer of \(server) could not be read.", server: server)))
+  }
+
+  private func received(text: [UInt8]) {
+    guard outcome == nil else { return stream.close(code: 1002, reason: "one answer is enough") }
+    // It goes on into documents of ours, which it must not break.
+    guard String(validating: text, as: UTF8.self) != nil, JSONText.isValid(text[...]) else { return garbled() }
+    end(.success(.json(text)))
+  }
+
+  private func received(binary: [UInt8]) {
+    guard outcome == nil else { return stream.close(code: 1002, reason: "one answer is enough") }
+    guard let failure = RemoteFailure(parsing: binary) else { return garbled() }
+    end(.failure(failure))
+  }
+
+  private func closed(_ code: UInt16) { end(code == 1000 ? .success(.empty) : .failure(lost())) }
+}
+
+extension LinkCall: WebSocketHandler {
+  nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) { assumeIsolated { $0.received(text: text) } }
+  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {
+    assumeIsolated { $0.received(binary: binary) }
+  }
+  nonisolated func webSocketDrained(_ ws: any MessageSocket) {}
+  nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
+    assumeIsolated { $0.closed(code) }
+  }
+}

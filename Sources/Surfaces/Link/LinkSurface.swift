@@ -1,0 +1,85 @@
+package import Cluster
+import Formats
+package import Net
+package import Operations
+
+/// The hub at the other end of a link.
+package struct LinkPeer: Sendable {
+  /// The bearer of the token that opened the link, and what it allows.
+  package var principal: Principal
+  package var access: Access
+  /// Where it comes from, for people: `10.0.0.7:51234`.
+  package var address: String
+  package var hubID: String
+  package var hubHostname: String
+
+  /// - Parameter call: the one that opened the link.
+  package init(_ call: Call, hubID: String, hubHostname: String) {
+    principal = call.principal
+    access = call.access
+    address = call.peer
+    self.hubID = hubID
+    self.hubHostname = hubHostname
+  }
+
+  /// A call that the hub passes on, as one of this server: who may do what both the hub's token and the hub's caller may do.
+  package func call(_ context: CallContext) -> Call {
+    // What a hub says of the way is its own word, but that it was the last on it is known here.
+    let via = context.via.last == hubID ? context.via : context.via + [hubID]
+    return Call(
+      principal: .relayed(by: principal, for: context.principal), access: access.narrowed(to: context.limits),
+      peer: address, correlationID: context.correlationID, traceParent: context.traceParent,
+      causationID: context.causationID, via: via, role: context.limits.role)
+  }
+}
+
+/// What hubs ask for over their links: operations of the catalogue and the WebSockets, as over HTTP.
+package struct LinkSurface: Sendable {
+  /// Serves the stream of the directory, on its loop.
+  package typealias Directory = @Sendable (_ stream: any MessageSocket, _ peer: LinkPeer) -> Void
+
+  let surface: HTTPSurface
+  /// Of this server: names it in the path of an error.
+  let hostname: String
+  private let directory: Directory?
+
+  package init(_ surface: HTTPSurface, hostname: String, directory: Directory? = nil) {
+    self.surface = surface
+    self.hostname = hostname
+    self.directory = directory
+  }
+
+  /// Serves a stream that a hub has opened; on the stream's loop. Its handler is set when this returns.
+  package func serve(_ stream: any MessageSocket, head: [UInt8], from peer: LinkPeer) {
+    let parsed: LinkHead
+    do throws(LinkHeadError) {
+      parsed = try LinkHead(parsing: head)
+    } catch {
+      return refuse(stream, OperationError(.invalidRequest, "Invalid request: the head of a stream: \(error.message)."))
+    }
+    switch parsed {
+    case .call(let request):
+      let served = ServedCall(stream, request, peer.call(request.context), self)
+      served.assumeIsolated { $0.begin() }
+    case .socket(let request):
+      let served = ServedSocket(stream, request, peer.call(request.context), self)
+      served.assumeIsolated { $0.begin() }
+    case .directory:
+      guard let directory else {
+        return refuse(stream, OperationError(.unsupported, "This server tells no hub of its sessions."))
+      }
+      directory(stream, peer)
+    }
+  }
+
+  /// Answers with an error, which ends the stream.
+  func refuse(_ stream: any MessageSocket, _ error: OperationError) {
+    stream.send(binary: failure(error).encoded())
+    stream.close(code: WebSocketCloseCode.normal, reason: "")
+  }
+
+  private func failure(_ error: OperationError) -> RemoteFailure {
+    RemoteFailure(
+      code: error.code.rawValue, message: error.message, status: error.code.httpStatus, path: [hostname])
+  }
+}
