@@ -108,6 +108,9 @@ var targets: [Target] = [
 
 if benchmarking {
   targets += [
+    .executableTarget(
+      name: "directory-bench", dependencies: ["Cluster", "Formats", "Net", "Operations", "Sessions", "Store", "Sys"],
+      path: "Benchmarks/Directory", swiftSettings: strict),
     .systemLibrary(name: "CVTerm", path: "Benchmarks/CVTerm"),
     .executableTarget(
       name: "engine-bench", dependencies: ["TerminalEngine", "CVTerm", "CZstd"], path: "Benchmarks/Engine",
@@ -121,6 +124,7 @@ if fuzzing {
   targets += [
     fuzzer("fuzz-terminal", ["TerminalEngine", "TerminalInvariants"], path: "Fuzz/Terminal"),
     fuzzer("fuzz-net", ["Net"], path: "Fuzz/Net"),
+    fuzzer("fuzz-link", ["Cluster", "Formats"], path: "Fuzz/Link"),
     fuzzer("fuzz-events", ["Events", "Formats", "Sys"], path: "Fuzz/Events"),
   ]
 }

@@ -23,7 +23,14 @@ package enum Options {
     "--correlation-id", placeholder: "UUID", environment: "ROOST_CORRELATION_ID", defaultText: "a new one",
     help: "the id under which everything that the command causes is logged")
 
-  package static let globals = [serverName, socket, connect, authorities, fingerprint, json, correlationID]
+  // Not ROOST_SERVER: that reads like the name of the server that is asked, which ROOST_SERVER_NAME gives.
+  package static let server = OptionDefinition(
+    "--server", short: "s", placeholder: "NAME", environment: "ROOST_ON", defaultText: "the one that is asked",
+    help: "do it on this server, through the one that is asked: its name, id or address; 'NAME:SESSION' says it too")
+
+  package static let globals = [
+    server, serverName, socket, connect, authorities, fingerprint, json, correlationID,
+  ]
 
   // MARK: Sessions
 
@@ -106,7 +113,7 @@ package enum Options {
   // MARK: Ending
 
   package static let signal = OptionDefinition(
-    "--signal", short: "s", placeholder: "NAME", kind: .signal, defaultText: "HUP", help: "signal to send")
+    "--signal", short: "S", placeholder: "NAME", kind: .signal, defaultText: "HUP", help: "signal to send")
   package static let grace = OptionDefinition(
     "--grace", placeholder: "DURATION", kind: .duration, defaultText: "5s",
     help: "how long the programs have to end before they are killed")
@@ -122,7 +129,7 @@ package enum Options {
   // MARK: Tokens
 
   package static let scope = OptionDefinition(
-    "--scope", short: "s", placeholder: "SCOPE", kind: .scope, defaultText: "sessions:read", repeats: true,
+    "--scope", short: "S", placeholder: "SCOPE", kind: .scope, defaultText: "sessions:read", repeats: true,
     help: "what the token may do: \(tokenScopes.joined(separator: ", "))")
   package static let tokenSession = OptionDefinition(
     "--session", placeholder: "NAME", kind: .session, repeats: true, help: "only for this session")
@@ -139,7 +146,7 @@ package enum Options {
   package static let eventUntil = OptionDefinition(
     "--until", placeholder: "TIME", help: "until before this time, written like --since")
   package static let subject = OptionDefinition(
-    "--subject", short: "s", placeholder: "PATTERN", repeats: true,
+    "--subject", short: "S", placeholder: "PATTERN", repeats: true,
     help: "only subjects that match: '*' is one token, '>' at the end one or more")
   package static let eventType = OptionDefinition(
     "--type", short: "t", placeholder: "PATTERN", repeats: true,

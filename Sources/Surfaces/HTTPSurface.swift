@@ -25,8 +25,6 @@ package struct HTTPSurface: HTTPHandler {
     package var events: EventFeeds?
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
-    /// The servers behind this one: WebSockets with `server` go on to them.
-    package var cluster: ClusterMap?
     /// Takes the links of hubs; without it there are none.
     package var links: LinkAcceptor?
 
@@ -39,14 +37,13 @@ package struct HTTPSurface: HTTPHandler {
   let origins: OriginPolicy
   let rpc: JSONRPC
   let events: EventFeeds?
-  let cluster: ClusterMap?
   let links: LinkAcceptor?
   let eventFollowers = SocketCount(limit: SocketCount.maximumEventFollowers)
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
   private let router: Router<Routed>
   private let requests: RequestMetrics
   private let metrics: [any MetricsSource]
-  private let prefix: BasePrefix
+  let prefix: BasePrefix
   private let openAPI: Lazy<[UInt8]>
   private let operationList: Lazy<[UInt8]>
 
@@ -56,7 +53,6 @@ package struct HTTPSurface: HTTPHandler {
     self.sessions = sessions
     self.authenticator = authenticator
     events = configuration.events
-    cluster = configuration.cluster
     links = configuration.links
     rpc = JSONRPC(catalogue: catalogue)
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)

@@ -15,7 +15,7 @@ extension HTTPSurface {
     let ticket = take("ticket", from: &query)
     let call = try await authenticate(request, ticket: ticket, for: .fixed(endpoint), path, trace)
     let offered = HTTPSurface.subprotocols(request)
-    if let relayed = try await relay(request, to: endpoint, path, &query, offered, for: call) { return relayed }
+    if let relayed = try await relay(request, to: endpoint, path, query, offered, for: call) { return relayed }
     if endpoint == .link { return try linkSocket(offered, for: call) }
     return try await open(endpoint, path, query, offered, for: call)
   }
@@ -174,10 +174,12 @@ extension HTTPSurface {
 
   /// Records a refusal that the catalogue does not see.
   func refused(
-    _ error: OperationError, at endpoint: FixedEndpoint, _ target: String?, for call: Call
+    _ error: OperationError, at endpoint: FixedEndpoint, _ target: String?, server: String? = nil, for call: Call
   ) -> OperationError {
     catalogue.audit?.refuse(
-      AuditEntry(operation: endpoint.name, target: target, error: error, address: call.peer, via: call.via), call)
+      AuditEntry(
+        operation: endpoint.name, target: target, server: server, error: error, address: call.peer, via: call.via),
+      call)
     return error
   }
 

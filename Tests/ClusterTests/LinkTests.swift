@@ -93,7 +93,9 @@ struct LinkTests {
       let (rounds, burst) = (25, 400)
       for round in 0..<rounds {
         await rig.near.run {
-          for number in 0..<burst { stream.send(text: "\(round * burst + number) \(String(repeating: "x", count: number))") }
+          for number in 0..<burst {
+            stream.send(text: "\(round * burst + number) \(String(repeating: "x", count: number))")
+          }
         }
         // Somewhere in the middle of it.
         for number in 0..<(round % 7 * 20) {

@@ -78,6 +78,7 @@ actor Hub: WebSocketHandler {
   nonisolated let copy = DirectoryCopy()
   private(set) var messages: [[UInt8]] = []
   private(set) var fault: DirectoryFault?
+  private(set) var refusal: RemoteFailure?
   private(set) var closed: UInt16?
   private var socket: MemorySocket?
 
@@ -107,7 +108,9 @@ actor Hub: WebSocketHandler {
   }
 
   nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
-  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {}
+  nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {
+    assumeIsolated { $0.refusal = try? RemoteFailure(parsing: binary) }
+  }
   nonisolated func webSocketDrained(_ ws: any MessageSocket) {}
   nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
     assumeIsolated { $0.closed = code }

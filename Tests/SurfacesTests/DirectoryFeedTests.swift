@@ -203,6 +203,16 @@ struct DirectoryFeedTests {
     }
   }
 
+  @Test("a hub whose token may not read sessions is told of none, and why") func scope() async throws {
+    try await withBench { bench in
+      try await bench.create("s")
+      let hub = await bench.hub(access: Access(scopes: [.sessionsInput]))
+      try await eventually("the stream is closed") { await hub.closed == 1000 }
+      #expect(await hub.refusal?.code == "insufficient_scope")
+      #expect(await hub.messages.isEmpty)
+    }
+  }
+
   @Test("long titles and command lines are cut for lists") func longTexts() async throws {
     try await withBench { bench in
       let long = String(repeating: "x", count: 40_000)

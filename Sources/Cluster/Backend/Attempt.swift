@@ -16,10 +16,12 @@ enum AttemptFailure: Error {
       return
     }
     switch status {
-    case 401, 403: self = .refused(.authFailed, "it does not accept the token (it answered \(status)); give it another one")
+    case 401, 403:
+      self = .refused(.authFailed, "it does not accept the token (it answered \(status)); give it another one")
     case 404: self = .noLink
     case 300..<400:
-      self = .unavailable("it answers with a redirect (\(status)), which is not followed; enrol the address that it leads to")
+      self = .unavailable(
+        "it answers with a redirect (\(status)), which is not followed; enrol the address that it leads to")
     default: self = .unavailable("it answers \(status) where a link should begin")
     }
   }

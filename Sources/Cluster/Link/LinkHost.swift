@@ -118,7 +118,8 @@ package final class LinkHost: Sendable {
     }
     if let unknown = hello.requiredFlags.first(where: { !LinkHello.knownFlags.contains($0) }) {
       return .init(
-        .versionMismatch, "the hub requires '\(shownName(unknown))', which \(identity.hostname) does not know; upgrade it")
+        .versionMismatch,
+        "the hub requires '\(shownName(unknown))', which \(identity.hostname) does not know; upgrade it")
     }
     if hello.hubID == identity.serverID {
       return .init(.circle, "this is the server itself")
@@ -129,7 +130,8 @@ package final class LinkHost: Sendable {
   }
 
   private var circle: LinkReply.Refusal {
-    .init(.circle, "\(identity.hostname) looks at its own backends through this hub already: hubs must not form a circle")
+    .init(
+      .circle, "\(identity.hostname) looks at its own backends through this hub already: hubs must not form a circle")
   }
 
   private func begin(_ hello: LinkHello, _ socket: any MessageSocket, _ owner: String, _ service: @escaping Service) {

@@ -1,6 +1,7 @@
 /// The words that commands take, each said once.
 enum Arguments {
-  static let session = ArgumentDefinition("SESSION", kind: .session, help: "name or id of the session")
+  static let session = ArgumentDefinition(
+    "SESSION", kind: .session, help: "name or id of the session; SERVER:SESSION for one of another server")
   static let sessions = ArgumentDefinition(
     "SESSION", kind: .session, count: .oneOrMore, help: "names or ids of the sessions")
   static let attachedSession = ArgumentDefinition(

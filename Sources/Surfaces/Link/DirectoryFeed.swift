@@ -1,7 +1,9 @@
+import Cluster
 import Formats
 package import Net
 package import Operations
 package import Sessions
+import Store
 
 /// Tells a hub of all sessions of this server that it may see, and then of every change: the stream of a link with the head
 /// `{"kind":"directory"}`.
@@ -63,10 +65,29 @@ package actor DirectoryFeed {
     self.onClosed = onClosed
   }
 
-  /// Begins. Once, on the loop.
+  /// What a ``LinkSurface`` serves the streams of the directory with.
+  package static func serving(_ store: SessionStore, serverID: String, hostname: String) -> LinkSurface.Directory {
+    { stream, peer in
+      let feed = DirectoryFeed(stream, store: store, access: peer.access, serverID: serverID, hostname: hostname)
+      feed.assumeIsolated { $0.open() }
+    }
+  }
+
+  /// Begins. Once, on the loop. Refuses a hub whose token may not read sessions.
   package func open() {
     socket.handler = self
+    guard access.allows(.sessionsRead) else { return refuse() }
     Task { await follow() }
+  }
+
+  private func refuse() {
+    let error = OperationError(
+      .insufficientScope,
+      "The hub's token may not list the sessions: it needs the scope '\(Scope.sessionsRead.rawValue)'.")
+    let failure = RemoteFailure(
+      code: error.code.rawValue, message: error.message, status: error.code.httpStatus, path: [hostname])
+    socket.send(binary: failure.encoded())
+    socket.close(code: WebSocketCloseCode.normal, reason: "")
   }
 
   private func follow() async {
