@@ -125,6 +125,7 @@ if fuzzing {
     fuzzer("fuzz-terminal", ["TerminalEngine", "TerminalInvariants"], path: "Fuzz/Terminal"),
     fuzzer("fuzz-net", ["Net"], path: "Fuzz/Net"),
     fuzzer("fuzz-link", ["Cluster", "Formats"], path: "Fuzz/Link"),
+    fuzzer("fuzz-config", ["Cluster", "Formats"], path: "Fuzz/Config"),
     fuzzer("fuzz-events", ["Events", "Formats", "Sys"], path: "Fuzz/Events"),
   ]
 }

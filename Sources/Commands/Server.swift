@@ -69,10 +69,7 @@ actor Server {
           if exits.expectsEnd { return }
           complain("the keeper is gone: \($0.message) Sessions that run go on, but their exit statuses are lost.")
         })
-      let configurationFile =
-        groundwork.options.configurationFile ?? groundwork.paths.configuration + "/config.toml"
-      let configuration = try ClusterConfiguration.load(configurationFile)
-      let server = Server(groundwork, loops, keeper, exits, configurationFile, configuration)
+      let server = Server(groundwork, loops, keeper, exits)
       exits.attach(server.store)
       try await Cause.$current.withValue(server.beginning) { try await server.store.adopt() }
       try await server.open()
@@ -87,8 +84,7 @@ actor Server {
   private static var defaultLoops: Int { max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
   private init(
-    _ groundwork: ServerGroundwork, _ loops: LoopGroup, _ keeper: KeeperClient, _ exits: ExitRelay,
-    _ configurationFile: String, _ configuration: ClusterConfiguration
+    _ groundwork: ServerGroundwork, _ loops: LoopGroup, _ keeper: KeeperClient, _ exits: ExitRelay
   ) {
     let options = groundwork.options
     let paths = groundwork.paths
@@ -101,7 +97,7 @@ actor Server {
     self.keeper = keeper
     self.exits = exits
     loop = loops.loops[0]
-    hostname = options.hostname ?? configuration.hostname ?? identity.hostname
+    hostname = options.hostname ?? groundwork.configuration.hostname ?? identity.hostname
     socketPath = options.socketPath ?? paths.socket
     isPersistent = !options.isEphemeral
     var store = SessionStoreOptions(
@@ -126,7 +122,8 @@ actor Server {
     self.store = SessionStore(loops: loops, keeper: keeper, options: store)
     cluster = ServerCluster(
       LinkHost.Identity(serverID: identity.id, hostname: hostname, version: roostVersion), loops: loops, paths: paths,
-      configurationFile: configurationFile, configuration: configuration, store: self.store, events: events)
+      configurationFile: groundwork.configurationFile, configuration: groundwork.configuration, store: self.store,
+      events: events)
   }
 
   /// Opens the sockets.
