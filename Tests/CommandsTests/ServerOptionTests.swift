@@ -32,7 +32,7 @@ struct ServerOptionTests {
     let named = try resolved(["new", "web1:build", "-d"])
     #expect(named.server == "web1")
     #expect(named.argument(Arguments.newName) == "build")
-    let option = try resolved(["new", "-d", "-n", "web1:build"])
+    let option = try resolved(["-n", "web1:build"])
     #expect(option.server == "web1")
     #expect(option.text(Options.name) == "build")
     // Another machine has other folders.
