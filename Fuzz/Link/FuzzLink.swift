@@ -41,8 +41,8 @@ func start(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer
 
 private func head(_ bytes: [UInt8]) {
   guard let head = try? LinkHead(parsing: bytes) else { return }
-  let again = try? LinkHead(parsing: head.encoded())
-  precondition(again == head, "a head that is written is read as the same")
+  guard let again = try? LinkHead(parsing: head.encoded()) else { return }
+  precondition(again.encoded() == head.encoded(), "a head that is written is read as the same")
 }
 
 // MARK: Directories
