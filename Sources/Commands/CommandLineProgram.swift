@@ -42,13 +42,14 @@ package enum CommandLineProgram {
   private static func carryOut(_ invocation: Invocation) -> ExitCode {
     var output = Output(environment: invocation.environment, usesJSON: invocation.has(Options.json))
     do {
+      try refuseServer(invocation)
       switch invocation.command.action {
       case .immediate(let body):
         return try body(invocation)
       case .client(let body, let needsServer):
         let id = try correlationID(invocation)
         output.correlationID = id
-        return try runClient(invocation, output, id, needsServer, body)
+        return try runClient(try invocation.resolvingServer(), output, id, needsServer, body)
       case .server(let prepare):
         let groundwork = try prepare(invocation)
         return try waitFor(on: nil) { () async throws(CommandFailure) in await serve(groundwork) }
@@ -60,6 +61,15 @@ package enum CommandLineProgram {
       output.fail(error, commandLine: name.isEmpty ? "roost" : "roost \(name)")
       return error.exitCode
     }
+  }
+
+  /// What is done by this process cannot be done on another server, and is not done here in its stead.
+  private static func refuseServer(_ invocation: Invocation) throws(CommandFailure) {
+    if case .client = invocation.command.action { return }
+    guard invocation.source(of: Options.server) == .commandLine else { return }
+    throw CommandFailure(
+      .usage, "--server does not go with this: it is done on this machine, without asking a server", serverCode: "usage"
+    )
   }
 
   /// One id for everything that a command asks of the server: the one that it was given, or a new one.
@@ -88,7 +98,9 @@ package enum CommandLineProgram {
       throw CommandFailure(.failed, "no event loop: \(error.message)")
     }
     let context = ClientContext(
-      invocation: invocation, client: ServerClient(address: address, loop: loop, correlationID: correlationID),
+      invocation: invocation,
+      client: ServerClient(
+        address: address, loop: loop, correlationID: correlationID, server: invocation.server),
       output: output)
     return try waitFor(on: loop) { () async throws(CommandFailure) in try await body(context) }
   }

@@ -1,3 +1,5 @@
+import Formats
+
 /// What a `roost` process says with its exit status. `roost run` is the exception: it exits with the status of the
 /// command it ran, and uses these only for its own failures.
 package struct ExitCode: RawRepresentable, Sendable, Equatable {
@@ -48,11 +50,24 @@ package struct CommandFailure: Error, Sendable, Equatable {
   package var message: String
   package var hint: String?
   package var serverCode: String?
+  /// Names of the servers that the call took, when it went past the one that was asked.
+  package var serverPath: [String] = []
+  /// The server that could not be reached.
+  package var failedHop: String?
 
   package init(_ exitCode: ExitCode, _ message: String, hint: String? = nil, serverCode: String? = nil) {
     self.exitCode = exitCode
     self.message = message
     self.hint = hint
     self.serverCode = serverCode
+  }
+
+  /// Says by which way the call went: the sentence begins with the servers behind the one that was asked.
+  mutating func take(path: JSON, failedHop: JSON) {
+    serverPath = path.strings
+    self.failedHop = failedHop.string
+    if self.failedHop != nil, serverCode == "server_unavailable" { exitCode = .noServer }
+    let way = serverPath.dropFirst().joined(separator: "/")
+    if !way.isEmpty, !message.hasPrefix(serverPath.last ?? way) { message = "\(way): \(message)" }
   }
 }

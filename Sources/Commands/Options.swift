@@ -23,7 +23,14 @@ package enum Options {
     "--correlation-id", placeholder: "UUID", environment: "ROOST_CORRELATION_ID", defaultText: "a new one",
     help: "the id under which everything that the command causes is logged")
 
-  package static let globals = [serverName, socket, connect, authorities, fingerprint, json, correlationID]
+  // Not ROOST_SERVER: that reads like the name of the server that is asked, which ROOST_SERVER_NAME gives.
+  package static let server = OptionDefinition(
+    "--server", short: "s", placeholder: "NAME", environment: "ROOST_ON", defaultText: "the one that is asked",
+    help: "do it on this server, through the one that is asked: its name, id or address; 'NAME:SESSION' says it too")
+
+  package static let globals = [
+    server, serverName, socket, connect, authorities, fingerprint, json, correlationID,
+  ]
 
   // MARK: Sessions
 
@@ -106,7 +113,7 @@ package enum Options {
   // MARK: Ending
 
   package static let signal = OptionDefinition(
-    "--signal", short: "s", placeholder: "NAME", kind: .signal, defaultText: "HUP", help: "signal to send")
+    "--signal", short: "S", placeholder: "NAME", kind: .signal, defaultText: "HUP", help: "signal to send")
   package static let grace = OptionDefinition(
     "--grace", placeholder: "DURATION", kind: .duration, defaultText: "5s",
     help: "how long the programs have to end before they are killed")
@@ -122,7 +129,7 @@ package enum Options {
   // MARK: Tokens
 
   package static let scope = OptionDefinition(
-    "--scope", short: "s", placeholder: "SCOPE", kind: .scope, defaultText: "sessions:read", repeats: true,
+    "--scope", short: "S", placeholder: "SCOPE", kind: .scope, defaultText: "sessions:read", repeats: true,
     help: "what the token may do: \(tokenScopes.joined(separator: ", "))")
   package static let tokenSession = OptionDefinition(
     "--session", placeholder: "NAME", kind: .session, repeats: true, help: "only for this session")
@@ -139,7 +146,7 @@ package enum Options {
   package static let eventUntil = OptionDefinition(
     "--until", placeholder: "TIME", help: "until before this time, written like --since")
   package static let subject = OptionDefinition(
-    "--subject", short: "s", placeholder: "PATTERN", repeats: true,
+    "--subject", short: "S", placeholder: "PATTERN", repeats: true,
     help: "only subjects that match: '*' is one token, '>' at the end one or more")
   package static let eventType = OptionDefinition(
     "--type", short: "t", placeholder: "PATTERN", repeats: true,
@@ -191,6 +198,35 @@ package enum Options {
     "--folder", placeholder: "DIR", kind: .directory, defaultText: "of the server that --server-name names",
     help: "the folder 'events' with the files")
 
+  // MARK: The servers behind one
+
+  private static let roles = ["none", "observer", "member", "drain", "hub"]
+  package static let backendRole = OptionDefinition(
+    "--role", placeholder: "ROLE", kind: .choice(roles), defaultText: "none", help: "what it may be used for")
+  package static let promotedRole = OptionDefinition(
+    "--role", placeholder: "ROLE", kind: .choice(roles), defaultText: "member", help: "what it may be used for")
+  package static let demotedRole = OptionDefinition(
+    "--role", placeholder: "ROLE", kind: .choice(roles), defaultText: "none", help: "what it may still be used for")
+  package static let backendTag = OptionDefinition(
+    "--tag", short: "t", placeholder: "TAG", repeats: true, help: "a tag of the server")
+  package static let transitive = OptionDefinition(
+    "--transitive", help: "let the servers behind it be seen through it")
+  package static let transitiveValue = OptionDefinition(
+    "--transitive", placeholder: "YES|NO", kind: .choice(["yes", "no"]),
+    help: "whether the servers behind it may be seen through it")
+  package static let fingerprint = OptionDefinition(
+    "--fingerprint", placeholder: "SHA256",
+    help: "of the only certificate to accept from it, as its 'roost serve --tls-self-signed' prints it")
+  package static let backendTokenFile = OptionDefinition(
+    "--token-file", placeholder: "FILE", kind: .file,
+    help: "file that holds its token, readable for you alone; '-' is standard input")
+  package static let newToken = OptionDefinition(
+    "--new-token", help: "give it another token: from --token-file, ROOST_BACKEND_TOKEN, or typed")
+  package static let noWait = OptionDefinition("--no-wait", help: "do not wait until it is connected")
+  package static let healthTimeout = OptionDefinition(
+    "--timeout", placeholder: "DURATION", kind: .duration, defaultText: "15s", help: "wait no longer than this")
+  package static let serverNames = OptionDefinition("--names", help: "only the names, one a line")
+
   // MARK: Others
 
   package static let describe = OptionDefinition("--describe", help: "say what the operation takes and gives")
@@ -228,6 +264,10 @@ package enum Options {
   package static let basePrefix = OptionDefinition(
     "--base-prefix", placeholder: "/PATH", environment: "ROOST_BASE_PREFIX",
     help: "serve everything below this path, behind a proxy")
+  package static let configuration = OptionDefinition(
+    "--config", placeholder: "FILE", kind: .file, environment: "ROOST_CONFIG",
+    defaultText: "~/.config/roost/config.toml, if there is one",
+    help: "the file that declares the servers behind this one")
   package static let keepEnded = OptionDefinition(
     "--keep-ended", placeholder: "DURATION", kind: .duration, environment: "ROOST_KEEP_ENDED", defaultText: "1h",
     help: "how long an ended session stays, with its screen and exit status")

@@ -16,6 +16,8 @@ package struct ServeOptions: Sendable, Equatable {
   package var hostname: String?
   /// Begins with a slash and does not end with one; nil when everything is served at the root.
   package var basePrefix: String?
+  /// The configuration file, when it is not the one of the user's folder.
+  package var configurationFile: String?
   package var keepEnded = Duration.seconds(3600)
   package var eventsMaxAge = Duration.seconds(30 * 24 * 3600)
   package var eventsMaxBytes = 2 << 30
@@ -95,6 +97,7 @@ package struct ServeOptions: Sendable, Equatable {
     corsOrigins = invocation.texts(Options.corsOrigin)
     hostname = invocation.text(Options.hostname)
     basePrefix = try ServeOptions.basePrefix(invocation)
+    configurationFile = invocation.text(Options.configuration)
     keepEnded = invocation.duration(Options.keepEnded) ?? keepEnded
     eventsMaxAge = invocation.duration(Options.eventsMaxAge) ?? eventsMaxAge
     eventsMaxBytes = invocation.integer(Options.eventsMaxBytes) ?? eventsMaxBytes

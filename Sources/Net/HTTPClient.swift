@@ -97,12 +97,13 @@ package actor HTTPClient {
     }
   }
 
-  /// Opens a WebSocket on a connection of its own. `handler` may get messages before this returns. A server that answers
+  /// Opens a WebSocket on a connection of its own. `handler` may get messages before this returns; without one the socket is paused, and
+  /// delivers nothing before it has one and is resumed. A server that answers
   /// otherwise throws `.upgradeRefused` with status and body. `timeout` bounds connecting and the handshake. With a `pingInterval` a
   /// server that is gone without a word is noticed within twice that time; without one only when something is sent.
   package func webSocket(
     target: String, headers: HTTPHeaders = .init(), subprotocols: [String] = [], maxMessageBytes: Int = 1 << 24,
-    timeout: Duration? = nil, pingInterval: Duration = .zero, handler: any WebSocketHandler
+    timeout: Duration? = nil, pingInterval: Duration = .zero, handler: (any WebSocketHandler)?
   ) async throws(NetError) -> WebSocket {
     if isClosed { throw NetError(.closed, "the client is closed") }
     let attempt = Attempt()
@@ -136,6 +137,7 @@ package actor HTTPClient {
       socket: connection.takeSocket(), role: .client, subprotocol: response.headers[first: "sec-websocket-protocol"],
       maxMessageBytes: maxMessageBytes, pingInterval: pingInterval, pongTimeout: pingInterval)
     webSocket.handler = handler
+    if handler == nil { webSocket.pauseReading() }
     webSocket.start(unread: connection.rest)
     return webSocket
   }

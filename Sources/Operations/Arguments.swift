@@ -54,15 +54,6 @@ package struct Arguments: Sendable {
     return try decoder.decode(Checked<Input>.self, from: Data(json)).input
   }
 
-  /// The value of `server`, wherever it was given.
-  func requestedServer() throws -> String? {
-    if let text = query.first(where: { $0.name == "server" })?.value { return text }
-    guard case .json(let bytes) = body, !bytes.isEmpty, bytes.contains(0x22) else { return nil }
-    struct Server: Decodable { var server: String? }
-    // A malformed body is reported by `decode`, which also knows the operation's fields.
-    return try? JSONDecoder().decode(Server.self, from: Data(bytes)).server
-  }
-
   /// What the call is about, for its audit record: the value of the first parameter of the operation's path, wherever it was given.
   func target(of route: Route) -> String? {
     guard let name = route.parameters.first else { return nil }

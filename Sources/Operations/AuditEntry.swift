@@ -8,6 +8,8 @@ package struct AuditEntry: Sendable, Equatable {
   /// Name of the operation, or `http`.
   package var operation: String
   package var target: String?
+  /// The backend that the call was for; `nil` for this server.
+  package var server: String?
   /// `nil` for a call that was performed.
   package var error: OperationError?
   package var address: String
@@ -23,11 +25,13 @@ package struct AuditEntry: Sendable, Equatable {
   static let maximumTarget = 256
 
   package init(
-    operation: String, target: String? = nil, error: OperationError? = nil, address: String, duration: Duration = .zero,
+    operation: String, target: String? = nil, server: String? = nil, error: OperationError? = nil, address: String,
+    duration: Duration = .zero,
     calls: Int = 1, bytes: Int? = nil, via: [String] = []
   ) {
     self.operation = operation
     self.target = target
+    self.server = server
     self.error = error
     self.address = address
     self.duration = duration
@@ -59,11 +63,15 @@ package struct AuditEntry: Sendable, Equatable {
       json.string(
         target.utf8.count <= AuditEntry.maximumTarget ? target : String(target.prefix(AuditEntry.maximumTarget)))
     }
+    if let server {
+      json.key("server")
+      json.string(server)
+    }
     json.key("outcome")
     json.string(error == nil ? "allowed" : error?.isRefusal == true ? "refused" : "failed")
     if let error {
       json.key("code")
-      json.string(error.code.rawValue)
+      json.string(error.codeText)
     }
     json.key("address")
     json.string(address)

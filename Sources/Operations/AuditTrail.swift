@@ -22,6 +22,7 @@ package final class AuditTrail: Sendable {
   private struct RepeatedKey: Hashable {
     let operation: String
     let target: String
+    let server: String?
     let principal: String
     let correlationID: String
   }
@@ -49,14 +50,15 @@ package final class AuditTrail: Sendable {
     let repeated: RepeatedAudit?
   }
 
-  func open(_ operation: Operation, _ arguments: Arguments, _ call: Call) -> Opening {
+  /// `server` is the backend that it is for.
+  func open(_ operation: Operation, _ arguments: Arguments, _ call: Call, server: String? = nil) -> Opening {
     let now = ContinuousClock.now
     switch operation.effect {
     case .reads: return Opening(id: nil, began: now, repeated: nil)
     case .changes: return Opening(id: makeUUID(), began: now, repeated: nil)
     case .changesOften, .publishes:
       let repeated = repeatedAudit(
-        operation.name, target: arguments.target(of: operation.route) ?? "", call,
+        operation.name, target: arguments.target(of: operation.route) ?? "", server: server, call,
         isCorrelated: operation.effect == .changesOften)
       return Opening(id: repeated.begin().causationID, began: now, repeated: repeated)
     }
@@ -64,14 +66,14 @@ package final class AuditTrail: Sendable {
 
   func close(
     _ opening: Opening, _ operation: Operation, _ arguments: Arguments, _ call: Call, note: AuditNote,
-    error: OperationError?
+    server: String? = nil, error: OperationError?
   ) {
     // What a caller may look at is nobody's business; what it tries to look at is.
     if operation.effect == .reads, error?.isRefusal != true { return }
     let now = ContinuousClock.now
     let entry = AuditEntry(
-      operation: operation.name, target: note.target ?? arguments.target(of: operation.route), error: error,
-      address: call.peer, duration: opening.began.duration(to: now), bytes: note.bytes, via: call.via)
+      operation: operation.name, target: note.target ?? arguments.target(of: operation.route), server: server,
+      error: error, address: call.peer, duration: opening.began.duration(to: now), bytes: note.bytes, via: call.via)
     if let repeated = opening.repeated {
       return repeated.end(entry, now: now, by: operation.effect == .publishes ? call.cause() : nil)
     }
@@ -119,10 +121,10 @@ package final class AuditTrail: Sendable {
   }
 
   private func repeatedAudit(
-    _ operation: String, target: String, _ call: Call, isCorrelated: Bool
+    _ operation: String, target: String, server: String?, _ call: Call, isCorrelated: Bool
   ) -> RepeatedAudit {
     let key = RepeatedKey(
-      operation: operation, target: target, principal: call.principal.description,
+      operation: operation, target: target, server: server, principal: call.principal.description,
       correlationID: isCorrelated ? call.correlationID : "")
     let now = ContinuousClock.now
     return repeated.withLock { repeated in

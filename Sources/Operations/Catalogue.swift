@@ -1,4 +1,5 @@
 import Causality
+package import Cluster
 import Store
 
 /// Every operation that this server knows, and the one door to them: scope, `server` and input are checked here for all surfaces, what is
@@ -9,16 +10,19 @@ package struct Catalogue: Sendable {
   package let audit: AuditTrail?
   private let byName: [String: Operation]
   /// The names under which this server answers to `server`.
-  private let ownNames: Set<String>
+  let ownNames: Set<String>
+  /// The servers that calls may be for; `nil` where there is only this one.
+  package let cluster: ClusterMap?
   /// Told, within the call's cause, of what failed for no reason of the caller's.
   private let complain: @Sendable (String) -> Void
 
   package init(
-    _ operations: [Operation], ownNames: Set<String>, audit: AuditTrail? = nil,
+    _ operations: [Operation], ownNames: Set<String>, cluster: ClusterMap? = nil, audit: AuditTrail? = nil,
     complain: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.operations = operations
     self.ownNames = ownNames
+    self.cluster = cluster
     self.audit = audit
     self.complain = complain
     byName = Dictionary(operations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -30,47 +34,57 @@ package struct Catalogue: Sendable {
   package func perform(_ operation: Operation, _ arguments: Arguments, for call: Call) async throws(OperationError)
     -> Answer
   {
-    guard let audit else { return try await attempt(operation, arguments, call, because: call.cause()).get() }
+    let place = Result { () throws(OperationError) in try self.place(of: arguments) }
+    guard let audit else { return try await attempt(operation, arguments, call, place, because: call.cause()).get() }
+    var server: String?
+    if case .success(.member(let member)) = place { server = member.name }
     let note = AuditNote()
     var noted = call
     noted.note = note
-    let opening = audit.open(operation, arguments, call)
+    let opening = audit.open(operation, arguments, call, server: server)
     let cause = call.cause(id: opening.id)
-    let outcome = await attempt(operation, arguments, noted, because: cause)
+    let outcome = await attempt(operation, arguments, noted, place, because: cause)
     var error: OperationError?
     if case .failure(let failure) = outcome { error = failure }
-    audit.close(opening, operation, arguments, call, note: note, error: error)
+    audit.close(opening, operation, arguments, call, note: note, server: server, error: error)
     return try outcome.get()
   }
 
   private func attempt(
-    _ operation: Operation, _ arguments: Arguments, _ call: Call, because cause: Cause,
-    isolation: isolated (any Actor)? = #isolation
+    _ operation: Operation, _ arguments: Arguments, _ call: Call, _ place: Result<Place, OperationError>,
+    because cause: Cause, isolation: isolated (any Actor)? = #isolation
   ) async -> Result<Answer, OperationError> {
     // The closure captures its actor: one that does not would run on the global pool, two threads' wake-ups away from the loop.
     await Cause.$current.withValue(cause) {
       _ = isolation
-      return await attempt(operation, arguments, call)
+      return await attempt(operation, arguments, call, place)
     }
   }
 
-  private func attempt(_ operation: Operation, _ arguments: Arguments, _ call: Call) async
-    -> Result<Answer, OperationError>
-  {
+  private func attempt(
+    _ operation: Operation, _ arguments: Arguments, _ call: Call, _ place: Result<Place, OperationError>
+  ) async -> Result<Answer, OperationError> {
     do {
+      if let id = cluster?.serverID, call.via.contains(id) {
+        throw OperationError(
+          .linkRefused, "This call has come through here already: these hubs are each other's backends, in a circle.")
+      }
       if let scope = operation.scope, !call.access.allows(scope) {
         throw OperationError(
           .insufficientScope, "This token may not do \(operation.name): it needs the scope '\(scope.rawValue)'.")
       }
       // Before anything that tells what is there.
       if let refusal = RemoteAccess.refusal(of: operation, for: call) { throw refusal }
-      if let server = try arguments.requestedServer(), !ownNames.contains(server) {
-        throw OperationError(.serverNotFound, "Server not found: \(server).")
+      switch try place.get() {
+      case .here: return .success(try await operation.perform(call, arguments))
+      case .member(let member):
+        return .success(
+          try await forward(operation, arguments, to: member, for: call, causationID: Cause.current?.causationID))
       }
-      return .success(try await operation.perform(call, arguments))
     } catch {
       let error = OperationError(wrapping: error)
-      if error.code == .internalError { complain("\(operation.name): \(error.message)") }
+      // What another server failed at is in its own log.
+      if error.code == .internalError, error.serverPath.isEmpty { complain("\(operation.name): \(error.message)") }
       return .failure(error)
     }
   }

@@ -1,7 +1,7 @@
 /// Every type of event that a server emits of its own accord. The table of `docs/events.md` is this one.
 package enum EventTypes {
   package static let all: [EventType] =
-    [serverStarted, serverStopping, eventsRepaired, eventsRecovered] + sessions + [
+    [serverStarted, serverStopping, eventsRepaired, eventsRecovered] + sessions + servers + [
       tokenCreated, tokenRevoked, auditAllowed, auditRefused, auditFailed,
     ]
 
@@ -138,6 +138,59 @@ package enum EventTypes {
 
   static let sessionRemoved = session("removed", "A session was taken off the list", [])
 
+  // MARK: The servers behind this one
+
+  private static let servers = [
+    serversAdded, serversRemoved, serversRoleChanged, serversHealthChanged, serversIdentityChanged,
+  ]
+
+  private static func backend(_ name: String, _ summary: String, _ fields: [EventField]) -> EventType {
+    EventType(
+      "servers.\(name)", summary, from: "backend",
+      [
+        EventField("address", .string, "where it is reached"),
+        EventField("server_id", .string, optional: true, "its id, once it has said it"),
+        EventField("hostname", .string, optional: true, "what it calls itself, once it has said it"),
+      ] + fields)
+  }
+
+  static let serversAdded = backend(
+    "added", "A server was enrolled behind this one",
+    [
+      EventField("role", .string, "what it may be used for: `none`, `observer`, `member`, `drain` or `hub`"),
+      EventField("tags", .strings, optional: true, "its tags, if it has any"),
+      EventField("transitive", .boolean, "whether its own backends may be seen through it"),
+      EventField("source", .string, "`config` or `api`"),
+    ])
+
+  static let serversRemoved = backend("removed", "A server is no longer enrolled", [])
+
+  static let serversRoleChanged = backend(
+    "role_changed", "A server may be used for something else from now on",
+    [
+      EventField("role", .string, "its role now"),
+      EventField("previous", .string, "its role before"),
+    ])
+
+  static let serversHealthChanged = backend(
+    "health_changed", "The way to a server has become another one",
+    [
+      EventField(
+        "health", .string,
+        "`connecting`, `healthy`, `degraded`, `unavailable`, `auth_failed`, `version_mismatch` or `rejected`"),
+      EventField("previous", .string, "the health told of before"),
+      EventField("reason", .string, optional: true, "why, in a sentence"),
+      EventField("latency_ms", .integer, optional: true, "how long the last ping took, in milliseconds"),
+    ])
+
+  static let serversIdentityChanged = backend(
+    "identity_changed", "Another server answers where one was enrolled; it is used once somebody has confirmed it",
+    [
+      EventField("expected", .string, "id of the server that was enrolled"),
+      EventField("reported", .string, "id of the one that answers"),
+      EventField("confirmed", .boolean, "whether somebody has confirmed the change"),
+    ])
+
   // MARK: Tokens
 
   static let tokenCreated = EventType(
@@ -168,6 +221,7 @@ package enum EventTypes {
         EventField("outcome", .string, "`\(outcome)`"),
         EventField("code", .string, optional: true, "code of the error"),
         EventField("address", .string, "where the call came from: `unix`, `127.0.0.1:51234`"),
+        EventField("server", .string, optional: true, "the backend that the call was for, when it was not this server"),
         EventField("duration_ms", .integer, "how long it took, in milliseconds; of several calls the longest"),
         EventField("calls", .integer, optional: true, "how many calls the record stands for, when more than one"),
         EventField("bytes", .integer, optional: true, "how many bytes were typed; never which"),

@@ -1,3 +1,4 @@
+package import Cluster
 package import Events
 package import Sessions
 
@@ -20,7 +21,13 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case serverNotFound = "server_not_found"
   case serverAmbiguous = "server_ambiguous"
   case serverUnavailable = "server_unavailable"
+  case serverAlreadyRegistered = "server_already_registered"
+  case identityChanged = "identity_changed"
+  case invalidAddress = "invalid_address"
+  case invalidRole = "invalid_role"
+  case configInvalid = "config_invalid"
   case roleRefused = "role_refused"
+  case linkRefused = "link_refused"
   case gatewayTimeout = "gateway_timeout"
   case tokenNotFound = "token_not_found"
   case methodNotAllowed = "method_not_allowed"
@@ -62,7 +69,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     switch self {
     case .invalidRequest, .invalidSessionName, .invalidTag, .invalidKey, .invalidSignal, .invalidPattern,
       .unknownMethod, .invalidEvent, .invalidSubject, .invalidTime,
-      .sessionRequired:
+      .sessionRequired, .invalidAddress, .invalidRole, .configInvalid:
       400
     case .authRequired: 401
     case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed, .subjectReserved,
@@ -73,7 +80,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .methodNotAllowed: 405
     case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408
     case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded,
-      .serverAmbiguous:
+      .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused:
       409
     case .payloadTooLarge, .eventTooLarge: 413
     case .uriTooLong: 414
@@ -108,15 +115,41 @@ package struct OperationError: Error, Sendable, Equatable {
   /// Whether the caller was not let in, as opposed to: it did not work. What is out of reach looks as if it were not there, and is refused
   /// nonetheless.
   package let isRefusal: Bool
+  /// The code as another server gave it, where this one does not know it; then ``code`` is only the nearest of ours.
+  package let foreign: Foreign?
+  /// Names of the servers that the call took, from this one to the one that answered or failed; empty for a call that did not leave.
+  package let serverPath: [String]
+  /// The server that could not be reached or did not answer, if that is what failed.
+  package let failedHop: String?
 
-  package init(_ code: ErrorCode, _ message: String, isRefusal: Bool? = nil) {
+  /// A code that only another server knows.
+  package struct Foreign: Sendable, Equatable {
+    package let code: String
+    package let status: Int
+  }
+
+  package init(
+    _ code: ErrorCode, _ message: String, isRefusal: Bool? = nil, foreign: Foreign? = nil, serverPath: [String] = [],
+    failedHop: String? = nil
+  ) {
     self.code = code
     self.message = message
     self.isRefusal = isRefusal ?? (code.httpStatus == 401 || code.httpStatus == 403)
+    self.foreign = foreign
+    self.serverPath = serverPath
+    self.failedHop = failedHop
   }
 
   /// The same error of a caller who was not let in.
-  package var asRefusal: OperationError { OperationError(code, message, isRefusal: true) }
+  package var asRefusal: OperationError {
+    OperationError(
+      code, message, isRefusal: true, foreign: foreign, serverPath: serverPath, failedHop: failedHop)
+  }
+
+  /// What answers carry: another server's own code where there is one.
+  package var codeText: String { foreign?.code ?? code.rawValue }
+  package var httpStatus: Int { foreign?.status ?? code.httpStatus }
+  package var rpcCode: Int { foreign.map { -32000 - $0.status } ?? code.rpcCode }
 
   package init(_ error: SessionError) {
     // Every code of a session is in the table above; a test holds that.
@@ -128,12 +161,18 @@ package struct OperationError: Error, Sendable, Equatable {
     self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
   }
 
+  package init(_ error: RegistryError) {
+    // Every code of the registry is in the table above; a test holds that.
+    self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
+  }
+
   /// Whatever a domain threw, as an operation's error.
   package init(wrapping error: any Error) {
     switch error {
     case let error as OperationError: self = error
     case let error as SessionError: self.init(error)
     case let error as EventError: self.init(error)
+    case let error as RegistryError: self.init(error)
     case let error as DecodingError: self.init(error)
     case is CancellationError: self.init(.requestTimeout, "The caller went away before the answer was ready.")
     default: self.init(.internalError, "Something failed inside the server: \(String(describing: error)).")

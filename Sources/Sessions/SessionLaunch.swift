@@ -14,6 +14,7 @@ struct SessionLaunch {
   /// Variables of the server's own surroundings that would mislead a program, and secrets that it must not see.
   private static let withheld: Set<String> = [
     "ROOST_TOKEN", "ROOST_CORRELATION_ID", "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_SERVER_NAME",
+    "ROOST_ON",
     "TMUX", "TMUX_PANE", "STY",
     "WINDOW", "LINES",
     "COLUMNS", "TERMCAP", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC",

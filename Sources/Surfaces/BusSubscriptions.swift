@@ -16,11 +16,13 @@ final class BusSubscriptions: @unchecked Sendable {
 
   private let webSocket: any MessageSocket
   private let feeds: EventFeeds
+  private let catalogue: Catalogue
   private let call: Call
   private var pumps: [Int: EventPump] = [:]
   private var last = 0
 
-  init(_ webSocket: any MessageSocket, feeds: EventFeeds, call: Call) {
+  init(_ webSocket: any MessageSocket, feeds: EventFeeds, catalogue: Catalogue, call: Call) {
+    self.catalogue = catalogue
     self.webSocket = webSocket
     self.feeds = feeds
     self.call = call
@@ -31,6 +33,9 @@ final class BusSubscriptions: @unchecked Sendable {
     guard call.access.allows(.eventsRead) else {
       throw OperationError(.insufficientScope, "This token may not do bus.subscribe: it needs the scope 'events:read'.")
     }
+    try catalogue.requireHere(
+      try Arguments(body: parameters).requestedServer(), "bus.subscribe",
+      hint: "follow its events at /events/ws?server=….")
     guard pumps.count < BusSubscriptions.maximum else {
       throw OperationError(
         .resourceLimitReached, "Resource limit reached: a socket has at most \(BusSubscriptions.maximum) subscriptions."

@@ -13,7 +13,7 @@ extension HTTPSurface {
 
   func eventStream(_ request: HTTPRequest, for call: Call) async throws(OperationError) -> HTTPReply {
     let feeds = try requireFeeds()
-    let query = try await checkedQuery(try QueryText.parse(request.query), for: call)
+    let query = try checkedQuery(try QueryText.parse(request.query), at: .eventStream)
     let following = try EventFollowing(query, lastEventID: request.headers[first: "last-event-id"])
     let start = try await following.start(feeds)
     guard eventFollowers.enter() else {
@@ -40,7 +40,7 @@ extension HTTPSurface {
         "This token may not follow events: it needs the scope '\(Scope.eventsRead.rawValue)'.", at: .eventSocket, nil,
         for: call)
     }
-    let following = try EventFollowing(try await checkedQuery(query, for: call))
+    let following = try EventFollowing(try checkedQuery(query, at: .eventSocket))
     let start = try await following.start(feeds)
     let (places, open) = (eventFollowers, authenticator.sockets)
     if places.isFull {
@@ -60,9 +60,9 @@ extension HTTPSurface {
 
   /// The query without `server`, which must mean this one.
   private func checkedQuery(
-    _ query: [(name: String, value: String)], for call: Call
-  ) async throws(OperationError) -> [(name: String, value: String)] {
-    try await checkQuery(query.filter { $0.name == "server" }, for: call)
+    _ query: [(name: String, value: String)], at endpoint: FixedEndpoint
+  ) throws(OperationError) -> [(name: String, value: String)] {
+    try checkQuery(query.filter { $0.name == "server" }, at: endpoint)
     return query.filter { $0.name != "server" }
   }
 

@@ -25,8 +25,6 @@ package struct HTTPSurface: HTTPHandler {
     package var events: EventFeeds?
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
-    /// The servers behind this one: WebSockets with `server` go on to them.
-    package var cluster: ClusterMap?
     /// Takes the links of hubs; without it there are none.
     package var links: LinkAcceptor?
 
@@ -39,14 +37,13 @@ package struct HTTPSurface: HTTPHandler {
   let origins: OriginPolicy
   let rpc: JSONRPC
   let events: EventFeeds?
-  let cluster: ClusterMap?
   let links: LinkAcceptor?
   let eventFollowers = SocketCount(limit: SocketCount.maximumEventFollowers)
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
   private let router: Router<Routed>
   private let requests: RequestMetrics
   private let metrics: [any MetricsSource]
-  private let prefix: BasePrefix
+  let prefix: BasePrefix
   private let openAPI: Lazy<[UInt8]>
   private let operationList: Lazy<[UInt8]>
 
@@ -56,7 +53,6 @@ package struct HTTPSurface: HTTPHandler {
     self.sessions = sessions
     self.authenticator = authenticator
     events = configuration.events
-    cluster = configuration.cluster
     links = configuration.links
     rpc = JSONRPC(catalogue: catalogue)
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
@@ -85,8 +81,16 @@ package struct HTTPSurface: HTTPHandler {
     return trace.marking(shared(reply, with: request))
   }
 
-  /// Requests about a session are best answered on its loop.
+  /// Requests about a session are best answered on its loop, and those for a backend where the way to it is.
   package func home(of request: HTTPRequest) -> EventLoop? {
+    if let query = request.query, let server = QueryText.server(in: query) {
+      guard case .member(let member) = try? catalogue.place(of: server) else { return localHome(of: request) }
+      return member.remote?.loop
+    }
+    return localHome(of: request)
+  }
+
+  private func localHome(of request: HTTPRequest) -> EventLoop? {
     guard let rest = prefix.remainder(of: Substring(request.path)),
       rest.utf8.starts(with: HTTPSurface.sessionsPath.utf8)
     else {
@@ -156,7 +160,7 @@ package struct HTTPSurface: HTTPHandler {
       return try await upgrade(request, to: fixed, path, trace)
     }
     let call =
-      endpoint.isOpen
+      endpoint.isOpen && !namesServer(request)
       ? Call(
         principal: .anonymous, access: Access(scopes: []), peer: request.peer.shortText,
         correlationID: trace.correlationID, traceParent: trace.traceParent)
@@ -164,7 +168,7 @@ package struct HTTPSurface: HTTPHandler {
     if case .fixed(let fixed) = endpoint {
       try require(fixed.scope, of: call, for: fixed)
       // That of a stream says which events are wanted.
-      if fixed != .eventStream { try await checkQuery(try QueryText.parse(request.query), for: call) }
+      if fixed != .eventStream { try checkQuery(try QueryText.parse(request.query), at: fixed) }
     }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
@@ -228,7 +232,8 @@ package struct HTTPSurface: HTTPHandler {
       var response = Responses.json(document, status: operation.status, type: mediaType)
       Responses.note(missing: remarks.missingServers, in: &response)
       return response
-    case .empty: return Responses.empty(operation.status)
+    // A server of another kind may have nothing to say where this one answers with a document.
+    case .empty: return Responses.empty(operation.status == 200 ? 204 : operation.status)
     }
   }
 
@@ -238,9 +243,19 @@ package struct HTTPSurface: HTTPHandler {
       "This token may not do \(endpoint.name): it needs the scope '\(scope.rawValue)'.", at: endpoint, nil, for: call)
   }
 
-  /// The query of what is no operation: only `server` may stand there, and must mean this one. Whatever is asked of the catalogue says so.
-  func checkQuery(_ query: [(name: String, value: String)], for call: Call) async throws(OperationError) {
-    if !query.isEmpty { _ = try await catalogue.perform("server.health", Arguments(query: query), for: call) }
+  /// Whether a request says which server it is for. What anybody may ask of this one, only those who are let in may have it ask of others.
+  private func namesServer(_ request: HTTPRequest) -> Bool {
+    request.query.map { QueryText.server(in: $0) != nil } ?? false
+  }
+
+  /// The query of what is no operation: only `server` may stand there, and must mean this one.
+  func checkQuery(_ query: [(name: String, value: String)], at endpoint: FixedEndpoint) throws(OperationError) {
+    for (name, value) in query {
+      guard name == "server" else {
+        throw OperationError(.invalidRequest, "Invalid request: '\(name)' is not a parameter here; known are 'server'.")
+      }
+      try catalogue.requireHere(value, endpoint.name, hint: endpoint.elsewhere)
+    }
   }
 
   private var index: String {

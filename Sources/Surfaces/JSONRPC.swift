@@ -54,7 +54,7 @@ struct JSONRPC: Sendable {
     switch outcome {
     case .success(.json(let document)): return JSONRPC.success(document[...], id: id)
     case .success(.empty): return JSONRPC.success(Array("{}".utf8)[...], id: id)
-    case .failure(let error): return JSONRPC.failure(error.code.rpcCode, error.code, error.message, id: id)
+    case .failure(let error): return JSONRPC.failure(error, id: id)
     }
   }
 
@@ -115,6 +115,14 @@ struct JSONRPC: Sendable {
   }
 
   static func failure(_ number: Int, _ code: ErrorCode, _ message: String, id: ArraySlice<UInt8>?) -> [UInt8] {
+    failure(number, OperationError(code, message), id: id)
+  }
+
+  static func failure(_ error: OperationError, id: ArraySlice<UInt8>?) -> [UInt8] {
+    failure(error.rpcCode, error, id: id)
+  }
+
+  private static func failure(_ number: Int, _ error: OperationError, id: ArraySlice<UInt8>?) -> [UInt8] {
     var json = JSONWriter()
     begin(&json)
     json.key("error")
@@ -122,11 +130,17 @@ struct JSONRPC: Sendable {
     json.key("code")
     json.integer(number)
     json.key("message")
-    json.string(message)
+    json.string(error.message)
     json.key("data")
     json.beginObject()
     json.key("code")
-    json.string(code.rawValue)
+    json.string(error.codeText)
+    if let foreign = error.foreign {
+      // Whoever does not know the code either can go by this.
+      json.key("status")
+      json.integer(foreign.status)
+    }
+    Responses.writePath(of: error, to: &json)
     json.endObject()
     json.endObject()
     end(&json, id: id)

@@ -153,6 +153,9 @@ enum OpenAPI {
     for name in parameters(of: endpoint.route.path) {
       writeParameter(name, in: "path", .string(), required: true, to: &json)
     }
+    if endpoint.isWebSocket, endpoint != .link {
+      writeParameter("server", in: "query", .string(), required: false, to: &json)
+    }
     if endpoint.isWebSocket { writeParameter("ticket", in: "query", .string(), required: false, to: &json) }
     if endpoint == .sessionRaw { writeParameter("readonly", in: "query", .boolean, required: false, to: &json) }
     if endpoint == .eventStream || endpoint == .eventSocket {
@@ -176,7 +179,7 @@ enum OpenAPI {
     case .openAPI, .operations, .rpc: writeContent("application/json", .any, to: &json)
     case .schema: writeContent("application/schema+json", .any, to: &json)
     case .eventStream: writeContent("text/event-stream", .string(), to: &json)
-    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket: break
+    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket, .link: break
     }
     json.endObject()
     if endpoint == .rpc {

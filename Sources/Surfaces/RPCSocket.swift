@@ -24,7 +24,7 @@ actor RPCSocket: OperationSocket {
     loop = webSocket.loop
     self.webSocket = webSocket
     self.rpc = rpc
-    bus = feeds.map { BusSubscriptions(webSocket, feeds: $0, call: call) }
+    bus = feeds.map { BusSubscriptions(webSocket, feeds: $0, catalogue: rpc.catalogue, call: call) }
     self.call = call
     self.onClosed = onClosed
     catalogue = rpc.catalogue
@@ -41,7 +41,7 @@ actor RPCSocket: OperationSocket {
     let (rpc, call) = (rpc, call)
     if start(ordered: RPCSocket.isOrdered(text), { await rpc.answer(text, for: call) }) == nil {
       let error = RPCSocket.tooMany
-      reply(JSONRPC.failure(error.code.rpcCode, error.code, error.message, id: RPCSocket.id(of: text)))
+      reply(JSONRPC.failure(error, id: RPCSocket.id(of: text)))
     }
   }
 
@@ -86,7 +86,7 @@ actor RPCSocket: OperationSocket {
     guard let id = request.id else { return }
     switch outcome {
     case .success(let document): reply(JSONRPC.success(document[...], id: id))
-    case .failure(let error): reply(JSONRPC.failure(error.code.rpcCode, error.code, error.message, id: id))
+    case .failure(let error): reply(JSONRPC.failure(error, id: id))
     }
   }
 

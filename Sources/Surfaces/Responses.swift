@@ -54,7 +54,7 @@ enum Responses {
   static func empty(_ status: Int) -> HTTPResponse { response(status, type: nil, []) }
 
   static func error(_ error: OperationError) -> HTTPResponse {
-    var response = json(document(of: error), status: error.code.httpStatus)
+    var response = json(document(of: error), status: error.httpStatus)
     switch error.code {
     case .authRequired: response.headers.append("WWW-Authenticate", "Bearer")
     case .authInvalid: response.headers.append("WWW-Authenticate", "Bearer error=\"invalid_token\"")
@@ -102,7 +102,7 @@ enum Responses {
     response.headers.append("Sec-WebSocket-Version", "13")
   }
 
-  /// `{"error":{"code","message"}}`.
+  /// `{"error":{"code","message"}}`, and the way that the call took where it went to another server.
   static func document(of error: OperationError) -> [UInt8] {
     var json = JSONWriter()
     json.beginObject()
@@ -115,10 +115,25 @@ enum Responses {
   static func write(_ error: OperationError, to json: inout JSONWriter) {
     json.beginObject()
     json.key("code")
-    json.string(error.code.rawValue)
+    json.string(error.codeText)
     json.key("message")
     json.string(error.message)
+    writePath(of: error, to: &json)
     json.endObject()
+  }
+
+  /// `server_path` and `failed_hop`, for a call that has left this server.
+  static func writePath(of error: OperationError, to json: inout JSONWriter) {
+    if !error.serverPath.isEmpty {
+      json.key("server_path")
+      json.beginArray()
+      for name in error.serverPath { json.string(name) }
+      json.endArray()
+    }
+    if let hop = error.failedHop {
+      json.key("failed_hop")
+      json.string(hop)
+    }
   }
 
   private static func response(_ status: Int, type: String?, _ body: [UInt8]) -> HTTPResponse {

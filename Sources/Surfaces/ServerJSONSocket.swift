@@ -25,7 +25,7 @@ actor ServerJSONSocket: OperationSocket {
   /// What each feed is still to be told the socket took.
   private var feedOutstanding: [(feed: SessionFeed, bytes: Int)] = []
   /// The `await_idle` that waits, for each session; a second answers the first.
-  private var idleWaits: [String: (number: UInt64, message: SocketMessage)] = [:]
+  private var idleWaits: [SessionKey: (number: UInt64, message: SocketMessage)] = [:]
   private var lifecycle: LifecycleFilter
   /// Lifecycle events that have not been looked at yet.
   private var waiting: [StoreEvent] = []
@@ -33,6 +33,11 @@ actor ServerJSONSocket: OperationSocket {
   /// Lifecycle events left out because the client did not read.
   private var skipped = 0
   private var isClosed = false
+
+  private struct SessionKey: Hashable {
+    let server: String?
+    let name: String
+  }
 
   /// Sessions that one socket may follow: as many as a server has by default.
   static let maximumFeeds = 256
@@ -70,20 +75,20 @@ actor ServerJSONSocket: OperationSocket {
 
   private func answer(_ message: SocketMessage) throws(OperationError) {
     switch message.method {
-    case "create_session": perform("session.create", Arguments(body: body(message)), for: message)
-    case "list_sessions": perform("session.list", Arguments(body: body(message)), for: message)
-    case "kill_session": perform("session.remove", on: try target(message), .none, message)
-    case "detach_session": perform("session.detach", on: try target(message), .none, message)
+    case "create_session": perform("session.create", message.arguments, for: message)
+    case "list_sessions": perform("session.list", message.arguments, for: message)
+    case "kill_session": try perform("session.remove", on: try target(message), .none, message)
+    case "detach_session": try perform("session.detach", on: try target(message), .none, message)
     case "rename_session": try rename(message)
-    case "update_tags": updateTags(message, on: try target(message))
+    case "update_tags": try updateTags(message, on: try target(message))
     case "subscribe": try subscribe(message)
     case "unsubscribe": try unsubscribe(message)
-    case "await_idle", "await_quiesce": awaitIdle(message, on: try target(message))
+    case "await_idle", "await_quiesce": try awaitIdle(message, on: try target(message))
     case "get_screen": perform("session.screen", arguments(message, on: try target(message)), for: message)
     case "get_scrollback": perform("session.scrollback", arguments(message, on: try target(message)), for: message)
     case "resize": perform("session.resize", arguments(message, on: try target(message)), for: message)
     case "send_input":
-      perform("session.input", on: try target(message), .raw(try TerminalInput.bytes(of: message)), message)
+      try perform("session.input", on: try target(message), .raw(try TerminalInput.bytes(of: message)), message)
     default: try performByName(message)
     }
   }
@@ -92,22 +97,25 @@ actor ServerJSONSocket: OperationSocket {
     guard let operation = catalogue.operation(named: message.method) else {
       throw OperationError(.unknownMethod, "Unknown method: \(message.method).")
     }
-    var arguments = Arguments(body: body(message))
+    var arguments = message.arguments
     if let session = message.session, operation.input.fields.contains(where: { $0.name == "session" }) {
       arguments.path = [("session", session)]
     }
     perform(operation.name, arguments, for: message)
   }
 
-  private func body(_ message: SocketMessage) -> Arguments.Body { message.params.map { .json(Array($0)) } ?? .none }
-
   /// The parameters, with the session filled in where they do not name it themselves.
   private func arguments(_ message: SocketMessage, on session: String) -> Arguments {
-    Arguments(path: message.parameter("session") == nil ? [("session", session)] : [], body: body(message))
+    var arguments = message.arguments
+    if message.parameter("session") == nil { arguments.path = [("session", session)] }
+    return arguments
   }
 
-  private func perform(_ operation: String, on session: String, _ body: Arguments.Body, _ message: SocketMessage) {
-    perform(operation, Arguments(path: [("session", session)], body: body), for: message)
+  private func perform(
+    _ operation: String, on session: String, _ body: Arguments.Body, _ message: SocketMessage
+  ) throws(OperationError) {
+    let query = try message.serverQuery()
+    perform(operation, Arguments(path: [("session", session)], query: query, body: body), for: message)
   }
 
   /// The session that a request is about: `session` beside the method, or `session` or `name` among the parameters.
@@ -127,10 +135,10 @@ actor ServerJSONSocket: OperationSocket {
     json.key("name")
     json.string(name)
     json.endObject()
-    perform("session.update", on: try target(message), .json(json.finish()), message)
+    try perform("session.update", on: try target(message), .json(json.finish()), message)
   }
 
-  private func updateTags(_ message: SocketMessage, on session: String) {
+  private func updateTags(_ message: SocketMessage, on session: String) throws(OperationError) {
     var json = JSONWriter()
     json.beginObject()
     if let add = message.parameter("add") {
@@ -142,10 +150,12 @@ actor ServerJSONSocket: OperationSocket {
       json.raw(remove)
     }
     json.endObject()
-    perform("session.update", on: session, .json(json.finish()), message)
+    try perform("session.update", on: session, .json(json.finish()), message)
   }
 
-  private func awaitIdle(_ message: SocketMessage, on session: String) {
+  private func awaitIdle(_ message: SocketMessage, on name: String) throws(OperationError) {
+    // A session of that name on another server is another one.
+    let session = SessionKey(server: try message.serverQuery().first?.value, name: name)
     if let waiting = idleWaits.removeValue(forKey: session) {
       requests.cancel(waiting.number)
       reply(
@@ -153,7 +163,7 @@ actor ServerJSONSocket: OperationSocket {
           OperationError(.idleSuperseded, "Another await_idle for this session came on this socket.")))
     }
     let (catalogue, call) = (catalogue, call.correlated(by: message.correlationID))
-    let arguments = arguments(message, on: session)
+    let arguments = arguments(message, on: name)
     let number = start { [weak self] in
       let answer: [UInt8]
       do throws(OperationError) {
@@ -168,7 +178,7 @@ actor ServerJSONSocket: OperationSocket {
     idleWaits[session] = (number, message)
   }
 
-  private func idleEnded(_ session: String) {
+  private func idleEnded(_ session: SessionKey) {
     // A wait that was superseded was cancelled, and the one that waits now is another.
     if !Task.isCancelled { idleWaits[session] = nil }
   }
@@ -177,6 +187,7 @@ actor ServerJSONSocket: OperationSocket {
 
   private func subscribe(_ message: SocketMessage) throws(OperationError) {
     let (name, subscription) = (try target(message), try ScreenSubscription(message))
+    try requireHere(message)
     begin(message) { (socket: ServerJSONSocket) async throws(OperationError) in
       try await socket.follow(name, subscription, message)
     }
@@ -184,11 +195,18 @@ actor ServerJSONSocket: OperationSocket {
 
   private func unsubscribe(_ message: SocketMessage) throws(OperationError) {
     let name = try target(message)
+    try requireHere(message)
     begin(message) { (socket: ServerJSONSocket) async throws(OperationError) in
       let session = try await socket.lookup.find(name, for: socket.call)
       await socket.stopFeed(of: session.id)
       await socket.reply(message.answer(SocketMessage.emptyResult))
     }
+  }
+
+  private func requireHere(_ message: SocketMessage) throws(OperationError) {
+    try catalogue.requireHere(
+      try message.serverQuery().first?.value, message.method,
+      hint: "open /sessions/{session}/ws/json?server=… for events of a session there.")
   }
 
   /// Starts work that answers its request itself when it succeeds.

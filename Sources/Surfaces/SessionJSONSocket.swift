@@ -75,6 +75,7 @@ actor SessionJSONSocket: OperationSocket {
     case "send_input": try sendInput(message)
     case "subscribe": try subscribe(message)
     case "unsubscribe":
+      try requireHere(message)
       stopFeed()
       reply(message.answer(SocketMessage.emptyResult))
     case "get_screen": perform("session.screen", message)
@@ -96,14 +97,21 @@ actor SessionJSONSocket: OperationSocket {
 
   /// The parameters with this session filled in where the operation wants one.
   private func arguments(for operation: String, _ message: SocketMessage) -> Arguments {
-    var arguments = Arguments(body: message.params.map { .json(Array($0)) } ?? .none)
+    var arguments = message.arguments
     if catalogue.operation(named: operation)?.input.fields.contains(where: { $0.name == "session" }) == true {
       arguments.path = [("session", session.assumeIsolated { $0.name.text })]
     }
     return arguments
   }
 
+  /// For what this socket does to its session itself, without the catalogue.
+  private func requireHere(_ message: SocketMessage) throws(OperationError) {
+    try catalogue.requireHere(
+      try message.serverQuery().first?.value, message.method, hint: "open the socket of the session there.")
+  }
+
   private func sendInput(_ message: SocketMessage) throws(OperationError) {
+    try requireHere(message)
     let typing = typing(message)
     do throws(OperationError) {
       try sendInput(message, typing)
@@ -184,6 +192,7 @@ actor SessionJSONSocket: OperationSocket {
   // MARK: Events
 
   private func subscribe(_ message: SocketMessage) throws(OperationError) {
+    try requireHere(message)
     let subscription = try ScreenSubscription(message)
     stopFeed()
     let feed = SessionFeed(session, subscription, access: call.access, namesSession: false, sink: self)

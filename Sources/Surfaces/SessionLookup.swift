@@ -6,10 +6,14 @@ struct SessionLookup: Sendable {
   let catalogue: Catalogue
   let store: SessionStore
 
-  /// The session of that name. Whether the caller may see it, and whether it is here at all (`server`), is what `session.get` says.
+  /// The session of that name on this server. Whether the caller may see it is what `session.get` says; a `server` in the query must mean
+  /// this one, so that a session of the same name is never taken for another server's.
   func find(_ name: String, query: [(name: String, value: String)] = [], for call: Call) async throws(OperationError)
     -> Session
   {
+    let server = try Arguments(query: query).requestedServer()
+    try catalogue.requireHere(
+      server, "A stream of a session", hint: "open /sessions/{session}/ws/json?server=… instead.")
     _ = try await catalogue.perform("session.get", Arguments(path: [("session", name)], query: query), for: call)
     do {
       return try store.find(try SessionName(name)).session

@@ -9,6 +9,8 @@ struct SocketMessage: Sendable {
   var method: String
   /// The session that the request is about, on the socket of the whole server.
   var session: String?
+  /// The server that the request is about, as written beside the method; it may stand among the parameters too.
+  private var namedServer: String?
   /// A JSON object as sent; `nil` when absent.
   var params: ArraySlice<UInt8>?
   /// The call's own correlation id in place of the socket's; a text that is no UUID is passed over.
@@ -25,6 +27,9 @@ struct SocketMessage: Sendable {
       case "session" where !JSONText.isNull(value):
         guard let name = JSONText.string(value) else { return nil }
         session = name
+      case "server" where !JSONText.isNull(value):
+        guard let name = JSONText.string(value) else { return nil }
+        namedServer = name
       case "params" where !JSONText.isNull(value):
         guard JSONText.firstByte(value) == 0x7B else { return nil }
         params = value
@@ -58,6 +63,17 @@ struct SocketMessage: Sendable {
     }
     return number
   }
+
+  /// `server`, wherever it was given, as the query of an operation: for arguments that are made without the parameters.
+  func serverQuery() throws(OperationError) -> [(name: String, value: String)] {
+    let given = try Arguments(query: ownServer, body: params.map { .json(Array($0)) } ?? .none).requestedServer()
+    return given.map { [("server", $0)] } ?? []
+  }
+
+  /// The parameters as they were sent, with what was said of the server beside them.
+  var arguments: Arguments { Arguments(query: ownServer, body: params.map { .json(Array($0)) } ?? .none) }
+
+  private var ownServer: [(name: String, value: String)] { namedServer.map { [("server", $0)] } ?? [] }
 
   // MARK: Answers
 

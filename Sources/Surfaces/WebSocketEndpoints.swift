@@ -15,7 +15,7 @@ extension HTTPSurface {
     let ticket = take("ticket", from: &query)
     let call = try await authenticate(request, ticket: ticket, for: .fixed(endpoint), path, trace)
     let offered = HTTPSurface.subprotocols(request)
-    if let relayed = try await relay(request, to: endpoint, path, &query, offered, for: call) { return relayed }
+    if let relayed = try await relay(request, to: endpoint, path, query, offered, for: call) { return relayed }
     if endpoint == .link { return try linkSocket(offered, for: call) }
     return try await open(endpoint, path, query, offered, for: call)
   }
@@ -127,7 +127,7 @@ extension HTTPSurface {
         for: call)
     }
     let lookup = lookup
-    return try await serverLevel(query, for: call) { webSocket, onClosed in
+    return try serverLevel(query, at: .serverJSON, for: call) { webSocket, onClosed in
       let socket = ServerJSONSocket(webSocket, lookup: lookup, call: call, onClosed: onClosed)
       socket.assumeIsolated { $0.open() }
     }
@@ -137,7 +137,7 @@ extension HTTPSurface {
     -> HTTPReply
   {
     let (rpc, feeds) = (rpc, events)
-    return try await serverLevel(query, for: call) { webSocket, onClosed in
+    return try serverLevel(query, at: .rpcSocket, for: call) { webSocket, onClosed in
       let socket = RPCSocket(webSocket, rpc: rpc, call: call, feeds: feeds, onClosed: onClosed)
       socket.assumeIsolated { $0.open() }
     }
@@ -145,10 +145,10 @@ extension HTTPSurface {
 
   /// An upgrade to a socket that is about the whole server, if there is room for one more.
   private func serverLevel(
-    _ query: [(name: String, value: String)], for call: Call,
+    _ query: [(name: String, value: String)], at endpoint: FixedEndpoint, for call: Call,
     _ start: @escaping @Sendable (any MessageSocket, @escaping @Sendable () -> Void) -> Void
-  ) async throws(OperationError) -> HTTPReply {
-    try await checkQuery(query, for: call)
+  ) throws(OperationError) -> HTTPReply {
+    try checkQuery(query, at: endpoint)
     let (places, open) = (serverSockets, authenticator.sockets)
     if places.isFull {
       throw OperationError(.resourceLimitReached, "Resource limit reached: \(places.limit) sockets follow this server.")
@@ -174,10 +174,12 @@ extension HTTPSurface {
 
   /// Records a refusal that the catalogue does not see.
   func refused(
-    _ error: OperationError, at endpoint: FixedEndpoint, _ target: String?, for call: Call
+    _ error: OperationError, at endpoint: FixedEndpoint, _ target: String?, server: String? = nil, for call: Call
   ) -> OperationError {
     catalogue.audit?.refuse(
-      AuditEntry(operation: endpoint.name, target: target, error: error, address: call.peer, via: call.via), call)
+      AuditEntry(
+        operation: endpoint.name, target: target, server: server, error: error, address: call.peer, via: call.via),
+      call)
     return error
   }
 

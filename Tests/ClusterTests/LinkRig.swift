@@ -47,6 +47,7 @@ final class LinkRig: Sendable {
   func connect() async throws {
     let mine = try await client.webSocket(target: "/", handler: Collector())
     let theirs = await door.sockets.next()
+    await near.run { mine.pauseReading() }
     let received = await dialler.receivedBatches
     let (acceptor, dialler) = (acceptor, dialler)
     let theirReceived: UInt64 = await far.run {
@@ -61,6 +62,7 @@ final class LinkRig: Sendable {
       dialler.assumeIsolated { link in
         let fits = link.attach(mine, received: theirReceived)
         #expect(fits)
+        mine.resumeReading()
       }
     }
   }

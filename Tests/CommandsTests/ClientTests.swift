@@ -299,7 +299,7 @@ struct ClientTests {
       expect(try await roost.run("token", "revoke", id), .ok)
       expect(try await remote("ls", token: secret), .refused)
       expect(try await roost.run("token", "revoke", id), .notFound)
-      expect(try await roost.run("token", "create", "-s", "sessions:raed"), .usage)
+      expect(try await roost.run("token", "create", "-S", "sessions:raed"), .usage)
     }
   }
 

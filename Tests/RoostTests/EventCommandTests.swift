@@ -80,7 +80,7 @@ struct EventCommandTests {
     try await withRoost { roost in
       let sequences = try await publish(roost, "t.n", 10)
       func ask(_ words: String...) async throws -> [Int] {
-        numbers(try lines(try await roost.run(["events", "--json", "-s", "t.n"] + words)))
+        numbers(try lines(try await roost.run(["events", "--json", "-S", "t.n"] + words)))
       }
       #expect(try await ask("-n", "3") == [8, 9, 10])
       #expect(try await ask("-n", "3", "--reverse") == [10, 9, 8])
@@ -104,7 +104,7 @@ struct EventCommandTests {
       }
       published.sort()
       func ask(_ words: String...) async throws -> [Int] {
-        try lines(try await roost.run(["events", "--json", "-s", "t.n"] + words)).compactMap { $0["seq"].integer }
+        try lines(try await roost.run(["events", "--json", "-S", "t.n"] + words)).compactMap { $0["seq"].integer }
       }
       #expect(published.count == 2500)
       #expect(try await ask("--all") == published)
@@ -122,7 +122,7 @@ struct EventCommandTests {
       func ask(_ words: String...) async throws -> [JSON] {
         try lines(try await roost.run(["events", "--json"] + words))
       }
-      #expect(numbers(try await ask("-s", "a.b", "-s", "a.c")) == [1, 2])
+      #expect(numbers(try await ask("-S", "a.b", "-S", "a.c")) == [1, 2])
       let created = try await ask("--type", "session.created")
       #expect(created.count == 1)
       let correlation = try #require(created[0]["correlation_id"].string)
@@ -130,13 +130,13 @@ struct EventCommandTests {
       let origin = try #require(created[0]["origin"]["id"].string)
       #expect(try await ask("--origin", "session:\(origin)", "--type", "session.*").count == 1)
       #expect(try await ask("--origin", "nobody").isEmpty)
-      #expect(numbers(try await ask("-s", "a.>", "--since", "1h")) == [1, 2])
-      #expect(try await ask("-s", "a.>", "--until", "1h").isEmpty)
-      #expect(try await ask("-s", "a.>", "--since", "yesterday 14:00", "--until", "yesterday 14:00").isEmpty)
-      let time = try #require(try await ask("-s", "a.c")[0]["time"].string)
-      #expect(numbers(try await ask("-s", "a.>", "--since", time)) == [2])
-      #expect(numbers(try await ask("-s", "a.>", "--until", time)) == [1])
-      for words in [["--since", "soon"], ["--since", "1h", "--until", "2h"], ["-s", "a..b"], ["--origin", ":x"]] {
+      #expect(numbers(try await ask("-S", "a.>", "--since", "1h")) == [1, 2])
+      #expect(try await ask("-S", "a.>", "--until", "1h").isEmpty)
+      #expect(try await ask("-S", "a.>", "--since", "yesterday 14:00", "--until", "yesterday 14:00").isEmpty)
+      let time = try #require(try await ask("-S", "a.c")[0]["time"].string)
+      #expect(numbers(try await ask("-S", "a.>", "--since", time)) == [2])
+      #expect(numbers(try await ask("-S", "a.>", "--until", time)) == [1])
+      for words in [["--since", "soon"], ["--since", "1h", "--until", "2h"], ["-S", "a..b"], ["--origin", ":x"]] {
         let refused = try await roost.run(["events"] + words)
         #expect(refused.exitCode == 2 && refused.text.isEmpty, "\(words): \(refused)")
       }
@@ -153,14 +153,14 @@ struct EventCommandTests {
       #expect(rows.first?.hasPrefix("TIME") == true && !shown.text.contains("\u{1B}"), "\(shown)")
       #expect(rows.contains { $0.contains("  session.created") && $0.contains("  session:") && $0.contains("one") })
       #expect(rows.contains { $0.contains("  a.b  ") && $0.hasSuffix("  n=1") }, "\(shown)")
-      let cloud = try lines(try await roost.run("events", "-s", "a.b", "--format", "cloudevents"))
+      let cloud = try lines(try await roost.run("events", "-S", "a.b", "--format", "cloudevents"))
       #expect(cloud.count == 1 && cloud[0]["specversion"] == "1.0" && cloud[0]["subject"] == "a.b")
-      let hub = try lines(try await roost.run("events", "-s", "a.b", "--format", "hub"))
+      let hub = try lines(try await roost.run("events", "-S", "a.b", "--format", "hub"))
       #expect(hub.count == 1 && hub[0]["payload"] == ["n": 1])
-      let terminal = try roost.terminal("events", "-s", "a.b", columns: 70)
+      let terminal = try roost.terminal("events", "-S", "a.b", columns: 70)
       try await terminal.expect("\u{1B}[1mTIME")
       _ = try await terminal.waitForExit()
-      let plain = try roost.terminal("events", "-s", "a.b", environment: ["NO_COLOR": "1"])
+      let plain = try roost.terminal("events", "-S", "a.b", environment: ["NO_COLOR": "1"])
       try await plain.expect("n=1")
       _ = try await plain.waitForExit()
       #expect(!plain.output.contains("\u{1B}"))
@@ -173,7 +173,7 @@ struct EventCommandTests {
   func followThroughCrash() async throws {
     try await withRoost { roost in
       let first = try await publish(roost, "t.n", 1)[0]
-      async let followed = roost.run("events", "follow", "--json", "-s", "t.n", "--after", "\(first - 1)", "-n", "400")
+      async let followed = roost.run("events", "follow", "--json", "-S", "t.n", "--after", "\(first - 1)", "-n", "400")
       for round in 0..<4 {
         try await publish(roost, "t.n", 50, from: 2 + round * 100)
         try await roost.killServer()
@@ -191,7 +191,7 @@ struct EventCommandTests {
   func cursors() async throws {
     try await withRoost { roost in
       let sequences = try await publish(roost, "t.n", 5)
-      let words = ["events", "follow", "--json", "-s", "t.n", "--cursor", "mine"]
+      let words = ["events", "follow", "--json", "-S", "t.n", "--cursor", "mine"]
       let one = try await roost.run(words + ["--after", "\(sequences[0] - 1)", "-n", "2"])
       #expect(numbers(try lines(one)) == [1, 2])
       try await eventually("the cursor is stored") {
@@ -205,7 +205,7 @@ struct EventCommandTests {
   func since() async throws {
     try await withRoost { roost in
       try await publish(roost, "t.n", 3)
-      let terminal = try roost.terminal("events", "follow", "-s", "t.n", "--since", "1h")
+      let terminal = try roost.terminal("events", "follow", "-S", "t.n", "--since", "1h")
       try await terminal.expect("n=3")
       try await publish(roost, "t.n", 1, from: 4)
       try await terminal.expect("n=4")
@@ -221,7 +221,7 @@ struct EventCommandTests {
       #expect(result.exitCode == 7, "\(result)")
     }
     let roost = try await SharedServer.roost
-    #expect(try await roost.run("events", "follow", "-s", "a..b").exitCode == 2)
+    #expect(try await roost.run("events", "follow", "-S", "a..b").exitCode == 2)
   }
 
   // MARK: Replay
@@ -230,9 +230,9 @@ struct EventCommandTests {
   func replay() async throws {
     try await withRoost { roost in
       try await publish(roost, "t.n", 20)
-      let replayed = try await roost.run("events", "replay", "--since", "1h", "-s", "t.n", "--speed", "max", "--json")
+      let replayed = try await roost.run("events", "replay", "--since", "1h", "-S", "t.n", "--speed", "max", "--json")
       #expect(numbers(try lines(replayed)) == Array(1...20))
-      let paced = try await roost.run("events", "replay", "--since", "1h", "-s", "t.n", "--speed", "1000000", "--json")
+      let paced = try await roost.run("events", "replay", "--since", "1h", "-S", "t.n", "--speed", "1000000", "--json")
       #expect(numbers(try lines(paced)) == Array(1...20))
       #expect(try await roost.run("events", "replay", "--speed", "0").exitCode == 2)
     }
@@ -243,10 +243,10 @@ struct EventCommandTests {
     try await withRoost { roost in
       try await publish(roost, "t.n", 3)
       let replayed = try await roost.run(
-        "events", "replay", "--since", "1h", "-s", "t.n", "--speed", "max", "--to", "bus")
+        "events", "replay", "--since", "1h", "-S", "t.n", "--speed", "max", "--to", "bus")
       #expect(replayed.exitCode == 0 && replayed.text.isEmpty, "\(replayed)")
-      let originals = try lines(try await roost.run("events", "--json", "-s", "t.n"))
-      let copies = try lines(try await roost.run("events", "--json", "-s", "replay.t.n"))
+      let originals = try lines(try await roost.run("events", "--json", "-S", "t.n"))
+      let copies = try lines(try await roost.run("events", "--json", "-S", "replay.t.n"))
       #expect(copies.map { $0["causation_id"] } == originals.map { $0["id"] })
       #expect(numbers(copies) == [1, 2, 3] && copies.allSatisfy { $0["type"] == originals[0]["type"] })
     }
@@ -257,9 +257,9 @@ struct EventCommandTests {
     try await withRoost { roost in
       let sequences = try await publish(roost, "t.n", 3)
       // The fourth is an hour away: the slow replay waits for it.
-      let words = ["events", "replay", "--since", "1h", "-s", "t.n", "--json", "--resume", "drill"]
+      let words = ["events", "replay", "--since", "1h", "-S", "t.n", "--json", "--resume", "drill"]
       let terminal = try roost.terminal(
-        "events", "replay", "--since", "1h", "-s", "t.n", "--speed", "0.000001", "--resume", "drill")
+        "events", "replay", "--since", "1h", "-S", "t.n", "--speed", "0.000001", "--resume", "drill")
       try await terminal.expect("n=1")
       try terminal.type(" ")
       try await terminal.expect("[paused")
@@ -283,7 +283,7 @@ struct EventCommandTests {
   func interrupt() async throws {
     try await withRoost { roost in
       let sequences = try await publish(roost, "t.n", 2)
-      let terminal = try roost.terminal("events", "replay", "--since", "1h", "-s", "t.n", "--speed", "0.000001")
+      let terminal = try roost.terminal("events", "replay", "--since", "1h", "-S", "t.n", "--speed", "0.000001")
       try await terminal.expect("n=1")
       try terminal.type("\u{3}")
       try await terminal.expect("--after \(sequences[0])")

@@ -20,7 +20,7 @@ extension Registry {
       entries[index].stranger = identity
       return .rejected(
         "Another server answers here: \(identity.serverID) calling itself \(identity.hostname), where \(known) was enrolled. "
-          + "If that is meant: roost servers promote \(known) --confirm, or PATCH /servers/\(known) {\"confirm\":true}."
+          + "If that is meant: roost servers confirm \(known), or PATCH /servers/\(known) {\"confirm\":true}."
       )
     }
     record.serverID = identity.serverID

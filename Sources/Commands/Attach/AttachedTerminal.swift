@@ -45,6 +45,7 @@ actor AttachedTerminal: WebSocketHandler {
   private var replies = ReplyFilter()
   private var detachKey: DetachKeyMatcher
   private var socket: WebSocket?
+  private var takesControl = true
   /// Output that came before the terminal was ready for it, and the end when that came before too.
   private var early: [UInt8] = []
   private var earlyEnd: AttachEnd?
@@ -72,7 +73,7 @@ actor AttachedTerminal: WebSocketHandler {
   ) async throws(CommandFailure) -> ExitCode {
     let attached = AttachedTerminal(options: options, loop: context.client.loop)
     let end = try await attached.run(session, client: context.client)
-    let name = printable(session)
+    let name = printable(context.client.name(of: session))
     switch end {
     case .left:
       context.output.note("[detached from \(name)]")
@@ -96,13 +97,14 @@ actor AttachedTerminal: WebSocketHandler {
   private func run(_ session: String, client: ServerClient) async throws(CommandFailure) -> AttachEnd {
     // With the size in the request the first picture fits already.
     let size = terminal.size
-    let target =
-      ServerClient.sessionPath(session, "ws/raw")
-      + ServerClient.queryText(
-        options.readOnly
-          ? [("readonly", "true")] : [("rows", String(size.rows)), ("cols", String(size.columns))])
-    let socket = try await client.webSocket(target, subprotocols: [AttachedTerminal.subprotocol], handler: self)
+    let socket = try await client.webSocket(
+      ServerClient.sessionPath(session, "ws/raw"),
+      query: options.readOnly
+        ? [("readonly", "true")] : [("rows", String(size.rows)), ("cols", String(size.columns))],
+      subprotocols: [AttachedTerminal.subprotocol], handler: self)
     self.socket = socket
+    // A server of another kind behind the one that is asked may know only the terminal's bytes: there, words to it would be typed.
+    takesControl = socket.subprotocol == AttachedTerminal.subprotocol
     do {
       try begin()
     } catch {
@@ -178,7 +180,7 @@ actor AttachedTerminal: WebSocketHandler {
     try? terminal.enterRawModeAgain()
     show(TerminalReset.enter(rows: Int(terminal.size.rows)))
     sendSize()
-    socket?.send(text: JSON.object(["repaint": [:]]).text)
+    if takesControl { socket?.send(text: JSON.object(["repaint": [:]]).text) }
   }
 
   private func stopWatching() {
@@ -195,7 +197,7 @@ actor AttachedTerminal: WebSocketHandler {
   }
 
   private func sendSize() {
-    guard !options.readOnly else { return }
+    guard !options.readOnly, takesControl else { return }
     let size = terminal.size
     let message: JSON = ["resize": ["rows": .integer(Int(size.rows)), "cols": .integer(Int(size.columns))]]
     socket?.send(text: message.text)

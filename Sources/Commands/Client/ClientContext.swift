@@ -19,6 +19,19 @@ struct ClientContext: Sendable {
     }
   }
 
+  /// The same for sessions of any server, each with the client for its own.
+  func forEachSession(
+    _ body: (ServerClient, String) async throws(CommandFailure) -> JSON
+  ) async throws(CommandFailure) -> ExitCode {
+    var references: [String: SessionReference] = [:]
+    let words = invocation.arguments(Arguments.sessions)
+    for word in words { references[word] = try SessionReference(word, on: client.server) }
+    return await forEach(words) { word async throws(CommandFailure) in
+      let reference = references[word] ?? SessionReference(server: client.server, session: word)
+      return try await body(client.on(reference.server), reference.session)
+    }
+  }
+
   /// Does the same for each of several sessions. A failure stops none of the others; the first one decides the code.
   func forEach(
     _ sessions: [String], _ body: (String) async throws(CommandFailure) -> JSON

@@ -69,6 +69,8 @@ struct Output: Sendable {
       let code = failure.serverCode ?? "exit_\(failure.exitCode.rawValue)"
       let error: JSON = .object([
         "code": .string(code), "message": .string(failure.message), "correlation_id": correlationID.map { .string($0) },
+        "server_path": failure.serverPath.isEmpty ? nil : JSON(strings: failure.serverPath),
+        "failed_hop": failure.failedHop.map { .string($0) },
       ])
       note(JSON.object(["error": error]).text)
       return

@@ -7,14 +7,27 @@ struct ServerClient: Sendable {
   let loop: EventLoop
   /// Goes with every request, so that the server logs all that the command causes under one id.
   let correlationID: String
+  /// The server that operations are for; `nil` for the one that is asked.
+  private(set) var server: String?
   private let http: HTTPClient
 
-  init(address: ServerAddress, loop: EventLoop, correlationID: String) {
+  init(address: ServerAddress, loop: EventLoop, correlationID: String, server: String? = nil) {
     self.address = address
     self.loop = loop
     self.correlationID = correlationID
+    self.server = server
     http = HTTPClient(endpoint: address.endpoint, loop: loop, tls: address.tls)
   }
+
+  /// The same for operations on another server; `nil` for the one that is asked.
+  func on(_ server: String?) -> ServerClient {
+    var client = self
+    client.server = server
+    return client
+  }
+
+  /// How a session of that server is called here: `web1:build`.
+  func name(of session: String) -> String { server.map { "\($0):\(session)" } ?? session }
 
   /// Calls one operation by its route. `path` is encoded already; see ``sessionPath(_:_:)``.
   func call(
@@ -44,7 +57,7 @@ struct ServerClient: Sendable {
     var headers = self.headers
     if !body.isEmpty { headers.append("content-type", contentType) }
     let request = HTTPClientRequest(
-      method, path + ServerClient.queryText(query), headers: headers, body: body)
+      method, path + ServerClient.queryText(query + [("server", server)]), headers: headers, body: body)
     let response: HTTPResponse
     do {
       response = try await http.send(request)
@@ -59,11 +72,13 @@ struct ServerClient: Sendable {
 
   /// Opens a WebSocket on the client's loop.
   func webSocket(
-    _ target: String, subprotocols: [String] = [], pingInterval: Duration = .zero, handler: any WebSocketHandler
+    _ path: String, query: [(String, String?)] = [], subprotocols: [String] = [], pingInterval: Duration = .zero,
+    handler: any WebSocketHandler
   ) async throws(CommandFailure) -> WebSocket {
     do {
       return try await http.webSocket(
-        target: target, headers: headers, subprotocols: subprotocols, pingInterval: pingInterval, handler: handler)
+        target: path + ServerClient.queryText(query + [("server", server)]), headers: headers,
+        subprotocols: subprotocols, pingInterval: pingInterval, handler: handler)
     } catch {
       throw failure(error)
     }
@@ -116,11 +131,12 @@ struct ServerClient: Sendable {
     }
   }
 
-  /// The failure that an answer describes: `{"error":{"code","message"}}`.
+  /// The failure that an answer describes: `{"error":{"code","message"}}`, with the servers that the call took.
   static func failure(status: Int, body: [UInt8]) -> CommandFailure {
     let error = ((try? JSON(parsing: body)) ?? .null)["error"]
     let message = error["message"].string ?? error.string ?? "the server answered with status \(status)"
     var failure = CommandFailure(ExitCode(httpStatus: status), message, serverCode: error["code"].string)
+    failure.take(path: error["server_path"], failedHop: error["failed_hop"])
     if status == 401 { failure.hint = "Give a token in the variable ROOST_TOKEN." }
     return failure
   }

@@ -27,6 +27,11 @@ struct BashCompletions {
         COMPREPLY+=($(compgen -W "$(roost "${_roost_server[@]}" call --names 2>/dev/null)" -- "$1"))
       }
 
+      _roost_servers() {
+        local IFS=$'\\n'
+        COMPREPLY+=($(compgen -W "$(roost "${_roost_server[@]}" servers ls --names 2>/dev/null)" -- "$1"))
+      }
+
       _roost() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
         local command="" word i position=0
@@ -127,6 +132,7 @@ struct BashCompletions {
     }
     return switch kind {
     case .session: "_roost_sessions \"$cur\""
+    case .backend: "_roost_servers \"$cur\""
     case .operation: "_roost_operations \"$cur\""
     case .file: "COMPREPLY=($(compgen -f -- \"$cur\"))"
     case .directory: "COMPREPLY=($(compgen -d -- \"$cur\"))"

@@ -81,6 +81,8 @@ package enum ValueKind: Sendable, Equatable {
   case directory
   /// The name or id of a session.
   case session
+  /// A server behind the one that is asked.
+  case backend
   case signal
   case key
   case scope

@@ -216,7 +216,7 @@ package struct CommandParser {
       guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
         throw usage("\(name): '\(shown)' is not of the form KEY=VALUE", scan)
       }
-    case .session, .operation, .key, .scope, .signal, .file, .directory:
+    case .session, .backend, .operation, .key, .scope, .signal, .file, .directory:
       guard !text.isEmpty else { throw usage("\(name): the value is empty", scan) }
     case .text:
       break

@@ -58,6 +58,10 @@ struct FishCompletions {
           roost (__roost_server) call --names 2>/dev/null
       end
 
+      function __roost_servers
+          roost (__roost_server) servers ls --names 2>/dev/null
+      end
+
       complete -c roost -f
       """
     ]
@@ -96,6 +100,7 @@ struct FishCompletions {
     if let words = completionWords(kind) { return "-a \(quoted(words.map(escapedWord).joined(separator: " ")))" }
     return switch kind {
     case .session: "-a '(__roost_sessions)'"
+    case .backend: "-a '(__roost_servers)'"
     case .operation: "-a '(__roost_operations)'"
     case .file: "-F"
     case .directory: "-a '(__fish_complete_directories)'"

@@ -34,6 +34,13 @@ struct ZshCompletions {
       compadd "$@" -a names
     }
 
+    _roost_servers() {
+      local -a reply names
+      _roost_server
+      names=(${(f)"$(_call_program servers roost ${(q)reply} servers ls --names 2>/dev/null)"})
+      compadd "$@" -a names
+    }
+
     \(commands.map(commandFunction).joined(separator: "\n\n"))
 
     _roost() {
@@ -152,6 +159,7 @@ struct ZshCompletions {
     }
     return switch kind {
     case .session: "_roost_sessions"
+    case .backend: "_roost_servers"
     case .operation: "_roost_operations"
     case .file: "_files"
     case .directory: "_files -/"

@@ -71,7 +71,7 @@ actor EventFollower: WebSocketHandler {
     inboxBytes = 0
     let parameters = query.with([("after", position.map(String.init)), ("cursor", cursor)])
     socket = try await context.client.webSocket(
-      "/events/ws" + ServerClient.queryText(parameters), pingInterval: EventFollower.pingInterval, handler: self)
+      "/events/ws", query: parameters, pingInterval: EventFollower.pingInterval, handler: self)
   }
 
   /// - Returns: true when as many events were printed as were wanted.

@@ -161,6 +161,7 @@ actor EventReplay {
 
   private func tellHowToGoOn() {
     var words = ["roost", "events", "replay"]
+    if let server = context.client.server { words += [Options.server.name, server] }
     if let since = query.since { words += ["--since", LocalTime.rfc3339(since)] }
     if let until = query.until { words += ["--until", LocalTime.rfc3339(until)] }
     let invocation = context.invocation

@@ -1,6 +1,7 @@
 /// The words that commands take, each said once.
 enum Arguments {
-  static let session = ArgumentDefinition("SESSION", kind: .session, help: "name or id of the session")
+  static let session = ArgumentDefinition(
+    "SESSION", kind: .session, help: "name or id of the session; SERVER:SESSION for one of another server")
   static let sessions = ArgumentDefinition(
     "SESSION", kind: .session, count: .oneOrMore, help: "names or ids of the sessions")
   static let attachedSession = ArgumentDefinition(
@@ -25,6 +26,11 @@ enum Arguments {
     "DATA", count: .optional, help: "its data as JSON; '-' reads them from standard input")
   static let traced = ArgumentDefinition(
     "ID", help: "a correlation id, or the id or number of any event that belongs to it")
+  static let backendAddress = ArgumentDefinition("ADDRESS", help: "where it is reached: http://HOST:PORT")
+  static let backend = ArgumentDefinition(
+    "NAME", kind: .backend, help: "host name, id or address of the server, as 'roost servers ls' has them")
+  static let backends = ArgumentDefinition(
+    "NAME", kind: .backend, count: .oneOrMore, help: "host names, ids or addresses of the servers")
   static let operation = ArgumentDefinition(
     "OPERATION", kind: .operation, count: .optional, help: "its name, such as session.list; without it all are listed")
   static let parameters = ArgumentDefinition(

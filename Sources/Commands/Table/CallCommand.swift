@@ -24,7 +24,9 @@ extension CommandTable {
 
 private func callOperation(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let invocation = context.invocation
-  let catalogue = try await context.client.call("GET", "/operations")
+  // What there is to call, and how, is what the server that is asked says; it passes the call on.
+  let asked = context.client.on(nil)
+  let catalogue = try await asked.call("GET", "/operations")
   let operations = catalogue.array ?? catalogue["operations"].array ?? []
   if invocation.has(Options.names) {
     context.output.write(operations.map { printable($0["name"].plainText) + "\n" }.joined())
@@ -46,13 +48,27 @@ private func callOperation(_ context: ClientContext) async throws(CommandFailure
   }
   var words = invocation.arguments(Arguments.parameters)
   if words == ["-"] { words = [String(decoding: try readStandardInput(), as: UTF8.self)] }
-  let parameters = try operationParameters(words, schema: operation["input"], operation: name)
-  let answer = try await context.client.call(
+  var parameters = try operationParameters(words, schema: operation["input"], operation: name)
+  if let server = context.client.server {
+    parameters = try adding(server: server, to: parameters)
+  }
+  let answer = try await asked.call(
     "POST", "/rpc",
     body: ["jsonrpc": "2.0", "id": 1, "method": .string(name), "params": parameters])
   if !answer["error"].isNull { throw remoteFailure(answer["error"]) }
   context.output.json(answer["result"])
   return .ok
+}
+
+/// The parameters of a call that `--server` sends to another server; they may say the same.
+private func adding(server: String, to parameters: JSON) throws(CommandFailure) -> JSON {
+  guard let given = parameters["server"].string else {
+    return .object((parameters.members ?? []) + [JSON.Member("server", .string(server))])
+  }
+  guard given == server else {
+    throw CommandFailure(.usage, "the parameter 'server' is another than --server", serverCode: "usage")
+  }
+  return parameters
 }
 
 /// A JSON-RPC error with the operation's own code in its `data`.
@@ -71,7 +87,9 @@ private func remoteFailure(_ error: JSON) -> CommandFailure {
       default: exitCode(serverCode: code ?? "")
       }
     }
-  return CommandFailure(exitCode, message, serverCode: code)
+  var failure = CommandFailure(exitCode, message, serverCode: code)
+  failure.take(path: data["server_path"], failedHop: data["failed_hop"])
+  return failure
 }
 
 /// What a stable code of the server means for the exit status, where only the code is known.
@@ -79,6 +97,10 @@ func exitCode(serverCode: String) -> ExitCode {
   switch serverCode {
   case "auth_required", "auth_invalid", "origin_not_allowed", "forbidden", "scope_required": .refused
   case "idle_timeout", "wait_timeout", "run_timeout", "parser_timeout": .timedOut
+  case "insufficient_scope", "role_refused": .refused
+  case "server_ambiguous", "link_refused": .conflict
+  case "server_unavailable": .noServer
+  case "gateway_timeout": .timedOut
   case "sessions_running", "session_exited": .conflict
   case let code where code.hasSuffix("not_found") || code == "no_sessions": .notFound
   case let code where code.hasSuffix("_conflict"): .conflict
@@ -179,6 +201,8 @@ private func add(_ member: JSON.Member, to members: inout [JSON.Member]) {
 @discardableResult
 private func checkParameter(_ key: String, _ schema: JSON, _ operation: String) throws(CommandFailure) -> JSON {
   guard let properties = schema["properties"].members else { return .null }
+  // Every operation can be sent to another server.
+  if key == "server", schema["properties"]["server"].isNull { return ["type": "string"] }
   let parts = key.split(separator: ".", maxSplits: 1).map(String.init)
   let property = schema["properties"][parts.first ?? key]
   guard !property.isNull else {

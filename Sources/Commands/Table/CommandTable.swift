@@ -27,7 +27,7 @@ package enum CommandTable {
       new, attach, ls, rename, tag, resize, clients, detach, kill, signal, rm,
       run, send, keys, interact, wait, screen, scrollback, commands,
       events,
-      status, serveCommand, stop, token, call,
+      status, serveCommand, stop, servers, token, call,
       completions, help, version, keeperCommand,
     ],
     action: .client(openSession, needsServer: openingNeedsServer))

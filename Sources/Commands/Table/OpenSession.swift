@@ -70,7 +70,7 @@ func creationRequest(_ invocation: Invocation, name: String?) throws(CommandFail
 
 /// The folder the session starts in. A server elsewhere has other folders: there, only one that was asked for counts.
 private func workingDirectory(_ invocation: Invocation) throws(CommandFailure) -> String? {
-  let isRemote = invocation.has(Options.connect)
+  let isRemote = invocation.has(Options.connect) || invocation.server != nil
   guard let asked = invocation.text(Options.workingDirectory) else {
     return isRemote ? nil : ClientContext.currentDirectory
   }
@@ -98,11 +98,14 @@ func attachSession(_ context: ClientContext) async throws(CommandFailure) -> Exi
   }
   let name = record["name"].plainText
   if record["state"].string == "exited" {
+    let full = context.client.name(of: name)
     throw CommandFailure(
-      .conflict, "the session '\(name)' has ended (\(stateText(record)))",
-      hint: "'roost screen \(name)' prints what it last showed.")
+      .conflict, "the session '\(full)' has ended (\(stateText(record)))",
+      hint: "'roost screen \(full)' prints what it last showed.")
   }
-  if isNested(record, in: invocation.environment, address: context.client.address), !invocation.has(Options.force) {
+  if context.client.server == nil, isNested(record, in: invocation.environment, address: context.client.address),
+    !invocation.has(Options.force)
+  {
     throw CommandFailure(
       .refused, "this is the session '\(name)': attaching to it here would show it inside itself",
       hint: "Use --force if you want that anyway.")
@@ -119,7 +122,9 @@ private func mostRecentSession(_ context: ClientContext) async throws(CommandFai
   // Those of other servers are somebody's elsewhere.
   let running = sessions.filter { $0["state"].string != "exited" && $0["as_of"].isNull }
   let here = context.invocation.environment
-  let others = running.filter { !isNested($0, in: here, address: context.client.address) }
+  let others = running.filter {
+    context.client.server != nil || !isNested($0, in: here, address: context.client.address)
+  }
   let latest = others.min { ($0["last_activity_ms"].integer ?? .max) < ($1["last_activity_ms"].integer ?? .max) }
   guard let record = latest ?? running.first else {
     throw CommandFailure(.notFound, "there is no session to attach to", hint: "'roost' makes one.")

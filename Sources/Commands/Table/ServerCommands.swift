@@ -16,7 +16,7 @@ extension CommandTable {
       Options.bind, Options.certificate, Options.certificateKey, Options.selfSigned, Options.token,
       Options.noAuthentication, Options.ephemeral, Options.maxSessions, Options.keepEnded,
       Options.eventsMaxAge, Options.eventsMaxBytes, Options.shell, Options.hostname, Options.corsOrigin,
-      Options.basePrefix, Options.loops, Options.readiness,
+      Options.basePrefix, Options.configuration, Options.loops, Options.readiness,
     ],
     examples: [
       CommandExample("roost serve", "for this user, on the Unix socket"),
@@ -60,7 +60,7 @@ extension CommandTable {
     arguments: [Arguments.tokenName],
     options: [Options.scope, Options.tokenSession, Options.tokenTag, Options.expires],
     examples: [
-      CommandExample("roost token create agent -s sessions:read -s sessions:input", "may look and type"),
+      CommandExample("roost token create agent -S sessions:read -S sessions:input", "may look and type"),
       CommandExample("roost token create ci --tag ci --expires 12h", "may look at sessions tagged ci, until tonight"),
     ],
     action: .client(createToken))
@@ -115,7 +115,7 @@ private func stopServer(_ context: ClientContext) async throws(CommandFailure) -
   // Asked for before it goes: the process whose end is the end of the server.
   let pid = try await context.client.call("GET", "/server/info")["pid"].integer
   var isLocal = false
-  if case .unix = context.client.address.endpoint { isLocal = true }
+  if case .unix = context.client.address.endpoint, context.client.server == nil { isLocal = true }
   let process = isLocal ? pid.flatMap { try? openPidfd(ProcessID(truncatingIfNeeded: $0)).release() } : nil
   defer { if let process { close(process) } }
   let answer = try await context.client.call(

@@ -36,6 +36,7 @@ extension CommandTable {
     examples: [
       CommandExample("roost attach build", "go on where you left"),
       CommandExample("roost attach --readonly build", "look over somebody's shoulder"),
+      CommandExample("roost attach web1:build", "a session of the server web1, through this one"),
       CommandExample("roost attach --detach-key 'ctrl+a d' build", "leave it as you would leave screen"),
     ],
     action: .client(attachSession))
@@ -137,9 +138,9 @@ extension CommandTable {
     arguments: [Arguments.sessions],
     examples: [CommandExample("roost detach build", "the terminals that show it get their own screen back")],
     action: .client { context async throws(CommandFailure) in
-      await context.forEach(context.invocation.arguments(Arguments.sessions)) { session async throws(CommandFailure) in
-        _ = try await context.client.call("POST", ServerClient.sessionPath(session, "detach"))
-        return .string(session)
+      try await context.forEachSession { client, session async throws(CommandFailure) in
+        _ = try await client.call("POST", ServerClient.sessionPath(session, "detach"))
+        return .string(client.name(of: session))
       }
     })
 
@@ -160,9 +161,8 @@ extension CommandTable {
         "signal": context.invocation.text(Options.signal).map { .string($0) },
         "grace_ms": context.invocation.milliseconds(Options.grace).map { .integer($0) },
       ])
-      return await context.forEach(context.invocation.arguments(Arguments.sessions)) {
-        session async throws(CommandFailure) in
-        try await context.client.call("POST", ServerClient.sessionPath(session, "kill"), body: body)
+      return try await context.forEachSession { client, session async throws(CommandFailure) in
+        try await client.call("POST", ServerClient.sessionPath(session, "kill"), body: body)
       }
     })
 
@@ -185,9 +185,9 @@ extension CommandTable {
     section: .sessions, arguments: [Arguments.sessions],
     examples: [CommandExample("roost rm build test", "both are gone")],
     action: .client { context async throws(CommandFailure) in
-      await context.forEach(context.invocation.arguments(Arguments.sessions)) { session async throws(CommandFailure) in
-        _ = try await context.client.call("DELETE", ServerClient.sessionPath(session))
-        return .string(session)
+      try await context.forEachSession { client, session async throws(CommandFailure) in
+        _ = try await client.call("DELETE", ServerClient.sessionPath(session))
+        return .string(client.name(of: session))
       }
     })
 }

@@ -80,6 +80,7 @@ package struct LinkSurface: Sendable {
 
   private func failure(_ error: OperationError) -> RemoteFailure {
     RemoteFailure(
-      code: error.code.rawValue, message: error.message, status: error.code.httpStatus, path: [hostname])
+      code: error.codeText, message: error.message, status: error.httpStatus,
+      path: error.serverPath.isEmpty ? [hostname] : error.serverPath)
   }
 }

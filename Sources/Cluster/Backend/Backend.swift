@@ -1,0 +1,358 @@
+package import Net
+import Store
+import Synchronization
+
+/// The connection to one backend: dials, greets, watches, and dials again. While there is a link, ``remote`` is the way over it.
+package actor Backend: BackendControl {
+  /// Who dials.
+  package struct Hub: Sendable {
+    package var identity: LinkHost.Identity
+    package var chain: HubChain
+
+    package init(identity: LinkHost.Identity, chain: HubChain) {
+      self.identity = identity
+      self.chain = chain
+    }
+  }
+
+  /// A backend that somebody has to do something about is tried again so often.
+  private static let refusedPause = Duration.seconds(60)
+  /// A round trip that takes longer makes a backend degraded.
+  private static let slow = Duration.seconds(1)
+  /// Longest message of the transport: a batch.
+  private static let longestBatch = 256 << 10
+
+  private struct Shown {
+    var report = HealthReport(.connecting)
+    var identity: BackendIdentity?
+    var peer: String?
+    var remote: (any RemoteServer)?
+  }
+
+  package nonisolated let loop: EventLoop
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+  /// What is known of its sessions.
+  package nonisolated let directory = DirectoryCopy()
+
+  private nonisolated let settings: BackendSettings
+  private nonisolated let observer: BackendObserver
+  private nonisolated let hub: Hub
+  private nonisolated let shown = Mutex(Shown())
+
+  private var role: Role
+  private var link: Link?
+  /// Names the link when it is to go on.
+  private var session: String?
+  private var directoryStream: LinkStream?
+  private var backoff = Backoff()
+  private var isStopped = false
+  private var running: Task<Void, Never>?
+  /// What ``run()`` waits for: the loss of the link, or the end of a pause.
+  private var waiting: CheckedContinuation<Void, Never>?
+  private var isWoken = false
+  private var chainObserver: Int?
+
+  package init(_ settings: BackendSettings, _ observer: BackendObserver, hub: Hub, loop: EventLoop) {
+    self.settings = settings
+    self.observer = observer
+    self.hub = hub
+    self.loop = loop
+    role = settings.role
+  }
+
+  /// Begins to dial. Called once.
+  package nonisolated func start() { Task { await self.begin() } }
+
+  private func begin() {
+    chainObserver = hub.chain.observe { [weak self] in
+      guard let self else { return }
+      Task { await self.chainChanged() }
+    }
+    running = Task { await run() }
+  }
+
+  // MARK: What the registry sees
+
+  package nonisolated var report: HealthReport { shown.withLock { $0.report } }
+  package nonisolated var identity: BackendIdentity? { shown.withLock { $0.identity } }
+  package nonisolated var peer: String? { shown.withLock { $0.peer } }
+  package nonisolated var remote: (any RemoteServer)? { shown.withLock { $0.remote } }
+
+  package func stop() async {
+    isStopped = true
+    if let chainObserver { hub.chain.forget(chainObserver) }
+    link?.assumeIsolated { $0.end("the backend was taken off the list") }
+    directory.clear()
+    wake()
+    await running?.value
+  }
+
+  package nonisolated func update(role: Role) { Task { await self.set(role) } }
+
+  package nonisolated func reconnect() { Task { await self.dialNow() } }
+
+  private func dialNow() {
+    backoff.reset()
+    link?.assumeIsolated { $0.disconnect("it is dialled anew") }
+    wake()
+  }
+
+  private func set(_ role: Role) {
+    guard role != self.role else { return }
+    let lost = Work.allCases.contains { self.role.permits($0) && !role.permits($0) }
+    self.role = role
+    // What was opened under the old role may do more than the new one permits.
+    if lost, let link {
+      let directory = directoryStream?.id
+      link.assumeIsolated {
+        $0.closeStreams(1008, "the role of this server is '\(role.rawValue)' now") { $0 != directory }
+      }
+    }
+    followDirectory()
+  }
+
+  private func publish(_ health: Health, _ reason: String? = nil, latency: Duration? = nil) {
+    let isNew = shown.withLock { shown in
+      var report = shown.report
+      let isNew = report.health != health || report.reason != reason
+      if isNew { report = HealthReport(health, reason: reason, since: report.health == health ? report.since : .now()) }
+      report.latency = latency ?? (health.isUsable ? shown.report.latency : nil)
+      shown.report = report
+      return isNew
+    }
+    if isNew { observer.changed() }
+  }
+
+  private func publish(_ remote: (any RemoteServer)?) { shown.withLock { $0.remote = remote } }
+
+  // MARK: Dialling
+
+  private func run() async {
+    while !isStopped {
+      isWoken = false
+      let pause: Duration
+      do throws(AttemptFailure) {
+        try await connect()
+        // Connected: until the link is lost.
+        await untilWoken()
+        pause = isStopped ? .zero : backoff.next()
+      } catch {
+        pause = failed(error)
+      }
+      if isStopped { break }
+      isWoken = false
+      let timer = loop.schedule(after: pause) { [weak self] in self?.assumeIsolated { $0.wake() } }
+      await untilWoken()
+      timer.cancel()
+    }
+    publish(nil as (any RemoteServer)?)
+  }
+
+  private func failed(_ failure: AttemptFailure) -> Duration {
+    switch failure {
+    case .unavailable(let reason):
+      publish(nil as (any RemoteServer)?)
+      publish(.unavailable, reason)
+      return backoff.next()
+    case .refused(let health, let reason):
+      publish(nil as (any RemoteServer)?)
+      // Nobody may go on with what was opened before.
+      take(&link)?.assumeIsolated { $0.end(reason) }
+      session = nil
+      directory.clear()
+      publish(health, reason)
+      return Backend.refusedPause * Double.random(in: 0.9...1.1)
+    case .noLink:
+      publish(nil as (any RemoteServer)?)
+      publish(.unavailable, "it has no link: it is no Roost server")
+      return Backend.refusedPause * Double.random(in: 0.9...1.1)
+    }
+  }
+
+  private func untilWoken() async {
+    await withCheckedContinuation { continuation in
+      // Looked at here: the wake-up may have come before the continuation was made.
+      if isWoken || isStopped { continuation.resume() } else { waiting = continuation }
+    }
+  }
+
+  private func wake() {
+    isWoken = true
+    take(&waiting)?.resume()
+  }
+
+  private func connect() async throws(AttemptFailure) {
+    let client = HTTPClient(endpoint: .tcp(host: settings.address.host, port: settings.address.port), loop: loop)
+    let (socket, greeting) = try await dial(client)
+    let resume = session.flatMap { name in
+      link.map { link in LinkHello.Resume(session: name, received: link.assumeIsolated { $0.receivedBatches }) }
+    }
+    let hello = LinkHello(
+      hubID: hub.identity.serverID, hostname: hub.identity.hostname, version: hub.identity.version, via: hub.chain.ids,
+      pingInterval: settings.pingInterval, deadline: settings.deadline, resume: resume)
+    socket.send(text: hello.encoded())
+    do throws(AttemptFailure) {
+      try await greeted(by: await greeting.first(within: settings.deadline), socket)
+    } catch {
+      socket.handler = nil
+      socket.close(code: WebSocketCloseCode.goingAway, reason: "")
+      throw error
+    }
+  }
+
+  private func dial(_ client: HTTPClient) async throws(AttemptFailure) -> (WebSocket, LinkGreeting) {
+    let greeting = LinkGreeting(loop: loop)
+    var headers: HTTPHeaders = ["Host": settings.address.authority]
+    if let token = settings.token() { headers.set("Authorization", "Bearer \(token)") }
+    let query = session.map { "?session=\($0)" } ?? ""
+    do throws(NetError) {
+      let socket = try await client.webSocket(
+        target: settings.address.prefix + "/link" + query, headers: headers, subprotocols: [LinkHello.subprotocol],
+        maxMessageBytes: Backend.longestBatch, timeout: settings.deadline, handler: greeting)
+      if case .ip(let address, _) = socket.peer { shown.withLock { $0.peer = address } }
+      return (socket, greeting)
+    } catch {
+      throw AttemptFailure(error, at: settings.address)
+    }
+  }
+
+  private func greeted(by outcome: LinkGreeting.Outcome, _ socket: WebSocket) async throws(AttemptFailure) {
+    let text: [UInt8]
+    switch outcome {
+    case .failed(let reason): throw .unavailable(reason)
+    case .text(let received): text = received
+    }
+    let welcome: LinkReply.Welcome
+    switch LinkReply(parsing: text) {
+    case nil: throw .unavailable("it answers something else than a link does")
+    case .refused(let refusal):
+      switch refusal.code {
+      case .versionMismatch: throw .refused(.versionMismatch, refusal.message)
+      case .circle: throw .refused(.rejected, refusal.message)
+      case .refused: throw .unavailable(refusal.message)
+      }
+    case .welcome(let sent): welcome = sent
+    }
+    guard
+      let identity = BackendIdentity(
+        serverID: welcome.serverID, hostname: welcome.hostname, version: welcome.serverVersion)
+    else { throw .unavailable("it says of itself what cannot be: its id or its name is malformed") }
+    guard identity.serverID != hub.identity.serverID else { throw .refused(.rejected, "it is this server itself") }
+    if case .rejected(let reason) = await observer.identified(identity) { throw .refused(.rejected, reason) }
+    if isStopped { throw .unavailable("the backend was taken off the list") }
+    shown.withLock { $0.identity = identity }
+    try begin(socket, welcome)
+  }
+
+  private func begin(_ socket: WebSocket, _ welcome: LinkReply.Welcome) throws(AttemptFailure) {
+    var link = self.link
+    if !welcome.isResumed || welcome.session != session {
+      take(&self.link)?.assumeIsolated { $0.end("the server began anew") }
+      link = nil
+    }
+    let current = link ?? newLink(peer: socket.peer)
+    let fits = current.assumeIsolated { link in
+      guard link.attach(socket, received: welcome.received) else { return false }
+      link.keepAlive(every: settings.pingInterval, deadline: settings.deadline)
+      return true
+    }
+    guard fits else {
+      current.assumeIsolated { $0.end("what it has received and what was sent do not fit together") }
+      session = nil
+      throw .unavailable("what it has received and what was sent do not fit together")
+    }
+    socket.resumeReading()
+    self.link = current
+    session = welcome.session
+    backoff.reset()
+    directory.linkIsUp(serverID: welcome.serverID)
+    followDirectory()
+    publish(LinkServer(link: current, name: welcome.hostname))
+    publish(.healthy)
+  }
+
+  private func newLink(peer: PeerAddress) -> Link {
+    Link(
+      loop: loop, side: .dialler, peer: peer,
+      events: Link.Events(
+        accepted: { stream, _ in stream.close(code: 1008, reason: "a hub serves nothing to its backends") },
+        lost: { [weak self] reason in self?.assumeIsolated { $0.lost(reason) } },
+        pong: { [weak self] time in self?.assumeIsolated { $0.answered(in: time) } },
+        late: { [weak self] time in self?.assumeIsolated { $0.isLate(time) } },
+        noticed: { [weak self] _, text in self?.assumeIsolated { $0.noticed(text) } }))
+  }
+
+  // MARK: The link
+
+  private func lost(_ reason: String) {
+    publish(nil as (any RemoteServer)?)
+    directory.linkIsDown()
+    if link?.assumeIsolated({ $0.isDead }) == true {
+      link = nil
+      session = nil
+    }
+    publish(.unavailable, reason)
+    wake()
+  }
+
+  private func answered(in time: Duration) {
+    directory.touch()
+    if time > Backend.slow {
+      publish(.degraded, "its answers take more than a second", latency: time)
+    } else {
+      publish(.healthy, latency: time)
+    }
+  }
+
+  private func isLate(_ time: Duration) {
+    publish(.degraded, "it has not answered for \(time.components.seconds) s")
+  }
+
+  private func noticed(_ text: [UInt8]) {
+    guard case .refused(let refusal) = LinkReply(parsing: text) else { return }
+    // The connection ends right after this; the next attempt is refused for the same reason at once.
+    publish(.rejected, refusal.message)
+  }
+
+  private func chainChanged() {
+    let notice = LinkNotice(via: hub.chain.ids).encoded
+    link?.assumeIsolated { $0.notify(notice) }
+    // A circle may have gone.
+    if report.health == .rejected { wake() }
+  }
+
+  /// Follows the backend's sessions as long as the role permits to look at them.
+  private func followDirectory() {
+    guard role.permits(.reads) else {
+      take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
+      return directory.clear()
+    }
+    guard let link, directoryStream?.isOpen != true || directoryStream?.link !== link else { return }
+    let stream = link.assumeIsolated { $0.open(LinkHead.directory.encoded(), isCall: false) }
+    stream.handler = self
+    directoryStream = stream
+  }
+
+  private func received(_ text: [UInt8], from stream: any MessageSocket) {
+    guard stream === directoryStream else { return }
+    do throws(DirectoryFault) {
+      try directory.receive(text)
+    } catch {
+      link?.assumeIsolated { $0.end("its directory is malformed: \(error.reason)") }
+    }
+  }
+}
+
+/// The directory's stream.
+extension Backend: WebSocketHandler {
+  package nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) {
+    assumeIsolated { $0.received(text, from: ws) }
+  }
+
+  package nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {}
+  package nonisolated func webSocketDrained(_ ws: any MessageSocket) {}
+
+  package nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
+    assumeIsolated { if ws === $0.directoryStream { $0.directoryStream = nil } }
+  }
+}

@@ -1,0 +1,179 @@
+import Cluster
+import Formats
+
+// The inputs and outputs of the operations on the servers behind this one.
+
+/// A role that says which ones there are when it is none.
+struct RoleName: Decodable, Sendable, SchemaDescribing {
+  let role: Role
+
+  static let schema = Schema.string(format: .oneOf(Role.allCases.map(\.rawValue)))
+  static let sample = RoleName(role: .none)
+
+  init(role: Role) { self.role = role }
+
+  init(from decoder: any Decoder) throws {
+    role = try BackendRecord.role(try decoder.singleValueContainer().decode(String.self))
+  }
+}
+
+/// Which entry: its id, host name, address or the beginning of its id. Not called `server`: that names the server that is asked.
+struct BackendInput: Decodable, Sendable { var backend: String }
+
+struct AddBackendInput: Decodable, Sendable {
+  var address: String
+  var token: String?
+  var tokenFile: String?
+  var role: RoleName?
+  var tags: [String]?
+  var transitive: Bool?
+  var fingerprint: String?
+
+  var new: NewBackend {
+    NewBackend(
+      address: address, token: token, tokenFile: tokenFile,
+      terms: BackendTerms(role: role?.role ?? .none, tags: tags ?? [], transitive: transitive ?? false),
+      fingerprint: fingerprint)
+  }
+}
+
+struct UpdateBackendInput: Decodable, Sendable {
+  var backend: String
+  var role: RoleName?
+  var tags: [String]?
+  var transitive: Bool?
+  var address: String?
+  var fingerprint: String?
+  var token: String?
+  var confirm: Bool?
+
+  var patch: BackendPatch {
+    BackendPatch(
+      role: role?.role, tags: tags, transitive: transitive, address: address, fingerprint: fingerprint, token: token,
+      confirm: confirm ?? false)
+  }
+}
+
+/// A server as `GET /servers` has it. What is not known is `null`, so that every entry has every field.
+struct BackendOutput: Codable, Sendable {
+  struct Terms: Codable, Sendable {
+    var role: String
+    var tags: [String]
+    var transitive: Bool
+  }
+  struct Identity: Codable, Sendable {
+    var serverID: String
+    var hostname: String
+  }
+
+  var hostname: String?
+  /// `local` for the server itself.
+  var address: String
+  var health: String?
+  var reason: String?
+  var since: Timestamp?
+  var latencyMs: Int?
+  var role: String
+  var serverID: String?
+  var tags: [String]
+  var transitive: Bool
+  var source: String?
+  var addedBy: String?
+  var addedAt: Timestamp?
+  var sessions: Int?
+  var list: String
+  var version: String?
+  var fingerprint: String?
+  /// What the configuration says, where the API has set something else.
+  var declared: Terms?
+  /// Who answers in its place.
+  var stranger: Identity?
+
+  init(_ entry: BackendEntry, sessions: Int?) {
+    let record = entry.record
+    hostname = record.hostname
+    address = record.address.text
+    health = entry.report?.health.rawValue
+    reason = entry.report?.reason
+    since = entry.report?.since
+    latencyMs = entry.report?.latency?.milliseconds
+    role = record.terms.role.rawValue
+    serverID = record.serverID
+    tags = record.terms.tags
+    transitive = record.terms.transitive
+    source = record.source.rawValue
+    addedBy = record.addedBy
+    addedAt = record.addedAt
+    self.sessions = sessions
+    list = record.list.rawValue
+    version = entry.version
+    fingerprint = record.fingerprint
+    if let terms = record.declared, !record.overrides.isEmpty {
+      declared = Terms(role: terms.role.rawValue, tags: terms.tags, transitive: terms.transitive)
+    }
+    stranger = entry.stranger.map { Identity(serverID: $0.serverID, hostname: $0.hostname) }
+  }
+
+  /// The server itself.
+  init(_ info: ServerInfo) {
+    hostname = info.hostname
+    address = "local"
+    health = Cluster.Health.healthy.rawValue
+    since = info.startedAt
+    role = Role.member.rawValue
+    serverID = info.serverID
+    tags = []
+    transitive = false
+    sessions = info.sessionCount
+    list = BackendRecord.List.active.rawValue
+    version = info.version
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(hostname, forKey: .hostname)
+    try fields.encode(address, forKey: .address)
+    try fields.encode(health, forKey: .health)
+    try fields.encode(reason, forKey: .reason)
+    try fields.encode(since, forKey: .since)
+    try fields.encode(latencyMs, forKey: .latencyMs)
+    try fields.encode(role, forKey: .role)
+    try fields.encode(serverID, forKey: .serverID)
+    try fields.encode(tags, forKey: .tags)
+    try fields.encode(transitive, forKey: .transitive)
+    try fields.encode(source, forKey: .source)
+    try fields.encode(addedBy, forKey: .addedBy)
+    try fields.encode(addedAt, forKey: .addedAt)
+    try fields.encode(sessions, forKey: .sessions)
+    try fields.encode(list, forKey: .list)
+    try fields.encode(version, forKey: .version)
+    // These are news where they are there at all.
+    try fields.encodeIfPresent(fingerprint, forKey: .fingerprint)
+    try fields.encodeIfPresent(declared, forKey: .declared)
+    try fields.encodeIfPresent(stranger, forKey: .stranger)
+  }
+}
+
+struct ReloadOutput: Codable, Sendable {
+  struct Change: Codable, Sendable {
+    var address: String
+    var hostname: String?
+    var fields: [String]
+  }
+
+  var added: [String]
+  var removed: [String]
+  var changed: [Change]
+  var unchanged: Int
+  var settings: [String]
+  var needsRestart: [String]
+
+  init(_ report: ReloadReport) {
+    added = report.added
+    removed = report.removed
+    changed = report.changed.map { Change(address: $0.address, hostname: $0.hostname, fields: $0.fields) }
+    unchanged = report.unchanged
+    settings = report.settings
+    needsRestart = report.needsRestart
+  }
+}
