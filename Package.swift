@@ -124,7 +124,7 @@ if fuzzing {
   targets += [
     fuzzer("fuzz-terminal", ["TerminalEngine", "TerminalInvariants"], path: "Fuzz/Terminal"),
     fuzzer("fuzz-net", ["Net"], path: "Fuzz/Net"),
-    fuzzer("fuzz-link", ["Cluster", "Formats"], path: "Fuzz/Link"),
+    fuzzer("fuzz-directory", ["Cluster", "Formats"], path: "Fuzz/Directory"),
     fuzzer("fuzz-events", ["Events", "Formats", "Sys"], path: "Fuzz/Events"),
   ]
 }
