@@ -13,10 +13,11 @@ import Formats
 func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard let data, count > 1 else { return 0 }
   let bytes = Array(UnsafeBufferPointer(start: data + 1, count: count - 1))
-  switch data[0] % 4 {
+  switch data[0] % 5 {
   case 0: head(bytes)
   case 1: directory(bytes)
   case 3: failure(bytes)
+  case 4: batch(bytes)
   default: changes(bytes)
   }
   return 0
@@ -52,6 +53,22 @@ private func head(_ bytes: [UInt8]) {
 private func failure(_ bytes: [UInt8]) {
   guard let failure = RemoteFailure(parsing: bytes) else { return }
   precondition(RemoteFailure(parsing: failure.encoded()) == failure, "a failure that is written is read as the same")
+}
+
+/// Batches of frames, control messages, hellos and what answers them.
+private func batch(_ bytes: [UInt8]) {
+  var reader = LinkBatchReader(bytes[...])
+  var count = 0
+  while let frame = try? reader.next() {
+    count += 1
+    if case .data(_, _, _, _, let payload) = frame { precondition(payload.count <= LinkFrame.maximumPayload) }
+  }
+  precondition(count * LinkFrame.headerBytes <= bytes.count, "every frame has a header of its own")
+  if let control = LinkControl(parsing: bytes[...]) {
+    precondition(LinkControl(parsing: control.encoded[...]) == control)
+  }
+  if let hello = LinkHello(parsing: bytes) { precondition(LinkHello(parsing: hello.encoded()) == hello) }
+  if let reply = LinkReply(parsing: bytes) { precondition(LinkReply(parsing: reply.encoded()) == reply) }
 }
 
 // MARK: Directories

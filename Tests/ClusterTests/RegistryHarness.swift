@@ -33,7 +33,6 @@ final class ScriptedControl: BackendControl {
   var report: HealthReport { state.withLock { $0.report } }
   var identity: BackendIdentity? { state.withLock { $0.identity } }
   var peer: String? { state.withLock { $0.peer } }
-  let directory = DirectoryCopy()
   var remote: (any RemoteServer)? { nil }
   let directory = DirectoryCopy()
 
