@@ -109,7 +109,7 @@ actor Hub: WebSocketHandler {
 
   nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) { assumeIsolated { $0.received(text) } }
   nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {
-    assumeIsolated { $0.refusal = try? RemoteFailure(parsing: binary) }
+    assumeIsolated { $0.refusal = RemoteFailure(parsing: binary) }
   }
   nonisolated func webSocketDrained(_ ws: any MessageSocket) {}
   nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {

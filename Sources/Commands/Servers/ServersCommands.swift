@@ -26,7 +26,7 @@ extension CommandTable {
       """,
     arguments: [Arguments.backendAddress],
     options: [
-      Options.backendTokenFile, Options.backendRole, Options.backendTag, Options.transitive, Options.pinnedCertificate,
+      Options.backendTokenFile, Options.backendRole, Options.backendTag, Options.transitive, Options.backendFingerprint,
       Options.noWait, Options.healthTimeout,
     ],
     examples: [
@@ -99,7 +99,7 @@ extension CommandTable {
   private static let serversUpdate = CommandDefinition(
     name: "update", summary: "give a server other tags, another token or fingerprint", arguments: [Arguments.backend],
     options: [
-      Options.backendRole, Options.backendTag, Options.transitiveValue, Options.pinnedCertificate,
+      Options.backendRole, Options.backendTag, Options.transitiveValue, Options.backendFingerprint,
       Options.backendTokenFile,
       Options.newToken,
     ],
