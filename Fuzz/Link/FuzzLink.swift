@@ -2,7 +2,7 @@ import Formats
 
 @testable import Cluster
 
-// libFuzzer target for what servers read of each other over their links: heads of streams, and the directory of a backend.
+// libFuzzer target for what servers read of each other over their links: heads of streams, failures, and the directory of a backend.
 //
 //   ROOST_FUZZ=1 swift build -Xswiftc -sanitize=fuzzer,address --product fuzz-link
 //   SWIFT_BACKTRACE=enable=no .build/debug/fuzz-link -max_len=4096 some-corpus-folder
@@ -13,9 +13,11 @@ import Formats
 func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard let data, count > 1 else { return 0 }
   let bytes = Array(UnsafeBufferPointer(start: data + 1, count: count - 1))
-  switch data[0] % 3 {
+  switch data[0] % 5 {
   case 0: head(bytes)
   case 1: directory(bytes)
+  case 3: failure(bytes)
+  case 4: batch(bytes)
   default: changes(bytes)
   }
   return 0
@@ -41,8 +43,32 @@ func start(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer
 
 private func head(_ bytes: [UInt8]) {
   guard let head = try? LinkHead(parsing: bytes) else { return }
-  let again = try? LinkHead(parsing: head.encoded())
+  let written = head.encoded()
+  // Escapes may make it longer than it was; then it is refused, but never read as something else.
+  guard written.count <= LinkHead.maximumBytes else { return }
+  let again = try? LinkHead(parsing: written)
   precondition(again == head, "a head that is written is read as the same")
+}
+
+private func failure(_ bytes: [UInt8]) {
+  guard let failure = RemoteFailure(parsing: bytes) else { return }
+  precondition(RemoteFailure(parsing: failure.encoded()) == failure, "a failure that is written is read as the same")
+}
+
+/// Batches of frames, control messages, hellos and what answers them.
+private func batch(_ bytes: [UInt8]) {
+  var reader = LinkBatchReader(bytes[...])
+  var count = 0
+  while let frame = try? reader.next() {
+    count += 1
+    if case .data(_, _, _, _, let payload) = frame { precondition(payload.count <= LinkFrame.maximumPayload) }
+  }
+  precondition(count * LinkFrame.headerBytes <= bytes.count, "every frame has a header of its own")
+  if let control = LinkControl(parsing: bytes[...]) {
+    precondition(LinkControl(parsing: control.encoded[...]) == control)
+  }
+  if let hello = LinkHello(parsing: bytes) { precondition(LinkHello(parsing: hello.encoded()) == hello) }
+  if let reply = LinkReply(parsing: bytes) { precondition(LinkReply(parsing: reply.encoded()) == reply) }
 }
 
 // MARK: Directories

@@ -67,6 +67,25 @@ struct DirectoryCopyTests {
     #expect(throws: DirectoryFault.self) { try copy.receive(Array(#"{"ready":true}"#.utf8)) }
   }
 
+  @Test("a stream that ends on a link that goes on leaves old sessions, until the next stream has told all")
+  func stream() throws {
+    let copy = try copy(reset, #"{"sessions":[\#(record("1", "a"))]}"#, #"{"ready":true}"#)
+    copy.streamIsDown()
+    #expect(names(copy) == ["a"])
+    #expect(!copy.snapshot.isCurrent)
+    for message in [reset, #"{"ready":true}"#] { try copy.receive(Array(message.utf8)) }
+    #expect(names(copy) == [])
+    #expect(copy.snapshot.isCurrent)
+  }
+
+  @Test("a backend that may not be looked at any more is forgotten, and can be told of anew") func clearing() throws {
+    let copy = try copy(reset, #"{"sessions":[\#(record("1", "a"))]}"#, #"{"ready":true}"#)
+    copy.clear()
+    #expect(names(copy) == [])
+    #expect(!copy.snapshot.isCurrent)
+    try copy.receive(Array(reset.utf8))
+  }
+
   @Test("an answered ping says that all is as it was told") func touch() throws {
     let copy = try copy(reset, #"{"ready":true}"#)
     let heard = try #require(copy.snapshot.heard)

@@ -11,10 +11,13 @@ final class ScriptedServer: HTTPHandler, Sendable {
   private let attached = Mutex<[AttachedPeer]>([])
   private let requestTargets = Mutex<[String]>([])
   private let state: String
+  private let answers: [String: JSON]
 
-  init(home: ScratchHome, state: String = "prompt") async throws {
+  /// - Parameter answers: to requests for other paths.
+  init(home: ScratchHome, state: String = "prompt", answers: [String: JSON] = [:]) async throws {
     socketPath = "\(home.path)/scripted.sock"
     self.state = state
+    self.answers = answers
     let loops = try LoopGroup(count: 1)
     let made = HTTPServer(loops: loops, handler: self) { fault, _ in
       HTTPResponse(status: fault.status, body: Array(fault.message.utf8))
@@ -51,6 +54,7 @@ final class ScriptedServer: HTTPHandler, Sendable {
       let record: JSON = ["name": "s", "id": "id-of-s", "state": .string(state), "exit_status": 3]
       return .response(HTTPResponse(status: 200, body: record.bytes))
     }
+    if let answer = answers[request.path] { return .response(HTTPResponse(status: 200, body: answer.bytes)) }
     let error: JSON = ["error": ["code": "session_not_found", "message": "Session not found: x."]]
     return .response(HTTPResponse(status: 404, body: error.bytes))
   }

@@ -33,8 +33,7 @@ package actor Backend: BackendControl {
   package nonisolated let loop: EventLoop
   package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
   /// What is known of its sessions.
-  package nonisolated let sessions = DirectoryCopy()
-  package nonisolated var directory: DirectoryCopy? { sessions }
+  package nonisolated let directory = DirectoryCopy()
 
   private nonisolated let settings: BackendSettings
   private nonisolated let observer: BackendObserver
@@ -84,7 +83,7 @@ package actor Backend: BackendControl {
     isStopped = true
     if let chainObserver { hub.chain.forget(chainObserver) }
     await link?.end("the backend was taken off the list")
-    sessions.clear()
+    directory.clear()
     wake()
     await running?.value
   }
@@ -105,9 +104,9 @@ package actor Backend: BackendControl {
     self.role = role
     // What was opened under the old role may do more than the new one permits.
     if lost, let link {
-      let directory = directoryStream?.id
+      let followed = directoryStream?.id
       link.assumeIsolated {
-        $0.closeStreams(1008, "the role of this server is '\(role.rawValue)' now") { $0 != directory }
+        $0.closeStreams(1008, "the role of this server is '\(role.rawValue)' now") { $0 != followed }
       }
     }
     followDirectory()
@@ -159,7 +158,7 @@ package actor Backend: BackendControl {
       // Nobody may go on with what was opened before.
       take(&link)?.assumeIsolated { $0.end(reason) }
       session = nil
-      sessions.clear()
+      directory.clear()
       publish(health, reason)
       return Backend.refusedPause * Double.random(in: 0.9...1.1)
     }
@@ -238,7 +237,7 @@ package actor Backend: BackendControl {
     let server = WshServer(
       address: settings.address.text, base: settings.address.prefix, token: token, loop: loop,
       client: { [self] in client(maxResponseBytes: WshServer.maximumResponseBytes) })
-    let watch = WshWatch(server: server, directory: sessions)
+    let watch = WshWatch(server: server, directory: directory)
     var isFirst = true
     while !isStopped, !isWoken || isFirst {
       do throws(RemoteFailure) {
@@ -249,10 +248,10 @@ package actor Backend: BackendControl {
             code: "", message: "it says of itself what cannot be: its id or its name is malformed", status: 0, path: [])
         }
         try await admit(identity)
-        if role.permits(.reads) { try await watch.look(identity) } else { sessions.clear() }
+        if role.permits(.reads) { try await watch.look(identity) } else { directory.clear() }
       } catch {
         await server.close()
-        sessions.linkIsDown()
+        directory.linkIsDown()
         if let refusal = refusal { throw refusal }
         if error.status == 401 || error.status == 403 {
           throw .refused(.authFailed, "it does not accept the token; give it another one")
@@ -284,7 +283,7 @@ package actor Backend: BackendControl {
       }
       if refusal != nil { throw RemoteFailure(code: "", message: "", status: 0, path: []) }
       shown.withLock { $0.identity = identity }
-      sessions.linkIsUp(serverID: identity.serverID)
+      directory.linkIsUp(serverID: identity.serverID)
     }
   }
 
@@ -349,7 +348,8 @@ package actor Backend: BackendControl {
     self.link = current
     session = welcome.session
     backoff.reset()
-    sessions.linkIsUp(serverID: welcome.serverID)
+    // Told anew: what is known counts as old from the moment that the connection was lost.
+    take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
     followDirectory()
     publish(LinkServer(link: current, name: welcome.hostname))
     publish(.healthy)
@@ -370,7 +370,7 @@ package actor Backend: BackendControl {
 
   private func lost(_ reason: String) {
     publish(nil as (any RemoteServer)?)
-    sessions.linkIsDown()
+    directory.linkIsDown()
     if link?.assumeIsolated({ $0.isDead }) == true {
       link = nil
       session = nil
@@ -380,7 +380,7 @@ package actor Backend: BackendControl {
   }
 
   private func answered(in time: Duration) {
-    sessions.touch()
+    directory.touch()
     if time > Backend.slow {
       publish(.degraded, "its answers take more than a second", latency: time)
     } else {
@@ -409,9 +409,10 @@ package actor Backend: BackendControl {
   private func followDirectory() {
     guard role.permits(.reads) else {
       take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
-      return sessions.clear()
+      return directory.clear()
     }
     guard let link, directoryStream?.isOpen != true || directoryStream?.link !== link else { return }
+    directory.linkIsUp(serverID: identity?.serverID ?? "")
     let stream = link.assumeIsolated { $0.open(LinkHead.directory.encoded(), isCall: false) }
     stream.handler = self
     directoryStream = stream
@@ -420,9 +421,11 @@ package actor Backend: BackendControl {
   private func received(_ text: [UInt8], from stream: any MessageSocket) {
     guard stream === directoryStream else { return }
     do throws(DirectoryFault) {
-      try sessions.receive(text)
+      try directory.receive(text)
     } catch {
-      link?.assumeIsolated { $0.end("its directory is malformed: \(error.reason)") }
+      let reason = "its directory is malformed: \(error.reason)"
+      link?.assumeIsolated { $0.end(reason) }
+      lost(reason)
     }
   }
 }

@@ -43,6 +43,11 @@ package final class DirectoryCopy: Sendable {
     var serverID: String?
     var isComplete = false
     var heard: Moment?
+
+    mutating func streamIsDown() {
+      filling = nil
+      isComplete = false
+    }
   }
 
   private let state = Mutex(State())
@@ -53,28 +58,34 @@ package final class DirectoryCopy: Sendable {
   package func linkIsUp(serverID: String, now: Moment = .now()) {
     state.withLock { state in
       state.serverID = serverID
-      state.filling = nil
-      state.isComplete = false
+      state.streamIsDown()
       state.heard = now
     }
   }
 
-  /// The link is gone, or its directory stream is: what is known stays, and gets old.
+  /// The link is gone: what is known stays, and gets old.
   package func linkIsDown() {
     state.withLock { state in
       state.serverID = nil
-      state.filling = nil
-      state.isComplete = false
+      state.streamIsDown()
     }
   }
+
+  /// The directory stream has ended and the link has not: what is known stays, and gets old, until another stream tells everything anew.
+  package func streamIsDown() { state.withLock { $0.streamIsDown() } }
 
   /// The backend has answered a ping: all that it did not tell of is as it was.
   package func touch(_ now: Moment = .now()) {
     state.withLock { state in if state.serverID != nil { state.heard = now } }
   }
 
-  /// Forgets everything: another server is at that address now, or the backend may not be looked at any more.
-  package func clear() { state.withLock { $0 = State() } }
+  /// Forgets every session: the backend may not be looked at any more, or another server is at its address now. A link that is up stays so.
+  package func clear() {
+    state.withLock { state in
+      state.streamIsDown()
+      state.shown = DirectoryTable()
+    }
+  }
 
   /// Takes one message of the directory stream. After a fault the copy is as it was before the message, and the link is to be closed with the
   /// fault's reason.

@@ -39,7 +39,7 @@ extension Registry {
 
   /// Of a server that may be looked at, as long as what it told is current.
   private static func sessions(_ entry: Entry) -> Int? {
-    guard entry.record.terms.role.permits(.reads), let snapshot = entry.control?.directory?.snapshot, snapshot.isCurrent
+    guard entry.record.terms.role.permits(.reads), let snapshot = entry.control?.directory.snapshot, snapshot.isCurrent
     else { return nil }
     return snapshot.records.count
   }

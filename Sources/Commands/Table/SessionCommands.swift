@@ -44,7 +44,7 @@ extension CommandTable {
   static let ls = CommandDefinition(
     name: "ls", aliases: ["list"], summary: "list the sessions",
     discussion: """
-      With other servers enrolled, theirs are listed too. What was last heard of a server that is not reached is marked as \
+      With other servers enrolled, theirs are listed too; with --server, those of one. What was last heard of a server that is not reached is marked as \
       stale. STATE says what the session does, as well as can be told: busy, quiet (nothing has changed for a while), prompt \
       (the shell waits for a command), reading (a program waits for input), password, or exited with its status.
       """,
@@ -219,36 +219,46 @@ func age(_ time: JSON) -> String {
 
 private func listSessions(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let tags = context.invocation.texts(Options.tagFilter)
-  let query: [(String, String?)] = [
-    ("tag", tags.isEmpty ? nil : tags.joined(separator: ",")), ("include_stale", "true"),
-  ]
-  let answer = try await context.client.call("GET", "/fleet/sessions", query: query)
-  let servers = answer["servers"].array ?? []
+  let tag: (String, String?) = ("tag", tags.isEmpty ? nil : tags.joined(separator: ","))
+  var fleet = JSON.null
+  let listed: JSON
+  if context.client.server == nil {
+    fleet = try await context.client.call("GET", "/fleet/sessions", query: [tag, ("include_stale", "true")])
+    listed = fleet["sessions"]
+  } else {
+    // One server's, which may be of a kind that knows no fleet.
+    listed = try await context.client.call("GET", "/sessions", query: [tag])
+  }
+  let servers = (fleet["servers"].array ?? []).map { $0["server_id"].plainText }
   // In the order of the servers: this one first, then as they were enrolled.
-  let order = Dictionary(
-    servers.enumerated().map { ($1["server_id"].plainText, $0) }, uniquingKeysWith: { first, _ in first })
-  func place(_ record: JSON) -> Int { order[record["server_id"].plainText] ?? Int.max }
-  let records = (answer["sessions"].array ?? []).sorted {
+  func place(_ record: JSON) -> Int { servers.firstIndex(of: record["server_id"].plainText) ?? servers.count }
+  let records = (listed.array ?? []).sorted {
     place($0) == place($1)
       ? naturallyPrecedes($0["name"].plainText, $1["name"].plainText) : place($0) < place($1)
   }
   if context.invocation.has(Options.names) {
-    let own = servers.first?["server_id"].plainText
     context.output.write(
       records.map { record in
-        let prefix = record["server_id"].plainText == own ? "" : "\(printable(record["server"].plainText)):"
-        return prefix + printable(record["name"].plainText) + "\n"
+        let isOwn = servers.isEmpty || record["server_id"].plainText == servers[0]
+        let server = isOwn ? "" : "\(printable(unmistakableName(of: record, fleet["servers"]))):"
+        return server + printable(record["name"].plainText) + "\n"
       }.joined())
   } else {
     context.show(.array(records)) { sessionTable(records, showsServer: servers.count > 1, context.output) }
   }
-  let missing = answer["missing"].strings
+  let missing = fleet["missing"].strings.map { printable($0) }
   if !missing.isEmpty {
     context.output.note(
-      "not reached, so what they have may be another thing by now: \(missing.map { printable($0) }.joined(separator: ", "))"
-    )
+      "not reached, so what they have may be another thing by now: \(missing.joined(separator: ", "))")
   }
   return .ok
+}
+
+/// The name of a session's server, or its id where several have that name.
+private func unmistakableName(of record: JSON, _ servers: JSON) -> String {
+  let name = record["server"].plainText
+  let isShared = (servers.array ?? []).count { $0["name"].plainText == name } > 1
+  return isShared ? record["server_id"].plainText : name
 }
 
 /// 2 before 10, and letters as they are.
