@@ -141,6 +141,7 @@ actor Server {
         + tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
+          cluster.forget(token: $0)
         } + [tickets.operation],
       ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)

@@ -44,14 +44,21 @@ struct ServerCluster: Sendable {
             hostname: host.identity.hostname)
           feed.assumeIsolated { $0.open() }
         }
-        host.greet(socket, owner: call.principal.description, closed: closed) { stream, head, guest in
+        host.greet(socket, owner: ServerCluster.owner(of: call.principal), closed: closed) { stream, head, guest in
           links.serve(stream, head: head, from: LinkPeer(call, hubID: guest.hubID, hubHostname: guest.hostname))
         }
       })
   }
 
   /// Ends the links of a token that was revoked.
-  func forget(token principal: String) { host.end(owner: principal, reason: "the token was revoked") }
+  func forget(token id: String) { host.end(owner: ServerCluster.owner(token: id), reason: "the token was revoked") }
+
+  /// Who may go on with a link: names do not tell tokens apart.
+  private static func owner(of principal: Principal) -> String {
+    principal.tokenID.map(owner(token:)) ?? principal.description
+  }
+
+  private static func owner(token id: String) -> String { "token-id:\(id)" }
 
   func stop() async { await registry.stop() }
 }

@@ -210,11 +210,7 @@ struct LinkSurfaceTests {
     try await LinkedServers.with { servers in
       try await call(servers, "cat")
       let remote = try #require(servers.remote)
-<<<<<<< HEAD
-      let backend = try #require(servers.backend.newestLink)
-=======
       let backend = try #require(servers.backend.links.all.last)
->>>>>>> c-link-surface
       let context = CallContext(
         correlationID: makeUUID(), principal: "x", via: [], limits: .init(scopes: ["admin"], role: .member))
       let waiting = Task {

@@ -24,14 +24,8 @@ final class LinkedServer: Sendable {
   let authenticator: Authenticator
   let port: Int
   let client: TestClient
-<<<<<<< HEAD
-  private let made = Opened()
-  /// The link that a hub has opened last.
-  var newestLink: Link? { made.links.withLock { $0.last } }
-=======
   /// The links that hubs have opened, newest last.
   let links: Accepted
->>>>>>> c-link-surface
   private let home: ScratchHome
   private let store: SessionStore
   private let keeper: KeeperClient
@@ -85,22 +79,6 @@ final class LinkedServer: Sendable {
     let authenticator = Authenticator(
       ownUID: getuid(), tokens: OneToken(access: access), noAuth: false, tickets: Tickets())
     self.authenticator = authenticator
-<<<<<<< HEAD
-    let inbox = made
-    var configuration = HTTPSurface.Configuration(version: "test")
-    configuration.links = LinkEntrance(
-      loop: { _ in nil },
-      accept: { surface, socket, call, closed in
-        let links = LinkSurface(surface, hostname: name)
-        let peer = LinkPeer(call, hubID: LinkedServer.hubID, hubHostname: "hub")
-        let link = Link(
-          loop: socket.loop, side: .acceptor, peer: socket.peer,
-          events: .init(
-            accepted: { stream, head in links.serve(stream, head: head, from: peer) }, lost: { _ in closed() }))
-        _ = link.assumeIsolated { $0.attach(socket, received: 0) }
-        inbox.links.withLock { $0.append(link) }
-      })
-=======
     let accepted = Accepted()
     links = accepted
     var configuration = HTTPSurface.Configuration(version: "test")
@@ -114,7 +92,6 @@ final class LinkedServer: Sendable {
       _ = link.assumeIsolated { $0.attach(socket, received: 0) }
       accepted.add(link)
     }
->>>>>>> c-link-surface
     let surface = HTTPSurface(
       catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
     http = HTTPServer(
@@ -128,11 +105,7 @@ final class LinkedServer: Sendable {
   static let hubID = "aaaaaaaa-0000-4000-8000-00000000000a"
 
   func close() async {
-<<<<<<< HEAD
-    for link in made.links.withLock({ $0 }) { await link.end("over") }
-=======
     for link in links.all { await link.end("over") }
->>>>>>> c-link-surface
     await http.close(graceful: .zero)
     await store.shutDown(grace: .zero)
     try? await keeper.quit(grace: .zero)
@@ -141,16 +114,10 @@ final class LinkedServer: Sendable {
     home.removeAll()
   }
 
-<<<<<<< HEAD
-  /// The links that hubs have opened, newest last.
-  private final class Opened: Sendable {
-    let links = Mutex<[Link]>([])
-=======
   final class Accepted: Sendable {
     private let kept = Mutex<[Link]>([])
     func add(_ link: Link) { kept.withLock { $0.append(link) } }
     var all: [Link] { kept.withLock { $0 } }
->>>>>>> c-link-surface
   }
 }
 
