@@ -136,7 +136,7 @@ actor Server {
     let cluster = cluster
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
-        + ServersOperations(registry: cluster.registry, control: self) { cluster.sessionCount(of: $0) }.all
+        + ServersOperations(registry: cluster.registry, control: self).all
         + EventOperations(log: log, cursors: cursors, control: self).all
         + tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)

@@ -32,11 +32,6 @@ struct ServerCluster: Sendable {
       }, announcer: { events.emit($0) })
   }
 
-  /// How many sessions of a backend are known.
-  func sessionCount(of serverID: String) -> Int? {
-    map.members.first { $0.serverID == serverID }?.directory?.count
-  }
-
   /// The way in for hubs.
   var entrance: LinkEntrance {
     let (host, store) = (host, store)

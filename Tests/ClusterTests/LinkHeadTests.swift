@@ -101,7 +101,8 @@ struct LinkHeadTests {
     arguments: [
       ("correlation_id", JSON.string("x")), ("correlation_id", .null), ("causation_id", .string("../../etc")),
       ("principal", .string(String(repeating: "p", count: 1025))), ("principal", .null),
-      ("via", .array([JSON](repeating: "a", count: 33))), ("via", ["a\nb"]), ("via", [""]), ("limits", .null),
+      ("via", .array([JSON](repeating: "a", count: LinkHead.maximumHops + 1))), ("via", ["a\nb"]),
+      ("via", [""]), ("limits", .null),
       ("limits", ["role": "emperor"]), ("limits", ["role": "member", "scopes": "all"]),
       ("limits", ["role": "member", "sessions": .array([JSON](repeating: "a", count: 1025))]),
     ] as [(String, JSON)])

@@ -6,7 +6,6 @@ import Glibc
 import Net
 import Operations
 import Store
-import Synchronization
 import TestKit
 import Testing
 
@@ -211,7 +210,11 @@ struct LinkSurfaceTests {
     try await LinkedServers.with { servers in
       try await call(servers, "cat")
       let remote = try #require(servers.remote)
-      let backend = try #require(servers.backend.links.withLock { $0.last })
+<<<<<<< HEAD
+      let backend = try #require(servers.backend.newestLink)
+=======
+      let backend = try #require(servers.backend.links.all.last)
+>>>>>>> c-link-surface
       let context = CallContext(
         correlationID: makeUUID(), principal: "x", via: [], limits: .init(scopes: ["admin"], role: .member))
       let waiting = Task {

@@ -24,8 +24,14 @@ final class LinkedServer: Sendable {
   let authenticator: Authenticator
   let port: Int
   let client: TestClient
+<<<<<<< HEAD
+  private let made = Opened()
+  /// The link that a hub has opened last.
+  var newestLink: Link? { made.links.withLock { $0.last } }
+=======
   /// The links that hubs have opened, newest last.
-  let links = Mutex<[Link]>([])
+  let links: Accepted
+>>>>>>> c-link-surface
   private let home: ScratchHome
   private let store: SessionStore
   private let keeper: KeeperClient
@@ -79,9 +85,36 @@ final class LinkedServer: Sendable {
     let authenticator = Authenticator(
       ownUID: getuid(), tokens: OneToken(access: access), noAuth: false, tickets: Tickets())
     self.authenticator = authenticator
-    let door = Door()
+<<<<<<< HEAD
+    let inbox = made
     var configuration = HTTPSurface.Configuration(version: "test")
-    configuration.links = { socket, call, closed in door.accept(socket, call, closed) }
+    configuration.links = LinkEntrance(
+      loop: { _ in nil },
+      accept: { surface, socket, call, closed in
+        let links = LinkSurface(surface, hostname: name)
+        let peer = LinkPeer(call, hubID: LinkedServer.hubID, hubHostname: "hub")
+        let link = Link(
+          loop: socket.loop, side: .acceptor, peer: socket.peer,
+          events: .init(
+            accepted: { stream, head in links.serve(stream, head: head, from: peer) }, lost: { _ in closed() }))
+        _ = link.assumeIsolated { $0.attach(socket, received: 0) }
+        inbox.links.withLock { $0.append(link) }
+      })
+=======
+    let accepted = Accepted()
+    links = accepted
+    var configuration = HTTPSurface.Configuration(version: "test")
+    configuration.links = LinkEntrance(loop: { _ in nil }) { surface, socket, call, closed in
+      let links = LinkSurface(surface, hostname: name)
+      let peer = LinkPeer(call, hubID: LinkedServer.hubID, hubHostname: "hub")
+      let link = Link(
+        loop: socket.loop, side: .acceptor, peer: socket.peer,
+        events: .init(
+          accepted: { stream, head in links.serve(stream, head: head, from: peer) }, lost: { _ in closed() }))
+      _ = link.assumeIsolated { $0.attach(socket, received: 0) }
+      accepted.add(link)
+    }
+>>>>>>> c-link-surface
     let surface = HTTPSurface(
       catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
     http = HTTPServer(
@@ -89,23 +122,17 @@ final class LinkedServer: Sendable {
     try await http.listen(unix: home.path + "/roost.sock")
     port = try await http.listen(host: "127.0.0.1", port: 0)
     client = TestClient(.unix(path: home.path + "/roost.sock"))
-    let links = LinkSurface(surface, hostname: name)
-    door.open { [weak self] socket, call, closed in
-      let peer = LinkPeer(call, hubID: LinkedServer.hubID, hubHostname: "hub")
-      let link = Link(
-        loop: socket.loop, side: .acceptor, peer: socket.peer,
-        events: .init(
-          accepted: { stream, head in links.serve(stream, head: head, from: peer) }, lost: { _ in closed() }))
-      _ = link.assumeIsolated { $0.attach(socket, received: 0) }
-      self?.links.withLock { $0.append(link) }
-    }
   }
 
   /// What the links of the tests say that they come from.
   static let hubID = "aaaaaaaa-0000-4000-8000-00000000000a"
 
   func close() async {
-    for link in links.withLock({ $0 }) { await link.end("over") }
+<<<<<<< HEAD
+    for link in made.links.withLock({ $0 }) { await link.end("over") }
+=======
+    for link in links.all { await link.end("over") }
+>>>>>>> c-link-surface
     await http.close(graceful: .zero)
     await store.shutDown(grace: .zero)
     try? await keeper.quit(grace: .zero)
@@ -114,12 +141,16 @@ final class LinkedServer: Sendable {
     home.removeAll()
   }
 
-  private final class Door: Sendable {
-    private let acceptor = Mutex<LinkAcceptor?>(nil)
-    func open(_ acceptor: @escaping LinkAcceptor) { self.acceptor.withLock { $0 = acceptor } }
-    func accept(_ socket: any MessageSocket, _ call: Call, _ closed: @escaping @Sendable () -> Void) {
-      acceptor.withLock { $0 }?(socket, call, closed)
-    }
+<<<<<<< HEAD
+  /// The links that hubs have opened, newest last.
+  private final class Opened: Sendable {
+    let links = Mutex<[Link]>([])
+=======
+  final class Accepted: Sendable {
+    private let kept = Mutex<[Link]>([])
+    func add(_ link: Link) { kept.withLock { $0.append(link) } }
+    var all: [Link] { kept.withLock { $0 } }
+>>>>>>> c-link-surface
   }
 }
 
