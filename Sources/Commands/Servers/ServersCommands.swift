@@ -33,7 +33,8 @@ extension CommandTable {
       CommandExample("roost servers add http://web1:7070 --role member", "asks for the token, then may work there"),
       CommandExample("roost servers add https://db1:7070 --token-file db1.token", "listed only, until it is promoted"),
       CommandExample(
-        "ssh web1 roost token create hub --scope admin | roost servers add http://web1:7070 --token-file -", "in one go"),
+        "ssh web1 roost token create hub --scope admin | roost servers add http://web1:7070 --token-file -", "in one go"
+      ),
     ],
     action: .client(addServer))
 
