@@ -34,7 +34,9 @@ func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCod
     "\(address.text) is enrolled, but \(healthText(server))",
     hint: health == "auth_failed"
       ? "Give another token: roost servers update \(address.text) --new-token"
-      : "It is tried again by itself; 'roost servers info \(address.text)' tells how it goes.",
+      : health == "rejected"
+        ? "It is not used until that is settled; 'roost servers remove \(address.text)' takes it off the list."
+        : "It is tried again by itself; 'roost servers info \(address.text)' tells how it goes.",
     serverCode: health == "auth_failed" ? "auth_failed" : "server_unavailable")
 }
 

@@ -39,7 +39,7 @@ func serverText(_ server: JSON, _ style: TextStyle) -> String {
     ("transitive", server["transitive"].bool == true ? "yes" : ""),
     ("fingerprint", server["fingerprint"].plainText),
     ("from", server["source"].string == "config" ? "the configuration file" : server["source"].plainText),
-    ("added", server["added_by"].string.map { "\(age(server["added_at"])) ago by \($0)" } ?? ""),
+    ("added", server["added_by"].string.map { "\(age(server["added_at"])) by \($0)" } ?? ""),
   ]
   if !server["declared"].isNull {
     let declared = server["declared"]
