@@ -26,11 +26,8 @@ func makeFolder() -> String {
   return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-func residentBytes() -> Int {
-  guard let text = try? readFile("/proc/self/statm", limit: 256) else { return 0 }
-  let fields = String(decoding: text, as: UTF8.self).split(separator: " ")
-  return (fields.count > 1 ? Int(fields[1]) ?? 0 : 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
-}
+/// Memory that is in use, by the allocator's own account.
+func usedBytes() -> Int { Int(mallinfo2().uordblks) }
 
 func median(_ rounds: Int, _ body: () async throws -> Void) async rethrows -> Double {
   var times: [Double] = []
@@ -81,7 +78,7 @@ let local = try await median(rounds) { _ = try await list(own, sessions) }
 
 // What the backends tell is what the sessions above look like.
 let records = JSONText.elements(of: document[...]) ?? []
-let before = residentBytes()
+let before = usedBytes()
 let map = ClusterMap(serverID: "hub", hostname: "hub")
 var members: [Member] = []
 var messages: [[UInt8]] = []
@@ -114,7 +111,7 @@ for backend in 0..<backends {
   messages.append(change.finish())
 }
 map.set(members)
-let memory = residentBytes() - before
+let memory = usedBytes() - before
 let hub = Catalogue(
   SessionOperations(store: empty, server: "hub", serverID: "hub", cluster: map).all, ownNames: ["hub"])
 let remote = try await median(rounds) { _ = try await list(hub, sessions) }
@@ -128,7 +125,6 @@ print("list of \(sessions) sessions of \(backends) backends  \(text(remote)) ms 
 print("memory of the copies                  \(memory / 1024) KiB, \(memory / sessions) bytes a session")
 print("ten changes from each of \(backends) backends  \(text(changing)) ms")
 
-await store.shutDown(grace: .zero)
 try? await keeper.quit(grace: .zero)
 await keeper.close()
 rmdir(folder)
