@@ -93,7 +93,9 @@ var targets: [Target] = [
     swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("ClusterTests", ["Cluster", "Causality", "Net", "Sys", "Store", "Formats", "TestKit"]),
-  tests("OperationsTests", ["Operations", "Cluster", "Sessions", "Events", "Causality", "Net", "Store", "Formats"]),
+  tests(
+    "OperationsTests",
+    ["Operations", "Cluster", "Sessions", "Events", "Causality", "Net", "Store", "Formats", "TestKit"]),
   tests(
     "SurfacesTests",
     [
@@ -103,7 +105,7 @@ var targets: [Target] = [
     ]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
-  tests("RoostTests", ["TestKit", "Operations", "Net", "Sys", "Formats"]),
+  tests("RoostTests", ["TestKit", "Operations", "Cluster", "Net", "Sys", "Formats"]),
 ]
 
 if benchmarking {
@@ -124,7 +126,8 @@ if fuzzing {
   targets += [
     fuzzer("fuzz-terminal", ["TerminalEngine", "TerminalInvariants"], path: "Fuzz/Terminal"),
     fuzzer("fuzz-net", ["Net"], path: "Fuzz/Net"),
-    fuzzer("fuzz-directory", ["Cluster", "Formats"], path: "Fuzz/Directory"),
+    fuzzer("fuzz-link", ["Cluster", "Formats"], path: "Fuzz/Link"),
+    fuzzer("fuzz-config", ["Cluster", "Formats"], path: "Fuzz/Config"),
     fuzzer("fuzz-events", ["Events", "Formats", "Sys"], path: "Fuzz/Events"),
   ]
 }

@@ -214,7 +214,7 @@ package enum Options {
   package static let transitiveValue = OptionDefinition(
     "--transitive", placeholder: "YES|NO", kind: .choice(["yes", "no"]),
     help: "whether the servers behind it may be seen through it")
-  package static let fingerprint = OptionDefinition(
+  package static let pinnedCertificate = OptionDefinition(
     "--fingerprint", placeholder: "SHA256",
     help: "of the only certificate to accept from it, as its 'roost serve --tls-self-signed' prints it")
   package static let backendTokenFile = OptionDefinition(

@@ -1,4 +1,5 @@
 import Causality
+import Cluster
 import Events
 import Formats
 import Glibc
@@ -38,6 +39,7 @@ actor Server {
   private let cursors: CursorStore
   private let events: OwnEvents
   private let audit: AuditTrail
+  private let cluster: ServerCluster
   /// Why the server is there: it points at the event of its start.
   private let beginning: Cause
   private var http: HTTPServer?
@@ -95,7 +97,7 @@ actor Server {
     self.keeper = keeper
     self.exits = exits
     loop = loops.loops[0]
-    hostname = options.hostname ?? identity.hostname
+    hostname = options.hostname ?? groundwork.configuration.hostname ?? identity.hostname
     socketPath = options.socketPath ?? paths.socket
     isPersistent = !options.isEphemeral
     var store = SessionStoreOptions(
@@ -118,6 +120,10 @@ actor Server {
     audit = AuditTrail(events, loop: loops.loops[0])
     beginning = Cause(correlationID: makeUUID(), causationID: makeUUID())
     self.store = SessionStore(loops: loops, keeper: keeper, options: store)
+    cluster = ServerCluster(
+      LinkHost.Identity(serverID: identity.id, hostname: hostname, version: roostVersion), loops: loops, paths: paths,
+      configurationFile: groundwork.configurationFile, configuration: groundwork.configuration, store: self.store,
+      events: events)
   }
 
   /// Opens the sockets.
@@ -126,15 +132,18 @@ actor Server {
     let tokens = Tokens(fixed: options.token, paths: paths)
     let authenticator = Authenticator(
       ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets)
-    let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id)
+    let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id, cluster: cluster.map)
+    let cluster = cluster
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
+        + ServersOperations(registry: cluster.registry, control: self).all
         + EventOperations(log: log, cursors: cursors, control: self).all
         + tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
+          cluster.forget(token: $0)
         } + [tickets.operation],
-      ownNames: [hostname, identity.id], audit: audit, complain: complain)
+      ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
     configuration.events = EventFeeds(log: log, cursors: cursors)
@@ -144,6 +153,7 @@ actor Server {
     configuration.metrics = [
       ServerMetrics(self, loops: loops) { await keeper.isConnected }, SessionCensus(store), EventMetrics(log),
     ]
+    configuration.links = cluster.entrance
     let surface = HTTPSurface(
       catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
     let http = HTTPServer(loops: loops, handler: surface, errorBody: { surface.response(to: $0, $1) })
@@ -164,6 +174,7 @@ actor Server {
       let port = try await http.listen(host: bind.host, port: bind.port, tls: tls)
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
     }
+    try await cluster.registry.start()
     awaitSessions()
     events.serverStarted(
       id: beginning.causationID ?? makeUUID(), because: Cause(correlationID: beginning.correlationID),
@@ -226,6 +237,7 @@ actor Server {
     } else {
       await store.stopCreating()
     }
+    await cluster.stop()
     await http?.close(graceful: Server.closeGrace)
     await keeper.close()
     audit.flush()

@@ -1,3 +1,5 @@
+import Cluster
+import Glibc
 import Net
 import Sessions
 import Store
@@ -12,6 +14,9 @@ struct ServerGroundwork: Sendable {
   let isNewIdentity: Bool
   /// The pidfd of a keeper that was started here; nil when one runs already.
   let keeper: CInt?
+  /// What the user has written down about other servers, and where.
+  let configuration: ClusterConfiguration
+  let configurationFile: String
   private let lock: ServerLock
 
   init(_ options: ServeOptions) throws(CommandFailure) {
@@ -19,6 +24,7 @@ struct ServerGroundwork: Sendable {
     do {
       self.options = options
       paths = try Paths(serverName: options.serverName)
+      (configuration, configurationFile) = try ServerGroundwork.configuration(options, paths)
       try paths.prepareRuntime()
       lock = try ServerLock(paths: paths)
       // Under the lock: no other server can start one at the same moment.
@@ -34,6 +40,24 @@ struct ServerGroundwork: Sendable {
     }
   }
 
+  /// A file that is wrong is no reason to go on without it: `ip_access` could be among what it says. One that was named must be there.
+  private static func configuration(
+    _ options: ServeOptions, _ paths: Paths
+  ) throws(CommandFailure) -> (ClusterConfiguration, String) {
+    var file = paths.configurationFile
+    if let named = options.configurationFile {
+      file = named.hasPrefix("/") ? named : "\(ClientContext.currentDirectory ?? ".")/\(named)"
+      guard access(file, F_OK) == 0 else {
+        throw CommandFailure(.usage, "--config: there is no file \(printable(file))")
+      }
+    }
+    do throws(RegistryError) {
+      return (try ClusterConfiguration.load(file), file)
+    } catch {
+      throw CommandFailure(.usage, error.message, serverCode: error.code.rawValue)
+    }
+  }
+
   /// Waits for the disk, if the identity is new.
   @concurrent
   func storeIdentity() async throws(StoreError) {
@@ -46,6 +70,7 @@ struct ServerGroundwork: Sendable {
     case let error as StoreError: CommandFailure(error.code == .alreadyRunning ? .conflict : .failed, error.message)
     case let error as NetError: CommandFailure(.failed, error.message)
     case let error as KeeperError: CommandFailure(.failed, error.message)
+    case let error as RegistryError: CommandFailure(.failed, error.message)
     case let error as SessionError: CommandFailure(.failed, error.message)
     default: CommandFailure(.failed, String(describing: error))
     }

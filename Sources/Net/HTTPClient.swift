@@ -310,12 +310,13 @@ extension LoopIsolation {
   fileprivate func secure(
     _ attempt: Attempt, _ handshake: TLSHandshake, _ milliseconds: UInt64
   ) async -> NetError? {
-    attempt.current = handshake
     defer { attempt.current = nil }
     return await withTaskCancellationHandler {
       loop.preconditionCurrent()
       return await withCheckedContinuation { continuation in
+        attempt.current = handshake
         handshake.start(within: milliseconds) { continuation.resume(returning: $0) }
+        // The end may have come before there was something to end.
         if let failure = attempt.failure { handshake.abort(failure) }
       }
     } onCancel: {

@@ -1,5 +1,6 @@
 package import Cluster
 import Formats
+import Sessions
 
 // What happens to the servers behind this one, as events.
 extension OwnEvents {

@@ -216,9 +216,10 @@ extension OperationError {
   /// Text of another server, short and in one line.
   private static func cut(_ text: String, _ maximum: Int) -> String {
     var clean = ""
-    for scalar in text.unicodeScalars {
+    for given in text.unicodeScalars {
+      let scalar = given.properties.generalCategory == .control ? "?" : given
       if clean.utf8.count + UTF8.width(scalar) > maximum { break }
-      clean.unicodeScalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
+      clean.unicodeScalars.append(scalar)
     }
     return clean
   }

@@ -1,5 +1,6 @@
 import Cluster
 import Formats
+import Sessions
 
 // The inputs and outputs of the operations on the servers behind this one.
 
@@ -89,7 +90,7 @@ struct BackendOutput: Codable, Sendable {
   /// Who answers in its place.
   var stranger: Identity?
 
-  init(_ entry: BackendEntry, sessions: Int?) {
+  init(_ entry: BackendEntry) {
     let record = entry.record
     hostname = record.hostname
     address = record.address.text
@@ -104,7 +105,7 @@ struct BackendOutput: Codable, Sendable {
     source = record.source.rawValue
     addedBy = record.addedBy
     addedAt = record.addedAt
-    self.sessions = sessions
+    sessions = entry.sessions
     list = record.list.rawValue
     version = entry.version
     fingerprint = record.fingerprint

@@ -1,19 +1,14 @@
 package import Cluster
+import Store
 
 /// The operations on the registry: the servers behind this one.
 package struct ServersOperations: Sendable {
   private let registry: Registry
   private let control: any ServerControl
-  private let sessions: @Sendable (_ serverID: String) -> Int?
 
-  /// - Parameter sessions: How many sessions a backend has, as far as it is known; asked without waiting.
-  package init(
-    registry: Registry, control: any ServerControl,
-    sessions: @escaping @Sendable (_ serverID: String) -> Int? = { _ in nil }
-  ) {
+  package init(registry: Registry, control: any ServerControl) {
     self.registry = registry
     self.control = control
-    self.sessions = sessions
   }
 
   package var all: [Operation] {
@@ -22,13 +17,13 @@ package struct ServersOperations: Sendable {
         "servers.list", "List this server and those behind it, with their health", .sessionsRead, "GET", "/servers",
         .reads
       ) { (_: Call, _: NoInput) -> [BackendOutput] in
-        [BackendOutput(await control.info())] + (await registry.list()).map(output)
+        [BackendOutput(await control.info())] + (await registry.list()).map { BackendOutput($0) }
       },
       Operation(
         "servers.discovered", "List the servers that were heard of and are not enrolled", .sessionsRead, "GET",
         "/servers/discovered", .reads
       ) { (_: Call, _: NoInput) -> [BackendOutput] in
-        (await registry.list(.discovered)).map(output)
+        (await registry.list(.discovered)).map { BackendOutput($0) }
       },
       Operation(
         "servers.add", "Enrol a server behind this one; without a role it is only listed", .cluster, "POST", "/servers",
@@ -41,20 +36,20 @@ package struct ServersOperations: Sendable {
         }
         let entry = try await registry.add(input.new, by: call.principal.description)
         call.note?.target = entry.record.address.text
-        return output(entry)
+        return BackendOutput(entry)
       },
       Operation(
         "servers.get", "Tell everything about one server", .sessionsRead, "GET", "/servers/{backend}", .reads
       ) { (_: Call, input: BackendInput) -> BackendOutput in
         if isThisServer(input.backend) { return BackendOutput(await control.info()) }
-        return output(try await registry.get(input.backend))
+        return BackendOutput(try await registry.get(input.backend))
       },
       Operation(
         "servers.update", "Change a server's role, tags, token and so on, or confirm that it is another one now",
         .cluster, "PATCH", "/servers/{backend}", .changes
       ) { (_: Call, input: UpdateBackendInput) -> BackendOutput in
         try refuseItself(input.backend)
-        return output(try await registry.update(input.backend, input.patch))
+        return BackendOutput(try await registry.update(input.backend, input.patch))
       },
       Operation(
         silent: "servers.remove", "Take a server off the list and forget its token", .cluster, "DELETE",
@@ -70,10 +65,6 @@ package struct ServersOperations: Sendable {
         ReloadOutput(try await registry.reload())
       },
     ]
-  }
-
-  private func output(_ entry: BackendEntry) -> BackendOutput {
-    BackendOutput(entry, sessions: entry.record.serverID.flatMap(sessions))
   }
 
   private func isThisServer(_ name: String) -> Bool {

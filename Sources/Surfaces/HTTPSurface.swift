@@ -1,5 +1,5 @@
 import Causality
-package import Cluster
+import Cluster
 import Events
 package import Metrics
 package import Net
@@ -26,7 +26,7 @@ package struct HTTPSurface: HTTPHandler {
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
     /// Takes the links of hubs; without it there are none.
-    package var links: LinkAcceptor?
+    package var links: LinkEntrance?
 
     package init(version: String) { self.version = version }
   }
@@ -37,7 +37,7 @@ package struct HTTPSurface: HTTPHandler {
   let origins: OriginPolicy
   let rpc: JSONRPC
   let events: EventFeeds?
-  let links: LinkAcceptor?
+  let links: LinkEntrance?
   let eventFollowers = SocketCount(limit: SocketCount.maximumEventFollowers)
   let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
   private let router: Router<Routed>

@@ -74,6 +74,8 @@ actor ServerJSONSocket: OperationSocket {
   }
 
   private func answer(_ message: SocketMessage) throws(OperationError) {
+    // Before anything else is looked at: what is for nobody is not half done here.
+    _ = try catalogue.place(of: try message.serverQuery().first?.value)
     switch message.method {
     case "create_session": perform("session.create", message.arguments, for: message)
     case "list_sessions": perform("session.list", message.arguments, for: message)

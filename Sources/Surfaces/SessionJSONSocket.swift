@@ -71,6 +71,8 @@ actor SessionJSONSocket: OperationSocket {
   }
 
   private func answer(_ message: SocketMessage) throws(OperationError) {
+    // Before anything else is looked at: what is for nobody is not half done here.
+    _ = try catalogue.place(of: try message.serverQuery().first?.value)
     switch message.method {
     case "send_input": try sendInput(message)
     case "subscribe": try subscribe(message)

@@ -66,6 +66,8 @@ struct SocketMessage: Sendable {
 
   /// `server`, wherever it was given, as the query of an operation: for arguments that are made without the parameters.
   func serverQuery() throws(OperationError) -> [(name: String, value: String)] {
+    // Keystrokes come without one, and without escapes in which one could be written.
+    if namedServer == nil, params?.contains(where: { $0 == 0x5C || $0 == 0x76 }) != true { return [] }
     let given = try Arguments(query: ownServer, body: params.map { .json(Array($0)) } ?? .none).requestedServer()
     return given.map { [("server", $0)] } ?? []
   }

@@ -16,7 +16,7 @@ extension HTTPSurface {
     let call = try await authenticate(request, ticket: ticket, for: .fixed(endpoint), path, trace)
     let offered = HTTPSurface.subprotocols(request)
     if let relayed = try await relay(request, to: endpoint, path, query, offered, for: call) { return relayed }
-    if endpoint == .link { return try linkSocket(offered, for: call) }
+    if endpoint == .link { return try linkSocket(query, offered, for: call) }
     return try await open(endpoint, path, query, offered, for: call)
   }
 

@@ -58,7 +58,7 @@ struct ClusterConfigurationTests {
     #expect(first.terms == BackendTerms(role: .member, tags: ["eu", "gpu"], transitive: true))
     #expect(first.fingerprint == String(repeating: "ab", count: 32))
     #expect(first.tokenFile == "\(harness.folder)/web.token" && first.tokenDigest?.count == 32)
-    #expect(configuration.servers[1].terms == BackendTerms() && configuration.servers[1].line == 19)
+    #expect(configuration.servers[1].terms == BackendTerms() && configuration.servers[1].line == 20)
   }
 
   @Test("no file is an empty one")

@@ -34,6 +34,7 @@ final class ScriptedControl: BackendControl {
   var identity: BackendIdentity? { state.withLock { $0.identity } }
   var peer: String? { state.withLock { $0.peer } }
   var remote: (any RemoteServer)? { nil }
+  let directory = DirectoryCopy()
 
   /// A server answers: what a real connection does after its hello.
   func answer(_ serverID: String, _ hostname: String) async -> IdentityVerdict {

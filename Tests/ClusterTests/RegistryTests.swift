@@ -2,6 +2,7 @@ import Formats
 import Glibc
 import Net
 import Store
+import Synchronization
 import Testing
 
 @testable import Cluster

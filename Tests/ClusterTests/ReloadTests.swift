@@ -1,5 +1,6 @@
 import Formats
 import Net
+import Synchronization
 import Testing
 
 @testable import Cluster

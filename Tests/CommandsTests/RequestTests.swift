@@ -96,7 +96,7 @@ struct RequestTests {
     #expect(try address() == "/run/x/roost/default.sock")
     #expect(try address("-L", "ci") == "/run/x/roost/ci.sock")
     #expect(try address("--socket", "/a.sock") == "/a.sock")
-    #expect(try address("--connect", "[::1]:80") == "::1:80")
+    #expect(try address("--connect", "[::1]:80") == "[::1]:80")
     #expect(try address(adding: ["ROOST_SERVER_NAME": "ci"]) == "/run/x/roost/ci.sock")
     #expect(try address(adding: ["ROOST_SERVER_NAME": "ci", "ROOST_SOCKET": "/b.sock"]) == "/b.sock")
     #expect(try address("-L", "x", adding: ["ROOST_SOCKET": "/b.sock"]) == "/run/x/roost/x.sock")

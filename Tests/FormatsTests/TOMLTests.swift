@@ -59,6 +59,11 @@ struct TOMLTests {
     #expect(failure?.reason.isEmpty == false)
   }
 
+  @Test(
+    "what the parser asserts is an error like others",
+    arguments: ["[=]", "[.a]", "[[.]]", "[", "[[", "[]", "[[]]", "[ [a] ]", ".a = 1", "= 1", "a.=1"])
+  func asserted(text: String) { #expect(failure(text) != nil) }
+
   @Test("a document over a mebibyte is refused")
   func tooLong() {
     #expect(failure(String(repeating: "#", count: TOML.longest + 1))?.reason.contains("larger") == true)

@@ -1,8 +1,9 @@
 import Glibc
+import Synchronization
 
 @testable import Net
 
-/// A plain blocking socket, so that tests decide about every byte on the wire. Waits at most twenty seconds for one.
+/// A plain blocking socket, so that tests decide about every byte on the wire; with TLS about every byte in it.
 final class RawClient: @unchecked Sendable {
   // Unchecked: a test may send in one task while it reads in another; the two share only the descriptor.
 
@@ -10,6 +11,45 @@ final class RawClient: @unchecked Sendable {
 
   let fd: CInt
   private var buffer: [UInt8] = []
+  private struct Engine: @unchecked Sendable {
+    // Unchecked: whoever works with it holds the lock.
+    var session: TLSSession?
+  }
+  private let tls = Mutex(Engine())
+  private var isSecured = false
+  /// Sends every byte in a segment of its own.
+  var sendsSingly = false
+
+  /// Does the handshake before it returns, unless told not to.
+  convenience init(port: Int, tls settings: TLSClientSettings, handshakes: Bool = true) throws {
+    try self.init(port: port)
+    let session = try TLSSession(client: try TLSContext(settings), host: "127.0.0.1")
+    setEngine(Engine(session: session))
+    isSecured = true
+    if handshakes { try handshake() }
+  }
+
+  /// The server's end of the next connection.
+  init(accepting listener: CInt, tls context: TLSServerContext) throws {
+    while true {
+      let client = accept(listener, nil, nil)
+      if client >= 0 {
+        fd = client
+        break
+      }
+      var entry = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+      guard errno == EAGAIN, poll(&entry, 1, 60_000) == 1 else { throw Failure.connect(errno) }
+    }
+    let session = try TLSSession(server: context)
+    setEngine(Engine(session: session))
+    isSecured = true
+  }
+
+  private func setEngine(_ engine: Engine) { tls.withLock { $0 = engine } }
+
+  func handshake() throws {
+    while !tls.withLock({ $0.session?.isSecured ?? true }) { try fill() }
+  }
 
   init(port: Int) throws {
     guard let address = SocketAddress(numeric: "127.0.0.1", port: UInt16(port)) else { throw Failure.connect(0) }
@@ -35,9 +75,29 @@ final class RawClient: @unchecked Sendable {
   deinit { Glibc.close(fd) }
 
   func send(_ bytes: [UInt8]) {
+    sendRaw(
+      isSecured
+        ? tls.withLock { engine in
+          _ = bytes.withUnsafeBytes { engine.session?.seal($0) }
+          return RawClient.output(of: engine.session)
+        } : bytes)
+  }
+
+  /// What the session has for the network.
+  private static func output(of session: TLSSession?) -> [UInt8] {
+    guard let session else { return [] }
+    let bytes = Array(UnsafeRawBufferPointer(start: session.output.base, count: session.output.count))
+    session.emptyOutput()
+    return bytes
+  }
+
+  /// Past TLS.
+  func sendRaw(_ bytes: [UInt8]) {
     var rest = bytes[...]
     while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { Glibc.send(fd, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+      let count = rest.withUnsafeBytes {
+        Glibc.send(fd, $0.baseAddress, sendsSingly ? 1 : $0.count, CInt(MSG_NOSIGNAL))
+      }
       if count <= 0 { return }
       rest = rest.dropFirst(count)
     }
@@ -46,7 +106,16 @@ final class RawClient: @unchecked Sendable {
   func send(_ text: String) { send(Array(text.utf8)) }
 
   /// Closes the sending side only.
-  func endSending() { shutdown(fd, CInt(SHUT_WR)) }
+  func endSending() {
+    if isSecured {
+      sendRaw(
+        tls.withLock { engine in
+          engine.session?.sayGoodbye()
+          return RawClient.output(of: engine.session)
+        })
+    }
+    shutdown(fd, CInt(SHUT_WR))
+  }
 
   /// Closes with a reset.
   func reset() {
@@ -56,11 +125,38 @@ final class RawClient: @unchecked Sendable {
   }
 
   private func fill() throws {
+    if isSecured { return try fillSecured() }
     var chunk = [UInt8](repeating: 0, count: 65536)
     let count = recv(fd, &chunk, chunk.count, 0)
     if count == 0 { throw Failure.ended }
     if count < 0 { throw Failure.read(errno) }
     buffer.append(contentsOf: chunk[..<count])
+  }
+
+  private func fillSecured() throws {
+    var chunk = [UInt8](repeating: 0, count: 65536)
+    while true {
+      let (event, output) = tls.withLock { engine in
+        let event = chunk.withUnsafeMutableBytes { engine.session?.next(into: $0) }
+        return (event, RawClient.output(of: engine.session))
+      }
+      sendRaw(output)
+      switch event {
+      case .secured, nil: return
+      case .bytes(let count): return buffer.append(contentsOf: chunk[..<count])
+      case .ended: throw Failure.ended
+      case .failed(let error): throw error
+      case .wantsMore:
+        let count = recv(fd, &chunk, chunk.count, 0)
+        // An end without a goodbye is none.
+        if count == 0 { throw Failure.read(ECONNRESET) }
+        if count < 0 { throw Failure.read(errno) }
+        tls.withLock { engine in
+          chunk[..<count].withUnsafeBytes { engine.session?.feed($0) }
+          engine.session?.keepRest()
+        }
+      }
+    }
   }
 
   /// Exactly so many bytes.

@@ -24,9 +24,20 @@ struct TestServer: Sendable {
   let server: HTTPServer
   let group: LoopGroup
   let port: Int
+  /// The same over TLS, with the certificate of `TLSFiles.shared`.
+  let tlsPort: Int
   let path: String
 
-  func connect() throws -> RawClient { try RawClient(port: port) }
+  /// With `ROOST_NET_TESTS_TLS` every test that uses this speaks TLS. (Three then fail, which are about ends without a goodbye and about a
+  /// plain 503.)
+  func connect() throws -> RawClient {
+    if getenv("ROOST_NET_TESTS_TLS") != nil { return try connectTLS() }
+    return try RawClient(port: port)
+  }
+  func connectTLS() throws -> RawClient { try RawClient(port: tlsPort, tls: TLSFiles.shared.pinned) }
+  func secureClient(_ tls: TLSClientSettings = TLSFiles.shared.pinned, on loop: EventLoop? = nil) -> HTTPClient {
+    HTTPClient(endpoint: .tcp(host: "127.0.0.1", port: tlsPort), loop: loop ?? group.loops[0], tls: tls)
+  }
   func connectUnix() throws -> RawClient { try RawClient(path: path) }
   func client() -> HTTPClient { HTTPClient(endpoint: .tcp(host: "127.0.0.1", port: port), loop: group.loops[0]) }
 }
@@ -58,11 +69,12 @@ func withServer(
       HTTPResponse(status: fault.status, body: Array("fault: \(fault.message)".utf8))
     }
     let port = try await server.listen(host: "127.0.0.1", port: 0)
+    let tlsPort = try await server.listen(host: "127.0.0.1", port: 0, tls: TLSFiles.shared.context)
     let path = temporarySocketPath()
     try await server.listen(unix: path)
     let outcome: Result<Void, any Error>
     do {
-      let test = TestServer(server: server, group: group, port: port, path: path)
+      let test = TestServer(server: server, group: group, port: port, tlsPort: tlsPort, path: path)
       outcome = .success(try await withTaskExecutorPreference(thread) { try await body(test) })
     } catch {
       outcome = .failure(error)

@@ -1,3 +1,4 @@
+import Cluster
 import Operations
 import Sessions
 import Store
@@ -92,6 +93,9 @@ struct OperationTests {
 
   @Test("every code of a session has a place in the table", arguments: SessionError.Code.allCases)
   func codes(code: SessionError.Code) { #expect(ErrorCode(rawValue: code.rawValue) != nil) }
+
+  @Test("every code of the registry has a place in the table", arguments: RegistryError.Code.allCases)
+  func codes(code: RegistryError.Code) { #expect(ErrorCode(rawValue: code.rawValue) != nil) }
 
   @Test(
     "names become snake case",

@@ -6,8 +6,6 @@ enum AttemptFailure: Error {
   case unavailable(String)
   /// Somebody has to do something: it is tried again seldom.
   case refused(Health, String)
-  /// It answers, but has no link: a wsh server, it seems.
-  case noLink
 
   /// What a failed WebSocket handshake means.
   init(_ error: NetError, at address: BackendAddress) {
@@ -18,7 +16,6 @@ enum AttemptFailure: Error {
     switch status {
     case 401, 403:
       self = .refused(.authFailed, "it does not accept the token (it answered \(status)); give it another one")
-    case 404: self = .noLink
     case 300..<400:
       self = .unavailable(
         "it answers with a redirect (\(status)), which is not followed; enrol the address that it leads to")

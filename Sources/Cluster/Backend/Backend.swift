@@ -1,3 +1,4 @@
+import Formats
 package import Net
 import Store
 import Synchronization
@@ -81,7 +82,7 @@ package actor Backend: BackendControl {
   package func stop() async {
     isStopped = true
     if let chainObserver { hub.chain.forget(chainObserver) }
-    link?.assumeIsolated { $0.end("the backend was taken off the list") }
+    await link?.end("the backend was taken off the list")
     directory.clear()
     wake()
     await running?.value
@@ -103,9 +104,9 @@ package actor Backend: BackendControl {
     self.role = role
     // What was opened under the old role may do more than the new one permits.
     if lost, let link {
-      let directory = directoryStream?.id
+      let followed = directoryStream?.id
       link.assumeIsolated {
-        $0.closeStreams(1008, "the role of this server is '\(role.rawValue)' now") { $0 != directory }
+        $0.closeStreams(1008, "the role of this server is '\(role.rawValue)' now") { $0 != followed }
       }
     }
     followDirectory()
@@ -141,9 +142,7 @@ package actor Backend: BackendControl {
       }
       if isStopped { break }
       isWoken = false
-      let timer = loop.schedule(after: pause) { [weak self] in self?.assumeIsolated { $0.wake() } }
-      await untilWoken()
-      timer.cancel()
+      await self.pause(pause)
     }
     publish(nil as (any RemoteServer)?)
   }
@@ -162,10 +161,6 @@ package actor Backend: BackendControl {
       directory.clear()
       publish(health, reason)
       return Backend.refusedPause * Double.random(in: 0.9...1.1)
-    case .noLink:
-      publish(nil as (any RemoteServer)?)
-      publish(.unavailable, "it has no link: it is no Roost server")
-      return Backend.refusedPause * Double.random(in: 0.9...1.1)
     }
   }
 
@@ -182,8 +177,16 @@ package actor Backend: BackendControl {
   }
 
   private func connect() async throws(AttemptFailure) {
-    let client = HTTPClient(endpoint: .tcp(host: settings.address.host, port: settings.address.port), loop: loop)
-    let (socket, greeting) = try await dial(client)
+    let token = settings.token()
+    let greeting = LinkGreeting(loop: loop)
+    let socket: WebSocket
+    do throws(NetError) {
+      socket = try await dial(token, greeting)
+    } catch {
+      if case .upgradeRefused(status: 404, _) = error.code { return try await watchWithoutLink(token) }
+      throw AttemptFailure(error, at: settings.address)
+    }
+    if case .ip(let address, _) = socket.peer { shown.withLock { $0.peer = address } }
     let resume = session.flatMap { name in
       link.map { link in LinkHello.Resume(session: name, received: link.assumeIsolated { $0.receivedBatches }) }
     }
@@ -200,21 +203,101 @@ package actor Backend: BackendControl {
     }
   }
 
-  private func dial(_ client: HTTPClient) async throws(AttemptFailure) -> (WebSocket, LinkGreeting) {
-    let greeting = LinkGreeting(loop: loop)
+  /// A client for the address, which connects only where `ip_access` lets it, and trusts whom the entry says.
+  private nonisolated func client(maxResponseBytes: Int = HTTPClient.defaultMaxResponseBytes) -> HTTPClient {
+    let address = settings.address
+    let access = settings.access
+    var tls: TLSClientSettings?
+    if address.isSecure {
+      tls = TLSClientSettings(
+        verification: settings.fingerprint.flatMap(CertificateFingerprint.init).map { .pinned($0) } ?? .system)
+    }
+    return HTTPClient(
+      endpoint: .tcp(host: address.host, port: address.port), loop: loop, maxResponseBytes: maxResponseBytes, tls: tls,
+      allows: { peer in
+        guard case .ip(let number, _) = peer else { return false }
+        return access().allows(number)
+      })
+  }
+
+  private func dial(_ token: String?, _ greeting: LinkGreeting) async throws(NetError) -> WebSocket {
     var headers: HTTPHeaders = ["Host": settings.address.authority]
-    if let token = settings.token() { headers.set("Authorization", "Bearer \(token)") }
+    if let token { headers.set("Authorization", "Bearer \(token)") }
     let query = session.map { "?session=\($0)" } ?? ""
-    do throws(NetError) {
-      let socket = try await client.webSocket(
-        target: settings.address.prefix + "/link" + query, headers: headers, subprotocols: [LinkHello.subprotocol],
-        maxMessageBytes: Backend.longestBatch, timeout: settings.deadline, handler: greeting)
-      if case .ip(let address, _) = socket.peer { shown.withLock { $0.peer = address } }
-      return (socket, greeting)
-    } catch {
-      throw AttemptFailure(error, at: settings.address)
+    let socket = try await client().webSocket(
+      target: settings.address.prefix + "/link" + query, headers: headers, subprotocols: [LinkHello.subprotocol],
+      maxMessageBytes: Backend.longestBatch, timeout: settings.deadline, handler: greeting)
+    return socket
+  }
+
+  // MARK: Without a link
+
+  /// Uses a plain wsh server as long as it answers.
+  private func watchWithoutLink(_ token: String?) async throws(AttemptFailure) {
+    let server = WshServer(
+      address: settings.address.text, base: settings.address.prefix, token: token, loop: loop,
+      client: { [self] in client(maxResponseBytes: WshServer.maximumResponseBytes) })
+    let watch = WshWatch(server: server, directory: directory)
+    var isFirst = true
+    while !isStopped, !isWoken || isFirst {
+      do throws(RemoteFailure) {
+        let info = try await server.probe()
+        guard let identity = BackendIdentity(serverID: info.serverID, hostname: info.hostname, version: info.version)
+        else {
+          throw RemoteFailure(
+            code: "", message: "it says of itself what cannot be: its id or its name is malformed", status: 0, path: [])
+        }
+        try await admit(identity)
+        if role.permits(.reads) { try await watch.look(identity) } else { directory.clear() }
+      } catch {
+        await server.close()
+        directory.linkIsDown()
+        if let refusal = refusal { throw refusal }
+        if error.status == 401 || error.status == 403 {
+          throw .refused(.authFailed, "it does not accept the token; give it another one")
+        }
+        throw .unavailable(shownText(error.message))
+      }
+      if isFirst {
+        isFirst = false
+        isWoken = false
+        backoff.reset()
+        publish(server)
+        publish(.degraded, "it is a wsh server: what only Roost has is not there")
+      }
+      await pause(settings.pingInterval)
+    }
+    await server.close()
+  }
+
+  /// Why the registry does not want the server that answered.
+  private var refusal: AttemptFailure?
+
+  private func admit(_ identity: BackendIdentity) async throws(RemoteFailure) {
+    refusal = nil
+    if identity != self.identity || shown.withLock({ $0.remote == nil }) {
+      if identity.serverID == hub.identity.serverID {
+        refusal = .refused(.rejected, "it is this server itself")
+      } else if case .rejected(let reason) = await observer.identified(identity) {
+        refusal = .refused(.rejected, reason)
+      }
+      if refusal != nil { throw RemoteFailure(code: "", message: "", status: 0, path: []) }
+      shown.withLock { $0.identity = identity }
+      directory.linkIsUp(serverID: identity.serverID)
     }
   }
+
+  private func pause(_ time: Duration) async {
+    let timer = loop.schedule(after: time) { [weak self] in self?.assumeIsolated { $0.tick() } }
+    await withCheckedContinuation { continuation in
+      if isWoken || isStopped { continuation.resume() } else { waiting = continuation }
+    }
+    timer.cancel()
+  }
+
+  private func tick() { take(&waiting)?.resume() }
+
+  // MARK: The greeting
 
   private func greeted(by outcome: LinkGreeting.Outcome, _ socket: WebSocket) async throws(AttemptFailure) {
     let text: [UInt8]
@@ -265,7 +348,8 @@ package actor Backend: BackendControl {
     self.link = current
     session = welcome.session
     backoff.reset()
-    directory.linkIsUp(serverID: welcome.serverID)
+    // Told anew: what is known counts as old from the moment that the connection was lost.
+    take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
     followDirectory()
     publish(LinkServer(link: current, name: welcome.hostname))
     publish(.healthy)
@@ -328,6 +412,7 @@ package actor Backend: BackendControl {
       return directory.clear()
     }
     guard let link, directoryStream?.isOpen != true || directoryStream?.link !== link else { return }
+    directory.linkIsUp(serverID: identity?.serverID ?? "")
     let stream = link.assumeIsolated { $0.open(LinkHead.directory.encoded(), isCall: false) }
     stream.handler = self
     directoryStream = stream
@@ -338,7 +423,9 @@ package actor Backend: BackendControl {
     do throws(DirectoryFault) {
       try directory.receive(text)
     } catch {
-      link?.assumeIsolated { $0.end("its directory is malformed: \(error.reason)") }
+      let reason = "its directory is malformed: \(error.reason)"
+      link?.assumeIsolated { $0.end(reason) }
+      lost(reason)
     }
   }
 }

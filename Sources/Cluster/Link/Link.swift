@@ -50,6 +50,7 @@ package actor Link {
   private let events: Events
   private let side: Side
   private var transport: (any MessageSocket)?
+  private var transportGone: (@Sendable () -> Void)?
   private var lastPeer: PeerAddress
   private var isBroken = false
 
@@ -106,9 +107,15 @@ package actor Link {
   package func canResume(received theirs: UInt64) -> Bool { !isBroken && theirs >= acknowledged && theirs <= sent }
 
   /// Goes on over this connection, whose other side has taken in so many batches. False when ``canResume(received:)`` is.
-  package func attach(_ socket: any MessageSocket, received theirs: UInt64) -> Bool {
+  /// - Parameter gone: called once when the link has nothing to do with the connection any more.
+  package func attach(
+    _ socket: any MessageSocket, received theirs: UInt64, gone: @escaping @Sendable () -> Void = {}
+  ) -> Bool {
     guard canResume(received: theirs) else { return false }
-    drop(transport)
+    let earlier = take(&transport)
+    drop(earlier)
+    earlier?.close(code: WebSocketCloseCode.goingAway, reason: "the link goes on over another connection")
+    transportGone = gone
     for timer in grace { timer.cancel() }
     grace = []
     forget(upTo: theirs)
@@ -173,8 +180,9 @@ package actor Link {
   package func notify(_ text: [UInt8]) { transport?.send(text: text) }
 
   private func drop(_ socket: (any MessageSocket)?) {
-    guard let socket, socket.handler === self else { return }
-    socket.handler = nil
+    guard let socket else { return }
+    if socket.handler === self { socket.handler = nil }
+    take(&transportGone)?()
   }
 
   private func lose(_ reason: String, close: Bool) {

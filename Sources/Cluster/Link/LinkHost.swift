@@ -63,38 +63,46 @@ package final class LinkHost: Sendable {
   /// Makes a connection the connection of a link.
   /// - Parameters:
   ///   - owner: who has connected; only the same may go on with a link.
+  ///   - closed: called once when the connection is over.
   ///   - service: what serves the streams of a new link.
-  package func greet(_ socket: any MessageSocket, owner: String, service: @escaping Service) {
-    let loop = socket.loop
-    let greeting = LinkGreeting(loop: loop)
+  package func greet(
+    _ socket: any MessageSocket, owner: String, closed: @escaping @Sendable () -> Void, service: @escaping Service
+  ) {
+    let greeting = LinkGreeting(loop: socket.loop)
     socket.handler = greeting
-    Task { await self.greet(socket, greeting, owner, service) }
+    Task { await self.greet(socket, greeting, owner, closed, service) }
   }
 
   private func greet(
-    _ socket: any MessageSocket, _ greeting: LinkGreeting, _ owner: String, _ service: @escaping Service
+    _ socket: any MessageSocket, _ greeting: LinkGreeting, _ owner: String, _ closed: @escaping @Sendable () -> Void,
+    _ service: @escaping Service
   ) async {
     let outcome = await greeting.first(within: LinkHost.greetingPatience)
     await socket.loop.run { [self] in
       switch outcome {
-      case .failed(let reason): socket.close(code: WebSocketCloseCode.protocolError, reason: reason)
-      case .text(let text): answer(text, socket, owner, service)
+      case .failed(let reason):
+        socket.close(code: WebSocketCloseCode.protocolError, reason: reason)
+        closed()
+      case .text(let text): answer(text, socket, owner, closed, service)
       }
     }
   }
 
-  private func answer(_ text: [UInt8], _ socket: any MessageSocket, _ owner: String, _ service: @escaping Service) {
+  private func answer(
+    _ text: [UInt8], _ socket: any MessageSocket, _ owner: String, _ closed: @escaping @Sendable () -> Void,
+    _ service: @escaping Service
+  ) {
     guard let hello = LinkHello(parsing: text) else {
-      return refuse(socket, .init(.refused, "the first message of a link is a hello"))
+      return refuse(socket, .init(.refused, "the first message of a link is a hello"), closed)
     }
-    if let refusal = refusal(of: hello) { return refuse(socket, refusal) }
+    if let refusal = refusal(of: hello) { return refuse(socket, refusal, closed) }
     if let resume = hello.resume, let entry = entries.withLock({ $0[resume.session] }), entry.owner == owner,
       entry.hubID == hello.hubID, entry.link.loop.isCurrent
     {
       let isResumed = entry.link.assumeIsolated { link in
         guard link.canResume(received: resume.received) else { return false }
         welcome(socket, hello, resume.session, isResumed: true, received: link.receivedBatches)
-        return link.attach(socket, received: resume.received)
+        return link.attach(socket, received: resume.received, gone: closed)
       }
       if isResumed {
         chain.set(hello.via, from: resume.session)
@@ -106,7 +114,7 @@ package final class LinkHost: Sendable {
     for entry in entries.withLock({ Array($0.values) }) where entry.hubID == hello.hubID && entry.owner == owner {
       Task { await entry.link.endIfLost("the hub has begun anew") }
     }
-    begin(hello, socket, owner, service)
+    begin(hello, socket, owner, closed, service)
   }
 
   private func refusal(of hello: LinkHello) -> LinkReply.Refusal? {
@@ -134,7 +142,10 @@ package final class LinkHost: Sendable {
       .circle, "\(identity.hostname) looks at its own backends through this hub already: hubs must not form a circle")
   }
 
-  private func begin(_ hello: LinkHello, _ socket: any MessageSocket, _ owner: String, _ service: @escaping Service) {
+  private func begin(
+    _ hello: LinkHello, _ socket: any MessageSocket, _ owner: String, _ closed: @escaping @Sendable () -> Void,
+    _ service: @escaping Service
+  ) {
     let session = makeUUID()
     let guest = LinkGuest(hubID: hello.hubID, hostname: hello.hostname, version: hello.version, via: hello.via)
     let (chain, hostname) = (chain, identity.hostname)
@@ -160,7 +171,7 @@ package final class LinkHost: Sendable {
     chain.set(hello.via, from: session)
     welcome(socket, hello, session, isResumed: false, received: 0)
     link.assumeIsolated { link in
-      _ = link.attach(socket, received: 0)
+      _ = link.attach(socket, received: 0, gone: closed)
       // The hub is the one that watches; this side only has to notice when it is gone for good.
       link.keepAlive(every: hello.pingInterval * 3, deadline: hello.deadline)
     }
@@ -177,9 +188,13 @@ package final class LinkHost: Sendable {
     socket.send(text: LinkReply.welcome(welcome).encoded())
   }
 
-  private func refuse(_ socket: any MessageSocket, _ refusal: LinkReply.Refusal) {
+  private func refuse(
+    _ socket: any MessageSocket, _ refusal: LinkReply.Refusal, _ closed: @escaping @Sendable () -> Void
+  ) {
+    socket.handler = nil
     socket.send(text: LinkReply.refused(refusal).encoded())
     socket.close(code: 1008, reason: refusal.code.rawValue)
+    closed()
   }
 
   /// Ends every link of an owner: his token was revoked.

@@ -129,6 +129,8 @@ package protocol BackendControl: AnyObject, Sendable {
   var peer: String? { get }
   /// The way to it; `nil` while there is none.
   var remote: (any RemoteServer)? { get }
+  /// What is known of its sessions; empty for a backend that tells nothing of them.
+  var directory: DirectoryCopy { get }
 }
 
 /// Makes the connection to a backend.

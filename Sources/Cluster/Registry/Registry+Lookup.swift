@@ -4,13 +4,19 @@ package struct BackendEntry: Sendable {
   /// `nil` for what is not connected to.
   package let report: HealthReport?
   package let version: String?
+  /// How many sessions it has told of; `nil` where it was not asked.
+  package let sessions: Int?
   /// Who answered instead of it; waits for somebody to confirm it.
   package let stranger: BackendIdentity?
 
-  package init(record: BackendRecord, report: HealthReport?, version: String? = nil, stranger: BackendIdentity? = nil) {
+  package init(
+    record: BackendRecord, report: HealthReport?, version: String? = nil, sessions: Int? = nil,
+    stranger: BackendIdentity? = nil
+  ) {
     self.record = record
     self.report = report
     self.version = version
+    self.sessions = sessions
     self.stranger = stranger
   }
 }
@@ -28,7 +34,14 @@ extension Registry {
     let isActive = entry.record.list == .active
     return BackendEntry(
       record: entry.record, report: isActive ? entry.control?.report ?? HealthReport(.connecting) : nil,
-      version: entry.control?.identity?.version, stranger: entry.stranger)
+      version: entry.control?.identity?.version, sessions: Registry.sessions(entry), stranger: entry.stranger)
+  }
+
+  /// Of a server that may be looked at, as long as what it told is current.
+  private static func sessions(_ entry: Entry) -> Int? {
+    guard entry.record.terms.role.permits(.reads), let snapshot = entry.control?.directory.snapshot, snapshot.isCurrent
+    else { return nil }
+    return snapshot.records.count
   }
 
   func view(_ key: String) throws(RegistryError) -> BackendEntry {

@@ -195,7 +195,8 @@ package actor Registry {
         Member(
           serverID: entry.record.serverID, hostname: entry.record.hostname, address: entry.record.address.text,
           role: entry.record.terms.role, tags: entry.record.terms.tags,
-          report: entry.control?.report ?? HealthReport(.connecting), remote: entry.control?.remote)
+          report: entry.control?.report ?? HealthReport(.connecting), remote: entry.control?.remote,
+          directory: entry.control?.directory)
       })
   }
 

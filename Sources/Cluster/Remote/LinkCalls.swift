@@ -42,8 +42,9 @@ private actor LinkCall {
 
   func answer() async throws(RemoteFailure) -> RemoteAnswer {
     stream.handler = self
-    // One that is gone already tells nobody.
     if stream.handler == nil { throw lost() }
+    // What had come before it ended is told first; where nothing had, nothing will.
+    if !stream.isOpen { loop.execute { self.assumeIsolated { $0.end(.failure($0.lost())) } } }
     switch request.body {
     case .none: break
     case .json(let bytes):

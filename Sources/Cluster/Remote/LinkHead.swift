@@ -13,7 +13,7 @@ package struct LinkHeadError: Error, Sendable, Equatable {
 ///
 /// Whoever reads one reads the text of another server: members that are not known are passed over, everything else must be as it is described
 /// here and within the bounds below, or the whole head is refused.
-package enum LinkHead: Sendable {
+package enum LinkHead: Sendable, Equatable {
   /// An operation. The bytes of a body are no part of the head: they are the stream's first message, and ``RemoteRequest/body`` of a head
   /// that was read only tells of which kind they are.
   case call(RemoteRequest)

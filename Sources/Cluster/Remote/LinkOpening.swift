@@ -20,8 +20,9 @@ actor LinkOpening {
 
   func socket() async throws(RemoteFailure) -> any MessageSocket {
     stream.handler = self
-    // One that is gone already tells nobody.
     if stream.handler == nil { throw lost }
+    // What had come before it ended is told first; where nothing had, nothing will.
+    if !stream.isOpen { loop.execute { self.assumeIsolated { $0.end(.failure($0.lost)) } } }
     await withTaskCancellationHandler {
       preconditionIsolated()
       if Task.isCancelled { cancel() }

@@ -1,5 +1,5 @@
 /// An operation to be performed by a backend.
-package struct RemoteRequest: Sendable {
+package struct RemoteRequest: Sendable, Equatable {
   package enum Body: Sendable, Equatable {
     case none
     /// A JSON object.
@@ -53,7 +53,7 @@ package enum RemoteAnswer: Sendable, Equatable {
 }
 
 /// A WebSocket to be opened at a backend.
-package struct RemoteSocketRequest: Sendable {
+package struct RemoteSocketRequest: Sendable, Equatable {
   /// Percent-encoded, below the backend's base: `/sessions/build/ws/raw`.
   package var path: String
   /// Percent-encoded, without `server`; empty for none.

@@ -82,9 +82,10 @@ enum WshAnswer {
 
   private static func clean(_ text: String) -> String {
     var clean = ""
-    for scalar in text.unicodeScalars {
+    for given in text.unicodeScalars {
+      let scalar = given.properties.generalCategory == .control ? "?" : given
       if clean.utf8.count + UTF8.width(scalar) > maximumMessage { break }
-      clean.unicodeScalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
+      clean.unicodeScalars.append(scalar)
     }
     return clean
   }

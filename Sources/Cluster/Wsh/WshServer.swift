@@ -164,6 +164,10 @@ package actor WshServer: RemoteServer {
     default:
       throw refusal("unsupported", 501, "\(name) is a wsh server, which serves no WebSocket at \(request.path).")
     }
+    // What a caller promises not to type nobody there would hold it to.
+    guard !request.query.split(separator: "&").contains(where: { $0.hasPrefix("readonly") }) else {
+      throw refusal("unsupported", 501, "\(name) is a wsh server, which has no streams that can only be watched.")
+    }
     return base + path + (request.query.isEmpty ? "" : "?" + request.query)
   }
 

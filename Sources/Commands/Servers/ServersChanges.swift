@@ -6,17 +6,14 @@ import Sys
 
 func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let invocation = context.invocation
+  let text = try invocation.required(Arguments.backendAddress)
   let address: BackendAddress
   do throws(RegistryError) {
-    address = try BackendAddress(try invocation.required(Arguments.backendAddress))
-  } catch let error as RegistryError {
-    throw CommandFailure(.usage, error.message, serverCode: error.code.rawValue)
-  } catch let error as CommandFailure {
-    throw error
+    address = try BackendAddress(text)
   } catch {
-    throw CommandFailure(.usage, String(describing: error))
+    throw CommandFailure(.usage, error.message, serverCode: error.code.rawValue)
   }
-  let token = try backendToken(context, for: address.text, asks: true)
+  let token = try backendToken(context, for: address.text)
   let tags = invocation.texts(Options.backendTag)
   var server = try await context.client.call(
     "POST", "/servers",
@@ -24,7 +21,7 @@ func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCod
       "address": .string(address.text), "token": token.map { .string($0) },
       "role": invocation.text(Options.backendRole).map { .string($0) },
       "tags": tags.isEmpty ? nil : JSON(strings: tags), "transitive": invocation.has(Options.transitive) ? true : nil,
-      "fingerprint": invocation.text(Options.fingerprint).map { .string($0) },
+      "fingerprint": invocation.text(Options.pinnedCertificate).map { .string($0) },
     ]))
   if !invocation.has(Options.noWait) {
     server = try await settled(context, server, address.text)
@@ -77,7 +74,7 @@ func updateServer(_ context: ClientContext) async throws(CommandFailure) -> Exit
   let invocation = context.invocation
   let name = try invocation.required(Arguments.backend)
   let isTokenWanted = invocation.has(Options.newToken) || invocation.has(Options.backendTokenFile)
-  let token = isTokenWanted ? try backendToken(context, for: name, asks: true) : nil
+  let token = isTokenWanted ? try backendToken(context, for: name) : nil
   guard !isTokenWanted || token != nil else { throw CommandFailure(.usage, "no token was given") }
   let tags = invocation.texts(Options.backendTag)
   let server = try await context.client.call(
@@ -86,7 +83,7 @@ func updateServer(_ context: ClientContext) async throws(CommandFailure) -> Exit
       "token": token.map { .string($0) }, "role": invocation.text(Options.backendRole).map { .string($0) },
       "tags": tags.isEmpty ? nil : JSON(strings: tags.filter { !$0.isEmpty }),
       "transitive": invocation.text(Options.transitiveValue).map { .bool($0 == "yes") },
-      "fingerprint": invocation.text(Options.fingerprint).map { .string($0) },
+      "fingerprint": invocation.text(Options.pinnedCertificate).map { .string($0) },
     ]))
   context.show(server) { serverText(server, context.output.style) }
   return .ok
@@ -94,7 +91,7 @@ func updateServer(_ context: ClientContext) async throws(CommandFailure) -> Exit
 
 /// The token for a server, from wherever it was put but the command line; `nil` when there is none.
 private func backendToken(
-  _ context: ClientContext, for name: String, asks: Bool
+  _ context: ClientContext, for name: String
 ) throws(CommandFailure) -> String? {
   let text: String
   if let path = context.invocation.text(Options.backendTokenFile) {
@@ -112,7 +109,7 @@ private func backendToken(
     }
   } else if let given = context.invocation.environment["ROOST_BACKEND_TOKEN"], !given.isEmpty {
     text = given
-  } else if asks, isatty(STDIN_FILENO) == 1,
+  } else if isatty(STDIN_FILENO) == 1,
     let typed = try? readHiddenLine(
       prompt: "Token for \(printable(name)) (empty for none): ", limit: BackendToken.longest + 64)
   {

@@ -26,14 +26,15 @@ extension CommandTable {
       """,
     arguments: [Arguments.backendAddress],
     options: [
-      Options.backendTokenFile, Options.backendRole, Options.backendTag, Options.transitive, Options.fingerprint,
+      Options.backendTokenFile, Options.backendRole, Options.backendTag, Options.transitive, Options.pinnedCertificate,
       Options.noWait, Options.healthTimeout,
     ],
     examples: [
       CommandExample("roost servers add http://web1:7070 --role member", "asks for the token, then may work there"),
       CommandExample("roost servers add https://db1:7070 --token-file db1.token", "listed only, until it is promoted"),
       CommandExample(
-        "ssh web1 roost token create hub -s admin | roost servers add http://web1:7070 --token-file -", "in one go"),
+        "ssh web1 roost token create hub --scope admin | roost servers add http://web1:7070 --token-file -", "in one go"
+      ),
     ],
     action: .client(addServer))
 
@@ -99,7 +100,8 @@ extension CommandTable {
   private static let serversUpdate = CommandDefinition(
     name: "update", summary: "give a server other tags, another token or fingerprint", arguments: [Arguments.backend],
     options: [
-      Options.backendRole, Options.backendTag, Options.transitiveValue, Options.fingerprint, Options.backendTokenFile,
+      Options.backendRole, Options.backendTag, Options.transitiveValue, Options.pinnedCertificate,
+      Options.backendTokenFile,
       Options.newToken,
     ],
     examples: [

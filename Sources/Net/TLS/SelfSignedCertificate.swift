@@ -1,5 +1,5 @@
-import CUV
 import CCrypto
+import CUV
 import Glibc
 
 /// A certificate that a server makes for itself, for clients that know its fingerprint.

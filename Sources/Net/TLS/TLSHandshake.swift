@@ -17,6 +17,10 @@ final class TLSHandshake: SocketOwner, Abortable, ServedConnection, @unchecked S
   /// `done` is called once, on the loop and not before this returns: with nil and the socket not reading, or with the error that ended it.
   func start(within milliseconds: UInt64, _ done: @escaping (NetError?) -> Void) {
     self.done = done
+    if socket.isClosed {
+      loop.later { [self] in socketClosed(socket, error: nil) }
+      return
+    }
     socket.setOwner(self)
     deadline = Deadline(loop: loop) { [unowned self] in
       socket.close(NetError(.timedOut, "the TLS handshake was not over in time"))

@@ -2,18 +2,24 @@ import Formats
 
 @testable import Cluster
 
-// libFuzzer target for what a hub reads of a backend's sessions: the messages of the directory stream.
+// libFuzzer target for what servers read of each other over their links: heads of streams, failures, and the directory of a backend.
 //
-//   ROOST_FUZZ=1 swift build -Xswiftc -sanitize=fuzzer,address --product fuzz-directory
-//   SWIFT_BACKTRACE=enable=no .build/debug/fuzz-directory -max_len=4096 some-corpus-folder
+//   ROOST_FUZZ=1 swift build -Xswiftc -sanitize=fuzzer,address --product fuzz-link
+//   SWIFT_BACKTRACE=enable=no .build/debug/fuzz-link -max_len=4096 some-corpus-folder
 //
-// The first byte chooses what the stream has told before. Nothing may trap, and the results are held against what must be true of them.
+// The first byte chooses what is fed. Nothing may trap, and the results are held against what must be true of them.
 
 @_cdecl("LLVMFuzzerTestOneInput")
 func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard let data, count > 1 else { return 0 }
   let bytes = Array(UnsafeBufferPointer(start: data + 1, count: count - 1))
-  if data[0] & 1 == 0 { directory(bytes) } else { changes(bytes) }
+  switch data[0] % 5 {
+  case 0: head(bytes)
+  case 1: directory(bytes)
+  case 3: failure(bytes)
+  case 4: batch(bytes)
+  default: changes(bytes)
+  }
   return 0
 }
 
@@ -26,12 +32,46 @@ private func runDriver(
 
 /// The package manager gives the entry point of an executable this name and defines `main` as it, so libFuzzer's own
 /// `main` does not take effect.
-@_cdecl("fuzz_directory_main")
+@_cdecl("fuzz_link_main")
 func start(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
   var count = count
   var arguments = arguments
   return runDriver(&count, &arguments, fuzz)
 }
+
+// MARK: Heads
+
+private func head(_ bytes: [UInt8]) {
+  guard let head = try? LinkHead(parsing: bytes) else { return }
+  let written = head.encoded()
+  // Escapes may make it longer than it was; then it is refused, but never read as something else.
+  guard written.count <= LinkHead.maximumBytes else { return }
+  let again = try? LinkHead(parsing: written)
+  precondition(again == head, "a head that is written is read as the same")
+}
+
+private func failure(_ bytes: [UInt8]) {
+  guard let failure = RemoteFailure(parsing: bytes) else { return }
+  precondition(RemoteFailure(parsing: failure.encoded()) == failure, "a failure that is written is read as the same")
+}
+
+/// Batches of frames, control messages, hellos and what answers them.
+private func batch(_ bytes: [UInt8]) {
+  var reader = LinkBatchReader(bytes[...])
+  var count = 0
+  while let frame = try? reader.next() {
+    count += 1
+    if case .data(_, _, _, _, let payload) = frame { precondition(payload.count <= LinkFrame.maximumPayload) }
+  }
+  precondition(count * LinkFrame.headerBytes <= bytes.count, "every frame has a header of its own")
+  if let control = LinkControl(parsing: bytes[...]) {
+    precondition(LinkControl(parsing: control.encoded[...]) == control)
+  }
+  if let hello = LinkHello(parsing: bytes) { precondition(LinkHello(parsing: hello.encoded()) == hello) }
+  if let reply = LinkReply(parsing: bytes) { precondition(LinkReply(parsing: reply.encoded()) == reply) }
+}
+
+// MARK: Directories
 
 private let serverID = "11111111-2222-4333-8444-555555555555"
 

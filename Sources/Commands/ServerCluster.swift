@@ -1,0 +1,64 @@
+import Cluster
+import Net
+import Operations
+import Sessions
+import Store
+import Surfaces
+
+/// The servers behind this one, and this one as a server behind others: the parts of the cluster, handed to each other.
+struct ServerCluster: Sendable {
+  let map: ClusterMap
+  let registry: Registry
+  private let chain: HubChain
+  private let host: LinkHost
+  private let store: SessionStore
+
+  init(
+    _ identity: LinkHost.Identity, loops: LoopGroup, paths: Paths, configurationFile: String,
+    configuration: ClusterConfiguration, store: SessionStore, events: OwnEvents
+  ) {
+    self.store = store
+    let chain = HubChain(serverID: identity.serverID)
+    self.chain = chain
+    host = LinkHost(identity: identity, chain: chain)
+    map = ClusterMap(serverID: identity.serverID, hostname: identity.hostname)
+    registry = Registry(
+      loop: loops.loops[0], map: map, paths: paths, configurationFile: configurationFile, configuration: configuration,
+      connector: { settings, observer in
+        let backend = Backend(
+          settings, observer, hub: Backend.Hub(identity: identity, chain: chain), loop: loops.next())
+        backend.start()
+        return backend
+      }, announcer: { events.emit($0) })
+  }
+
+  /// The way in for hubs.
+  var entrance: LinkEntrance {
+    let (host, store) = (host, store)
+    return LinkEntrance(
+      loop: { host.loop(ofSession: $0) },
+      accept: { surface, socket, call, closed in
+        let links = LinkSurface(surface, hostname: host.identity.hostname) { stream, peer in
+          let feed = DirectoryFeed(
+            stream, store: store, access: peer.access, serverID: host.identity.serverID,
+            hostname: host.identity.hostname)
+          feed.assumeIsolated { $0.open() }
+        }
+        host.greet(socket, owner: ServerCluster.owner(of: call.principal), closed: closed) { stream, head, guest in
+          links.serve(stream, head: head, from: LinkPeer(call, hubID: guest.hubID, hubHostname: guest.hostname))
+        }
+      })
+  }
+
+  /// Ends the links of a token that was revoked.
+  func forget(token id: String) { host.end(owner: ServerCluster.owner(token: id), reason: "the token was revoked") }
+
+  /// Who may go on with a link: names do not tell tokens apart.
+  private static func owner(of principal: Principal) -> String {
+    principal.tokenID.map(owner(token:)) ?? principal.description
+  }
+
+  private static func owner(token id: String) -> String { "token-id:\(id)" }
+
+  func stop() async { await registry.stop() }
+}

@@ -1,0 +1,42 @@
+import Cluster
+package import Net
+package import Operations
+
+/// The way in for the links of hubs.
+package struct LinkEntrance: Sendable {
+  /// Takes a hub's link, on its loop, when its WebSocket is open; what the hub asks for is served by the surface. Sets the socket's handler, and calls `closed` once, on that loop, when the
+  /// socket has closed for good: until then the socket ends with its token.
+  package typealias Acceptor =
+    @Sendable (
+      _ surface: HTTPSurface, _ socket: any MessageSocket, _ call: Call, _ closed: @escaping @Sendable () -> Void
+    ) -> Void
+
+  /// Where the link lives that goes on under this name; `nil` when there is none.
+  let loop: @Sendable (_ session: String) -> EventLoop?
+  let accept: Acceptor
+
+  package init(loop: @escaping @Sendable (String) -> EventLoop?, accept: @escaping Acceptor) {
+    self.loop = loop
+    self.accept = accept
+  }
+}
+
+extension HTTPSurface {
+  /// `/link`. Who opened it is who asks on all its streams; what the hub is called it says on the link itself.
+  /// - Parameter query: `session` names the link that is to go on.
+  func linkSocket(
+    _ query: [(name: String, value: String)], _ offered: [String], for call: Call
+  ) throws(OperationError) -> HTTPReply {
+    guard let links else { throw OperationError(.notFound, "This server takes no links.") }
+    guard offered.contains(LinkHello.subprotocol) else {
+      throw OperationError(
+        .invalidRequest, "Invalid request: a link is opened with the subprotocol \(LinkHello.subprotocol).")
+    }
+    let open = authenticator.sockets
+    let loop = query.first { $0.name == "session" }.flatMap { links.loop($0.value) }
+    return .upgrade(
+      WebSocketUpgrade(subprotocol: LinkHello.subprotocol, loop: loop) { socket in
+        links.accept(self, socket, call, open.add(socket, call))
+      })
+  }
+}
