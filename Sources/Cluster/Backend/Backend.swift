@@ -350,7 +350,6 @@ package actor Backend: BackendControl {
     socket.resumeReading()
     self.link = current
     session = welcome.session
-    backoff.reset()
     // Told anew: what is known counts as old from the moment that the connection was lost.
     take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
     take(&registryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
@@ -384,6 +383,8 @@ package actor Backend: BackendControl {
   }
 
   private func answered(in time: Duration) {
+    // Not before: one that greets well and then breaks the link would be dialled as often as it likes.
+    backoff.reset()
     directory.touch()
     if time > Backend.slow {
       publish(.degraded, "its answers take more than a second", latency: time)
