@@ -15,12 +15,17 @@ func serverTable(_ servers: [JSON], _ output: Output) -> String {
       Table.Cell(serverName(server)), Table.Cell(String((server["server_id"].string ?? "").prefix(8))),
       Table.Cell(server["role"].plainText),
       Table.Cell(health) { text in health == "healthy" || health.isEmpty ? text : style.red(text) },
-      Table.Cell(server["latency_ms"].integer.map { "\($0)ms" } ?? ""), Table.Cell(server["sessions"].plainText),
+      Table.Cell(latencyText(server)), Table.Cell(server["sessions"].plainText),
       Table.Cell(server["tags"].strings.joined(separator: ",")), Table.Cell(server["address"].plainText),
       Table.Cell(server["reason"].plainText),
     ])
   }
   return table.text(width: output.width)
+}
+
+/// Whole milliseconds are what the server tells; none of them is not no time.
+private func latencyText(_ server: JSON) -> String {
+  server["latency_ms"].integer.map { $0 == 0 ? "<1ms" : "\($0)ms" } ?? ""
 }
 
 func serverText(_ server: JSON, _ style: TextStyle) -> String {
@@ -33,13 +38,13 @@ func serverText(_ server: JSON, _ style: TextStyle) -> String {
     ("health", server["health"].plainText),
     ("reason", server["reason"].plainText),
     ("since", age(server["since"])),
-    ("latency", server["latency_ms"].integer.map { "\($0)ms" } ?? ""),
+    ("latency", latencyText(server)),
     ("sessions", server["sessions"].plainText),
     ("tags", server["tags"].strings.joined(separator: ", ")),
     ("transitive", server["transitive"].bool == true ? "yes" : ""),
     ("fingerprint", server["fingerprint"].plainText),
     ("from", server["source"].string == "config" ? "the configuration file" : server["source"].plainText),
-    ("added", server["added_by"].string.map { "\(age(server["added_at"])) ago by \($0)" } ?? ""),
+    ("added", server["added_by"].string.map { "\(age(server["added_at"])) by \($0)" } ?? ""),
   ]
   if !server["declared"].isNull {
     let declared = server["declared"]
