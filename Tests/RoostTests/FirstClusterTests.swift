@@ -1,5 +1,6 @@
 import Formats
 import Glibc
+import Net
 import TestKit
 import Testing
 
@@ -20,7 +21,10 @@ struct FirstClusterTests {
         try await hub.succeed("wait", "\(name):build", "--prompt")
       }
       #expect(try await hub.succeed("servers", "ls", "--names") == "hub\nweb1\nweb2\n")
-      #expect(try await hub.succeed("ls", "--names") == "web1:build\nweb2:build\n")
+      // A backend tells of its sessions a moment after they are there.
+      try await eventually("both are listed") {
+        try await hub.succeed("ls", "--names") == "web1:build\nweb2:build\n"
+      }
 
       var generations: [String: Int] = [:]
       for name in ["web1", "web2"] {
