@@ -12,7 +12,7 @@ import Sys
 //   directory-bench [sessions, 2000] [backends, 20]
 //
 // The sessions are real, with a keeper; `ROOST` names the binary that becomes it (.build/release/roost). Prints the median of several lists in
-// milliseconds, their ratio, the memory of the copies, and what a round of changes costs the hub.
+// milliseconds, their ratio, and what a round of changes costs the hub.
 
 let sessions = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 2000 : 2000
 let backends = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 20 : 20
@@ -24,12 +24,6 @@ func makeFolder() -> String {
   var template = Array("/tmp/roost-bench-XXXXXX".utf8CString)
   guard mkdtemp(&template) != nil else { fatalError("no folder in /tmp") }
   return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}
-
-func residentBytes() -> Int {
-  guard let text = try? readFile("/proc/self/statm", limit: 256) else { return 0 }
-  let fields = String(decoding: text, as: UTF8.self).split(separator: " ")
-  return (fields.count > 1 ? Int(fields[1]) ?? 0 : 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
 }
 
 func median(_ rounds: Int, _ body: () async throws -> Void) async rethrows -> Double {
@@ -81,7 +75,6 @@ let local = try await median(rounds) { _ = try await list(own, sessions) }
 
 // What the backends tell is what the sessions above look like.
 let records = JSONText.elements(of: document[...]) ?? []
-let before = residentBytes()
 let map = ClusterMap(serverID: "hub", hostname: "hub")
 var members: [Member] = []
 var messages: [[UInt8]] = []
@@ -114,7 +107,6 @@ for backend in 0..<backends {
   messages.append(change.finish())
 }
 map.set(members)
-let memory = residentBytes() - before
 let hub = Catalogue(
   SessionOperations(store: empty, server: "hub", serverID: "hub", cluster: map).all, ownNames: ["hub"])
 let remote = try await median(rounds) { _ = try await list(hub, sessions) }
@@ -125,10 +117,8 @@ let changing = try await median(rounds) {
 func text(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
 print("list of \(sessions) own sessions            \(text(local)) ms")
 print("list of \(sessions) sessions of \(backends) backends  \(text(remote)) ms   \(text(remote / local))×")
-print("memory of the copies                  \(memory / 1024) KiB, \(memory / sessions) bytes a session")
 print("ten changes from each of \(backends) backends  \(text(changing)) ms")
 
-await store.shutDown(grace: .zero)
 try? await keeper.quit(grace: .zero)
 await keeper.close()
 rmdir(folder)

@@ -168,13 +168,16 @@ class UnixHTTP(http.client.HTTPConnection):
 
 
 class Roost(Scratch):
-    """A roost server with a home of its own."""
+    """A roost server with a home of its own. With a token its TCP clients need that one."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, token=None):
         super().__init__()
+        door = ["--no-auth"] if token is None else []
+        if token is not None:
+            self.env["ROOST_TOKEN"] = token
         log = open(self.folder / "log", "w")
         self.process = subprocess.Popen(
-            [ROOST, "serve", "--server-name", "bench", "--bind", "127.0.0.1:0", "--no-auth", *SERVE, *arguments],
+            [ROOST, "serve", "--server-name", "bench", "--bind", "127.0.0.1:0", *door, *SERVE, *arguments],
             env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.socket = str(self.folder / "run" / "roost" / "bench.sock")
         deadline = time.monotonic() + 10

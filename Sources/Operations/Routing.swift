@@ -157,8 +157,8 @@ extension Arguments {
     return found
   }
 
-  /// The members of a body that is an object; `nil` for another one. A broken object is refused here: read in another way later it might
-  /// name a server after all.
+  /// The members of a body that is an object; `nil` for another one. An object that cannot be taken apart here is refused: read in another
+  /// way later it might name a server after all.
   private static func members(
     of body: [UInt8]
   ) throws(OperationError) -> [(name: String, value: ArraySlice<UInt8>)]? {
@@ -167,8 +167,8 @@ extension Arguments {
     do throws(JSONSyntaxError) {
       _ = try JSON(parsing: body)
     } catch {
-      throw OperationError(
-        .invalidRequest, "Invalid request: the body is not valid JSON: \(error.message) at byte \(error.offset).")
+      // No operation takes what is no JSON: each says so in its own terms.
+      return nil
     }
     throw OperationError(
       .invalidRequest,

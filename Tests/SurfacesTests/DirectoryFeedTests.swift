@@ -93,7 +93,7 @@ struct DirectoryFeedTests {
     }
   }
 
-  @Test("a session that floods is told of about once a second") func flood() async throws {
+  @Test("a session that floods is told of once or twice a second") func flood() async throws {
     try await withBench { bench in
       let hub = await bench.hub()
       try await eventually("the stream is there") { hub.copy.snapshot.isCurrent }
@@ -103,8 +103,9 @@ struct DirectoryFeedTests {
       let began = ContinuousClock.now
       let generation = hub.record("s")?["generation"].integer ?? 0
       try await Task.sleep(for: .seconds(2))
-      let seconds = Int(began.duration(to: .now).components.seconds)
-      #expect(await hub.messages.count - before <= seconds + 2)
+      let seconds = Int(began.duration(to: .now).components.seconds) + 1
+      // Once a second for its output, and as often for its state, which flickers where others have the processor.
+      #expect(await hub.messages.count - before <= 2 * seconds + 1)
       #expect((hub.record("s")?["generation"].integer ?? 0) > generation)
     }
   }

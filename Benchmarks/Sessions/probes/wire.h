@@ -81,14 +81,22 @@ static inline void read_exactly(int fd, void *into, size_t count) {
   }
 }
 
+/// The field that a request needs where the server wants a token, which is in the variable TOKEN; empty without one.
+static inline const char *authorization(void) {
+  static char field[256];
+  const char *token = getenv("TOKEN");
+  if (token && *token && !*field) snprintf(field, sizeof field, "Authorization: Bearer %s\r\n", token);
+  return field;
+}
+
 /// Asks for a WebSocket and returns when it is open.
 static inline int open_websocket(const char *where, const char *path) {
   int fd = connect_to(where);
   char request[1024];
   int length = snprintf(
       request, sizeof request,
-      "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path);
+      "GET %s HTTP/1.1\r\nHost: localhost\r\n%sConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, authorization());
   write_all(fd, request, length);
   char head[4096];
   size_t filled = 0;

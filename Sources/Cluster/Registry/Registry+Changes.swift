@@ -123,7 +123,9 @@ extension Registry {
         throw RegistryError(
           .invalidRequest, "There is nothing to confirm: no other server has answered at its address.")
       }
-      if let reason = conflict(of: stranger.serverID, for: record.key) { throw RegistryError(.identityChanged, reason) }
+      if let reason = conflict(of: stranger.serverID, for: record.key) {
+        throw RegistryError(.identityChanged, "This cannot be confirmed: \(reason).")
+      }
       record.serverID = stranger.serverID
       record.hostname = stranger.hostname
     }
@@ -141,6 +143,8 @@ extension Registry {
       if old.terms.role != record.terms.role { control.update(role: record.terms.role) }
       if token != nil || patch.confirm { control.reconnect() }
     }
+    // An entry that was refused as a second one of the server that is gone may be the only one now.
+    if patch.confirm { retryRejected(besides: record.key) }
     publish()
     return try view(record.key)
   }

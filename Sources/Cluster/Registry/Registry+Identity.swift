@@ -9,7 +9,7 @@ extension Registry {
     await enter()
     defer { leave() }
     guard let index = index(key), entries[index].generation == generation else {
-      return .rejected("This connection is over.")
+      return .rejected("this connection is over")
     }
     var record = entries[index].record
     if let reason = conflict(of: identity.serverID, for: key) { return .rejected(reason) }
@@ -19,8 +19,8 @@ extension Registry {
       }
       entries[index].stranger = identity
       return .rejected(
-        "Another server answers here: \(identity.serverID) calling itself \(identity.hostname), where \(known) was enrolled. "
-          + "If that is meant: roost servers confirm \(known), or PATCH /servers/\(known) {\"confirm\":true}."
+        "another server answers here: \(identity.serverID) calling itself \(identity.hostname), where \(known) was enrolled; "
+          + "if that is meant: roost servers confirm \(known), or PATCH /servers/\(known) {\"confirm\":true}"
       )
     }
     record.serverID = identity.serverID
@@ -28,10 +28,10 @@ extension Registry {
     do throws(StoreError) {
       try await store.apply(saved: [record])
     } catch {
-      return .rejected("Its identity could not be stored: \(error.message).")
+      return .rejected("its identity could not be stored: \(error.message)")
     }
     guard let index = self.index(key), entries[index].generation == generation else {
-      return .rejected("This connection is over.")
+      return .rejected("this connection is over")
     }
     entries[index].record = record
     entries[index].stranger = nil
@@ -50,12 +50,12 @@ extension Registry {
 
   /// Why the server of that id cannot be this entry's; `nil` when it can.
   func conflict(of serverID: String, for key: String) -> String? {
-    if serverID == map.serverID { return "That is this server itself." }
+    if serverID == map.serverID { return "it is this server itself" }
     guard
       let other = entries.first(where: {
         $0.record.serverID == serverID && $0.record.key != key && $0.record.list == .active
       })
     else { return nil }
-    return "That server is registered already, as \(other.record.name) at \(other.record.address) (\(serverID))."
+    return "that server is registered already, as \(other.record.name) at \(other.record.address) (\(serverID))"
   }
 }

@@ -130,7 +130,7 @@ package actor Registry {
       access: { access.current }, pingInterval: configuration.timings.ping, deadline: configuration.timings.deadline)
     let observer = BackendObserver(
       identified: { [weak self] identity in
-        await self?.identified(identity, as: key, generation: generation) ?? .rejected("The server is stopping.")
+        await self?.identified(identity, as: key, generation: generation) ?? .rejected("the server is stopping")
       },
       changed: { [weak self, loop] in
         guard let self else { return }
@@ -160,8 +160,10 @@ package actor Registry {
   }
 
   /// Tries those again that were refused because of something that has changed.
-  func retryRejected() {
-    for entry in entries where entry.control?.report.health == .rejected { entry.control?.reconnect() }
+  func retryRejected(besides key: String? = nil) {
+    for entry in entries where entry.record.key != key && entry.control?.report.health == .rejected {
+      entry.control?.reconnect()
+    }
   }
 
   private func changed(_ key: String, generation: Int) {

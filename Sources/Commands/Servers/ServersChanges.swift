@@ -36,8 +36,10 @@ func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCod
     "\(address.text) is enrolled with the role \(server["role"].plainText), but \(healthText(server))",
     hint: health == "auth_failed"
       ? "Give another token: roost servers update \(address.text) --new-token"
-      : notTrustedHint(server, address.text)
-        ?? "It is tried again by itself; 'roost servers info \(address.text)' tells how it goes.",
+      : health == "rejected"
+        ? "It is not used until that is settled; 'roost servers remove \(address.text)' takes it off the list."
+        : notTrustedHint(server, address.text)
+          ?? "It is tried again by itself; 'roost servers info \(address.text)' tells how it goes.",
     serverCode: health == "auth_failed" ? "auth_failed" : "server_unavailable")
 }
 
