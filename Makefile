@@ -4,10 +4,11 @@ SWIFT ?= swift
 RELEASE = .build/release/roost
 SOURCES = Package.swift Sources Tests Benchmarks Fuzz
 
-.PHONY: run build release test check format lint fuzz bench install clean help
+.PHONY: run demo build release test check format lint fuzz bench install clean help
 
 help:
 	@echo "make run      build, start the server with a first session, attach"
+	@echo "make demo     a hub and two servers behind it, and work on both, in less than a minute"
 	@echo "make test     build and run all tests"
 	@echo "make release  build .build/release/roost, one file"
 	@echo "make lint     check the format;  make format  apply it"
@@ -17,6 +18,11 @@ help:
 
 run: release
 	@Tools/run.sh $(RELEASE)
+
+# With the program that was built last, release or debug; builds one when there is none.
+demo:
+	@[ -x $(RELEASE) ] || [ -x .build/debug/roost ] || $(MAKE) --no-print-directory build
+	@Tools/demo.sh
 
 build:
 	@Tools/setup.sh build

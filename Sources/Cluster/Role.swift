@@ -25,13 +25,12 @@ package enum Role: String, Sendable, CaseIterable, Codable {
     Work.allCases.allSatisfy { permits($0) ? other.permits($0) : true } ? self : other
   }
 
-  /// The least role that permits something: what a refusal recommends.
+  /// A role that permits something: what a refusal recommends. Not ``drain``, which is for servers that are being emptied.
   package static func needed(for work: Work) -> Role {
     switch work {
     case .identity: .none
     case .reads: .observer
-    case .changes: .drain
-    case .places: .member
+    case .changes, .places: .member
     }
   }
 }

@@ -33,7 +33,7 @@ package enum RemoteAccess {
     return OperationError(
       .roleRefused,
       """
-      \(operation) is not done on \(member.name): its role is '\(member.role.rawValue)', and this needs '\(needed)'. \
+      \(member.name) may not be used for \(operation): its role is '\(member.role.rawValue)', and that needs '\(needed)'. \
       'roost servers promote \(member.name) --role \(needed)' or PATCH /servers/\(member.name) {"role":"\(needed)"} changes it.
       """)
   }

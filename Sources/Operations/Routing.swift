@@ -66,7 +66,7 @@ extension Catalogue {
       let reason = member.report.reason.map { ": \($0)" } ?? ""
       throw OperationError(
         .serverUnavailable,
-        "\(member.name) is not available (\(member.report.health.rawValue) since \(member.report.since)\(reason)).",
+        "\(member.name) is not available (\(member.report.health.rawValue) since \(member.report.since.text)\(reason)).",
         serverPath: [ownName, member.name], failedHop: member.name)
     }
     return remote

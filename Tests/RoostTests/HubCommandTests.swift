@@ -105,13 +105,16 @@ struct HubCommandTests {
       let refused = try await hub.run("new", "web1:x", "-d")
       #expect(refused.exitCode == 5)
       #expect(refused.errorText.contains("roost servers promote web1 --role member"))
+      #expect(refused.errorText.hasPrefix("roost new: web1 may not be used for session.create"), "\(refused)")
+      let unknown = try await hub.run("screen", "web9:x")
+      #expect(unknown.exitCode == 3 && unknown.errorText.contains("'roost servers ls'"), "\(unknown)")
       let value8 = try await hub.http.rpc("session.get", ["session": "x", "server": "web1"])["error"]["data"][
         "server_path"]
       #expect(value8 == ["hub", "web1"])
       try await web1.killServer()
       let gone = try await eventuallyUnavailable(hub)
       #expect(gone.exitCode == 7)
-      #expect(gone.errorText.contains("web1"))
+      #expect(gone.errorText.contains("web1 is not available (unavailable since 2"), "\(gone)")
     }
   }
 

@@ -137,6 +137,9 @@ struct ServerClient: Sendable {
     let message = error["message"].string ?? error.string ?? "the server answered with status \(status)"
     var failure = CommandFailure(ExitCode(httpStatus: status), message, serverCode: error["code"].string)
     failure.take(path: error["server_path"], failedHop: error["failed_hop"])
+    if failure.serverCode == "server_not_found", !message.contains("roost servers ls") {
+      failure.hint = "'roost servers ls' lists those that are known."
+    }
     if status == 401 { failure.hint = "Give a token in the variable ROOST_TOKEN." }
     return failure
   }

@@ -26,17 +26,20 @@ func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCod
   if !invocation.has(Options.noWait) {
     server = try await settled(context, server, address.text)
   }
-  context.show(server) { addedText(server) }
   let health = server["health"].plainText
-  if invocation.has(Options.noWait) || ["healthy", "degraded"].contains(health) { return .ok }
+  let isDone = invocation.has(Options.noWait) || ["healthy", "degraded"].contains(health)
+  // What went wrong is said once, by the failure.
+  if isDone || context.usesJSON { context.show(server) { addedText(server) } }
+  if isDone { return .ok }
   throw CommandFailure(
     health == "auth_failed" ? .refused : health == "connecting" ? .timedOut : .failed,
-    "\(address.text) is enrolled, but \(healthText(server))",
+    "\(address.text) is enrolled with the role \(server["role"].plainText), but \(healthText(server))",
     hint: health == "auth_failed"
       ? "Give another token: roost servers update \(address.text) --new-token"
       : health == "rejected"
         ? "It is not used until that is settled; 'roost servers remove \(address.text)' takes it off the list."
-        : "It is tried again by itself; 'roost servers info \(address.text)' tells how it goes.",
+        : notTrustedHint(server, address.text)
+          ?? "It is tried again by itself; 'roost servers info \(address.text)' tells how it goes.",
     serverCode: health == "auth_failed" ? "auth_failed" : "server_unavailable")
 }
 
@@ -55,6 +58,16 @@ private func settled(
     server = try await context.client.call("GET", serverPath(address))
   }
   return server
+}
+
+/// What to do where the only thing amiss is that nobody vouches for the certificate.
+private func notTrustedHint(_ server: JSON, _ address: String) -> String? {
+  guard let reason = server["reason"].string, let start = reason.firstRange(of: "SHA256:")?.lowerBound else {
+    return nil
+  }
+  let fingerprint = reason[start...].prefix { $0.isLetter || $0.isNumber || $0 == ":" }
+  return
+    "If 'roost status' on that server names this certificate, trust it: roost servers update \(address) --fingerprint \(fingerprint)"
 }
 
 private func addedText(_ server: JSON) -> String {

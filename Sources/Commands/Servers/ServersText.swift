@@ -15,12 +15,17 @@ func serverTable(_ servers: [JSON], _ output: Output) -> String {
       Table.Cell(serverName(server)), Table.Cell(String((server["server_id"].string ?? "").prefix(8))),
       Table.Cell(server["role"].plainText),
       Table.Cell(health) { text in health == "healthy" || health.isEmpty ? text : style.red(text) },
-      Table.Cell(server["latency_ms"].integer.map { "\($0)ms" } ?? ""), Table.Cell(server["sessions"].plainText),
+      Table.Cell(latencyText(server)), Table.Cell(server["sessions"].plainText),
       Table.Cell(server["tags"].strings.joined(separator: ",")), Table.Cell(server["address"].plainText),
       Table.Cell(server["reason"].plainText),
     ])
   }
   return table.text(width: output.width)
+}
+
+/// Whole milliseconds are what the server tells; none of them is not no time.
+private func latencyText(_ server: JSON) -> String {
+  server["latency_ms"].integer.map { $0 == 0 ? "<1ms" : "\($0)ms" } ?? ""
 }
 
 func serverText(_ server: JSON, _ style: TextStyle) -> String {
@@ -33,7 +38,7 @@ func serverText(_ server: JSON, _ style: TextStyle) -> String {
     ("health", server["health"].plainText),
     ("reason", server["reason"].plainText),
     ("since", age(server["since"])),
-    ("latency", server["latency_ms"].integer.map { "\($0)ms" } ?? ""),
+    ("latency", latencyText(server)),
     ("sessions", server["sessions"].plainText),
     ("tags", server["tags"].strings.joined(separator: ", ")),
     ("transitive", server["transitive"].bool == true ? "yes" : ""),

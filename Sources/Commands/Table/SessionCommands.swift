@@ -249,7 +249,7 @@ private func listSessions(_ context: ClientContext) async throws(CommandFailure)
   let missing = fleet["missing"].strings.map { printable($0) }
   if !missing.isEmpty {
     context.output.note(
-      "not reached, so what they have may be another thing by now: \(missing.joined(separator: ", "))")
+      "not reached, and what is shown of them may be out of date: \(missing.joined(separator: ", "))")
   }
   return .ok
 }
