@@ -47,6 +47,8 @@ package actor Backend: BackendControl {
   private var session: String?
   private var directoryStream: LinkStream?
   private var registryStream: LinkStream?
+  /// Why there is no directory, if the backend does not want to give it.
+  private var directoryRefusal: String?
   private var backoff = Backoff()
   private var isStopped = false
   private var running: Task<Void, Never>?
@@ -388,6 +390,8 @@ package actor Backend: BackendControl {
     directory.touch()
     if time > Backend.slow {
       publish(.degraded, "its answers take more than a second", latency: time)
+    } else if let directoryRefusal {
+      publish(.degraded, directoryRefusal, latency: time)
     } else {
       publish(.healthy, latency: time)
     }
@@ -419,6 +423,7 @@ package actor Backend: BackendControl {
       return directory.clear()
     }
     guard let link, directoryStream?.isOpen != true || directoryStream?.link !== link else { return }
+    directoryRefusal = nil
     directory.linkIsUp(serverID: identity?.serverID ?? "")
     let stream = link.assumeIsolated { $0.open(LinkHead.directory.encoded(), isCall: false) }
     stream.handler = self
@@ -446,16 +451,35 @@ package actor Backend: BackendControl {
   }
 }
 
+extension Backend {
+  /// The backend does not want to tell of its sessions. Everything else goes on, so people must hear why they are not listed.
+  private func refused(_ failure: [UInt8], from stream: any MessageSocket) {
+    guard stream === directoryStream, let failure = RemoteFailure(parsing: failure) else { return }
+    directoryRefusal = "it does not tell of its sessions: \(shownText(failure.message))"
+    publish(.degraded, directoryRefusal)
+  }
+
+  private func ended(_ stream: any MessageSocket) {
+    if stream === registryStream { registryStream = nil }
+    guard stream === directoryStream else { return }
+    directoryStream = nil
+    directory.streamIsDown()
+  }
+}
+
 /// What the backend tells by itself: its sessions and the servers behind it.
 extension Backend: WebSocketHandler {
   package nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) {
     assumeIsolated { $0.received(text, from: ws) }
   }
 
-  package nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {}
+  package nonisolated func webSocket(_ ws: any MessageSocket, binary: [UInt8]) {
+    assumeIsolated { $0.refused(binary, from: ws) }
+  }
+
   package nonisolated func webSocketDrained(_ ws: any MessageSocket) {}
 
   package nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
-    assumeIsolated { if ws === $0.directoryStream { $0.directoryStream = nil } }
+    assumeIsolated { $0.ended(ws) }
   }
 }
