@@ -35,7 +35,7 @@ struct HubResumeTests {
         web1.relay.cut()
       }
       bytes += try await read(socket)
-      #expect(NumberedFlood.numbers(bytes) == Array(1...Self.lines))
+      #expect(NumberedFlood.fault(bytes, Self.lines) == nil)
       #expect(web1.relay.connections > 2)
       await socket.type("what comes after\r")
       try await socket.bytes(until: "what comes after")
@@ -58,7 +58,8 @@ struct HubResumeTests {
       web1.relay.cut()
       let bytes = try await read(socket)
       let numbers = NumberedFlood.numbers(bytes)
-      #expect(numbers.count < lines && numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+      let isInOrder = zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }
+      #expect(numbers.count < lines && isInOrder)
       // What is missing is told by a picture that begins anew (ED, ECMA-48 §8.3.39).
       #expect(contains(bytes, "\u{1B}[2J") || contains(bytes, "\u{1B}[J"))
       await socket.type("what comes after\r")
@@ -126,7 +127,7 @@ struct HubResumeTests {
       var bytes = try await socket.bytes(until: "ready")
       await socket.type("go\r")
       bytes += try await read(socket)
-      #expect(NumberedFlood.numbers(bytes) == Array(1...4000))
+      #expect(NumberedFlood.fault(bytes, 4000) == nil)
       await socket.type("and back\r")
       try await socket.bytes(until: "and back")
       let latency = try await hub.http.get(web1.path)["latency_ms"].integer ?? 0
