@@ -65,6 +65,9 @@ struct HubLossTests {
     try await withCluster("web1", patience: .short) { cluster in
       let (hub, web1) = (cluster.hub, cluster["web1"])
       try await hub.session("a", on: "web1")
+      let socket = try await hub.http.webSocket("/sessions/a/ws/raw?server=web1")
+      await socket.type("before\r")
+      try await socket.bytes(until: "before\r\n")
       let client = hub.http.another()
       async let waiting = client.request(
         "POST", "/sessions/a/wait?server=web1",
