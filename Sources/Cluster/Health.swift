@@ -19,6 +19,9 @@ package enum Health: String, Sendable, CaseIterable, Codable {
 
   /// Whether operations can be sent.
   package var isUsable: Bool { self == .healthy || self == .degraded }
+
+  /// Whether it stays so until somebody does something about it: to wait is of no use.
+  package var isLasting: Bool { self == .authFailed || self == .versionMismatch || self == .rejected }
 }
 
 /// ``Health`` with what people want to know beside it.

@@ -14,6 +14,7 @@ struct HubIdentityTests {
       try await hub.session("a", on: "web1")
       _ = try await fake.http.post("/sessions", ["name": "a", "argv": ["/bin/cat"]])
       let generation = try await fake.http.get("/sessions/a")["generation"]
+      let calls = try await fake.roost.events().filter { $0["type"].string?.hasPrefix("audit.") == true }.count
       let id = try await web1.id
       let other = try await fake.id
       let socket = try await hub.http.webSocket("/sessions/a/ws/raw?server=web1")
@@ -39,11 +40,11 @@ struct HubIdentityTests {
       #expect(events.of("servers.identity_changed").count == 1)
       // Nothing has come to it: no call, no byte, not even the question what it has.
       #expect(try await fake.http.get("/sessions/a")["generation"] == generation)
-      let there = try await fake.roost.events()
-      #expect(!there.contains { $0["data"]["principal"].string?.contains("hub") == true }, "\(there)")
+      let heard = try await fake.roost.events().filter { $0["type"].string?.hasPrefix("audit.") == true }.count
+      #expect(heard == calls)
       #expect(!(try await hub.listed()).contains { $0.hasPrefix("fake") })
 
-      // The right one comes back, and is taken without a word of anybody once it is dialled.
+      // Somebody says that it is meant.
       _ = try await hub.http.patch(web1.path, ["confirm": true])
       let confirmed = try await hub.waitForHealth("healthy", of: web1)
       #expect(confirmed["server_id"].string == other && confirmed["hostname"] == "fake")
@@ -76,6 +77,40 @@ struct HubIdentityTests {
       try await hub.waitForList("web1:of-0", "web1:of-1")
       let listed = try await hub.http.get("/sessions").array ?? []
       #expect(Set(listed.compactMap { $0["server_id"].string }) == Set(ids))
+    }
+  }
+
+  @Test("over TLS another's certificate ends the connection before anything is said: it does not even see the token")
+  func certificate() async throws {
+    try await withCluster("web1", "fake", enrolled: false, arguments: ["--tls-self-signed"]) { cluster in
+      let (hub, web1, fake) = (cluster.hub, cluster["web1"], cluster["fake"])
+      let fingerprint = try #require(try await web1.http.get("/server/info")["tls_fingerprint"].string)
+      let address = "https://127.0.0.1:\(web1.relay.port)"
+      let path = "/servers/\(PercentEncoding.encode(address))"
+      _ = try await hub.http.post(
+        "/servers",
+        [
+          "address": .string(address), "token": .string(web1.token), "role": "member",
+          "fingerprint": .string(fingerprint),
+        ])
+      try await hub.roost.waitForHealth(["healthy"], at: path)
+      try await hub.session("a", on: "web1")
+      let id = try await hub.http.get(path)["server_id"]
+
+      web1.relay.target = try await fake.port
+      web1.relay.cut()
+      var reason = ""
+      try await eventually("the certificate is seen to be another") {
+        let record = try await hub.http.get(path)
+        reason = record["reason"].string ?? ""
+        return record["health"] == "unavailable" && (reason.contains("certificate") || reason.contains("fingerprint"))
+      }
+      #expect(try await hub.http.request("GET", "/sessions/a?server=web1").errorCode == "server_unavailable")
+      #expect(try await hub.http.get(path)["stranger"].isNull)
+      web1.relay.target = try await web1.port
+      let record = try await hub.roost.waitForHealth(["healthy"], at: path)
+      #expect(record["server_id"] == id)
+      try await hub.waitForList("web1:a")
     }
   }
 }

@@ -22,6 +22,9 @@ struct HubSharingTests {
       // Two of them read by nobody any more, one read all the time.
       await floods[0].stopReading()
       await floods[1].stopReading()
+      let pid = try #require(hub.roost.serverPID)
+      try forgetPeakMemory(of: pid)
+      let held = try residentMemory(of: pid)
       let reader = Task { [flood = floods[2]] in while !Task.isCancelled { _ = try await flood.next() } }
       let typist = try await hub.http.another().webSocket("/sessions/quiet/ws/raw?server=web1")
       var between: [Int] = []
@@ -35,6 +38,9 @@ struct HubSharingTests {
       // What a keystroke waits behind is what lies in the connection, not what the floods have to say.
       #expect(between.sorted()[10] < 4 << 20, "\(between)")
       #expect(between.max() ?? 0 < 16 << 20, "\(between)")
+      // Who does not read costs no more than the windows of his stream.
+      let grown = try peakMemory(of: pid) - held
+      #expect(grown < 48 << 20, "\(grown >> 20) MiB")
     }
   }
 

@@ -124,8 +124,11 @@ package final class HostileConnection: Sendable {
   /// A message in one frame. `claiming` is the length that its head gives, whatever follows.
   package func frame(_ opcode: UInt8, _ payload: [UInt8], claiming length: UInt64? = nil) throws {
     let length = length ?? UInt64(payload.count)
-    let bytes = (0..<8).reversed().map { UInt8(truncatingIfNeeded: length >> (8 * UInt64($0))) }
-    try send([0x80 | opcode, 127] + bytes + payload)
+    // As short as can be (RFC 6455 §5.2).
+    let (first, count): (UInt8, UInt64) =
+      length < 126 ? (UInt8(length), 0) : length < 65_536 ? (126, 2) : (127, 8)
+    let bytes = (0..<count).reversed().map { UInt8(truncatingIfNeeded: length >> (8 * $0)) }
+    try send([0x80 | opcode, first] + bytes + payload)
   }
 
   package func text(_ text: String) throws { try frame(1, Array(text.utf8)) }

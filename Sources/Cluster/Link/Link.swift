@@ -167,7 +167,8 @@ package actor Link {
     grace = []
     let socket = take(&transport)
     drop(socket)
-    socket?.close(code: WebSocketCloseCode.goingAway, reason: reason)
+    // The other side need not wait for another connection, and what hangs on the link is gone there too.
+    socket?.close(code: WebSocketCloseCode.normal, reason: reason)
     for channel in channels.values { finish(channel, LinkStream.lost, reason) }
     channels = [:]
     fresh.removeAll()
@@ -216,8 +217,9 @@ package actor Link {
   }
 
   /// The other side does not keep to the protocol.
-  private func violated(_ what: String) {
-    let reason = "it does not keep to the protocol of links: \(what)"
+  private func violated(_ what: String) { ended("it does not keep to the protocol of links: \(what)") }
+
+  private func ended(_ reason: String) {
     let isConnected = transport != nil
     end(reason)
     if isConnected { events.lost(reason) }
@@ -571,6 +573,7 @@ extension Link: WebSocketHandler {
   package nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
     assumeIsolated { link in
       guard ws === link.transport else { return }
+      if code == WebSocketCloseCode.normal { return link.ended(reason.isEmpty ? "it has ended the link" : reason) }
       link.lose(reason.isEmpty ? "the connection ended" : "the connection ended: \(reason)", close: false)
     }
   }

@@ -135,6 +135,12 @@ private struct RelayedSocket: Sendable {
         guard case .member(let member) = try surface.catalogue.place(of: name) else {
           throw OperationError(.serverNotFound, "Server not found: \(name).")
         }
+        if member.report.health.isLasting {
+          // Not tried for a minute: the one who is there now is not to be used.
+          let reason = member.report.reason.map { ": \($0)" } ?? ""
+          throw OperationError(
+            .linkRefused, "\(member.name) cannot be used any more (\(member.report.health.rawValue)\(reason)).")
+        }
         let remote = try surface.catalogue.way(to: member, for: work, endpoint.name, call)
         do throws(RemoteFailure) {
           socket = try await remote.open(request(to: member, size: size))

@@ -69,7 +69,7 @@ struct NumberedFlood {
       "argv": [
         "/bin/sh", "-c",
         .string(
-          "stty -echo -onlcr; echo ready; read go; seq -f 'line %09.0f of the flood, numbered' 1 \(lines); echo end of flood; cat"
+          "stty -echo -onlcr; echo ready; read go; echo now; seq -f 'line %09.0f of the flood, numbered' 1 \(lines); echo end of flood; cat"
         ),
       ]
     ]
@@ -80,11 +80,20 @@ struct NumberedFlood {
     var numbers: [Int] = []
     for line in bytes.split(separator: 0x0A) {
       let words = line.split(separator: 0x20)
-      guard line.count == 36, words.count == 6, words[0].elementsEqual("line".utf8),
+      guard line.count == 37, words.count == 6, words[0].elementsEqual("line".utf8),
         let number = Int(String(decoding: words[1], as: UTF8.self))
       else { continue }
       numbers.append(number)
     }
     return numbers
+  }
+
+  /// What is wrong with a flood that is to have come whole; `nil` when it has.
+  static func fault(_ bytes: [UInt8], _ lines: Int) -> String? {
+    let numbers = numbers(bytes)
+    if let wrong = zip(numbers, 1...lines).first(where: { $0 != $1 }) {
+      return "line \(wrong.0) in the place of \(wrong.1)"
+    }
+    return numbers.count == lines ? nil : "\(numbers.count) lines of \(lines)"
   }
 }
