@@ -75,7 +75,7 @@ var targets: [Target] = [
 
   // Tests.
   .target(
-    name: "TestKit", dependencies: ["Net", "Sys", "Formats"], path: "Tests/TestKit", swiftSettings: strict),
+    name: "TestKit", dependencies: ["Net", "Sys", "Formats", "Store"], path: "Tests/TestKit", swiftSettings: strict),
   // What must hold for any bytes, said once for the property tests and the fuzzer.
   .target(
     name: "TerminalInvariants", dependencies: ["TerminalEngine"], path: "Fuzz/Invariants",

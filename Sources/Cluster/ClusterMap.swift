@@ -43,6 +43,7 @@ package final class ClusterMap: Sendable {
   package let serverID: String
   package let hostname: String
   private let state = Mutex<[Member]>([])
+  private let observers = Mutex<(last: Int, calls: [Int: @Sendable () -> Void])>((0, [:]))
 
   package init(serverID: String, hostname: String) {
     self.serverID = serverID
@@ -52,7 +53,21 @@ package final class ClusterMap: Sendable {
   /// The enrolled backends, in the order of their enrolment.
   package var members: [Member] { state.withLock { $0 } }
 
-  package func set(_ members: [Member]) { state.withLock { $0 = members } }
+  package func set(_ members: [Member]) {
+    state.withLock { $0 = members }
+    for changed in observers.withLock({ Array($0.calls.values) }) { changed() }
+  }
+
+  /// Calls `changed`, on whatever thread, when something about the members has become different.
+  package func observe(_ changed: @escaping @Sendable () -> Void) -> Int {
+    observers.withLock { observers in
+      observers.last += 1
+      observers.calls[observers.last] = changed
+      return observers.last
+    }
+  }
+
+  package func forget(_ observer: Int) { observers.withLock { $0.calls[observer] = nil } }
 
   /// What a name stands for.
   package enum Resolution: Sendable {

@@ -34,16 +34,14 @@ struct ServerCluster: Sendable {
 
   /// The way in for hubs.
   var entrance: LinkEntrance {
-    let (host, store) = (host, store)
+    let host = host
+    let sessions = DirectoryFeed.serving(store, serverID: host.identity.serverID, hostname: host.identity.hostname)
+    let servers = RegistryFeed.serving(map)
     return LinkEntrance(
       loop: { host.loop(ofSession: $0) },
       accept: { surface, socket, call, closed in
-        let links = LinkSurface(surface, hostname: host.identity.hostname) { stream, peer in
-          let feed = DirectoryFeed(
-            stream, store: store, access: peer.access, serverID: host.identity.serverID,
-            hostname: host.identity.hostname)
-          feed.assumeIsolated { $0.open() }
-        }
+        let links = LinkSurface(
+          surface, hostname: host.identity.hostname, directory: sessions, registry: servers)
         host.greet(socket, owner: ServerCluster.owner(of: call.principal), closed: closed) { stream, head, guest in
           links.serve(stream, head: head, from: LinkPeer(call, hubID: guest.hubID, hubHostname: guest.hostname))
         }

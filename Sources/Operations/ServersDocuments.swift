@@ -67,6 +67,13 @@ struct BackendOutput: Codable, Sendable {
     var hostname: String
   }
 
+  struct Behind: Codable, Sendable {
+    var serverID: String
+    var hostname: String
+    var role: String
+    var health: String
+  }
+
   var hostname: String?
   /// `local` for the server itself.
   var address: String
@@ -89,6 +96,8 @@ struct BackendOutput: Codable, Sendable {
   var declared: Terms?
   /// Who answers in its place.
   var stranger: Identity?
+  /// The servers behind it, where they may be seen through it.
+  var servers: [Behind]?
 
   init(_ entry: BackendEntry) {
     let record = entry.record
@@ -111,6 +120,10 @@ struct BackendOutput: Codable, Sendable {
     fingerprint = record.fingerprint
     if let terms = record.declared, !record.overrides.isEmpty {
       declared = Terms(role: terms.role.rawValue, tags: terms.tags, transitive: terms.transitive)
+    }
+    servers = entry.behind?.map {
+      Behind(
+        serverID: $0.serverID, hostname: $0.hostname, role: $0.role.rawValue, health: $0.health.rawValue)
     }
     stranger = entry.stranger.map { Identity(serverID: $0.serverID, hostname: $0.hostname) }
   }
@@ -152,6 +165,7 @@ struct BackendOutput: Codable, Sendable {
     try fields.encodeIfPresent(fingerprint, forKey: .fingerprint)
     try fields.encodeIfPresent(declared, forKey: .declared)
     try fields.encodeIfPresent(stranger, forKey: .stranger)
+    try fields.encodeIfPresent(servers, forKey: .servers)
   }
 }
 

@@ -35,6 +35,7 @@ final class ScriptedControl: BackendControl {
   var peer: String? { state.withLock { $0.peer } }
   var remote: (any RemoteServer)? { nil }
   let directory = DirectoryCopy()
+  var behind: [ServerBehind]? { nil }
 
   /// A server answers: what a real connection does after its hello.
   func answer(_ serverID: String, _ hostname: String) async -> IdentityVerdict {

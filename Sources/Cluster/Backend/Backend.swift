@@ -28,6 +28,7 @@ package actor Backend: BackendControl {
     var identity: BackendIdentity?
     var peer: String?
     var remote: (any RemoteServer)?
+    var behind: [ServerBehind]?
   }
 
   package nonisolated let loop: EventLoop
@@ -45,6 +46,7 @@ package actor Backend: BackendControl {
   /// Names the link when it is to go on.
   private var session: String?
   private var directoryStream: LinkStream?
+  private var registryStream: LinkStream?
   private var backoff = Backoff()
   private var isStopped = false
   private var running: Task<Void, Never>?
@@ -78,6 +80,7 @@ package actor Backend: BackendControl {
   package nonisolated var identity: BackendIdentity? { shown.withLock { $0.identity } }
   package nonisolated var peer: String? { shown.withLock { $0.peer } }
   package nonisolated var remote: (any RemoteServer)? { shown.withLock { $0.remote } }
+  package nonisolated var behind: [ServerBehind]? { shown.withLock { $0.behind } }
 
   package func stop() async {
     isStopped = true
@@ -104,9 +107,9 @@ package actor Backend: BackendControl {
     self.role = role
     // What was opened under the old role may do more than the new one permits.
     if lost, let link {
-      let followed = directoryStream?.id
+      let followed = [directoryStream?.id, registryStream?.id]
       link.assumeIsolated {
-        $0.closeStreams(1008, "the role of this server is '\(role.rawValue)' now") { $0 != followed }
+        $0.closeStreams(1008, "the role of this server is '\(role.rawValue)' now") { !followed.contains($0) }
       }
     }
     followDirectory()
@@ -347,9 +350,9 @@ package actor Backend: BackendControl {
     socket.resumeReading()
     self.link = current
     session = welcome.session
-    backoff.reset()
     // Told anew: what is known counts as old from the moment that the connection was lost.
     take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
+    take(&registryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
     followDirectory()
     publish(LinkServer(link: current, name: welcome.hostname))
     publish(.healthy)
@@ -380,6 +383,8 @@ package actor Backend: BackendControl {
   }
 
   private func answered(in time: Duration) {
+    // Not before: one that greets well and then breaks the link would be dialled as often as it likes.
+    backoff.reset()
     directory.touch()
     if time > Backend.slow {
       publish(.degraded, "its answers take more than a second", latency: time)
@@ -409,6 +414,8 @@ package actor Backend: BackendControl {
   private func followDirectory() {
     guard role.permits(.reads) else {
       take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
+      take(&registryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
+      shown.withLock { $0.behind = nil }
       return directory.clear()
     }
     guard let link, directoryStream?.isOpen != true || directoryStream?.link !== link else { return }
@@ -416,9 +423,18 @@ package actor Backend: BackendControl {
     let stream = link.assumeIsolated { $0.open(LinkHead.directory.encoded(), isCall: false) }
     stream.handler = self
     directoryStream = stream
+    guard settings.transitive else { return }
+    let registry = link.assumeIsolated { $0.open(LinkHead.registry.encoded(), isCall: false) }
+    registry.handler = self
+    registryStream = registry
   }
 
   private func received(_ text: [UInt8], from stream: any MessageSocket) {
+    if stream === registryStream {
+      let behind = ServersBehind.parse(text)
+      shown.withLock { $0.behind = behind }
+      return
+    }
     guard stream === directoryStream else { return }
     do throws(DirectoryFault) {
       try directory.receive(text)
@@ -430,7 +446,7 @@ package actor Backend: BackendControl {
   }
 }
 
-/// The directory's stream.
+/// What the backend tells by itself: its sessions and the servers behind it.
 extension Backend: WebSocketHandler {
   package nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) {
     assumeIsolated { $0.received(text, from: ws) }

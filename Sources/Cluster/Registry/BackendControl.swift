@@ -131,6 +131,8 @@ package protocol BackendControl: AnyObject, Sendable {
   var remote: (any RemoteServer)? { get }
   /// What is known of its sessions; empty for a backend that tells nothing of them.
   var directory: DirectoryCopy { get }
+  /// The servers behind it, as it tells; `nil` for one that is not asked (its entry is not transitive) or has not answered.
+  var behind: [ServerBehind]? { get }
 }
 
 /// Makes the connection to a backend.

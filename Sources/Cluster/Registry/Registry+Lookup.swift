@@ -8,16 +8,19 @@ package struct BackendEntry: Sendable {
   package let sessions: Int?
   /// Who answered instead of it; waits for somebody to confirm it.
   package let stranger: BackendIdentity?
+  /// The servers behind it, where they may be seen.
+  package let behind: [ServerBehind]?
 
   package init(
     record: BackendRecord, report: HealthReport?, version: String? = nil, sessions: Int? = nil,
-    stranger: BackendIdentity? = nil
+    stranger: BackendIdentity? = nil, behind: [ServerBehind]? = nil
   ) {
     self.record = record
     self.report = report
     self.version = version
     self.sessions = sessions
     self.stranger = stranger
+    self.behind = behind
   }
 }
 
@@ -34,7 +37,8 @@ extension Registry {
     let isActive = entry.record.list == .active
     return BackendEntry(
       record: entry.record, report: isActive ? entry.control?.report ?? HealthReport(.connecting) : nil,
-      version: entry.control?.identity?.version, sessions: Registry.sessions(entry), stranger: entry.stranger)
+      version: entry.control?.identity?.version, sessions: Registry.sessions(entry), stranger: entry.stranger,
+      behind: isActive ? entry.control?.behind : nil)
   }
 
   /// Of a server that may be looked at, as long as what it told is current.

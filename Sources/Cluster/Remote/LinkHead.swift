@@ -20,6 +20,8 @@ package enum LinkHead: Sendable, Equatable {
   case socket(RemoteSocketRequest)
   /// The sessions of the server, and what becomes of them.
   case directory
+  /// The servers behind the server, and what becomes of them.
+  case registry
 
   /// A head is a request line with what goes along; 64 KiB hold a token's limits to a thousand sessions.
   package static let maximumBytes = 64 << 10
@@ -59,6 +61,7 @@ package enum LinkHead: Sendable, Equatable {
       json.key("context")
       LinkHead.write(request.context, to: &json)
     case .directory: json.string("directory")
+    case .registry: json.string("registry")
     }
     json.endObject()
     return json.finish()
@@ -154,6 +157,7 @@ package enum LinkHead: Sendable, Equatable {
             ?? [],
           context: try LinkHead.context(head)))
     case "directory": self = .directory
+    case "registry": self = .registry
     default: throw LinkHeadError("'kind' is none that is known here")
     }
   }

@@ -59,6 +59,13 @@ func serverText(_ server: JSON, _ style: TextStyle) -> String {
     lines.append(
       ("answers now", "\(id) (\(server["stranger"]["hostname"].plainText)); 'roost servers confirm' accepts it"))
   }
+  for behind in server["servers"].array ?? [] {
+    lines.append(
+      (
+        "behind it",
+        "\(behind["hostname"].plainText) (\(behind["server_id"].plainText.prefix(8))): \(behind["health"].plainText), role \(behind["role"].plainText) there"
+      ))
+  }
   let shown = lines.filter { !$0.1.isEmpty }
   let width = (shown.map { $0.0.count }.max() ?? 0) + 2
   return shown.map { style.bold(padded($0.0, to: width)) + printable($0.1) + "\n" }.joined()

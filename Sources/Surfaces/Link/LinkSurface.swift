@@ -35,18 +35,20 @@ package struct LinkPeer: Sendable {
 
 /// What hubs ask for over their links: operations of the catalogue and the WebSockets, as over HTTP.
 package struct LinkSurface: Sendable {
-  /// Serves the stream of the directory, on its loop.
+  /// Serves a stream that tells a hub of something as it changes, on its loop.
   package typealias Directory = @Sendable (_ stream: any MessageSocket, _ peer: LinkPeer) -> Void
 
   let surface: HTTPSurface
   /// Of this server: names it in the path of an error.
   let hostname: String
   private let directory: Directory?
+  private let registry: Directory?
 
-  package init(_ surface: HTTPSurface, hostname: String, directory: Directory? = nil) {
+  package init(_ surface: HTTPSurface, hostname: String, directory: Directory? = nil, registry: Directory? = nil) {
     self.surface = surface
     self.hostname = hostname
     self.directory = directory
+    self.registry = registry
   }
 
   /// Serves a stream that a hub has opened; on the stream's loop. Its handler is set when this returns.
@@ -69,6 +71,11 @@ package struct LinkSurface: Sendable {
         return refuse(stream, OperationError(.unsupported, "This server tells no hub of its sessions."))
       }
       directory(stream, peer)
+    case .registry:
+      guard let registry else {
+        return refuse(stream, OperationError(.unsupported, "This server has no servers behind it."))
+      }
+      registry(stream, peer)
     }
   }
 

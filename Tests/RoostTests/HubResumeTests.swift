@@ -1,0 +1,137 @@
+import Formats
+import Net
+import TestKit
+import Testing
+
+@Suite("A way to a backend that breaks and comes back", .bounded)
+struct HubResumeTests {
+  private static let lines = 16_000
+
+  /// Reads terminal bytes until a flood has reached this line, or its end.
+  private func read(_ socket: TestWebSocket, upTo line: Int? = nil) async throws -> [UInt8] {
+    try await socket.bytes(until: line.map { "line \(padded($0)) of" } ?? "end of flood")
+  }
+
+  private func padded(_ number: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: 9 - digits.count) + digits
+  }
+
+  @Test("a flood that is cut in its middle, again and again, arrives whole: no line is missing, none comes twice")
+  func lossless() async throws {
+    try await withCluster("web1") { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      try await hub.session("flood", on: "web1", NumberedFlood.script(Self.lines))
+      let socket = try await hub.http.webSocket("/sessions/flood/ws/raw?server=web1")
+      var bytes = try await socket.bytes(until: "ready")
+      // What is on its way when the connection is cut is lost with it.
+      web1.relay.behave { $0.silent = [.back] }
+      await socket.type("go\r")
+      _ = try await web1.roost.wait("flood", ["for": "match", "pattern": "end of flood", "format": "plain"])
+      web1.relay.behave { $0.silent = [] }
+      web1.relay.cut()
+      for line in [2000, 6000, 11_000] {
+        bytes += try await read(socket, upTo: line)
+        web1.relay.cut()
+      }
+      bytes += try await read(socket)
+      #expect(NumberedFlood.numbers(bytes) == Array(1...Self.lines))
+      #expect(web1.relay.connections > 2)
+      await socket.type("what comes after\r")
+      try await socket.bytes(until: "what comes after")
+      #expect(try await hub.http.get("/sessions/flood?server=web1")["clients"] == 1)
+    }
+  }
+
+  @Test("of a flood that is more than can be kept the end is shown, in order, and nothing twice")
+  func gap() async throws {
+    try await withCluster("web1") { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      let lines = 100_000
+      try await hub.session("flood", on: "web1", NumberedFlood.script(lines))
+      let socket = try await hub.http.webSocket("/sessions/flood/ws/raw?server=web1")
+      try await socket.bytes(until: "ready")
+      web1.relay.behave { $0.silent = [.back] }
+      await socket.type("go\r")
+      _ = try await web1.roost.wait("flood", ["for": "match", "pattern": "end of flood", "format": "plain"])
+      web1.relay.behave { $0.silent = [] }
+      web1.relay.cut()
+      let bytes = try await read(socket)
+      let numbers = NumberedFlood.numbers(bytes)
+      #expect(numbers.count < lines && numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+      // What is missing is told by a picture that begins anew (ED, ECMA-48 §8.3.39).
+      #expect(contains(bytes, "\u{1B}[2J") || contains(bytes, "\u{1B}[J"))
+      await socket.type("what comes after\r")
+      try await socket.bytes(until: "what comes after")
+    }
+  }
+
+  @Test(
+    "who is attached while the backend starts anew is told of a gap, sees a picture of what was missed, and goes on")
+  func restart() async throws {
+    try await withCluster("web1") { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      try await hub.session("a", on: "web1")
+      let socket = try await hub.http.webSocket(
+        "/sessions/a/ws/raw?server=web1&rows=20&cols=70", subprotocols: ["roost.attach.v1"])
+      _ = try await socket.nextJSON { !$0["attached"].isNull }
+      await socket.type("before the gap\r")
+      try await socket.bytes(until: "before the gap\r\n")
+      try await web1.restart()
+      let gap = try await socket.nextJSON { !$0["gap"].isNull }
+      #expect(gap["gap"]["reason"].string?.contains("web1") == true, "\(gap)")
+      await socket.type("typed in the gap\r")
+      let attached = try await socket.nextJSON { !$0["attached"].isNull }
+      #expect(!attached.isNull)
+      try await socket.bytes(until: "typed in the gap")
+      let record = try await hub.http.get("/sessions/a?server=web1")
+      #expect(record["rows"] == 20 && record["cols"] == 70)
+    }
+  }
+
+  @Test(
+    "bytes that are turned over on their way are noticed: the link ends, and nothing of them is shown as the backend's")
+  func corrupted() async throws {
+    try await withCluster("web1") { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      try await hub.session("a", on: "web1")
+      web1.relay.corruptNext(.back)
+      // Something has to pass.
+      let asked = try await hub.http.request("GET", "/sessions/a?server=web1")
+      #expect(asked.status == 200 || asked.errorCode == "server_unavailable", "\(asked)")
+      try await eventually("there is another connection") { web1.relay.connections > 1 }
+      try await hub.waitForHealth("healthy", of: web1)
+      #expect(try await hub.http.get("/sessions/a?server=web1")["name"] == "a")
+      let connections = web1.relay.connections
+      web1.relay.corruptNext(.forth)
+      _ = try await hub.http.request("GET", "/sessions/a?server=web1")
+      try await eventually("there is another connection") { web1.relay.connections > connections }
+      try await hub.waitForHealth("healthy", of: web1)
+    }
+  }
+
+  @Test("over a way of 200 ms that loses one piece of a hundred everything works, and arrives whole")
+  func slowAndLossy() async throws {
+    try await withCluster("web1", enrolled: false) { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      web1.relay.behave {
+        $0.delay = .milliseconds(200)
+        $0.lossEvery = 100
+      }
+      let record = try await hub.enrol(web1, health: nil)
+      #expect(record["role"] == "member")
+      try await hub.waitForHealth("healthy", "degraded", of: web1)
+      try await hub.session("flood", on: "web1", NumberedFlood.script(4000))
+      let socket = try await hub.http.webSocket("/sessions/flood/ws/raw?server=web1")
+      var bytes = try await socket.bytes(until: "ready")
+      await socket.type("go\r")
+      bytes += try await read(socket)
+      #expect(NumberedFlood.numbers(bytes) == Array(1...4000))
+      await socket.type("and back\r")
+      try await socket.bytes(until: "and back")
+      let latency = try await hub.http.get(web1.path)["latency_ms"].integer ?? 0
+      #expect(latency >= 400)
+      #expect(web1.relay.connections == 1)
+    }
+  }
+}
