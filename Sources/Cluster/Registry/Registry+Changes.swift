@@ -72,7 +72,9 @@ extension Registry {
     if let place, entries[place].record.list == .active {
       let name = entries[place].record.serverID ?? address.text
       throw RegistryError(
-        .alreadyRegistered, "\(address) is registered already (\(name)); change it with PATCH, or remove it first.")
+        .alreadyRegistered,
+        "\(address) is registered already (\(name)); change it with 'roost servers update' or PATCH, or remove it first."
+      )
     }
     guard place != nil || entries.count < Registry.mostBackends else {
       throw RegistryError(
