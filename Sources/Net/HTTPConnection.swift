@@ -445,7 +445,9 @@ extension LoopIsolation {
   fileprivate func answer(
     _ request: HTTPRequest, of connection: HTTPConnection, _ handler: any HTTPHandler
   ) -> Task<Void, Never> {
-    Task.immediate {
+    // What is begun at once has no executor that the runtime knows of: where it waits, it would go on in the global pool, two threads'
+    // wake-ups away, if the loop were not preferred.
+    Task.immediate(executorPreference: loop) {
       let reply = await handler.respond(to: request, on: self.loop)
       guard case .stream(let response, let body) = reply else {
         connection.deliver(reply)

@@ -5,9 +5,12 @@ import Operations
 enum QueryText {
   /// The value of `server`, if the query is well formed: for what is looked at before the query is read in earnest.
   static func server(in query: String) -> String? {
-    // Nearly no request has one, and to see that takes no decoding; a name that is written in escapes is found below.
-    guard query.utf8.contains(0x25) || query.contains("server=") else { return nil }
-    return (try? parse(query))?.first { $0.name == "server" }?.value
+    // A name that is written in escapes is rare; to see that there is none takes no decoding.
+    if query.utf8.contains(0x25) { return (try? parse(query))?.first { $0.name == "server" }?.value }
+    for pair in query.utf8.split(separator: 0x26) where pair.starts(with: "server=".utf8) {
+      return PercentEncoding.decode(Substring(pair.dropFirst("server=".utf8.count)), plusIsSpace: true)
+    }
+    return nil
   }
 
   /// Refuses what does not decode, and a name given twice: taking one of two values would drop the other silently.
@@ -15,10 +18,10 @@ enum QueryText {
     guard let query, !query.isEmpty else { return [] }
     var parameters: [(name: String, value: String)] = []
     var names: Set<String> = []
-    for pair in query.split(separator: "&", omittingEmptySubsequences: true) {
-      let equals = pair.firstIndex(of: "=") ?? pair.endIndex
-      guard let name = PercentEncoding.decode(pair[..<equals], plusIsSpace: true),
-        let value = PercentEncoding.decode(pair[equals...].dropFirst(), plusIsSpace: true)
+    for pair in query.utf8.split(separator: 0x26) {
+      let equals = pair.firstIndex(of: 0x3D) ?? pair.endIndex
+      guard let name = PercentEncoding.decode(Substring(pair[..<equals]), plusIsSpace: true),
+        let value = PercentEncoding.decode(Substring(pair[equals...].dropFirst()), plusIsSpace: true)
       else {
         throw OperationError(.invalidRequest, "Invalid request: the query is not well-formed percent-encoded UTF-8.")
       }
