@@ -34,11 +34,15 @@ def enroll(hub, backends):
     patiently(lambda: all(server["health"] == "healthy" for server in hub.call("GET", "/servers")), "connect")
 
 
-def patiently(is_done, what, seconds=30):
+def heard_of(hub):
+    return sum(server["sessions"] or 0 for server in hub.call("GET", "/servers"))
+
+
+def patiently(is_done, what, instead=lambda: "", seconds=60):
     deadline = time.monotonic() + seconds
     while not is_done():
         if time.monotonic() > deadline:
-            raise RuntimeError(f"the hub did not {what}")
+            raise RuntimeError(f"the hub did not {what} {instead()}")
         time.sleep(0.05)
 
 
@@ -295,8 +299,7 @@ def many():
                 list(pool.map(lambda backend: idle_sessions(backend, SESSIONS), backends))
             enroll(hub, backends)
             # What there is of the hub's copies is asked of the copies, and not by listing, which takes memory itself.
-            patiently(
-                lambda: sum(server["sessions"] or 0 for server in hub.call("GET", "/servers")) >= total, "hear of all")
+            patiently(lambda: heard_of(hub) >= total, f"hear of {total} sessions", lambda: f"only of {heard_of(hub)}")
             grown = bench.settled(lambda: bench.resident_bytes(hub.pid)) - quiet
             used = bench.cpu_seconds(hub.pid)
             time.sleep(WATCHED)
