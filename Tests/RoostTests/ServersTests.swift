@@ -118,6 +118,8 @@ struct ServersTests {
     try await withRoost { roost in
       _ = try await roost.http.post("/servers", ["address": .string(Self.address), "token": "a-secret-token"])
       _ = try await roost.http.patch(Self.path, ["role": "drain"])
+      // The change is kept when it is answered; what is told of it is written right after.
+      _ = try await roost.events(until: "the change is logged") { $0["data"]["operation"] == "servers.update" }
       try await roost.killServer()
       try await roost.start()
       let kept = try await roost.http.get(Self.path)
