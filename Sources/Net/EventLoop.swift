@@ -23,7 +23,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   package let name: String
   let uv: UnsafeMutablePointer<uv_loop_t>
   let readBuffer: UnsafeMutableRawBufferPointer
-  private let wake: UnsafeMutablePointer<uv_async_t>
+  private let wake: LoopWake?
   private let inbox = Mutex(Inbox())
   private let threadID = Atomic<UInt>(0)
   private let joined = Mutex(false)
@@ -66,21 +66,19 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   package init(name: String) throws(NetError) {
     self.name = name
     uv = .allocate(capacity: 1)
-    wake = .allocate(capacity: 1)
     readBuffer = .allocate(byteCount: EventLoop.readBufferBytes, alignment: 16)
     var status = uv_loop_init(uv)
-    if status == 0 {
-      status = uv_async_init(uv, wake) { _ in }
-      if status != 0 { uv_loop_close(uv) }
+    wake = status == 0 ? LoopWake(uv) : nil
+    if status == 0, wake == nil {
+      status = UV_EMFILE.rawValue
+      uv_loop_close(uv)
     }
     guard status == 0 else {
       uv.deallocate()
-      wake.deallocate()
       readBuffer.deallocate()
       thread = 0
       throw NetError(uv: status, "event loop")
     }
-    wake.pointee.data = nil
 
     // The thread waits for `start`, so that every field is set before it runs.
     let start = ThreadStart()
@@ -95,11 +93,10 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
       }, Unmanaged.passRetained(start).toOpaque())
     guard failure == 0 else {
       Unmanaged.passUnretained(start).release()
-      uv_close(UnsafeMutableRawPointer(wake).assumingMemoryBound(to: uv_handle_t.self), nil)
+      wake?.close()
       uv_run(uv, UV_RUN_DEFAULT)
       uv_loop_close(uv)
       uv.deallocate()
-      wake.deallocate()
       readBuffer.deallocate()
       thread = 0
       throw NetError(errno: failure, "thread")
@@ -115,7 +112,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     // Reached only after the thread has ended (it holds a reference), or when init threw, which frees the memory itself.
     if thread != 0 {
       uv.deallocate()
-      wake.deallocate()
+      wake?.free()
       readBuffer.deallocate()
     }
   }
@@ -176,7 +173,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
       guard !box.isClosed else { return }
       box.work.append(work)
       // Under the lock: `isClosed` is set under it before the async handle goes away.
-      if box.work.count == 1 { uv_async_send(wake) }
+      if box.work.count == 1 { wake?.send() }
     }
   }
 
@@ -220,7 +217,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     inbox.withLock { box in
       guard !box.isClosed else { return }
       box.isStopping = true
-      uv_async_send(wake)
+      wake?.send()
     }
     if isCurrent { return }
     joined.withLock { joined in
@@ -287,7 +284,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
   private func closeEverything() {
     for _ in 0..<EventLoop.stopTurns {
-      var open = OpenHandles(except: UnsafeMutableRawPointer(wake))
+      var open = OpenHandles(except: wake?.raw)
       withUnsafeMutablePointer(to: &open) { open in
         uv_walk(
           uv,
@@ -312,15 +309,15 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     incoming = []
     afterPoll = []
     next = 0
-    uv_close(UnsafeMutableRawPointer(wake).assumingMemoryBound(to: uv_handle_t.self), nil)
+    wake?.close()
     while uv_loop_close(uv) == UV_EBUSY.rawValue { uv_run(uv, UV_RUN_ONCE) }
     threadID.store(0, ordering: .relaxed)  // the system may give the number to another thread
   }
 
   private struct OpenHandles {
-    let except: UnsafeMutableRawPointer
+    let except: UnsafeMutableRawPointer?
     var any = false
-    init(except: UnsafeMutableRawPointer) { self.except = except }
+    init(except: UnsafeMutableRawPointer?) { self.except = except }
   }
 }
 

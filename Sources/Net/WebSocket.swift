@@ -117,7 +117,7 @@ package final class WebSocket: @unchecked Sendable {
   private var closing: Deadline?
   private var awaitsPong = false
   private var takenAtPing: UInt64 = 0
-  private var random = SystemRandomNumberGenerator()
+  private var random = PooledRandom()
 
   /// Zero intervals mean no pings.
   init(

@@ -63,6 +63,7 @@ package actor Link {
   private var bulk = FIFO<LinkChannel>()
   private var credits: [(stream: UInt32, bytes: Int)] = []
   private var isFlushScheduled = false
+  private var farewells: LoopTimer?
   private var sent: UInt64 = 0
   private var acknowledged: UInt64 = 0
   private var kept = FIFO<[UInt8]>()
@@ -321,7 +322,24 @@ package actor Link {
     guard channel.place == .idle, channel.isReady, transport != nil else { return }
     channel.place = .waiting
     fresh.append(channel)
-    scheduleFlush()
+    // The other side has said its last word: that it was heard can wait for something to go along with.
+    if channel.ending != nil, channel.opening == nil, channel.outgoing.isEmpty {
+      scheduleFarewells()
+    } else {
+      scheduleFlush()
+    }
+  }
+
+  /// Good-byes that nobody waits for go with what is said next, or by themselves when nothing is for a while: each by itself would wake the
+  /// other side once more for every call.
+  private func scheduleFarewells() {
+    guard farewells == nil, !isFlushScheduled, transport != nil else { return }
+    farewells = loop.schedule(after: .milliseconds(5)) { [weak self] in
+      self?.assumeIsolated { link in
+        link.farewells = nil
+        link.scheduleFlush()
+      }
+    }
   }
 
   /// What one turn of the loop has to say goes out together.
@@ -333,6 +351,7 @@ package actor Link {
 
   private func flush() {
     isFlushScheduled = false
+    take(&farewells)?.cancel()
     var drained: [LinkChannel] = []
     while let transport, transport.isOpen, keptBytes < LinkLimits.unacknowledged,
       transport.queuedBytes < LinkLimits.transportHighWater
