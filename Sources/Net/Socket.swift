@@ -360,6 +360,15 @@ final class Socket: LoopHandle {
 
   // MARK: Ending
 
+  /// Has the kernel take no more than about so many bytes that it cannot send yet (`TCP_NOTSENT_LOWAT`): what is more urgent and comes later
+  /// would have to wait behind them. Nothing for a socket that is not TCP.
+  func limitUnsent(to bytes: CInt) {
+    var fd: uv_os_fd_t = -1
+    guard !isClosed, base.pointee.type == UV_TCP, uv_fileno(base, &fd) == 0 else { return }
+    var bytes = bytes
+    setsockopt(fd, CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &bytes, socklen_t(MemoryLayout<CInt>.size))
+  }
+
   /// Closes after everything written has been taken and the peer has had a moment to read it.
   func finish() {
     guard !isClosed, !isFinishing else { return }

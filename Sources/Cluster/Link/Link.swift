@@ -124,6 +124,7 @@ package actor Link {
     lastPeer = socket.peer
     heard = .now
     socket.handler = self
+    (socket as? WebSocket)?.limitUnsent(to: LinkLimits.unsent)
     kept.forEach { socket.send(binary: $0) }
     // Streams are opened in the order of their numbers.
     for (id, channel) in channels.sorted(by: { $0.key < $1.key }) { mark(id, channel) }

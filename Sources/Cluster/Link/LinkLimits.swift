@@ -10,6 +10,8 @@ package struct LinkLimits: Sendable {
   /// Bytes handed to the transport and not taken by the kernel before nothing more is handed over: more would only wait, and what comes
   /// later and is more urgent would wait behind it.
   static let transportHighWater = 32 << 10
+  /// Bytes that the kernel may hold beyond what the network takes at the moment.
+  static let unsent = 64 << 10
   /// Bytes that were sent and may have to be sent again.
   static let unacknowledged = 8 << 20
   /// Received bytes, or batches, after which the other side is told what it may forget.
