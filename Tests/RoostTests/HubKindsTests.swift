@@ -26,7 +26,7 @@ struct HubKindsTests {
     }
   }
 
-  @Test("a server without a link is used for what it offers, is listed with its sessions, and the rest is refused by name")
+  @Test("a server without a link is used for what it offers and listed with its sessions; the rest is refused by name")
   func wsh() async throws {
     try await withCluster("web1", enrolled: false) { cluster in
       let (hub, web1) = (cluster.hub, cluster["web1"])
@@ -61,7 +61,7 @@ struct HubKindsTests {
     }
   }
 
-  @Test("through a transitive backend the servers behind it are seen, as they change, and through another one they are not")
+  @Test("through a transitive backend the servers behind it are seen, as they change; through another they are not")
   func behind() async throws {
     try await withCluster("middle", "far", enrolled: false) { cluster in
       let (hub, middle, far) = (cluster.hub, cluster["middle"], cluster["far"])
