@@ -140,7 +140,7 @@ extension Duration {
 
 /// Empties a property and returns what it held, so that whatever dies with it does so after the access has ended: a
 /// closure's captures may lead back to the object that held it.
-func take<Value>(_ property: inout Value?) -> Value? {
+package func take<Value>(_ property: inout Value?) -> Value? {
   let value = property
   property = nil
   return value

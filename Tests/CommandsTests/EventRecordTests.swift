@@ -1,4 +1,5 @@
 import Formats
+import Net
 import Testing
 
 @testable import Commands

@@ -49,7 +49,7 @@ package actor Backend: BackendControl {
   private var registryStream: LinkStream?
   /// Why there is no directory, if the backend does not want to give it.
   private var directoryRefusal: String?
-  private var backoff = Backoff()
+  private var backoff = Backoff(longest: .seconds(15))
   private var isStopped = false
   private var running: Task<Void, Never>?
   /// What ``run()`` waits for: the loss of the link, or the end of a pause.

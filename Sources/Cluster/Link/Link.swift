@@ -604,5 +604,3 @@ func take<Value>(_ value: inout Value, leaving rest: Value) -> Value {
   value = rest
   return taken
 }
-
-func take<Value>(_ value: inout Value?) -> Value? { take(&value, leaving: nil) }

@@ -1,5 +1,5 @@
-import Causality
 import Formats
+import Store
 
 /// The first message of a link, from the one that dials: text, one JSON object. What it does not know is ignored by the other side, except
 /// flags that the dialler requires.
@@ -78,8 +78,8 @@ package struct LinkHello: Sendable, Equatable {
   package init?(parsing message: [UInt8]) {
     guard message.count <= LinkHello.maximumBytes, let document = try? JSON(parsing: message) else { return nil }
     let hello = document["hello"]
-    guard let newest = hello["protocol"].integer, let hubID = hello["hub_id"].string, isServerID(hubID),
-      let via = hello["via"].strings, via.count <= LinkHello.longestChain, via.allSatisfy(isServerID)
+    guard let newest = hello["protocol"].integer, let hubID = hello["hub_id"].string, isUUID(hubID),
+      let via = hello["via"].strings, via.count <= LinkHello.longestChain, via.allSatisfy(isUUID)
     else { return nil }
     self.newest = newest
     oldest = hello["oldest_protocol"].integer ?? newest
@@ -182,7 +182,7 @@ package enum LinkReply: Sendable, Equatable {
     }
     let welcome = document["welcome"]
     guard let version = welcome["protocol"].integer, LinkHello.protocols.contains(version),
-      let serverID = welcome["server_id"].string, isServerID(serverID),
+      let serverID = welcome["server_id"].string, isUUID(serverID),
       let session = welcome["session"].string, (1...128).contains(session.utf8.count),
       session.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),
       let received = welcome["received"].string.flatMap({ UInt64($0) })
@@ -202,9 +202,6 @@ extension JSON {
     return texts.count == elements.count ? texts : nil
   }
 }
-
-/// Is this an id as servers have them: a UUID in lower case?
-package func isServerID(_ text: String) -> Bool { Cause.correlationID(text) == text }
 
 /// A name that another server gave itself, fit to be shown: printable, and of no more bytes than a host name may have (RFC 1035 §2.3.4).
 package func shownName(_ text: String) -> String { shown(text, atMost: 253) }

@@ -1,4 +1,5 @@
 import Formats
+import Store
 
 /// A message about the link that is not counted: text, one JSON object. Members that are not known are ignored.
 struct LinkNotice {
@@ -10,7 +11,7 @@ struct LinkNotice {
   init?(parsing text: [UInt8]) {
     guard text.count <= LinkHello.maximumBytes, let document = try? JSON(parsing: text) else { return nil }
     if let via = document["via"].array?.compactMap(\.string), via.count <= LinkHello.longestChain,
-      via.allSatisfy(isServerID)
+      via.allSatisfy(isUUID)
     {
       self.via = via
     }
