@@ -99,11 +99,15 @@ package actor Registry {
 
   /// Begins a change; `leave()` must follow.
   func enter() async {
-    if !isChanging {
-      isChanging = true
-      return
+    await withCheckedContinuation { continuation in
+      // Looked at here: others may have their turn before a continuation is made.
+      if isChanging {
+        waiting.append(continuation)
+      } else {
+        isChanging = true
+        continuation.resume()
+      }
     }
-    await withCheckedContinuation { waiting.append($0) }
   }
 
   func leave() {

@@ -26,7 +26,10 @@ actor LinkOpening {
     await withTaskCancellationHandler {
       preconditionIsolated()
       if Task.isCancelled { cancel() }
-      if outcome == nil { await withCheckedContinuation { waiting = $0 } }
+      await withCheckedContinuation { continuation in
+        // Looked at here: the outcome may have come before the continuation was made.
+        if outcome == nil { waiting = continuation } else { continuation.resume() }
+      }
     } onCancel: {
       loop.execute { self.assumeIsolated { $0.cancel() } }
     }
