@@ -38,7 +38,10 @@ final class OpenSockets: Sendable {
   private func remove(_ number: UInt64) { _ = state.withLock { $0.sockets.removeValue(forKey: number) } }
 
   func close(token id: String) {
-    let sockets = state.withLock { state in state.sockets.values.filter { $0.token == id }.map(\.socket) }
+    // In the order of their opening: a link before what is open over it.
+    let sockets = state.withLock { state in
+      state.sockets.filter { $0.value.token == id }.sorted { $0.key < $1.key }.map(\.value.socket)
+    }
     for socket in sockets { socket.loop.execute { socket.close(code: 1008, reason: "token revoked") } }
   }
 }
