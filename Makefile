@@ -41,8 +41,8 @@ release:
 test:
 	@Tools/setup.sh test
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --skip ExitTests $(WIDTH)
-	$(SWIFT) test --skip-build --filter ExitTests
+	Tools/test.sh --skip ExitTests $(WIDTH)
+	Tools/test.sh --filter ExitTests
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(wildcard $(SOURCES))

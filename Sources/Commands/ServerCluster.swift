@@ -4,6 +4,7 @@ import Operations
 import Sessions
 import Store
 import Surfaces
+import Synchronization
 
 /// The servers behind this one, and this one as a server behind others: the parts of the cluster, handed to each other.
 struct ServerCluster: Sendable {
@@ -12,6 +13,7 @@ struct ServerCluster: Sendable {
   private let chain: HubChain
   private let host: LinkHost
   private let store: SessionStore
+  private let linkLoop = LinkLoop()
 
   init(
     _ identity: LinkHost.Identity, loops: LoopGroup, paths: Paths, configurationFile: String,
@@ -34,11 +36,11 @@ struct ServerCluster: Sendable {
 
   /// The way in for hubs.
   var entrance: LinkEntrance {
-    let host = host
+    let (host, ownLoop) = (host, linkLoop)
     let sessions = DirectoryFeed.serving(store, serverID: host.identity.serverID, hostname: host.identity.hostname)
     let servers = RegistryFeed.serving(map)
     return LinkEntrance(
-      loop: { host.loop(ofSession: $0) },
+      loop: { session in session.flatMap { host.loop(ofSession: $0) } ?? ownLoop.loop() },
       accept: { surface, socket, call, closed in
         let links = LinkSurface(
           surface, hostname: host.identity.hostname, directory: sessions, registry: servers)
@@ -58,5 +60,24 @@ struct ServerCluster: Sendable {
 
   private static func owner(token id: String) -> String { "token-id:\(id)" }
 
-  func stop() async { await registry.stop() }
+  func stop() async {
+    await registry.stop()
+    linkLoop.stop()
+  }
+}
+
+/// The loop of the links that hubs have dialled: a loop with sessions reads their floods, for up to 0.1 ms at a time and as long again where
+/// the kernel has it wait, and every keystroke that comes over a link would wait for that. It runs from the first link on.
+private final class LinkLoop: Sendable {
+  private let state = Mutex<EventLoop?>(nil)
+
+  /// Nil when the system has no thread or descriptor left: the link then stays where its connection is.
+  func loop() -> EventLoop? {
+    state.withLock { loop in
+      if loop == nil { loop = try? EventLoop(name: "links") }
+      return loop
+    }
+  }
+
+  func stop() { state.withLock { take(&$0) }?.stop() }
 }

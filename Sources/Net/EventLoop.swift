@@ -152,7 +152,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   }
 
   /// Like `execute` for callers already on the loop, whose closures need not be Sendable.
-  func later(_ work: @escaping () -> Void) {
+  package func later(_ work: @escaping () -> Void) {
     preconditionCurrent()
     leave(.local(work))
   }
@@ -169,12 +169,13 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
   private func submit(_ work: Work) {
     if isCurrent { return leave(work) }
-    inbox.withLock { box in
-      guard !box.isClosed else { return }
+    let isFirst = inbox.withLock { box in
+      guard !box.isClosed else { return false }
       box.work.append(work)
-      // Under the lock: `isClosed` is set under it before the async handle goes away.
-      if box.work.count == 1 { wake?.send() }
+      return box.work.count == 1
     }
+    // Not under the lock, which is the first thing that the woken thread wants. The wake's descriptors live as long as this loop does.
+    if isFirst { wake?.send() }
   }
 
   /// Leaves work for after the poll. libuv runs timers before it polls too: what they leave must not sleep until the next event.
@@ -230,6 +231,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
   private func run() {
     nameThread(name)
+    preferShortTurns()
     while !inbox.withLock({ $0.isStopping }) {
       let more = runJobs()
       isPolling = true

@@ -9,6 +9,8 @@ struct PTY {
   var device: UInt64?
   var watch: DescriptorWatch?
   private(set) var isOpen = true
+  /// Whether the latest turn read more than an answer to a keystroke.
+  var isFlooding = false
   private var queue: [UInt8] = []
   private var sent = 0
 

@@ -110,7 +110,13 @@ package actor Session {
 
   private func ready(_ readiness: Readiness) {
     if readiness.contains(.writable) { flushInput() }
-    if readiness.contains(.readable) || readiness.contains(.hangup) { _ = readOutput() }
+    guard readiness.contains(.readable) || readiness.contains(.hangup) else { return }
+    // Of a flood, whatever else this poll has found goes first: a keystroke is not to wait for its turn.
+    guard pty.isFlooding else {
+      _ = readOutput()
+      return
+    }
+    loop.later { [weak self] in self?.assumeIsolated { _ = $0.readOutput() } }
   }
 
   /// Reads what the PTY holds, up to one turn's share, and shows it. Returns whether there may be more at once.
@@ -150,6 +156,7 @@ package actor Session {
         }
       }
       traffic.fromPrograms.add(filled)
+      pty.isFlooding = filled > SessionLimits.shortRead
       if let turn { endTurn(turn, UnsafeRawBufferPointer(rebasing: buffer[0..<filled])) }
       return more
     }

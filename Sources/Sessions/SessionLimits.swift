@@ -3,8 +3,9 @@ package enum SessionLimits {
   /// Bytes that one turn of the loop takes from a PTY: enough to make one visit of the engine out of many reads of 4 KiB, little
   /// enough (under 0.2 ms) that a keystroke for another session of the loop does not feel it.
   static let turnBytes = 64 << 10
-  /// Longest that one turn reads: where other processes want the processor, each refill of the line discipline may take long.
-  static let turnTime = Duration.milliseconds(1)
+  /// Longest that one turn reads: where other processes want the processor, each refill of the line discipline may take long, and
+  /// a keystroke for another session of the loop waits for the whole turn. Shorter turns cost a flood nothing that can be measured.
+  static let turnTime = Duration.microseconds(100)
   /// A read shorter than this has emptied the line discipline's buffer (it hands out up to 4095 bytes).
   static let shortRead = 2048
   /// Input that waits for a program that does not read. More is refused, so that a stuck program costs a bounded amount.

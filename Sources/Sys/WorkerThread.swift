@@ -1,3 +1,4 @@
+import CSys
 import Glibc
 
 /// A thread for calls that block: reading and syncing files. What waits to be done is a queue of closures, done one after the other.
@@ -84,4 +85,11 @@ package func nameThread(_ name: String) {
   let bytes = Array(name.utf8.prefix(15))
   _ = write(file, bytes, bytes.count)
   close(file)
+}
+
+/// Asks for the processor in short turns, and to have it sooner when there is something to do, where others work without a pause.
+package func preferShortTurns() {
+  var us: UInt64 = 100
+  if let text = getenv("ROOST_SLICE") { us = UInt64(String(cString: text)) ?? 100 }
+  if us > 0 { _ = csys_prefer_short_turns(us * 1000) }
 }

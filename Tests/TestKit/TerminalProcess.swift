@@ -119,14 +119,18 @@ package final class TerminalProcess: @unchecked Sendable {
     }
   }
 
-  /// Waits for the end of the program.
+  /// Waits for the end of the program, and for all that it wrote. (The end of a session's leader hangs its terminal up,
+  /// whoever else has it open.)
   package func waitForExit(within duration: Duration = Deadline.standard) async throws -> ExitStatus {
     try await onThread { [self] in
       let deadline = Deadline(duration)
       while true {
         if let status = locked({ self.status }) { return status }
         if let status = try reap(pidfd: pidfd) {
-          locked { self.status = status }
+          locked {
+            self.status = status
+            while !isAtEnd, !deadline.isOver { wait(deadline) }
+          }
           return status
         }
         var entry = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)

@@ -61,6 +61,10 @@ ssize_t csys_receive(int socket, void *bytes, size_t capacity, int *descriptors,
                      int *truncated);
 int csys_peer_credentials(int socket, pid_t *pid, uid_t *uid);
 
+// Asks the scheduler to give the calling thread short turns (nanoseconds; from 100,000) and to have them sooner. Threads and processes
+// that it makes are not affected. -1 with errno where the kernel does not know how (Linux before 6.12 ignores it).
+int csys_prefer_short_turns(uint64_t nanoseconds);
+
 int csys_pipe(int ends[2]);  // both close-on-exec
 int csys_memfd(const char *name);
 void csys_give_back_freed_memory(void);

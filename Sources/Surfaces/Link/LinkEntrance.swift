@@ -11,11 +11,11 @@ package struct LinkEntrance: Sendable {
       _ surface: HTTPSurface, _ socket: any MessageSocket, _ call: Call, _ closed: @escaping @Sendable () -> Void
     ) -> Void
 
-  /// Where the link lives that goes on under this name; `nil` when there is none.
-  let loop: @Sendable (_ session: String) -> EventLoop?
+  /// Where the link lives that goes on under this name, or a new one is to live; `nil` for where its connection is.
+  let loop: @Sendable (_ session: String?) -> EventLoop?
   let accept: Acceptor
 
-  package init(loop: @escaping @Sendable (String) -> EventLoop?, accept: @escaping Acceptor) {
+  package init(loop: @escaping @Sendable (String?) -> EventLoop?, accept: @escaping Acceptor) {
     self.loop = loop
     self.accept = accept
   }
@@ -33,7 +33,7 @@ extension HTTPSurface {
         .invalidRequest, "Invalid request: a link is opened with the subprotocol \(LinkHello.subprotocol).")
     }
     let open = authenticator.sockets
-    let loop = query.first { $0.name == "session" }.flatMap { links.loop($0.value) }
+    let loop = links.loop(query.first { $0.name == "session" }?.value)
     return .upgrade(
       WebSocketUpgrade(subprotocol: LinkHello.subprotocol, loop: loop) { socket in
         links.accept(self, socket, call, open.add(socket, call))
