@@ -175,7 +175,6 @@ class Roost(Scratch):
         door = ["--no-auth"] if token is None else []
         if token is not None:
             self.env["ROOST_TOKEN"] = token
-        self.env.update({k: v for k, v in os.environ.items() if k in ('ROOST_SLICE', 'ROOST_TURN', 'ROOST_X')})
         log = open(self.folder / "log", "w")
         self.process = subprocess.Popen(
             [ROOST, "serve", "--server-name", "bench", "--bind", "127.0.0.1:0", *door, *SERVE, *arguments],

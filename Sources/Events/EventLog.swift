@@ -211,12 +211,17 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private func enqueue(_ drafts: [(encoded: EncodedDraft, original: EventDraft)], _ waiter: Waiter) -> EventError? {
     let bytes = drafts.reduce(0) { $0 + $1.encoded.bytes.count }
     pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
+    let isFirst = queue.isEmpty
+    defer {
+      let mustWake = isFirst && !queue.isEmpty
+      pthread_mutex_unlock(mutex)
+      // Not under the lock, which is the first thing that the woken thread wants.
+      if mustWake { pthread_cond_signal(filled) }
+    }
     if isStopping { return EventError(.logUnavailable, "The event log is closed; start the server again and retry.") }
     guard queuedBytes + bytes <= EventLog.maximumQueuedBytes else {
       return EventError(.overloaded, "Too many events wait for the disk; publish fewer at once and retry.")
     }
-    if queue.isEmpty { pthread_cond_signal(filled) }
     queuedBytes += bytes
     // Taken here, so that times are in the order of the numbers.
     let now = configuration.now()
@@ -419,8 +424,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
     }
     healed()
     let chunk = EventChunk(bytes: bytes, starts: starts, lines: lines)
-    let waiting = tail.append(chunk)
-    commitTime.observe(nanoseconds: EventLog.nanoseconds() - started)
+    for fanout in tail.append(chunk) { fanout.wake() }
     state.withLock { state in
       state.appended += UInt64(lines.count)
       state.batches += 1
@@ -430,7 +434,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
     for (one, line) in zip(pending, lines) {
       one.waiter.answer(.success(EventReceipt(id: one.draft.id, seq: line.seq, time: line.time)))
     }
-    for fanout in waiting { fanout.wake() }
+    commitTime.observe(nanoseconds: EventLog.nanoseconds() - started)
     if let telling, pending.contains(where: { $0.draft.id == telling.id }) {
       droppedTold = telling.dropped
       self.telling = nil

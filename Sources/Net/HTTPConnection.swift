@@ -181,8 +181,11 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     endExchange(closes: closes)
   }
 
+  /// The server closes, whether it has got here to say so or not.
+  private var isEnding: Bool { isShuttingDown || server.isClosing }
+
   private func mustClose(_ exchange: Exchange, _ response: HTTPResponse) -> Bool {
-    !exchange.keepsAlive || isShuttingDown
+    !exchange.keepsAlive || isEnding
       || (!response.headers.isEmpty && response.headers.list("connection", has: "close"))
   }
 
@@ -254,7 +257,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   fileprivate func endStream() {
     guard state == .streaming, let exchange else { return }
     if !exchange.isVersion10, !exchange.isHead { socket.write(Array("0\r\n\r\n".utf8)) }
-    endExchange(closes: !exchange.keepsAlive || isShuttingDown)
+    endExchange(closes: !exchange.keepsAlive || isEnding)
     if !isPumping { pumpUnread() }
   }
 

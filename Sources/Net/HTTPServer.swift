@@ -31,6 +31,8 @@ package final class HTTPServer: Sendable {
   }
 
   private let state = Mutex(State())
+  /// As in the state, for those who look at it with every answer.
+  private let closing = Atomic<Bool>(false)
 
   /// `errorBody` makes the response for protocol-level faults; its status should be the fault's. It is given the request's header fields
   /// when they could be read.
@@ -158,7 +160,8 @@ package final class HTTPServer: Sendable {
     for waiter in waiting { waiter.resume() }
   }
 
-  private var isClosing: Bool { state.withLock { $0.isClosing } }
+  /// What is answered from now on says that its connection ends, also where it has not been told so yet.
+  var isClosing: Bool { closing.load(ordering: .acquiring) }
 
   /// Says 503 as far as the socket takes it at once, and closes.
   private func refuse(_ fd: CInt) {
@@ -204,6 +207,7 @@ package final class HTTPServer: Sendable {
   package func close(graceful: Duration) async {
     let (listeners, connections) = state.withLock { state in
       state.isClosing = true
+      closing.store(true, ordering: .releasing)
       let listeners = state.listeners
       state.listeners = []
       return (listeners, Array(state.connections.values))

@@ -62,6 +62,9 @@ package struct Operation: Sendable {
   /// `nil` when the answer is empty.
   package var output: Schema? { lazyOutput?.value }
   private let lazyOutput: Lazy<Schema>?
+  /// Whether it may wait for something, for as long as the caller says in `timeout_ms`.
+  package var waits: Bool { lazyWaits.value }
+  private let lazyWaits: Lazy<Bool>
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
   package let rawField: String?
   package let perform: @Sendable (Call, Arguments) async throws -> Answer
@@ -79,6 +82,7 @@ package struct Operation: Sendable {
     self.status = status
     lazyInput = input
     lazyOutput = output
+    lazyWaits = Lazy { input.value.fields.contains { $0.name == "timeout_ms" } }
     self.rawField = rawField
     self.perform = perform
   }

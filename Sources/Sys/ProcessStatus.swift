@@ -164,7 +164,7 @@ extension ProcessStatus {
 }
 
 /// The entries of a folder that are numbers: processes, threads, descriptors.
-func numericEntries(of folder: String) -> [ProcessID] {
+package func numericEntries(of folder: String) -> [ProcessID] {
   guard let directory = opendir(folder) else { return [] }
   defer { closedir(directory) }
   var numbers: [ProcessID] = []

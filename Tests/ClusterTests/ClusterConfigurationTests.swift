@@ -34,6 +34,7 @@ struct ClusterConfigurationTests {
       [link]
       ping_ms = 1000
       deadline_ms = 4000
+      answer_ms = 9000
 
       [ip_access]
       blocklist = ["169.254.0.0/16"]
@@ -51,14 +52,14 @@ struct ClusterConfigurationTests {
       address = "http://web2"
       """)
     #expect(configuration.hostname == "hub-1")
-    #expect(configuration.timings == LinkTimings(ping: .seconds(1), deadline: .seconds(4)))
+    #expect(configuration.timings == LinkTimings(ping: .seconds(1), deadline: .seconds(4), answer: .seconds(9)))
     #expect(configuration.access.allows("10.1.1.1") && !configuration.access.allows("192.168.1.1"))
     let first = configuration.servers[0]
     #expect(first.address.text == "https://web1:7070/p")
     #expect(first.terms == BackendTerms(role: .member, tags: ["eu", "gpu"], transitive: true))
     #expect(first.fingerprint == String(repeating: "ab", count: 32))
     #expect(first.tokenFile == "\(harness.folder)/web.token" && first.tokenDigest?.count == 32)
-    #expect(configuration.servers[1].terms == BackendTerms() && configuration.servers[1].line == 20)
+    #expect(configuration.servers[1].terms == BackendTerms() && configuration.servers[1].line == 21)
   }
 
   @Test("no file is an empty one")
@@ -86,7 +87,8 @@ struct ClusterConfigurationTests {
       ("[[servers]]\naddress = \"http://a\"\ntoken_file = \"/dev/zero\"", 3, "ordinary"),
       ("[[servers]]\naddress = \"http://a\"\n[[servers]]\naddress = \"http://A:80/\"", 3, "line 1"),
       ("[ip_access]\nblocklist = [\n\"10.0.0.0/8\",\n\"10.0.0.300\"]", 4, "10.0.0.0/8"),
-      ("[link]\nping_ms = 0", 2, "'ping_ms'"), ("[link]\nping_ms = 5000\ndeadline_ms = 1000", 3, "greater"),
+      ("[link]\nping_ms = 0", 2, "'ping_ms'"), ("[link]\nanswer_ms = 10", 2, "'answer_ms'"),
+      ("[link]\nping_ms = 5000\ndeadline_ms = 1000", 3, "greater"),
       ("a = [", 1, ""),
     ])
   func faults(text: String, line: Int, reason: String) {

@@ -183,8 +183,13 @@ struct EventEmissionTests {
         $0["type"] == "session.state_changed" && $0["data"]["previous"] == "prompt"
       }
       try await gate.open()
+      // Forty-one commands, of which a slow machine may have seen some settle as well.
+      try await eventually("the last one is over") {
+        try await roost.events().of("session.command_finished").count == 41
+      }
+      let last = try await roost.events().of("session.command_finished").last?["id"]
       let events = try await roost.events(until: "the prompt is back") {
-        $0["data"]["state"] == "prompt" && !$0["data"]["previous"].isNull
+        $0["data"]["state"] == "prompt" && $0["causation_id"] == last
       }
       let changes = events.of("session.state_changed")
       let times = changes.compactMap { $0["time"].string }

@@ -1,5 +1,6 @@
 import Formats
 import Net
+import Sys
 import TestKit
 import Testing
 
@@ -41,6 +42,26 @@ struct HubSharingTests {
       // Who does not read costs no more than the windows of his stream.
       let grown = try peakMemory(of: pid) - held
       #expect(grown < 48 << 20, "\(grown >> 20) MiB")
+    }
+  }
+
+  @Test("links have a loop of their own, which no session's flood holds up; without a hub there is none")
+  func ownLoop() async throws {
+    try await withCluster("web1", enrolled: false) { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      let pid = try #require(web1.roost.serverPID)
+      #expect(!threads(of: pid).contains("links"))
+      try await hub.enrol(web1)
+      try await hub.session("a", on: "web1")
+      #expect(threads(of: pid).filter { $0 == "links" }.count == 1)
+      #expect(try !threads(of: #require(hub.roost.serverPID)).contains("links"))
+    }
+  }
+
+  private func threads(of pid: Int32) -> [String] {
+    numericEntries(of: "/proc/\(pid)/task").compactMap { thread in
+      // One may have ended meanwhile.
+      try? String(textOfFile("/proc/\(pid)/task/\(thread)/comm").prefix { $0 != "\n" })
     }
   }
 

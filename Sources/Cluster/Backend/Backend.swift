@@ -197,10 +197,10 @@ package actor Backend: BackendControl {
     }
     let hello = LinkHello(
       hubID: hub.identity.serverID, hostname: hub.identity.hostname, version: hub.identity.version, via: hub.chain.ids,
-      pingInterval: settings.pingInterval, deadline: settings.deadline, resume: resume)
+      pingInterval: settings.timings.ping, deadline: settings.timings.deadline, resume: resume)
     socket.send(text: hello.encoded())
     do throws(AttemptFailure) {
-      try await greeted(by: await greeting.first(within: settings.deadline), socket)
+      try await greeted(by: await greeting.first(within: settings.timings.deadline), socket)
     } catch {
       socket.handler = nil
       socket.close(code: WebSocketCloseCode.goingAway, reason: "")
@@ -231,7 +231,7 @@ package actor Backend: BackendControl {
     let query = session.map { "?session=\($0)" } ?? ""
     let socket = try await client().webSocket(
       target: settings.address.prefix + "/link" + query, headers: headers, subprotocols: [LinkHello.subprotocol],
-      maxMessageBytes: Backend.longestBatch, timeout: settings.deadline, handler: greeting)
+      maxMessageBytes: Backend.longestBatch, timeout: settings.timings.deadline, handler: greeting)
     return socket
   }
 
@@ -270,7 +270,7 @@ package actor Backend: BackendControl {
         publish(server)
         publish(.degraded, "it is a wsh server: what only Roost has is not there")
       }
-      await pause(settings.pingInterval)
+      await pause(settings.timings.ping)
     }
     await server.close()
   }
@@ -341,7 +341,7 @@ package actor Backend: BackendControl {
     let current = link ?? newLink(peer: socket.peer)
     let fits = current.assumeIsolated { link in
       guard link.attach(socket, received: welcome.received) else { return false }
-      link.keepAlive(every: settings.pingInterval, deadline: settings.deadline)
+      link.keepAlive(every: settings.timings.ping, deadline: settings.timings.deadline)
       return true
     }
     guard fits else {
@@ -356,7 +356,7 @@ package actor Backend: BackendControl {
     take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
     take(&registryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
     followDirectory()
-    publish(LinkServer(link: current, name: welcome.hostname))
+    publish(LinkServer(link: current, name: welcome.hostname, patience: settings.timings.answer))
     publish(.healthy)
   }
 

@@ -4,19 +4,21 @@ import Net
 struct LinkServer: RemoteServer {
   let link: Link
   let name: String
+  /// See ``LinkTimings/answer``.
+  let patience: Duration
 
   var loop: EventLoop { link.loop }
 
   func perform(_ request: RemoteRequest) async throws(RemoteFailure) -> RemoteAnswer {
     let head = LinkHead.call(request).encoded()
     try check(head)
-    return try await link.perform(request, head, name)
+    return try await link.perform(request, head, LinkCalls(server: name, patience: patience))
   }
 
   func open(_ request: RemoteSocketRequest) async throws(RemoteFailure) -> any MessageSocket {
     let head = LinkHead.socket(request).encoded()
     try check(head)
-    return try await link.openSocket(request, head, name)
+    return try await link.openSocket(request, head, LinkCalls(server: name, patience: patience))
   }
 
   /// What opens a stream goes in one frame.
@@ -31,19 +33,19 @@ struct LinkServer: RemoteServer {
 }
 
 extension Link {
-  fileprivate func perform(_ request: RemoteRequest, _ head: [UInt8], _ name: String) async throws(RemoteFailure)
+  fileprivate func perform(_ request: RemoteRequest, _ head: [UInt8], _ calls: LinkCalls) async throws(RemoteFailure)
     -> RemoteAnswer
   {
-    try checkConnected(name)
-    return try await LinkCalls(server: name).perform(request, on: open(head, isCall: true))
+    try checkConnected(calls.server)
+    return try await calls.perform(request, on: open(head, isCall: true))
   }
 
-  fileprivate func openSocket(_ request: RemoteSocketRequest, _ head: [UInt8], _ name: String)
+  fileprivate func openSocket(_ request: RemoteSocketRequest, _ head: [UInt8], _ calls: LinkCalls)
     async throws(RemoteFailure)
     -> any MessageSocket
   {
-    try checkConnected(name)
-    return try await LinkCalls(server: name).open(request, on: open(head, isCall: false))
+    try checkConnected(calls.server)
+    return try await calls.open(request, on: open(head, isCall: false))
   }
 
   /// A call that waits for a connection may wait for long: whoever asks while there is none is told so at once.

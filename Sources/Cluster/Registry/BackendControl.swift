@@ -15,15 +15,12 @@ package struct BackendSettings: Sendable {
   package let transitive: Bool
   /// Which addresses may be connected to: asked with every address that a name has, just before the connect.
   package let access: @Sendable () -> IPAccess
-  /// Between two pings.
-  package let pingInterval: Duration
-  /// After so long without any sign of life the backend counts as unavailable.
-  package let deadline: Duration
+  package let timings: LinkTimings
 
   package init(
     key: String, address: BackendAddress, token: @escaping @Sendable () -> String?, fingerprint: String? = nil,
     role: Role, transitive: Bool = false, access: @escaping @Sendable () -> IPAccess = { IPAccess() },
-    pingInterval: Duration = LinkTimings.standard.ping, deadline: Duration = LinkTimings.standard.deadline
+    timings: LinkTimings = .standard
   ) {
     self.key = key
     self.address = address
@@ -32,19 +29,23 @@ package struct BackendSettings: Sendable {
     self.role = role
     self.transitive = transitive
     self.access = access
-    self.pingInterval = pingInterval
-    self.deadline = deadline
+    self.timings = timings
   }
 }
 
 /// How often a link is tried, and how long silence is borne.
 package struct LinkTimings: Sendable, Equatable {
+  /// Between two pings.
   package var ping: Duration
+  /// After so long without any sign of life the backend counts as unavailable.
   package var deadline: Duration
+  /// How long a call may take that does not wait for anything: longer than a backend that lives needs for the largest answer.
+  package var answer: Duration
 
-  package init(ping: Duration, deadline: Duration) {
+  package init(ping: Duration, deadline: Duration, answer: Duration = .seconds(60)) {
     self.ping = ping
     self.deadline = deadline
+    self.answer = answer
   }
 
   package static let standard = LinkTimings(ping: .seconds(5), deadline: .seconds(15))

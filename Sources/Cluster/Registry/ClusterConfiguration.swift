@@ -89,6 +89,8 @@ package struct ClusterConfiguration: Sendable, Equatable {
       guard timings.deadline > timings.ping else {
         throw .at(deadline?.line ?? link.line, "'deadline_ms' must be greater than 'ping_ms'")
       }
+      // Below a second a backend that is only busy would be given up; more than an hour nobody waits.
+      if let answer = try link.integer("answer_ms", 1000...3_600_000) { timings.answer = .milliseconds(answer.value) }
       try link.finish()
     }
     let tables = try reader.tables("servers")

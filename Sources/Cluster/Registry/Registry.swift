@@ -131,7 +131,7 @@ package actor Registry {
       key: key, address: address,
       token: { file.map { try? BackendToken.read($0) } ?? vault.token(for: key, at: address) },
       fingerprint: record.fingerprint, role: record.terms.role, transitive: record.terms.transitive,
-      access: { access.current }, pingInterval: configuration.timings.ping, deadline: configuration.timings.deadline)
+      access: { access.current }, timings: configuration.timings)
     let observer = BackendObserver(
       identified: { [weak self] identity in
         await self?.identified(identity, as: key, generation: generation) ?? .rejected("the server is stopping")

@@ -4,14 +4,20 @@ package import Net
 package struct LinkCalls: Sendable {
   /// How the backend is called in what is said about it.
   package let server: String
+  private let patience: Duration
 
-  package init(server: String) { self.server = server }
+  /// - Parameter patience: how long a call may take that does not wait for anything.
+  package init(server: String, patience: Duration = LinkTimings.standard.answer) {
+    self.server = server
+    self.patience = patience
+  }
 
-  /// Performs an operation over a stream that was opened with its head. That an answer is JSON is only the backend's word. A task that is cancelled closes the stream, which tells the backend.
+  /// Performs an operation over a stream that was opened with its head. That an answer is JSON is only the backend's word. A task that is
+  /// cancelled closes the stream, which tells the backend. Throws `gateway_timeout` when there is no answer in time.
   package func perform(_ request: RemoteRequest, on stream: any MessageSocket) async throws(RemoteFailure)
     -> RemoteAnswer
   {
-    try await LinkCall(request, server: server, stream).answer()
+    try await LinkCall(request, server: server, stream).answer(within: request.waits ? nil : patience)
   }
 
   /// Waits until the backend has opened a socket on a stream that was opened with its head. What is returned lives on the stream's loop and
@@ -40,8 +46,12 @@ private actor LinkCall {
     self.stream = stream
   }
 
-  func answer() async throws(RemoteFailure) -> RemoteAnswer {
+  func answer(within patience: Duration?) async throws(RemoteFailure) -> RemoteAnswer {
     stream.handler = self
+    let timer = patience.map { patience in
+      loop.schedule(after: patience) { [weak self] in self?.assumeIsolated { $0.giveUp(after: patience) } }
+    }
+    defer { timer?.cancel() }
     if stream.handler == nil { throw lost() }
     // What had come before it ended is told first; where nothing had, nothing will.
     if !stream.isOpen { loop.execute { self.assumeIsolated { $0.end(.failure($0.lost())) } } }
@@ -87,13 +97,24 @@ private actor LinkCall {
           path: [server])))
   }
 
-  private func lost() -> RemoteFailure {
-    // REST's safe method is what tells here whether it matters.
-    let isKnown = request.method == "GET"
-    return .unavailable(
-      "The connection to \(server) was lost before its answer came\(isKnown ? "" : "; whether it was done is not known").",
-      server: server)
+  private func giveUp(after patience: Duration) {
+    guard outcome == nil else { return }
+    stream.close(code: 1000, reason: "not answered in time")
+    end(
+      .failure(
+        RemoteFailure(
+          code: "gateway_timeout",
+          message:
+            "\(server) has not answered \(request.operation) within \(patience.components.seconds) s\(doubt). Look at that server itself.",
+          status: 504, path: [server])))
   }
+
+  private func lost() -> RemoteFailure {
+    .unavailable("The connection to \(server) was lost before its answer came\(doubt).", server: server)
+  }
+
+  /// REST's safe method is what tells here whether it matters.
+  private var doubt: String { request.method == "GET" ? "" : "; whether it was done is not known" }
 
   private func garbled() {
     stream.close(code: 1002, reason: "not an answer")

@@ -28,11 +28,13 @@ package struct RemoteRequest: Sendable, Equatable {
   /// Where the operation is over REST, for servers that know nothing else: `GET`, `/sessions/{session}/screen`.
   package var method: String
   package var route: String
+  /// Whether it may take as long as it likes: it waits for something, and the caller has said how long. Not told to the backend.
+  package var waits: Bool
   package var context: CallContext
 
   package init(
     operation: String, path: [Parameter] = [], query: [Parameter] = [], body: Body = .none, method: String,
-    route: String, context: CallContext
+    route: String, waits: Bool = false, context: CallContext
   ) {
     self.operation = operation
     self.path = path
@@ -40,6 +42,7 @@ package struct RemoteRequest: Sendable, Equatable {
     self.body = body
     self.method = method
     self.route = route
+    self.waits = waits
     self.context = context
   }
 }

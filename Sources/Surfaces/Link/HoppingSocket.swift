@@ -9,8 +9,8 @@ import Synchronization
 package final class HoppingSocket: MessageSocket, @unchecked Sendable {
   // Unchecked: what is below `shared` is touched on the user's loop only, which every entry checks; the rest is constant or behind the mutex.
 
-  /// Bytes that may be between the loops without counting as queued: a turn's worth of output, so that a flood is not slowed by the way
-  /// across.
+  /// Bytes that may be under way, between the loops and in the stream, without counting as queued: a turn's worth of output, so that a flood is
+  /// not slowed by the way across, and an echo wakes nobody a second time only to say that it is gone.
   static let window = 64 << 10
   /// Bytes that may wait for the user before the stream is paused.
   static let maximumWaiting = 64 << 10
@@ -49,7 +49,7 @@ package final class HoppingSocket: MessageSocket, @unchecked Sendable {
     var delivers = false
     var isStreamPaused = false
 
-    var queued: Int { backlog + max(0, outgoingBytes - HoppingSocket.window) }
+    var queued: Int { max(0, backlog + outgoingBytes - HoppingSocket.window) }
   }
 
   private let stream: any MessageSocket
