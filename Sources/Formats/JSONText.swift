@@ -205,6 +205,7 @@ package struct JSONText {
 
   private mutating func skipString() -> Bool {
     guard take(0x22) else { return false }
+    skipPlain()
     while let byte = current {
       position += 1
       switch byte {
@@ -222,6 +223,24 @@ package struct JSONText {
       }
     }
     return false
+  }
+
+  /// Passes bytes that stand for themselves in a string, eight at a time; fewer than eight before the next that does not may be left.
+  private mutating func skipPlain() {
+    let (low, high): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+    // The high bit of each byte that is below `bound`. A borrow may set those of bytes behind the first such, never of one before it.
+    func below(_ bound: UInt64, _ word: UInt64) -> UInt64 { (word &- low &* bound) & ~word & high }
+    let start = bytes.startIndex
+    position = bytes.withUnsafeBytes { bytes in
+      var index = position - start
+      while bytes.count - index >= 8 {
+        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+        let special = below(0x20, word) | below(1, word ^ low &* 0x22) | below(1, word ^ low &* 0x5C)
+        if special != 0 { return start + index + special.trailingZeroBitCount / 8 }
+        index += 8
+      }
+      return start + index
+    }
   }
 
   /// One string as UTF-8, escapes resolved. A lone surrogate becomes U+FFFD, so that the result is always well formed.

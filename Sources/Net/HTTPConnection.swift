@@ -18,6 +18,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private static let maxQueuedBytes = 1024 * 1024
   /// A connection moves after so many requests in a row for things of one other loop. One could be chance; moving costs a request's time.
   private static let requestsBeforeMove = 2
+  /// Of a connection that is where it belongs, one request in so many and one is looked at for whether it still does.
+  private static let requestsAtHome = 3
 
   let loop: EventLoop
   private let server: HTTPServer
@@ -55,6 +57,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   /// Where the latest requests would have been answered without a hop, if not here, and how many they were.
   private var home: EventLoop?
   private var requestsAway = 0
+  /// Requests that are not looked at for that: the last one was at home here, and the next will be, too.
+  private var unlooked = 0
   private var isPumping = false
   private var isBlocked = false
   private var peerEnded = false
@@ -139,7 +143,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       method: parsed.method, headers: parsed.headers, keepsAlive: parsed.keepsAlive, isVersion10: parsed.isVersion10)
     let request = HTTPRequest(
       method: parsed.method, target: parsed.target, headers: parsed.headers, body: parsed.body, peer: socket.peer)
-    noteHome(server.handler.home(of: request))
+    if unlooked == 0 { noteHome(server.handler.home(of: request)) } else { unlooked -= 1 }
     // Runs here and now up to the handler's first suspension; most answers need none.
     let task = loop.isolation.assumeIsolated { $0.answer(request, of: self, server.handler) }
     if reply == nil, state == .answering || state == .streaming { self.task = task }
@@ -331,7 +335,10 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private func noteHome(_ home: EventLoop?) {
     guard let home, home !== loop else {
       // What lives nowhere in particular, such as /health, says nothing about where the connection belongs.
-      if home != nil { requestsAway = 0 }
+      if home != nil {
+        requestsAway = 0
+        unlooked = HTTPConnection.requestsAtHome
+      }
       return
     }
     requestsAway = home === self.home ? requestsAway + 1 : 1

@@ -167,14 +167,12 @@ struct SessionListing: Sendable {
 
   /// Those of this server that the caller may reach.
   private func sessions(_ tags: [Tag], for call: Call) async -> [SessionRecord] {
-    var records: [SessionRecord] = []
     // One look at the processes serves all sessions: a look for each would take time by the square of their number.
     let processes = ProcessTable()
-    for (name, tags, session) in await store.list(tags: Set(tags)) where call.access.covers(name: name.text, tags: tags)
-    {
-      records.append(await session.record(server: server, serverID: serverID, processes: processes))
+    let sessions = await store.list(tags: Set(tags)).filter { call.access.covers(name: $0.name.text, tags: $0.tags) }
+    return await lookAround(sessions.map(\.session)) { [server, serverID] session in
+      session.record(server: server, serverID: serverID, processes: processes)
     }
-    return records
   }
 
   /// Those of a backend; returns how many.

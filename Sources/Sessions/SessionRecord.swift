@@ -33,7 +33,7 @@ extension Session {
   /// - Parameter processes: the table of the machine's processes, where several records are made at once.
   package func record(server: String, serverID: String? = nil, processes: ProcessTable? = nil) -> SessionRecord {
     let (state, evidence) =
-      if let processes { self.state(processes: { _ in processes.all() }) } else { self.state() }
+      if let processes { self.state(processes: processes.members(of:)) } else { self.state() }
     var record = SessionRecord(
       id: id, name: name.text, server: server, serverID: serverID, pid: Int(pid), command: command,
       rows: terminal.size.rows,

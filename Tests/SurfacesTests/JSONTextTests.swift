@@ -60,6 +60,21 @@ struct JSONTextTests {
     #expect(JSONText.string(slice("1")) == nil)
   }
 
+  @Test("what ends or breaks a string is seen at whatever place it stands", arguments: 0..<20) func places(before: Int)
+  {
+    for after in [0, 1, 7, 8, 9, 20] {
+      func text(_ middle: [UInt8]) -> [UInt8] {
+        [0x22] + [UInt8](repeating: 0x7E, count: before) + middle + [UInt8](repeating: 0xC3, count: after) + [0x22]
+      }
+      func isValid(_ text: [UInt8]) -> Bool { JSONText.isValid(text[...]) && JSONText.isValid(([0x20] + text)[1...]) }
+      for byte in UInt8.min ... .max {
+        let stands = byte >= 0x20 && byte != 0x22 && byte != 0x5C
+        #expect(isValid(text([byte])) == stands, "\(byte)")
+        #expect(isValid(text([0x5C, byte])) == Array("\"\\/bfnrt".utf8).contains(byte), "\\ \(byte)")
+      }
+    }
+  }
+
   @Test("members are handed out as they were sent") func members() throws {
     let members = try #require(JSONText.members(of: slice(#" {"id" : [1, {"a":2}] ,"n\u0061me":"x"} "#)))
     #expect(members.map(\.name) == ["id", "name"])
