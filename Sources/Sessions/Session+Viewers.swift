@@ -10,6 +10,8 @@ extension Session {
   private static let pumpShare = 12
   /// Rounds shorter than this are not followed by a pause: a keystroke's echo goes out at once.
   private static let freePump = Duration.microseconds(150)
+  /// How long the output of a flood is gathered: far below a frame, and less than the ring of the viewers holds at any speed of a PTY.
+  private static let gathering = Duration.milliseconds(1)
 
   /// Adds a viewer. The first thing it is shown is a picture of the screen.
   /// Throws ``SessionError/Code/resourceLimitReached`` above ``SessionLimits/clients``.
@@ -71,8 +73,16 @@ extension Session {
     let began = clock.now
     for id in viewers.ids { pump(id) }
     let cost = began.duration(to: clock.now)
-    guard cost > Session.freePump else { return }
-    pumpTimer = loop.schedule(after: cost * (Session.pumpShare - 1)) { [weak self] in
+    if cost > Session.freePump { pump(after: cost * (Session.pumpShare - 1)) }
+  }
+
+  /// The same in a moment: of a flood many turns are shown together, since each piece wakes a viewer, and a link and a hub on the way to it.
+  func pumpViewersSoon() {
+    if pumpTimer == nil { pump(after: Session.gathering) }
+  }
+
+  private func pump(after pause: Duration) {
+    pumpTimer = loop.schedule(after: pause) { [weak self] in
       self?.assumeIsolated { session in
         session.pumpTimer = nil
         session.pumpViewers()

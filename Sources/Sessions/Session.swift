@@ -156,14 +156,16 @@ package actor Session {
         }
       }
       traffic.fromPrograms.add(filled)
-      pty.isFlooding = filled > SessionLimits.shortRead
       if let turn { endTurn(turn, UnsafeRawBufferPointer(rebasing: buffer[0..<filled])) }
+      pty.isFlooding = filled > SessionLimits.shortRead
       return more
     }
   }
 
   /// One turn's share of output.
   private struct OutputTurn {
+    /// There was as much in the turn before.
+    let isOfFlood: Bool
     let wasUpdating: Bool
     let began: ContinuousClock.Instant
   }
@@ -171,7 +173,7 @@ package actor Session {
   private func beginTurn() -> OutputTurn {
     let now = ContinuousClock.now
     beginPiece(at: now)
-    return OutputTurn(wasUpdating: terminal.isSynchronized, began: now)
+    return OutputTurn(isOfFlood: pty.isFlooding, wasUpdating: terminal.isSynchronized, began: now)
   }
 
   private func beginPiece(at now: ContinuousClock.Instant) {
@@ -187,7 +189,7 @@ package actor Session {
     if turn.wasUpdating || terminal.isSynchronized { followUpdate(wasUpdating: turn.wasUpdating) }
     if !viewers.isEmpty {
       viewers.append(bytes)
-      pumpViewers()
+      if turn.isOfFlood { pumpViewersSoon() } else { pumpViewers() }
     }
     if !observers.isEmpty { outputReachedObservers() }
     if !waiters.isEmpty { checkWaiters() }
