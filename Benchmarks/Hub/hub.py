@@ -142,7 +142,7 @@ def mean(values):
 # The pairs
 
 def hop():
-    """Two sessions each: they are on different loops, of which one is the link's. What counts is the mean of both."""
+    """Two sessions each, which are on different loops. What counts is the mean of both."""
     screens, keys = [], []
     for run in range(bench.RUNS):
         with one_hop() as (hub, backend), Nginx(backend.tcp) as nginx:
