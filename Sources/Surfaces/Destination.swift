@@ -66,10 +66,9 @@ enum FixedEndpoint: CaseIterable, Sendable {
   /// What to do where one asks for another server's.
   var elsewhere: String {
     switch self {
-    case .eventStream: "follow its events at /events/ws?server=…, or query them at /events?server=…"
     case .rpc, .rpcSocket: "give 'server' among the parameters of the call."
     case .serverJSON: "give 'server' beside the method, or open the socket of one session there."
-    case .sessionJSON, .sessionRaw, .eventSocket, .link: "open it at that server itself."
+    case .sessionJSON, .sessionRaw, .eventSocket, .eventStream, .link: "open it at that server itself."
     case .openAPI, .operations: "GET /operations at that server itself lists what it serves."
     case .index, .metrics, .schema: "ask that server itself."
     }

@@ -12,23 +12,31 @@ extension HTTPSurface {
   }
 
   func eventStream(_ request: HTTPRequest, for call: Call) async throws(OperationError) -> HTTPReply {
+    let given = try QueryText.parse(request.query)
+    if let relayed = try await relayedEventStream(request, given, for: call) { return relayed }
     let feeds = try requireFeeds()
-    let query = try checkedQuery(try QueryText.parse(request.query), at: .eventStream)
+    let query = try checkedQuery(given, at: .eventStream)
     let following = try EventFollowing(query, lastEventID: request.headers[first: "last-event-id"])
     let start = try await following.start(feeds)
-    guard eventFollowers.enter() else {
-      throw OperationError(
-        .resourceLimitReached, "Resource limit reached: \(eventFollowers.limit) clients follow events.")
-    }
-    let (places, authenticator) = (eventFollowers, authenticator)
+    // Left with the closure, also when the client is gone before it is called.
+    let place = try eventFollower()
+    let authenticator = authenticator
     return .stream(Responses.eventStream()) { writer in
       let stream = EventStream(following, access: call.access, loop: writer.loop) {
         // Asked again at every keepalive: a token that was revoked or has expired reads no further.
         (try? await authenticator.authenticate(request)) != nil
       }
       await stream.run(from: start, feeds.log, into: writer)
-      places.leave()
+      withExtendedLifetime(place) {}
     }
+  }
+
+  func eventFollower() throws(OperationError) -> SocketCount.Place {
+    guard let place = eventFollowers.place() else {
+      throw OperationError(
+        .resourceLimitReached, "Resource limit reached: \(eventFollowers.limit) clients follow events.")
+    }
+    return place
   }
 
   func eventSocket(

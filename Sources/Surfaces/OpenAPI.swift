@@ -153,7 +153,7 @@ enum OpenAPI {
     for name in parameters(of: endpoint.route.path) {
       writeParameter(name, in: "path", .string(), required: true, to: &json)
     }
-    if endpoint.isWebSocket, endpoint != .link {
+    if endpoint.isWebSocket || endpoint == .eventStream, endpoint != .link {
       writeParameter("server", in: "query", .string(), required: false, to: &json)
     }
     if endpoint.isWebSocket { writeParameter("ticket", in: "query", .string(), required: false, to: &json) }

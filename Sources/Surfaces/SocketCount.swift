@@ -23,5 +23,14 @@ final class SocketCount: Sendable {
     return false
   }
 
+  /// A place that is left with its last reference; `nil` when there is none.
+  func place() -> Place? { enter() ? Place(self) : nil }
+
+  final class Place: Sendable {
+    private let count: SocketCount
+    fileprivate init(_ count: SocketCount) { self.count = count }
+    deinit { count.leave() }
+  }
+
   func leave() { count.subtract(1, ordering: .relaxed) }
 }

@@ -172,7 +172,7 @@ private struct RelayedSocket: Sendable {
 }
 
 /// A backend's socket for which a client is still to come. If none does, since its handshake was none or it went away, it is closed.
-private final class UnclaimedSocket: @unchecked Sendable {
+final class UnclaimedSocket: @unchecked Sendable {
   // Unchecked: claimed on the socket's loop, once, or not at all.
   private var socket: (any MessageSocket)?
 
