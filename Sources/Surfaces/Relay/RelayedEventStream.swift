@@ -47,7 +47,7 @@ extension HTTPSurface {
 }
 
 /// Server-sent events (HTML §9.2) made of what the WebSocket for events of another server says.
-private actor RelayedEventStream {
+actor RelayedEventStream {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
   /// Whether whoever opened the stream may still read it.
@@ -109,7 +109,7 @@ private actor RelayedEventStream {
   }
 
   /// A message as an event of the stream. Its text is another server's: it is made one line, so that nothing in it ends the event early.
-  private static func text(of message: [UInt8]) -> [UInt8]? {
+  static func text(of message: [UInt8]) -> [UInt8]? {
     guard let line = JSONText.compact(message[...]), let members = JSONText.members(of: line[...]) else { return nil }
     func value(_ name: String) -> ArraySlice<UInt8>? { members.first { $0.name == name }?.value }
     if let next = value("next").flatMap(JSONText.integer), value("connected") != nil {
