@@ -176,7 +176,8 @@ struct SpawnTests {
   @Test("without a group, a session's processes and the descendants of its leader are found")
   func tree() throws {
     let child = try TestChild(
-      ["bash", "-c", "(setsid sleep 1000 & echo a=$!; wait) & sleep 1001 & echo b=$!; echo up; wait"])
+      // The leader does not end by itself when its children have been killed before it.
+      ["bash", "-c", "(setsid sleep 1000 & echo a=$!; wait) & sleep 1001 & echo b=$!; echo up; wait; exec sleep 1002"])
     let output = child.output(until: "up")
     let pids = output.split(whereSeparator: \.isNewline).compactMap { line in
       line.split(separator: "=").dropFirst().first.flatMap { ProcessID($0) }
