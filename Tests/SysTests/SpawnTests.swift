@@ -157,7 +157,7 @@ struct SpawnTests {
   func group() throws {
     try #require(ControlGroup.own() != nil, "no cgroup is delegated here")
     let (child, holder) = try make(
-      ["bash", "-c", "setsid sleep 1000 & trap '' HUP TERM; echo up; cat"], grouped: true)
+      ["bash", "-c", "setsid sleep 1000 & trap '' HUP TERM; echo up; exec cat"], grouped: true)
     let group = try #require(holder as? TestGroup).group
     _ = child.output(until: "up")
     #expect(eventually { group.processes().count >= 2 })
