@@ -131,7 +131,10 @@ struct WebSocketTests {
     try await withEcho(told: told) { test in
       let client = try test.connect()
       _ = try client.upgrade()
-      let closed = Task.detached { await test.server.close(graceful: .seconds(10)) }
+      // On a loop: the threads of the global pool may all be reading from servers in tests like this one.
+      let closed = Task.detached(executorPreference: test.server.loops.loops[0]) {
+        await test.server.close(graceful: .seconds(10))
+      }
       let frame = try client.readFrame()
       #expect(frame.closeCode == 1001)
       client.send(RawClient.frame(8, frame.payload))

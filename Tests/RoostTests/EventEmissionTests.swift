@@ -159,7 +159,11 @@ struct EventEmissionTests {
       }
       let sent = try await call(roost.http, "POST", "/sessions/a/detach")
       _ = try await second.waitForClose()
-      let events = try await roost.events(until: "the second was sent away") { $0["data"]["reason"] == "detached" }
+      _ = try await roost.events(until: "the second was sent away") { $0["data"]["reason"] == "detached" }
+      // The call's own record is written when it is over.
+      let events = try await roost.events(until: "the call is recorded") {
+        $0["type"] == "audit.allowed" && $0["data"]["operation"] == "session.detach"
+      }
       let (attached, detached) = (events.of("session.attached"), events.of("session.detached"))
       #expect(attached.count == 2 && detached.count == 2)
       #expect(attached.first?["correlation_id"].string == Self.id)

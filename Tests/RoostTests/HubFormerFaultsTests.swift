@@ -151,7 +151,7 @@ struct HubFormerFaultsTests {
       let added = try await hub.http.post("/servers/reload")
       #expect(added["added"].array?.count == 1 && added["removed"] == [], "\(added)")
       try await hub.waitForHealth("auth_failed", of: web2)
-      #expect(try await hub.http.get(web1.path)["health"] == "healthy")
+      try await hub.waitForHealth("healthy", of: web1)
       try declare(web2.token)
       _ = try await hub.http.post("/servers/reload")
       try await hub.waitForHealth("healthy", of: web2)
