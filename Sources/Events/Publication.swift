@@ -21,8 +21,7 @@ package struct Publication: Sendable {
 
   /// Reads one event. Throws ``EventError/Code/invalidEvent`` and ``EventError/Code/invalidSubject`` with the member at fault.
   package init(_ text: ArraySlice<UInt8>) throws(EventError) {
-    // Names and strings would be mended silently, and differ from what was sent.
-    guard let members = JSONText.members(of: text), String(validating: text, as: UTF8.self) != nil else {
+    guard let members = JSONText.members(of: text) else {
       throw EventError(.invalidEvent, "An event is a JSON object in UTF-8; this is none, or not well formed.")
     }
     try self.init(Members(members))

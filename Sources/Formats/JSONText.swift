@@ -1,4 +1,4 @@
-/// A look into JSON text (RFC 8259) without decoding it: checks that the text is well formed and hands out slices of it.
+/// A look into JSON text (RFC 8259) without decoding it: checks that the text is well formed, in UTF-8, and hands out slices of it.
 ///
 /// Envelopes of messages are read with this: the method is taken out, `params` goes on to the operation as it is, and an `id` of any
 /// type is echoed byte for byte. A keystroke is read with no general decoder in its way.
@@ -48,20 +48,20 @@ package struct JSONText {
   package static func isNull(_ text: ArraySlice<UInt8>) -> Bool { trimmed(text).elementsEqual("null".utf8) }
 
   /// The first byte that is not white space: tells what kind of value the text is.
-  package static func firstByte(_ text: ArraySlice<UInt8>) -> UInt8? { text.first { !isSpace($0) } }
+  package static func firstByte(_ text: ArraySlice<UInt8>) -> UInt8? { text.first { !JSONGrammar.isSpace($0) } }
 
-  /// Whether the text is one well-formed value.
+  /// Whether the text is one well-formed value, its strings well-formed UTF-8.
   package static func isValid(_ text: ArraySlice<UInt8>) -> Bool {
     var scanner = JSONText(text)
     scanner.skipSpace()
-    guard scanner.skipValue(depth: 0) else { return false }
+    guard scanner.skipValue() else { return false }
     scanner.skipSpace()
     return scanner.isAtEnd
   }
 
   /// A well-formed text without the white space between its parts, so on one line; `nil` when the text is not well formed UTF-8 or JSON.
   package static func compact(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-    guard isValid(text), String(validating: text, as: UTF8.self) != nil else { return nil }
+    guard isValid(text) else { return nil }
     var compact: [UInt8] = []
     compact.reserveCapacity(text.count)
     var (isInString, isEscaped) = (false, false)
@@ -74,7 +74,7 @@ package struct JSONText {
         } else if byte == 0x22 {
           isInString = false
         }
-      } else if isSpace(byte) {
+      } else if JSONGrammar.isSpace(byte) {
         continue
       } else if byte == 0x22 {
         isInString = true
@@ -85,19 +85,17 @@ package struct JSONText {
   }
 
   private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-    var text = text.drop(while: isSpace)
-    while let last = text.last, isSpace(last) { text.removeLast() }
+    var text = text.drop(while: JSONGrammar.isSpace)
+    while let last = text.last, JSONGrammar.isSpace(last) { text.removeLast() }
     return text
   }
-
-  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
 
   // MARK: Scanning
 
   private var isAtEnd: Bool { position == bytes.endIndex }
   private var current: UInt8? { position < bytes.endIndex ? bytes[position] : nil }
 
-  private mutating func skipSpace() { while let byte = current, JSONText.isSpace(byte) { position += 1 } }
+  private mutating func skipSpace() { while let byte = current, JSONGrammar.isSpace(byte) { position += 1 } }
 
   private mutating func take(_ byte: UInt8) -> Bool {
     guard current == byte else { return false }
@@ -118,7 +116,7 @@ package struct JSONText {
         guard take(0x3A) else { return nil }
         skipSpace()
         let start = position
-        guard skipValue(depth: 1) else { return nil }
+        guard skipValue(levels: JSONText.maximumDepth - 1) else { return nil }
         members.append((String(decoding: name, as: UTF8.self), bytes[start..<position]))
         skipSpace()
       } while take(0x2C)
@@ -137,7 +135,7 @@ package struct JSONText {
       repeat {
         skipSpace()
         let start = position
-        guard skipValue(depth: 1) else { return nil }
+        guard skipValue(levels: JSONText.maximumDepth - 1) else { return nil }
         elements.append(bytes[start..<position])
         skipSpace()
       } while take(0x2C)
@@ -148,99 +146,24 @@ package struct JSONText {
   }
 
   /// Passes one value; false when it is malformed or too deep.
-  private mutating func skipValue(depth: Int) -> Bool {
-    guard depth <= JSONText.maximumDepth, let byte = current else { return false }
-    switch byte {
-    case 0x22: return skipString()
-    case 0x7B: return skipContainer(closing: 0x7D, hasNames: true, depth: depth)
-    case 0x5B: return skipContainer(closing: 0x5D, hasNames: false, depth: depth)
-    case 0x74: return skipWord("true")
-    case 0x66: return skipWord("false")
-    case 0x6E: return skipWord("null")
-    default: return skipNumber()
-    }
-  }
-
-  private mutating func skipContainer(closing: UInt8, hasNames: Bool, depth: Int) -> Bool {
-    position += 1
-    skipSpace()
-    if take(closing) { return true }
-    repeat {
-      skipSpace()
-      if hasNames {
-        guard skipString() else { return false }
-        skipSpace()
-        guard take(0x3A) else { return false }
-        skipSpace()
-      }
-      guard skipValue(depth: depth + 1) else { return false }
-      skipSpace()
-    } while take(0x2C)
-    return take(closing)
-  }
-
-  private mutating func skipWord(_ word: StaticString) -> Bool {
-    let text = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
-    guard bytes[position...].starts(with: text) else { return false }
-    position += text.count
-    return true
-  }
-
-  private mutating func skipNumber() -> Bool {
-    _ = take(0x2D)
-    if !take(0x30) { guard skipDigits() else { return false } }
-    if take(0x2E) { guard skipDigits() else { return false } }
-    if take(0x65) || take(0x45) {
-      if !take(0x2B) { _ = take(0x2D) }
-      guard skipDigits() else { return false }
-    }
-    return true
-  }
-
-  private mutating func skipDigits() -> Bool {
-    let start = position
-    while let byte = current, (0x30...0x39).contains(byte) { position += 1 }
-    return position > start
+  private mutating func skipValue(levels: Int = JSONText.maximumDepth) -> Bool {
+    skip { JSONGrammar.end(ofValueAt: $0, before: $1, levels: levels) }
   }
 
   private mutating func skipString() -> Bool {
-    guard take(0x22) else { return false }
-    skipPlain()
-    while let byte = current {
-      position += 1
-      switch byte {
-      case 0x22: return true
-      case 0x5C:
-        guard let escaped = current else { return false }
-        position += 1
-        switch escaped {
-        case 0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74: break
-        case 0x75: guard readHex() != nil else { return false }
-        default: return false
-        }
-      case 0..<0x20: return false
-      default: break
-      }
-    }
-    return false
+    guard current == 0x22 else { return false }
+    return skip { JSONGrammar.end(ofStringAt: $0, before: $1) }
   }
 
-  /// Passes bytes that stand for themselves in a string, eight at a time; fewer than eight before the next that does not may be left.
-  private mutating func skipPlain() {
-    let (low, high): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
-    // The high bit of each byte that is below `bound`. A borrow may set those of bytes behind the first such, never of one before it.
-    func below(_ bound: UInt64, _ word: UInt64) -> UInt64 { (word &- low &* bound) & ~word & high }
-    let start = bytes.startIndex
-    position = bytes.withUnsafeBytes { bytes in
-      var index = position - start
-      while bytes.count - index >= 8 {
-        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-        let special = below(0x20, word) | below(1, word ^ low &* 0x22) | below(1, word ^ low &* 0x5C)
-        if special != 0 { return start + index + special.trailingZeroBitCount / 8 }
-        index += 8
-      }
-      return start + index
+  private mutating func skip(_ end: (JSONGrammar.Place, JSONGrammar.Place) -> JSONGrammar.Place?) -> Bool {
+    let start = position - bytes.startIndex
+    let passed = bytes.withUnsafeBufferPointer { bytes -> Int? in
+      guard let base = bytes.baseAddress else { return nil }
+      return end(base + start, base + bytes.count).map { $0 - base }
     }
+    guard let passed else { return false }
+    position = bytes.startIndex + passed
+    return true
   }
 
   /// One string as UTF-8, escapes resolved. A lone surrogate becomes U+FFFD, so that the result is always well formed.

@@ -2,7 +2,11 @@
 package enum PercentEncoding {
   /// The text that a component stands for, or `nil` when an escape is cut short, is not hexadecimal, stands for NUL, or the bytes
   /// are not well-formed UTF-8. `plusIsSpace` decodes `+` as a space, as HTML forms write it in queries.
-  package static func decode(_ component: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+  package static func decode(_ component: Substring, plusIsSpace: Bool = false) -> String? {
+    // Most components stand for themselves.
+    if !component.utf8.contains(where: { $0 == 0x25 || $0 == 0 || ($0 == 0x2B && plusIsSpace) }) {
+      return String(component)
+    }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(component.utf8.count)
     var iterator = component.utf8.makeIterator()

@@ -92,7 +92,7 @@ extension Catalogue {
     case .empty: return .empty
     case .json(let document):
       // It goes into envelopes of ours, where anything but one value could pass for a part of them.
-      guard JSONText.isValid(document[...]), String(validating: document, as: UTF8.self) != nil else {
+      guard JSONText.isValid(document[...]) else {
         throw OperationError(
           .internalError, "\(member.name) has answered with something that is no JSON.",
           serverPath: [ownName, member.name], failedHop: member.name)

@@ -92,9 +92,10 @@ package struct Authenticator: Sendable {
 
   /// The token of `Bearer <token>` (RFC 6750 §2.1); the scheme's name is case-insensitive. Another scheme is no token.
   static func bearerToken(_ header: String) -> String? {
-    let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-    guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-    let token = parts[1].drop { $0 == " " }
+    let text = header.utf8.drop { $0 == 0x20 }
+    let scheme = text.prefix { $0 != 0x20 }
+    guard scheme.count == 6, Substring(scheme).lowercased() == "bearer" else { return nil }
+    let token = Substring(text[scheme.endIndex...].drop { $0 == 0x20 })
     return token.isEmpty ? nil : String(token)
   }
 }

@@ -9,22 +9,23 @@ struct Authority: Sendable, Hashable {
 
   /// `nil` for anything that is not `host`, `host:port`, `[address]` or `[address]:port`.
   init?(_ text: some StringProtocol) {
-    var host: Substring
-    var rest: Substring
-    let text = Substring(text)
-    if text.utf8.first == 0x5B {
-      guard let end = text.firstIndex(of: "]") else { return nil }
-      host = text[text.index(after: text.startIndex)..<end]
-      rest = text[text.index(after: end)...]
+    // By bytes: every request has a host, and what may stand in one is ASCII.
+    let text = Substring(text).utf8
+    var host: Substring.UTF8View
+    var rest: Substring.UTF8View
+    if text.first == 0x5B {
+      guard let end = text.firstIndex(of: 0x5D) else { return nil }
+      host = text[text.startIndex..<end].dropFirst()
+      rest = text[end...].dropFirst()
       isBracketed = true
-      guard Authority.isIPv6(String(host)) else { return nil }
+      guard Authority.isIPv6(String(Substring(host))) else { return nil }
     } else {
-      let end = text.firstIndex(of: ":") ?? text.endIndex
+      let end = text.firstIndex(of: 0x3A) ?? text.endIndex
       host = text[..<end]
       rest = text[end...]
       isBracketed = false
-      if host.last == "." { host.removeLast() }
-      let isPlain = host.utf8.allSatisfy { byte in
+      if host.last == 0x2E { host.removeLast() }
+      let isPlain = host.allSatisfy { byte in
         switch byte {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
         default: false
@@ -35,13 +36,13 @@ struct Authority: Sendable, Hashable {
     if rest.isEmpty {
       port = nil
     } else {
-      guard rest.removeFirst() == ":", !rest.isEmpty, rest.utf8.count <= 5,
-        rest.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-        let number = Int(rest), number <= 65535
+      guard rest.removeFirst() == 0x3A, !rest.isEmpty, rest.count <= 5,
+        rest.allSatisfy({ (0x30...0x39).contains($0) }),
+        let number = Int(Substring(rest)), number <= 65535
       else { return nil }
       port = number
     }
-    self.host = host.lowercased()
+    self.host = Substring(host).lowercased()
   }
 
   /// The authority of an origin such as `http://name:8080` (RFC 6454 §6.1); `nil` for `null` and every scheme but HTTP's two.

@@ -15,7 +15,7 @@ struct JSONRPC: Sendable {
   /// The answer to one message, as it goes over the wire; `nil` when it held notifications only.
   func answer(_ message: [UInt8], for call: Call) async -> [UInt8]? {
     let text = message[...]
-    guard String(validating: message, as: UTF8.self) != nil, JSONText.isValid(text) else {
+    guard JSONText.isValid(text) else {
       return JSONRPC.failure(
         -32700, .invalidRequest, "The message is not valid JSON, or is nested too deeply.", id: nil)
     }

@@ -7,7 +7,7 @@ import Operations
 /// The answers of the HTTP surface: the same headers on all of them, and one shape for every error.
 enum Responses {
   /// On every answer. Nothing of ours belongs in a frame of another page, and nothing but our own scripts runs in a page of ours.
-  private static let standard: [(name: String, value: String)] = [
+  private static let standard = HTTPHeaders([
     ("X-Frame-Options", "DENY"),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -18,10 +18,12 @@ enum Responses {
     ),
     // Screens and tokens are not for caches.
     ("Cache-Control", "no-store"),
-  ]
+  ])
+  private static let jsonType = "application/json"
+  private static let standardForJSON = headers(type: jsonType)
 
   static func json(_ body: [UInt8], status: Int = 200, type: String? = nil) -> HTTPResponse {
-    response(status, type: type ?? "application/json", body)
+    response(status, type: type ?? jsonType, body)
   }
 
   /// The head of a stream of server-sent events.
@@ -137,9 +139,12 @@ enum Responses {
   }
 
   private static func response(_ status: Int, type: String?, _ body: [UInt8]) -> HTTPResponse {
-    var headers = HTTPHeaders()
+    HTTPResponse(status: status, headers: type == jsonType ? standardForJSON : headers(type: type), body: body)
+  }
+
+  private static func headers(type: String?) -> HTTPHeaders {
+    var headers = standard
     if let type { headers.append("Content-Type", type) }
-    for (name, value) in standard { headers.append(name, value) }
-    return HTTPResponse(status: status, headers: headers, body: body)
+    return headers
   }
 }

@@ -18,12 +18,13 @@ struct Router<Target: Sendable>: Sendable {
   }
 
   private enum Segment: Sendable, Equatable {
-    case literal(String)
+    case literal([UInt8])
     case parameter(String)
 
     init(_ text: Substring) {
       self =
-        text.first == "{" && text.last == "}" ? .parameter(String(text.dropFirst().dropLast())) : .literal(String(text))
+        text.first == "{" && text.last == "}"
+        ? .parameter(String(text.dropFirst().dropLast())) : .literal(Array(text.utf8))
     }
 
     var isLiteral: Bool { if case .literal = self { true } else { false } }
@@ -51,7 +52,9 @@ struct Router<Target: Sendable>: Sendable {
   }
 
   private mutating func add(_ route: Route, _ target: Target) {
-    let segments = Router.split(Substring(route.path)).map { Segment($0) }
+    let segments =
+      route.path == "/"
+      ? [] : route.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { Segment($0) }
     while buckets.count <= segments.count { buckets.append([]) }
     let bucket = segments.count
     if let index = buckets[bucket].firstIndex(where: { $0.segments == segments }) {
@@ -64,24 +67,14 @@ struct Router<Target: Sendable>: Sendable {
   /// `HEAD` finds what `GET` finds (RFC 9110 §9.3.2).
   func match(method: String, path: Substring) -> Match {
     guard path.utf8.first == 0x2F else { return .notFound }
-    var segments: [String] = []
-    for raw in Router.split(path) {
-      if !raw.utf8.contains(0x25) {
-        segments.append(String(raw))
-      } else if let decoded = PercentEncoding.decode(raw) {
-        segments.append(decoded)
-      } else {
-        return .malformed
-      }
-      // No template is that long; a path of thousands of slashes is not worth splitting to its end.
-      if segments.count >= buckets.count { return .notFound }
-    }
+    // No template is that long; a path of thousands of slashes is not worth splitting to its end.
+    guard let segments = Segments(path, atMost: buckets.count - 1) else { return .malformed }
+    guard segments.count < buckets.count else { return .notFound }
     let wanted = method == "HEAD" ? "GET" : method
     var allowed: [String] = []
-    for entry in buckets[segments.count] {
-      guard let parameters = Router.parameters(of: entry, in: segments) else { continue }
+    for entry in buckets[segments.count] where segments.match(entry.segments) {
       if let (_, target) = entry.targets.first(where: { $0.method == wanted }) {
-        return .found(target, path: parameters)
+        return .found(target, path: segments.parameters(of: entry.segments))
       }
       allowed += entry.targets.map(\.method)
     }
@@ -90,21 +83,49 @@ struct Router<Target: Sendable>: Sendable {
     return .methodNotAllowed(allow: Set(allowed).sorted().joined(separator: ", "))
   }
 
-  private static func parameters(of entry: Entry, in segments: [String]) -> [(name: String, value: String)]? {
-    var parameters: [(name: String, value: String)] = []
-    for (expected, actual) in zip(entry.segments, segments) {
-      switch expected {
-      case .literal(let text): if text != actual { return nil }
-      case .parameter(let name):
-        if actual.isEmpty { return nil }
-        parameters.append((name, actual))
+  /// A path taken apart and decoded: `/` has no segments, `/a` one, `/a/` two of which the second is empty.
+  private struct Segments {
+    /// The segments one behind the other; escapes may have stood for slashes.
+    private var bytes: [UInt8] = []
+    private var ends: [Int] = []
+
+    var count: Int { ends.count }
+
+    /// `nil` when a segment does not decode. Beyond one more than `most` segments it does not look.
+    init?(_ path: Substring, atMost most: Int) {
+      let path = path.utf8.dropFirst()
+      if path.isEmpty { return }
+      bytes.reserveCapacity(path.count)
+      ends.reserveCapacity(most + 1)
+      for raw in path.split(separator: 0x2F, maxSplits: most + 1, omittingEmptySubsequences: false).prefix(most + 1) {
+        if raw.contains(0x25) {
+          guard let decoded = PercentEncoding.decode(Substring(raw)) else { return nil }
+          bytes.append(contentsOf: decoded.utf8)
+        } else {
+          bytes.append(contentsOf: raw)
+        }
+        ends.append(bytes.count)
       }
     }
-    return parameters
-  }
 
-  /// `/` has no segments, `/a` one, `/a/` two of which the second is empty.
-  private static func split(_ path: Substring) -> [Substring] {
-    path == "/" ? [] : path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    private subscript(_ index: Int) -> ArraySlice<UInt8> { bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]] }
+
+    func match(_ template: [Segment]) -> Bool {
+      for (index, segment) in template.enumerated() {
+        switch segment {
+        case .literal(let text): if !self[index].elementsEqual(text) { return false }
+        case .parameter: if self[index].isEmpty { return false }
+        }
+      }
+      return true
+    }
+
+    func parameters(of template: [Segment]) -> [(name: String, value: String)] {
+      var parameters: [(name: String, value: String)] = []
+      for case (let index, .parameter(let name)) in template.enumerated() {
+        parameters.append((name, String(decoding: self[index], as: UTF8.self)))
+      }
+      return parameters
+    }
   }
 }

@@ -52,7 +52,7 @@ struct WshCallTests {
     #expect(parts.count == 4)
     #expect(parts.first == "" && parts[1] == "sessions" && parts.last == "screen")
     if let segment { #expect(parts[2] == segment) }
-    #expect(PercentEncoding.decode(parts[2]) == name)
+    #expect(PercentEncoding.decode(Substring(parts[2])) == name)
   }
 
   @Test("the session may come with a body, and the rest of it becomes the query of a GET") func bodyToQuery() throws {

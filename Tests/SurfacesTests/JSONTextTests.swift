@@ -64,14 +64,47 @@ struct JSONTextTests {
   {
     for after in [0, 1, 7, 8, 9, 20] {
       func text(_ middle: [UInt8]) -> [UInt8] {
-        [0x22] + [UInt8](repeating: 0x7E, count: before) + middle + [UInt8](repeating: 0xC3, count: after) + [0x22]
+        [0x22] + [UInt8](repeating: 0x7E, count: before) + middle + [UInt8](repeating: 0x7A, count: after) + [0x22]
       }
       func isValid(_ text: [UInt8]) -> Bool { JSONText.isValid(text[...]) && JSONText.isValid(([0x20] + text)[1...]) }
       for byte in UInt8.min ... .max {
-        let stands = byte >= 0x20 && byte != 0x22 && byte != 0x5C
+        let stands = byte >= 0x20 && byte != 0x22 && byte != 0x5C && byte < 0x80
         #expect(isValid(text([byte])) == stands, "\(byte)")
         #expect(isValid(text([0x5C, byte])) == Array("\"\\/bfnrt".utf8).contains(byte), "\\ \(byte)")
       }
+    }
+  }
+
+  @Test("strings are UTF-8, wherever a character stands", arguments: 0..<10) func characters(before: Int) {
+    let bounds: [UInt8] = [0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0]
+    for lead in UInt8(0x80) ... .max {
+      for second in bounds {
+        for rest in [[], [0x80], [0x80, 0xBF], [0x80, 0x41], [0xBF, 0xBF, 0x80]] as [[UInt8]] {
+          let middle = [UInt8](repeating: 0x7E, count: before) + [lead, second] + rest
+          let isText = String(validating: middle, as: UTF8.self) != nil
+          #expect(JSONText.isValid(([0x22] + middle + [0x22])[...]) == isText, "\(middle)")
+          #expect((JSONText.members(of: Array("{\"a\":\"".utf8)[...] + middle + Array("\"}".utf8)) != nil) == isText)
+        }
+      }
+    }
+    #expect(!JSONText.isValid([0x22, 0x41, 0x22, 0xC3, 0xA9]))
+  }
+
+  @Test("brackets close what they opened, at any depth") func brackets() {
+    for text in ["[{}]", "[[],{}]", #"{"a":[{"b":{}}]}"#, #"[{"a":[]},[{}]]"#] {
+      #expect(JSONText.isValid(slice(text)))
+    }
+    for text in [
+      "[{]}", "{[}]", #"{"a":[}]"#, "[[]", "[]]", #"{"a":{}"#, #"{"a":1]"#, "[1}", "[,]", "{,}", "[{},]", #"{"a":{},}"#,
+    ] {
+      #expect(!JSONText.isValid(slice(text)), "\(text)")
+    }
+    for depth in [64, 65] {
+      let arrays = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+      #expect(JSONText.isValid(slice(arrays)) == (depth <= JSONText.maximumDepth))
+      let objects = String(repeating: #"{"a":"#, count: depth) + "1" + String(repeating: "}", count: depth)
+      #expect(JSONText.isValid(slice(objects)) == (depth <= JSONText.maximumDepth))
+      #expect((JSONText.members(of: slice(objects)) != nil) == (depth <= JSONText.maximumDepth))
     }
   }
 

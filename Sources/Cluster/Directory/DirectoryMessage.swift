@@ -28,7 +28,7 @@ package enum DirectoryMessage: Sendable {
 
   package init(parsing text: [UInt8]) throws(DirectoryFault) {
     guard text.count <= DirectoryMessage.maximumBytes else { throw DirectoryFault("a directory message is too long") }
-    guard String(validating: text, as: UTF8.self) != nil, let members = JSONText.members(of: text[...]) else {
+    guard let members = JSONText.members(of: text[...]) else {
       throw DirectoryFault("a directory message is no JSON object")
     }
     var known: [String: ArraySlice<UInt8>] = [:]

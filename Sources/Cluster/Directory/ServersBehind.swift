@@ -48,7 +48,7 @@ package enum ServersBehind {
   /// Reads what another server says; `nil` for what is no such message. A server that is not as it should be is left out: a role or a health of
   /// a later version is no reason to see none of them.
   package static func parse(_ text: [UInt8]) -> [ServerBehind]? {
-    guard text.count <= maximumBytes, String(validating: text, as: UTF8.self) != nil,
+    guard text.count <= maximumBytes,
       let list = JSONText.members(of: text[...])?.last(where: { $0.name == "servers" })?.value,
       let elements = JSONText.elements(of: list), elements.count <= ClusterConfiguration.mostServers
     else { return nil }

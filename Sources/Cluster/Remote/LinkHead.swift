@@ -143,7 +143,6 @@ package enum LinkHead: Sendable, Equatable {
 
   package init(parsing bytes: [UInt8]) throws(LinkHeadError) {
     guard bytes.count <= LinkHead.maximumBytes else { throw LinkHeadError("it is longer than 64 KiB") }
-    guard String(validating: bytes, as: UTF8.self) != nil else { throw LinkHeadError("it is not UTF-8") }
     let head = try LinkHeadFields(bytes[...], "the head")
     switch try head.text("kind", atMost: LinkHead.maximumName) {
     case "call": self = .call(try LinkHead.call(head))

@@ -29,7 +29,7 @@ extension RemoteFailure {
 
   /// Reads what another server says; `nil` for what is no failure, or beyond the bounds.
   package init?(parsing bytes: [UInt8]) {
-    guard bytes.count <= RemoteFailure.maximumBytes, String(validating: bytes, as: UTF8.self) != nil,
+    guard bytes.count <= RemoteFailure.maximumBytes,
       let fields = try? LinkHeadFields(bytes[...], "the failure"),
       let code = try? fields.text("code", atMost: RemoteFailure.maximumCode), RemoteFailure.isCode(code),
       let message = try? fields.text("message", atMost: RemoteFailure.maximumMessage),

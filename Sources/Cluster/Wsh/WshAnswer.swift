@@ -10,7 +10,7 @@ enum WshAnswer {
   static func read(_ response: HTTPResponse, from name: String) throws(RemoteFailure) -> RemoteAnswer {
     guard (200..<300).contains(response.status) else { throw failure(response.status, response.body, from: name) }
     if response.body.isEmpty || response.status == 204 { return .empty }
-    guard JSONText.isValid(response.body[...]), String(validating: response.body, as: UTF8.self) != nil else {
+    guard JSONText.isValid(response.body[...]) else {
       throw RemoteFailure(
         code: "internal_error", message: "\(name) has answered with something that is no JSON.", status: 500,
         path: [name])
