@@ -28,7 +28,7 @@ extension HTTPSurface {
     return .stream(Responses.eventStream()) { writer in
       let stream = RelayedEventStream(on: loop) { (try? await authenticator.authenticate(request)) != nil }
       await stream.run(unclaimed, into: writer)
-      withExtendedLifetime(place) {}
+      place.leave()
     }
   }
 }
