@@ -30,7 +30,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 func fuzzer(_ name: String, _ dependencies: [Target.Dependency], path: String) -> Target {
   .executableTarget(
-    name: name, dependencies: dependencies, path: path,
+    name: name, dependencies: dependencies + ["FuzzDriver"], path: path,
     swiftSettings: strict + instrumented + [.unsafeFlags(["-parse-as-library"])],
     linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
 }
@@ -124,6 +124,7 @@ if benchmarking {
 }
 if fuzzing {
   targets += [
+    .target(name: "FuzzDriver", path: "Fuzz/Driver", swiftSettings: strict),
     fuzzer("fuzz-terminal", ["TerminalEngine", "TerminalInvariants"], path: "Fuzz/Terminal"),
     fuzzer("fuzz-net", ["Net"], path: "Fuzz/Net"),
     fuzzer("fuzz-link", ["Cluster", "Formats"], path: "Fuzz/Link"),

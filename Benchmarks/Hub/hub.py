@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Sessions"))
 import bench
+import pictures
 
 #: The same on every server, so that a client may go by any way.
 TOKEN = "bench-token-of-the-hub-and-its-backends"
@@ -22,7 +23,6 @@ LISTS = 20 if bench.QUICK else 100
 WATCHED = 1 if bench.QUICK else 20
 #: A run of many starts 4,000 programs, and what it measures moves little.
 MANY_RUNS = min(bench.RUNS, 3)
-WORDS = "session screen history viewer keeper socket channel prompt command window cursor region margin scroll".split()
 
 
 # The servers
@@ -112,24 +112,6 @@ def ways(kind, count, *ways):
     return [(numbers[i] / 1e3, numbers[i + 1] / 1e3, numbers[i + 2]) for i in range(0, len(numbers), 3)]
 
 
-def colored_screen(server):
-    """A session that shows what `ls`, a compiler or a diff leave: each row full, a change of colour every word."""
-    rows = []
-    for row in range(24):
-        text, column, word = "", 0, row
-        while column < 80:
-            piece = (WORDS[word % len(WORDS)] + " ")[: 80 - column]
-            text += f"\x1b[{(0, 1)[word % 2]};{31 + word % 6}m{piece}\x1b[m"
-            column += len(piece)
-            word += 1
-        rows.append(text)
-    file = server.folder / "picture"
-    file.write_text("\r\n".join(rows))
-    name = server.create(["sh", "-c", f"cat {file}; exec sleep 100000"])
-    server.call("POST", f"/sessions/{name}/wait", {"for": "idle", "idle_ms": 200})
-    return name
-
-
 def echoing(server):
     """A session whose terminal echoes each key, and whose program takes them away as they come."""
     return server.create(["sh", "-c", "stty -icanon; exec cat >/dev/null"])
@@ -148,7 +130,7 @@ def hop():
         with one_hop() as (hub, backend), Nginx(backend.tcp) as nginx:
             of_screen, of_keys = [], []
             for _ in range(2):
-                path = f"/sessions/{colored_screen(backend)}/screen"
+                path = f"/sessions/{pictures.show(backend, pictures.few_colors())}/screen"
                 of_screen.append(ways(
                     "requests", COUNT, (backend.tcp, path), (hub.tcp, path + "?server=web"), (nginx.where, path)))
                 path = f"/sessions/{echoing(backend)}/ws/raw"

@@ -1,43 +1,15 @@
 #!/usr/bin/python3
 """Reading a full coloured screen against the smallest request there is, on one kept connection."""
 import bench
+import pictures
 
 COUNT = 500 if bench.QUICK else 5000
-WORDS = "session screen history viewer keeper socket channel prompt command window cursor region margin scroll".split()
-
-
-def few_colors():
-    """What `ls`, a compiler or a diff leave: each row full, a change of colour every word."""
-    rows = []
-    for row in range(24):
-        text, column, word = "", 0, row
-        while column < 80:
-            piece = (WORDS[word % len(WORDS)] + " ")[: 80 - column]
-            text += f"\x1b[{(0, 1)[word % 2]};{31 + word % 6}m{piece}\x1b[m"
-            column += len(piece)
-            word += 1
-        rows.append(text)
-    return "\r\n".join(rows)
-
-
-def own_colors():
-    """The worst there can be: every cell a pair of colours of its own."""
-    return "\r\n".join(
-        "".join(f"\x1b[38;2;{row * 10};{column * 3};{row};48;5;{(row + column) % 256}m{chr(65 + column % 26)}" for column in range(80))
-        for row in range(24))
-
 
 runs = {}
 with bench.Roost() as roost:
-    names = {}
-    for title, picture in (("coloured words", few_colors()), ("each cell its own colours", own_colors())):
-        file = roost.folder / title.replace(" ", "-")
-        file.write_text(picture)
-        names[title] = roost.create(["sh", "-c", f"cat {file}; exec sleep 100000"])
     paths = {"GET /health": "/health"}
-    for title, name in names.items():
-        # The screen is there when the program has gone on to sleep.
-        roost.call("POST", f"/sessions/{name}/wait", {"for": "idle", "idle_ms": 200})
+    for title, picture in (("coloured words", pictures.few_colors()), ("each cell its own colours", pictures.own_colors())):
+        name = pictures.show(roost, picture)
         lines = roost.call("GET", f"/sessions/{name}/screen?format=plain")["lines"]
         if len(lines) != 24 or min(map(len, lines)) < 79:
             raise RuntimeError(f"the screen is not full: {lines}")

@@ -1,5 +1,6 @@
 import Cluster
 import Formats
+import FuzzDriver
 
 // libFuzzer target for what a user, or who sends an address, can write: the configuration file, and addresses alone.
 //
@@ -32,18 +33,5 @@ private func check(_ text: String) {
   _ = IPAccess(blocklist: [IPRange("10.0.0.0/8"), IPRange("fd00::/8")].compactMap { $0 }).allows(text)
 }
 
-@_silgen_name("LLVMFuzzerRunDriver")
-private func runDriver(
-  _ count: UnsafeMutablePointer<CInt>,
-  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
-  _ one: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-) -> CInt
-
-/// The package manager gives the entry point of an executable this name and defines `main` as it, so libFuzzer's own
-/// `main` does not take effect.
 @_cdecl("fuzz_config_main")
-func start(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
-  var count = count
-  var arguments = arguments
-  return runDriver(&count, &arguments, fuzz)
-}
+func start(_ count: CInt, _ arguments: ArgumentList) -> CInt { runFuzzer(count, arguments, fuzz) }

@@ -1,4 +1,5 @@
 import Formats
+import FuzzDriver
 import Sys
 
 @testable import Events
@@ -27,21 +28,8 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   return 0
 }
 
-@_silgen_name("LLVMFuzzerRunDriver")
-private func runDriver(
-  _ count: UnsafeMutablePointer<CInt>,
-  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
-  _ one: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-) -> CInt
-
-/// The package manager gives the entry point of an executable this name and defines `main` as it, so libFuzzer's own
-/// `main` does not take effect.
 @_cdecl("fuzz_events_main")
-func start(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
-  var count = count
-  var arguments = arguments
-  return runDriver(&count, &arguments, fuzz)
-}
+func start(_ count: CInt, _ arguments: ArgumentList) -> CInt { runFuzzer(count, arguments, fuzz) }
 
 /// The parts of the input, which a line feed separates, as text.
 private func parts(_ bytes: [UInt8], _ count: Int) -> [String] {

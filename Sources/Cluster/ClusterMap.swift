@@ -43,7 +43,7 @@ package final class ClusterMap: Sendable {
   package let serverID: String
   package let hostname: String
   private let state = Mutex<[Member]>([])
-  private let observers = Mutex<(last: Int, calls: [Int: @Sendable () -> Void])>((0, [:]))
+  private let observers = Observers()
 
   package init(serverID: String, hostname: String) {
     self.serverID = serverID
@@ -55,19 +55,13 @@ package final class ClusterMap: Sendable {
 
   package func set(_ members: [Member]) {
     state.withLock { $0 = members }
-    for changed in observers.withLock({ Array($0.calls.values) }) { changed() }
+    observers.tell()
   }
 
   /// Calls `changed`, on whatever thread, when something about the members has become different.
-  package func observe(_ changed: @escaping @Sendable () -> Void) -> Int {
-    observers.withLock { observers in
-      observers.last += 1
-      observers.calls[observers.last] = changed
-      return observers.last
-    }
-  }
+  package func observe(_ changed: @escaping @Sendable () -> Void) -> Int { observers.add(changed) }
 
-  package func forget(_ observer: Int) { observers.withLock { $0.calls[observer] = nil } }
+  package func forget(_ observer: Int) { observers.remove(observer) }
 
   /// What a name stands for.
   package enum Resolution: Sendable {

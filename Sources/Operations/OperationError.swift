@@ -107,6 +107,17 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   }
 }
 
+/// An error of one of the domains that operations stand on. Its codes are all in the table above, by their names; a test holds that.
+package protocol DomainError: Error {
+  associatedtype Code: RawRepresentable<String>
+  var code: Code { get }
+  var message: String { get }
+}
+
+extension SessionError: DomainError {}
+extension EventError: DomainError {}
+extension RegistryError: DomainError {}
+
 /// Why an operation was refused or failed: the one error that every surface knows how to show.
 package struct OperationError: Error, Sendable, Equatable {
   package let code: ErrorCode
@@ -151,18 +162,7 @@ package struct OperationError: Error, Sendable, Equatable {
   package var httpStatus: Int { foreign?.status ?? code.httpStatus }
   package var rpcCode: Int { foreign.map { -32000 - $0.status } ?? code.rpcCode }
 
-  package init(_ error: SessionError) {
-    // Every code of a session is in the table above; a test holds that.
-    self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
-  }
-
-  package init(_ error: EventError) {
-    // Every code of the event log is in the table above; a test holds that.
-    self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
-  }
-
-  package init(_ error: RegistryError) {
-    // Every code of the registry is in the table above; a test holds that.
+  package init(_ error: some DomainError) {
     self.init(ErrorCode(rawValue: error.code.rawValue) ?? .internalError, error.message)
   }
 
@@ -170,9 +170,7 @@ package struct OperationError: Error, Sendable, Equatable {
   package init(wrapping error: any Error) {
     switch error {
     case let error as OperationError: self = error
-    case let error as SessionError: self.init(error)
-    case let error as EventError: self.init(error)
-    case let error as RegistryError: self.init(error)
+    case let error as any DomainError: self.init(error)
     case let error as DecodingError: self.init(error)
     case is CancellationError: self.init(.requestTimeout, "The caller went away before the answer was ready.")
     default: self.init(.internalError, "Something failed inside the server: \(String(describing: error)).")

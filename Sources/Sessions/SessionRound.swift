@@ -10,33 +10,36 @@ package func lookAround<Value: Sendable>(
   let byLoop = Dictionary(grouping: sessions.indices) { ObjectIdentifier(sessions[$0].loop) }
   for indices in byLoop.values {
     guard let first = indices.first else { continue }
-    let visited = await LoopVisitor(loop: sessions[first].loop).look(at: indices.map { sessions[$0] }, look)
-    for (index, value) in zip(indices, visited) { seen[index] = value }
+    let visited = await LoopVisitor(loop: sessions[first].loop).look(at: indices.map { sessions[$0] }) { sessions in
+      sessions.map { $0.assumeIsolated { look($0) } }
+    }
+    for (index, value) in zip(indices, visited.joined()) { seen[index] = value }
   }
   return seen.compactMap(\.self)
 }
 
 /// Looks at the sessions of one loop, on that loop.
-private actor LoopVisitor {
+actor LoopVisitor {
   /// Looking at a session is a few system calls, some 30 µs: after this many others have their turn.
-  private static let sessionsPerTurn = 16
+  static let sessionsPerTurn = 16
 
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
   init(loop: EventLoop) { self.loop = loop }
 
-  func look<Value: Sendable>(at sessions: [Session], _ look: @Sendable (isolated Session) -> Value) async -> [Value] {
+  /// - Returns: what the look of each turn has brought.
+  @discardableResult
+  func look<Value: Sendable>(
+    at sessions: [Session], _ look: @Sendable (ArraySlice<Session>) -> Value
+  ) async -> [Value] {
     var seen: [Value] = []
-    seen.reserveCapacity(sessions.count)
-    for (index, session) in sessions.enumerated() {
-      if index > 0, index % LoopVisitor.sessionsPerTurn == 0 { await loop.nextTurn() }
-      seen.append(one(session, look))
+    var rest = sessions[...]
+    while !rest.isEmpty {
+      if !seen.isEmpty { await loop.nextTurn() }
+      seen.append(look(rest.prefix(LoopVisitor.sessionsPerTurn)))
+      rest = rest.dropFirst(LoopVisitor.sessionsPerTurn)
     }
     return seen
-  }
-
-  private func one<Value: Sendable>(_ session: Session, _ look: @Sendable (isolated Session) -> Value) -> Value {
-    session.assumeIsolated { look($0) }
   }
 }

@@ -49,13 +49,12 @@ package struct ServerIdentity: Sendable, Equatable {
 
 /// Whether a text is a UUID in lower case (RFC 9562 §4), of whatever version.
 package func isUUID(_ text: String) -> Bool {
-  let bytes = Array(text.utf8)
-  return bytes.count == 36
-    && bytes.indices.allSatisfy { index in
-      if [8, 13, 18, 23].contains(index) { return bytes[index] == UInt8(ascii: "-") }
-      switch bytes[index] {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): return true
-      default: return false
+  text.utf8.count == 36
+    && text.utf8.enumerated().allSatisfy { index, byte in
+      switch (index, byte) {
+      case (8, _), (13, _), (18, _), (23, _): byte == UInt8(ascii: "-")
+      case (_, UInt8(ascii: "0")...UInt8(ascii: "9")), (_, UInt8(ascii: "a")...UInt8(ascii: "f")): true
+      default: false
       }
     }
 }

@@ -18,7 +18,6 @@ extension HTTPSurface {
     let query = try checkedQuery(given, at: .eventStream)
     let following = try EventFollowing(query, lastEventID: request.headers[first: "last-event-id"])
     let start = try await following.start(feeds)
-    // Left with the closure, also when the client is gone before it is called.
     let place = try eventFollower()
     let authenticator = authenticator
     return .stream(Responses.eventStream()) { writer in
@@ -27,7 +26,7 @@ extension HTTPSurface {
         (try? await authenticator.authenticate(request)) != nil
       }
       await stream.run(from: start, feeds.log, into: writer)
-      withExtendedLifetime(place) {}
+      place.leave()
     }
   }
 
@@ -50,16 +49,12 @@ extension HTTPSurface {
     }
     let following = try EventFollowing(try checkedQuery(query, at: .eventSocket))
     let start = try await following.start(feeds)
-    let (places, open) = (eventFollowers, authenticator.sockets)
-    if places.isFull {
-      throw OperationError(.resourceLimitReached, "Resource limit reached: \(places.limit) clients follow events.")
-    }
+    let (place, open) = (try eventFollower(), authenticator.sockets)
     return .upgrade(
       WebSocketUpgrade { webSocket in
-        guard places.enter() else { return webSocket.close(code: 1013, reason: "too many followers") }
         let forget = open.add(webSocket, call)
         let socket = EventSocket(webSocket, following, from: start, feeds: feeds, call: call) {
-          places.leave()
+          place.leave()
           forget()
         }
         socket.assumeIsolated { $0.open() }

@@ -32,4 +32,9 @@ enum QueryText {
     }
     return parameters
   }
+
+  /// A query of these parameters, from which ``parse(_:)`` makes them again.
+  static func encode(_ parameters: [(name: String, value: String)]) -> String {
+    parameters.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }.joined(separator: "&")
+  }
 }

@@ -14,23 +14,24 @@ final class SocketCount: Sendable {
 
   init(limit: Int) { self.limit = limit }
 
-  var isFull: Bool { count.load(ordering: .relaxed) >= limit }
-
-  /// Takes a place; false when there is none.
-  func enter() -> Bool {
-    if count.add(1, ordering: .relaxed).newValue <= limit { return true }
+  /// `nil` when there is none.
+  func place() -> Place? {
+    if count.add(1, ordering: .relaxed).newValue <= limit { return Place(self) }
     leave()
-    return false
+    return nil
   }
 
-  /// A place that is left with its last reference; `nil` when there is none.
-  func place() -> Place? { enter() ? Place(self) : nil }
-
+  /// Left when that is said, and with its last reference at the latest: also when the socket it is for never opens.
   final class Place: Sendable {
     private let count: SocketCount
+    private let isTaken = Atomic(true)
+
     fileprivate init(_ count: SocketCount) { self.count = count }
-    deinit { count.leave() }
+
+    func leave() { if isTaken.exchange(false, ordering: .relaxed) { count.leave() } }
+
+    deinit { leave() }
   }
 
-  func leave() { count.subtract(1, ordering: .relaxed) }
+  private func leave() { count.subtract(1, ordering: .relaxed) }
 }

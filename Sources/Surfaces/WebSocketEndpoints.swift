@@ -149,17 +149,16 @@ extension HTTPSurface {
     _ start: @escaping @Sendable (any MessageSocket, @escaping @Sendable () -> Void) -> Void
   ) throws(OperationError) -> HTTPReply {
     try checkQuery(query, at: endpoint)
-    let (places, open) = (serverSockets, authenticator.sockets)
-    if places.isFull {
-      throw OperationError(.resourceLimitReached, "Resource limit reached: \(places.limit) sockets follow this server.")
+    guard let place = serverSockets.place() else {
+      throw OperationError(
+        .resourceLimitReached, "Resource limit reached: \(serverSockets.limit) sockets follow this server.")
     }
+    let open = authenticator.sockets
     return .upgrade(
       WebSocketUpgrade { webSocket in
-        // Others may have been quicker since.
-        guard places.enter() else { return webSocket.close(code: 1013, reason: "too many sockets") }
         let forget = open.add(webSocket, call)
         start(webSocket) {
-          places.leave()
+          place.leave()
           forget()
         }
       })

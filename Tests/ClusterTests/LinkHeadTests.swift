@@ -5,10 +5,12 @@ import Testing
 
 @Suite("Heads of streams")
 struct LinkHeadTests {
+  private static let serverID = "22222222-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+
   private let context = CallContext(
     correlationID: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", causationID: "11111111-bbbb-4ccc-8ddd-eeeeeeeeeeee",
     traceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", principal: "token:\"ci\"\n",
-    via: ["22222222-bbbb-4ccc-8ddd-eeeeeeeeeeee"],
+    via: [serverID],
     limits: .init(scopes: ["sessions:read"], sessions: ["a", "b/c"], tags: [], role: .observer))
 
   private func fields(_ head: LinkHead) throws -> JSON { try JSON(parsing: head.encoded()) }
@@ -101,8 +103,9 @@ struct LinkHeadTests {
     arguments: [
       ("correlation_id", JSON.string("x")), ("correlation_id", .null), ("causation_id", .string("../../etc")),
       ("principal", .string(String(repeating: "p", count: 1025))), ("principal", .null),
-      ("via", .array([JSON](repeating: "a", count: LinkHead.maximumHops + 1))), ("via", ["a\nb"]),
-      ("via", [""]), ("limits", .null),
+      ("via", .array([JSON](repeating: .string(LinkHeadTests.serverID), count: LinkHead.maximumHops + 1))),
+      ("via", ["a\nb"]), ("via", [""]), ("via", ["hub-1"]), ("via", [.string(LinkHeadTests.serverID.uppercased())]),
+      ("via", [.string(LinkHeadTests.serverID), "web1"]), ("limits", .null),
       ("limits", ["role": "emperor"]), ("limits", ["role": "member", "scopes": "all"]),
       ("limits", ["role": "member", "sessions": .array([JSON](repeating: "a", count: 1025))]),
     ] as [(String, JSON)])

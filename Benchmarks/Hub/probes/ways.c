@@ -19,42 +19,18 @@ struct way {
   long body;
 };
 
-/// Asks once.
-static void ask(struct way *way) {
-  static char *buffer;
-  static size_t size;
-  if (!buffer) buffer = malloc(size = 64 << 10);
-  size_t filled = 0, wanted = 0;
-  write_all(way->fd, way->request, way->length);
-  while (wanted == 0 || filled < wanted) {
-    if (filled == size - 1 && !(buffer = realloc(buffer, size *= 2))) die("no memory");
-    ssize_t got = read(way->fd, buffer + filled, size - 1 - filled);
-    if (got <= 0) die("the connection to %s ended", way->where);
-    filled += got;
-    buffer[filled] = 0;
-    if (wanted > 0) continue;
-    char *end = strstr(buffer, "\r\n\r\n");
-    if (!end) continue;
-    char *field = strcasestr(buffer, "\r\ncontent-length:");
-    if (!field || field > end) die("an answer without content-length");
-    way->body = atol(field + 17);
-    wanted = end + 4 - buffer + way->body;
-  }
-  if (strncmp(buffer, "HTTP/1.1 200", 12) != 0) die("%s%s: %.*s", way->where, way->path, 400, buffer);
-}
-
 static void requests(struct way *way, int count) {
   if (way->fd == 0) {
     way->fd = connect_to(way->where);
     way->length = snprintf(
         way->request, sizeof way->request, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", way->path, authorization());
-    for (int i = 0; i < warming && i < count; i++) ask(way);
+    for (int i = 0; i < warming && i < count; i++) ask(way->fd, way->request, way->length);
   }
   // Its turn begins warm: what the others did in between is not its own.
-  ask(way);
+  ask(way->fd, way->request, way->length);
   for (int i = 0; i < count; i++) {
     int64_t began = now_ns();
-    ask(way);
+    way->body = ask(way->fd, way->request, way->length);
     way->times[way->measured++] = now_ns() - began;
   }
 }
@@ -63,19 +39,8 @@ static void keys(struct way *way, int count) {
   // Opened anew each turn: another viewer of the session would have to be shown every echo too.
   static struct frames in;
   in = (struct frames){.fd = open_websocket(way->where, way->path)};
-  for (int i = -warming; i < count; i++) {
-    char key = 'A' + (i + warming) % 26;
-    int64_t began = now_ns();
-    send_frame(in.fd, 2, &key, 1);
-    for (int seen = 0; !seen;) {
-      size_t size;
-      int opcode;
-      char *payload = next_frame(&in, &size, &opcode);
-      if (opcode == 8) die("the server closed");
-      seen = memchr(payload, key, size) != NULL;
-    }
-    if (i >= 0) way->times[way->measured++] = now_ns() - began;
-  }
+  time_echoes(&in, 0, warming, count, way->times + way->measured);
+  way->measured += count;
   send_frame(in.fd, 8, "\x03\xe8", 2);
   for (int opcode = 0; opcode != 8;) {
     size_t size;

@@ -12,14 +12,12 @@ enum { warming = 200 };
 static int64_t *times;
 static int count;
 
-static char letter(int number) { return 'A' + number % 26; }
-
 static void pty(char **argv) {
   char slave[64], buffer[4096];
   int master = open_terminal(slave, sizeof slave), held = open(slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
   pid_t child = start_in_terminal(slave, argv);
   for (int i = -warming; i < count; i++) {
-    char key = letter(i + warming);
+    char key = key_of_turn(i + warming);
     int64_t began = now_ns();
     write_all(master, &key, 1);
     for (int seen = 0; !seen;) {
@@ -37,21 +35,7 @@ static void pty(char **argv) {
 static void websocket(const char *where, const char *path, int is_json) {
   static struct frames in;
   in.fd = open_websocket(where, path);
-  for (int i = -warming; i < count; i++) {
-    char key = letter(i + warming), message[32];
-    int length = is_json ? snprintf(message, sizeof message, "[\"stdin\", \"%c\"]", key) : 1;
-    int64_t began = now_ns();
-    send_frame(in.fd, is_json ? 1 : 2, is_json ? message : &key, length);
-    for (int seen = 0; !seen;) {
-      size_t size;
-      int opcode;
-      char *payload = next_frame(&in, &size, &opcode);
-      if (opcode == 8) die("the server closed");
-      // The names in terminado's messages are of small letters; the keys are capitals.
-      seen = memchr(payload, key, size) != NULL;
-    }
-    if (i >= 0) times[i] = now_ns() - began;
-  }
+  time_echoes(&in, is_json, warming, count, times);
   close(in.fd);
 }
 

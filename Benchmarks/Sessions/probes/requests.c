@@ -5,31 +5,6 @@
 
 enum { turn = 50, warming = 200 };
 
-/// Asks once; returns the length of the body.
-static long ask(int fd, const char *request, size_t length) {
-  static char buffer[1 << 20];
-  size_t filled = 0, wanted = 0;
-  long body = -1;
-  write_all(fd, request, length);
-  while (wanted == 0 || filled < wanted) {
-    if (filled == sizeof buffer - 1) die("the answer is too long");
-    ssize_t got = read(fd, buffer + filled, sizeof buffer - 1 - filled);
-    if (got <= 0) die("the connection ended");
-    filled += got;
-    buffer[filled] = 0;
-    if (wanted == 0) {
-      char *end = strstr(buffer, "\r\n\r\n");
-      if (!end) continue;
-      char *field = strcasestr(buffer, "\r\ncontent-length:");
-      if (!field || field > end) die("an answer without content-length");
-      body = atol(field + 17);
-      wanted = end + 4 - buffer + body;
-    }
-  }
-  if (strncmp(buffer, "HTTP/1.1 200", 12) != 0) die("%.*s", 40, buffer);
-  return body;
-}
-
 int main(int arguments, char **argv) {
   if (arguments < 4) die("usage: requests WHERE COUNT PATH…");
   int count = atoi(argv[2]), paths = arguments - 3;

@@ -89,6 +89,32 @@ static inline const char *authorization(void) {
   return field;
 }
 
+/// Sends a request over a connection that is kept, and takes the whole answer; returns the length of its body.
+static inline long ask(int fd, const char *request, size_t length) {
+  static char *buffer;
+  static size_t size;
+  if (!buffer) buffer = malloc(size = 64 << 10);
+  size_t filled = 0, wanted = 0;
+  long body = 0;
+  write_all(fd, request, length);
+  while (wanted == 0 || filled < wanted) {
+    if (filled == size - 1 && !(buffer = realloc(buffer, size *= 2))) die("no memory");
+    ssize_t got = read(fd, buffer + filled, size - 1 - filled);
+    if (got <= 0) die("the connection ended");
+    filled += got;
+    buffer[filled] = 0;
+    if (wanted > 0) continue;
+    char *end = strstr(buffer, "\r\n\r\n");
+    if (!end) continue;
+    char *field = strcasestr(buffer, "\r\ncontent-length:");
+    if (!field || field > end) die("an answer without content-length");
+    body = atol(field + 17);
+    wanted = end + 4 - buffer + body;
+  }
+  if (strncmp(buffer, "HTTP/1.1 200", 12) != 0) die("%.*s: %.400s", (int)strcspn(request, "\r"), request, buffer);
+  return body;
+}
+
 /// Asks for a WebSocket and returns when it is open.
 static inline int open_websocket(const char *where, const char *path) {
   int fd = connect_to(where);
@@ -154,6 +180,28 @@ static inline char *next_frame(struct frames *in, size_t *length, int *opcode) {
   in->start += 2 + extra + count;
   *length = count;
   return payload;
+}
+
+/// The key that a probe types at its turn: a capital, which stands in no name of a message around it.
+static inline char key_of_turn(int turn) { return 'A' + turn % 26; }
+
+/// Types a key, waits until it comes back, and so on. `times` gets the nanoseconds of each; those that only warm are not kept.
+/// A key goes as a binary message, or as JSON in terminado's form.
+static inline void time_echoes(struct frames *in, int is_json, int warming, int count, int64_t *times) {
+  for (int i = -warming; i < count; i++) {
+    char key = key_of_turn(i + warming), message[32];
+    int length = is_json ? snprintf(message, sizeof message, "[\"stdin\", \"%c\"]", key) : 1;
+    int64_t began = now_ns();
+    send_frame(in->fd, is_json ? 1 : 2, is_json ? message : &key, length);
+    for (int seen = 0; !seen;) {
+      size_t size;
+      int opcode;
+      char *payload = next_frame(in, &size, &opcode);
+      if (opcode == 8) die("the server closed");
+      seen = memchr(payload, key, size) != NULL;
+    }
+    if (i >= 0) times[i] = now_ns() - began;
+  }
 }
 
 /// A PTY of 80×24; `*slave` gets its other side's name.

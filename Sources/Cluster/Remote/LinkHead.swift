@@ -1,5 +1,6 @@
 import Causality
 import Formats
+import Store
 
 /// Why the head of a stream was not understood.
 package struct LinkHeadError: Error, Sendable, Equatable {
@@ -188,7 +189,7 @@ package enum LinkHead: Sendable, Equatable {
       if causationID == nil { throw LinkHeadError("'causation_id' must be a UUID") }
     }
     let via = try fields.texts("via", count: maximumHops, atMost: maximumName) ?? []
-    guard via.allSatisfy(isServerID) else { throw LinkHeadError("'via' must be ids of servers") }
+    guard via.allSatisfy(isUUID) else { throw LinkHeadError("'via' must be ids of servers") }
     let limits = try fields.object("limits")
     guard let role = Role(rawValue: try limits.text("role", atMost: maximumName)) else {
       throw LinkHeadError("'role' is none that is known here")
@@ -202,15 +203,5 @@ package enum LinkHead: Sendable, Equatable {
         scopes: try limits.texts("scopes", count: maximumScopes, atMost: maximumName) ?? [],
         sessions: try limits.texts("sessions", count: maximumLimits, atMost: maximumText),
         tags: try limits.texts("tags", count: maximumLimits, atMost: maximumText), role: role))
-  }
-
-  private static func isServerID(_ text: String) -> Bool {
-    !text.isEmpty
-      && text.utf8.allSatisfy { byte in
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D: true
-        default: false
-        }
-      }
   }
 }

@@ -15,8 +15,6 @@ final class BoardShelf: @unchecked Sendable {
   private static let firstLook = SessionLimits.quietAfter + .milliseconds(10)
   /// The last of these looks: a session that has been silent for two minutes is believed to be as it is.
   private static let lastLook = Duration.seconds(64)
-  /// Sessions looked at before others of the loop have their turn: a look is a few system calls, some 30 µs.
-  private static let sessionsPerTurn = 16
   /// From so many on, one walk over all processes is cheaper than one for each session.
   private static let sessionsPerTable = 8
 
@@ -94,7 +92,7 @@ final class BoardShelf: @unchecked Sendable {
     timerDue = nil
     let now = ContinuousClock.now
     lastTick = now
-    let due = waiting.values.filter { $0.due <= now }.sorted { $0.due < $1.due }.prefix(BoardShelf.sessionsPerTurn)
+    let due = waiting.values.filter { $0.due <= now }.sorted { $0.due < $1.due }.prefix(LoopVisitor.sessionsPerTurn)
     look(at: Array(due), now)
     if let next = waiting.values.lazy.map(\.due).min() {
       // Those that are late wait for the loop's next turn alone.
@@ -134,13 +132,10 @@ final class BoardShelf: @unchecked Sendable {
   }
 
   /// Looks at every one of these, and puts them on the board.
-  func fill(_ sessions: [Session], round: Int) {
+  func fill(_ sessions: some Sequence<Session>, round: Int) {
     guard self.round == round else { return }
     let now = ContinuousClock.now
     look(at: sessions.map { Waiting(session: $0, due: now, isLook: false) }, now)
     if let next = waiting.values.lazy.map(\.due).min() { arm(next, now) }
   }
-
-  /// In pieces of this many.
-  static var fillTurn: Int { sessionsPerTurn }
 }

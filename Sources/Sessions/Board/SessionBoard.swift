@@ -151,17 +151,8 @@ extension SessionStore {
   private func fill(_ sessions: [Session], round: Int) async {
     let byLoop = Dictionary(grouping: sessions) { ObjectIdentifier($0.loop) }
     for shelf in board.shelves {
-      var rest = (byLoop[ObjectIdentifier(shelf.loop)] ?? [])[...]
-      while !rest.isEmpty {
-        let turn = Array(rest.prefix(BoardShelf.fillTurn))
-        rest = rest.dropFirst(turn.count)
-        await withCheckedContinuation { continuation in
-          shelf.loop.execute {
-            shelf.fill(turn, round: round)
-            continuation.resume()
-          }
-        }
-      }
+      let here = byLoop[ObjectIdentifier(shelf.loop)] ?? []
+      await LoopVisitor(loop: shelf.loop).look(at: here) { shelf.fill($0, round: round) }
     }
   }
 }

@@ -8,9 +8,7 @@ extension HTTPSurface {
   func relayedEventStream(
     _ request: HTTPRequest, _ query: [(name: String, value: String)], for call: Call
   ) async throws(OperationError) -> HTTPReply? {
-    guard let name = query.first(where: { $0.name == "server" })?.value,
-      case .member(let member) = try catalogue.place(of: name)
-    else { return nil }
+    guard let member = try backend(in: query) else { return nil }
     var wanted = query.filter { $0.name != "server" }
     // Read here too: what is wrong with it is said by whoever was asked, and where a client goes on is no parameter there.
     let following = try EventFollowing(wanted, lastEventID: request.headers[first: "last-event-id"])
@@ -19,19 +17,8 @@ extension HTTPSurface {
     let place = try eventFollower()
     let socket: any MessageSocket
     do throws(OperationError) {
-      let remote = try catalogue.way(to: member, for: .reads, FixedEndpoint.eventStream.name, call)
-      do throws(RemoteFailure) {
-        socket = try await remote.open(
-          RemoteSocketRequest(
-            path: "/events/ws",
-            query: wanted.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }
-              .joined(separator: "&"),
-            subprotocols: [],
-            context: RemoteAccess.context(
-              for: call, member: member, causationID: nil, serverID: catalogue.cluster?.serverID ?? "")))
-      } catch {
-        throw OperationError(error, from: catalogue.ownName, at: member.name)
-      }
+      socket = try await open(
+        RelayedRequest(endpoint: .eventStream, path: "/events/ws", query: wanted), at: member, for: call)
     } catch {
       guard error.isRefusal else { throw error }
       throw refused(error, at: .eventStream, nil, server: member.name, for: call)
@@ -41,7 +28,7 @@ extension HTTPSurface {
     return .stream(Responses.eventStream()) { writer in
       let stream = RelayedEventStream(on: loop) { (try? await authenticator.authenticate(request)) != nil }
       await stream.run(unclaimed, into: writer)
-      withExtendedLifetime(place) {}
+      place.leave()
     }
   }
 }

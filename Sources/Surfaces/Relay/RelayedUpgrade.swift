@@ -1,6 +1,5 @@
 import Causality
 import Cluster
-import Formats
 import Net
 import Operations
 import Store
@@ -13,24 +12,24 @@ extension HTTPSurface {
     _ request: HTTPRequest, to endpoint: FixedEndpoint, _ path: [(name: String, value: String)],
     _ query: [(name: String, value: String)], _ offered: [String], for call: Call
   ) async throws(OperationError) -> HTTPReply? {
-    guard let name = query.first(where: { $0.name == "server" })?.value,
-      case .member(let member) = try catalogue.place(of: name)
-    else { return nil }
+    guard let member = try backend(in: query) else { return nil }
     guard endpoint != .link else {
       throw OperationError(.unsupported, "A link ends at the server that it was opened to; dial \(member.name) itself.")
     }
-    var query = query.filter { $0.name != "server" }
-    var relayed = RelayedSocket(surface: self, endpoint: endpoint, path: path, member: member, call: call)
+    let passedOn = query.filter { $0.name != "server" }
+    var isReadOnly = true
     if endpoint == .sessionRaw {
-      var rest = query
-      relayed.isReadOnly = try takeReadOnly(from: &rest)
+      // Looked at, and left for the backend.
+      var rest = passedOn
+      isReadOnly = try takeReadOnly(from: &rest)
     }
-    try relayed.checkScope()
     // What the base of this server is called is nothing to another one.
-    relayed.target = prefix.remainder(of: Substring(request.path)).map { String($0) } ?? request.path
-    query.removeAll { $0.name == "ticket" }
-    relayed.query = query
-    relayed.offered = offered
+    let target = prefix.remainder(of: Substring(request.path)).map { String($0) } ?? request.path
+    let relayed = RelayedSocket(
+      surface: self, member: member, session: path.first?.value, call: call, isReadOnly: isReadOnly,
+      wanted: RelayedRequest(
+        endpoint: endpoint, work: isReadOnly ? .reads : .changes, path: target, query: passedOn, offered: offered))
+    try relayed.checkScope()
     return try await relayed.open()
   }
 }
@@ -38,28 +37,16 @@ extension HTTPSurface {
 /// A WebSocket that a client of this server has at another one.
 private struct RelayedSocket: Sendable {
   let surface: HTTPSurface
-  let endpoint: FixedEndpoint
-  let path: [(name: String, value: String)]
   let member: Member
+  /// The name of the session that the socket is of, if it is of one.
+  let session: String?
   let call: Call
-  var isReadOnly = true
-  var target = ""
-  var query: [(name: String, value: String)] = []
-  var offered: [String] = []
+  let isReadOnly: Bool
+  let wanted: RelayedRequest
   /// The audit event of this hop.
   let id = makeUUID()
 
-  init(
-    surface: HTTPSurface, endpoint: FixedEndpoint, path: [(name: String, value: String)], member: Member, call: Call
-  ) {
-    self.surface = surface
-    self.endpoint = endpoint
-    self.path = path
-    self.member = member
-    self.call = call
-  }
-
-  private var work: Work { isReadOnly ? .reads : .changes }
+  private var endpoint: FixedEndpoint { wanted.endpoint }
 
   /// Over which a client could change something, if its access and the role allow: those leave a record that they were opened.
   private var isRecorded: Bool { endpoint != .eventSocket && !(endpoint == .sessionRaw && isReadOnly) }
@@ -81,14 +68,9 @@ private struct RelayedSocket: Sendable {
 
   func open() async throws(OperationError) -> HTTPReply {
     let began = ContinuousClock.now
-    let (remote, socket): (any RemoteServer, any MessageSocket)
+    let socket: any MessageSocket
     do throws(OperationError) {
-      remote = try surface.catalogue.way(to: member, for: work, endpoint.name, call)
-      do throws(RemoteFailure) {
-        socket = try await remote.open(request(to: member, size: nil))
-      } catch {
-        throw OperationError(error, from: surface.catalogue.ownName, at: member.name)
-      }
+      socket = try await open(at: member, size: nil)
     } catch {
       if error.isRefusal { throw refused(error) }
       if isRecorded { record(error, since: began) }
@@ -108,21 +90,17 @@ private struct RelayedSocket: Sendable {
       })
   }
 
-  private func request(to member: Member, size: TerminalSize?) -> RemoteSocketRequest {
-    var query = query
+  private func open(
+    at member: Member, size: TerminalSize?
+  ) async throws(OperationError) -> any MessageSocket {
+    var wanted = wanted
+    if isRecorded { wanted.causationID = id }
     if let size {
-      query.removeAll { $0.name == "rows" || $0.name == "cols" }
-      query.append(("rows", String(size.rows)))
-      query.append(("cols", String(size.columns)))
+      wanted.query.removeAll { $0.name == "rows" || $0.name == "cols" }
+      wanted.query.append(("rows", String(size.rows)))
+      wanted.query.append(("cols", String(size.columns)))
     }
-    return RemoteSocketRequest(
-      path: target,
-      query: query.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }
-        .joined(separator: "&"),
-      subprotocols: offered,
-      context: RemoteAccess.context(
-        for: call, member: member, causationID: isRecorded ? id : nil,
-        serverID: surface.catalogue.cluster?.serverID ?? ""))
+    return try await surface.open(wanted, at: member, for: call)
   }
 
   /// Terminal bytes go on after a loss. The backend is looked up anew: it may be reached in another way by then, or in another role.
@@ -141,12 +119,7 @@ private struct RelayedSocket: Sendable {
           throw OperationError(
             .linkRefused, "\(member.name) cannot be used any more (\(member.report.health.rawValue)\(reason)).")
         }
-        let remote = try surface.catalogue.way(to: member, for: work, endpoint.name, call)
-        do throws(RemoteFailure) {
-          socket = try await remote.open(request(to: member, size: size))
-        } catch {
-          throw OperationError(error, from: surface.catalogue.ownName, at: member.name)
-        }
+        socket = try await open(at: member, size: size)
       } catch {
         throw RemoteFailure(
           code: error.codeText, message: error.message, status: error.httpStatus, path: error.serverPath)
@@ -160,12 +133,12 @@ private struct RelayedSocket: Sendable {
   }
 
   private func refused(_ error: OperationError) -> OperationError {
-    surface.refused(error, at: endpoint, path.first?.value, server: member.name, for: call)
+    surface.refused(error, at: endpoint, session, server: member.name, for: call)
   }
 
   private func record(_ error: OperationError?, since began: ContinuousClock.Instant) {
     let entry = AuditEntry(
-      operation: endpoint.name, target: path.first?.value, server: member.name, error: error, address: call.peer,
+      operation: endpoint.name, target: session, server: member.name, error: error, address: call.peer,
       duration: began.duration(to: .now), via: call.via)
     surface.catalogue.audit?.record(entry, id: id, of: call.cause())
   }
