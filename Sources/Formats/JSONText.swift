@@ -30,7 +30,11 @@ package struct JSONText {
 
   /// The string that is the whole text.
   package static func string(_ text: ArraySlice<UInt8>) -> String? {
-    utf8(text).map { String(decoding: $0, as: UTF8.self) }
+    var scanner = JSONText(text)
+    scanner.skipSpace()
+    guard let value = scanner.readText() else { return nil }
+    scanner.skipSpace()
+    return scanner.isAtEnd ? value : nil
   }
 
   /// The string that is the whole text, as UTF-8.
@@ -111,13 +115,13 @@ package struct JSONText {
     if !take(0x7D) {
       repeat {
         skipSpace()
-        guard members.count < JSONText.maximumMembers, let name = readString() else { return nil }
+        guard members.count < JSONText.maximumMembers, let name = readText() else { return nil }
         skipSpace()
         guard take(0x3A) else { return nil }
         skipSpace()
         let start = position
         guard skipValue(levels: JSONText.maximumDepth - 1) else { return nil }
-        members.append((String(decoding: name, as: UTF8.self), bytes[start..<position]))
+        members.append((name, bytes[start..<position]))
         skipSpace()
       } while take(0x2C)
       guard take(0x7D) else { return nil }
@@ -166,15 +170,36 @@ package struct JSONText {
     return true
   }
 
+  /// One string, escapes resolved. A lone surrogate becomes U+FFFD.
+  private mutating func readText() -> String? {
+    guard let (inner, isPlain) = skipText() else { return nil }
+    return String(decoding: isPlain ? inner : resolved(inner)[...], as: UTF8.self)
+  }
+
   /// One string as UTF-8, escapes resolved. A lone surrogate becomes U+FFFD, so that the result is always well formed.
   private mutating func readString() -> [UInt8]? {
+    guard let (inner, isPlain) = skipText() else { return nil }
+    return isPlain ? Array(inner) : resolved(inner)
+  }
+
+  /// Passes one string: what is between its quotes, and whether that stands for itself.
+  private mutating func skipText() -> (inner: ArraySlice<UInt8>, isPlain: Bool)? {
     let start = position
     guard skipString() else { return nil }
-    let end = position - 1
-    guard bytes[(start + 1)..<end].contains(0x5C) else { return Array(bytes[(start + 1)..<end]) }
+    let inner = bytes[(start + 1)..<(position - 1)]
+    return (inner, !inner.contains(0x5C))
+  }
+
+  /// What a string with escapes stands for.
+  private func resolved(_ inner: ArraySlice<UInt8>) -> [UInt8] {
+    var scanner = JSONText(inner)
+    return scanner.resolve()
+  }
+
+  private mutating func resolve() -> [UInt8] {
+    let end = bytes.endIndex
     var output: [UInt8] = []
-    output.reserveCapacity(end - start)
-    position = start + 1
+    output.reserveCapacity(bytes.count)
     while position < end {
       let byte = bytes[position]
       position += 1
@@ -194,7 +219,6 @@ package struct JSONText {
       default: output.append(escaped)
       }
     }
-    position = end + 1
     return output
   }
 

@@ -24,6 +24,9 @@ package enum Principal: Sendable, Equatable, CustomStringConvertible {
 
   /// A hub's caller. The hub's word for it is somebody else's text: it is cut and freed of what would break a line of a log.
   package static func relayed(by hub: Principal, for name: String) -> Principal {
+    if (1...maximumName).contains(name.utf8.count), name.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) {
+      return .relayed(by: hub, onBehalfOf: name)
+    }
     var clean = ""
     for scalar in name.unicodeScalars {
       // Controls, format characters such as those that turn text around, and the separators of lines and paragraphs.

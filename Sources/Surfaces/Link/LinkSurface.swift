@@ -1,7 +1,8 @@
-package import Cluster
+import Cluster
 import Formats
 package import Net
 package import Operations
+import Synchronization
 
 /// The hub at the other end of a link.
 package struct LinkPeer: Sendable {
@@ -22,19 +23,20 @@ package struct LinkPeer: Sendable {
     self.hubHostname = hubHostname
   }
 
-  /// A call that the hub passes on, as one of this server: who may do what both the hub's token and the hub's caller may do.
-  package func call(_ context: CallContext) -> Call {
+  /// A call that the hub passes on, as one of this server.
+  /// - Parameter access: what both the hub's token and the hub's caller may do.
+  fileprivate func call(_ context: CallContext, access: Access) -> Call {
     // What a hub says of the way is its own word, but that it was the last on it is known here.
     let via = context.via.last == hubID ? context.via : context.via + [hubID]
     return Call(
-      principal: .relayed(by: principal, for: context.principal), access: access.narrowed(to: context.limits),
-      peer: address, correlationID: context.correlationID, traceParent: context.traceParent,
-      causationID: context.causationID, via: via, role: context.limits.role)
+      principal: .relayed(by: principal, for: context.principal), access: access, peer: address,
+      correlationID: context.correlationID, traceParent: context.traceParent, causationID: context.causationID,
+      via: via, role: context.limits.role)
   }
 }
 
-/// What hubs ask for over their links: operations of the catalogue and the WebSockets, as over HTTP.
-package struct LinkSurface: Sendable {
+/// What a hub asks for over its link: operations of the catalogue and the WebSockets, as over HTTP.
+package final class LinkSurface: Sendable {
   /// Serves a stream that tells a hub of something as it changes, on its loop.
   package typealias Directory = @Sendable (_ stream: any MessageSocket, _ peer: LinkPeer) -> Void
 
@@ -43,6 +45,8 @@ package struct LinkSurface: Sendable {
   let hostname: String
   private let directory: Directory?
   private let registry: Directory?
+  /// The limits that came with the last call, and what they left of the hub's access: most calls come with the same.
+  private let narrowed = Mutex<(limits: CallContext.Limits, access: Access)?>(nil)
 
   package init(_ surface: HTTPSurface, hostname: String, directory: Directory? = nil, registry: Directory? = nil) {
     self.surface = surface
@@ -61,10 +65,10 @@ package struct LinkSurface: Sendable {
     }
     switch parsed {
     case .call(let request):
-      let served = ServedCall(stream, request, peer.call(request.context), self)
+      let served = ServedCall(stream, request, call(request.context, of: peer), self)
       served.assumeIsolated { $0.begin() }
     case .socket(let request):
-      let served = ServedSocket(stream, request, peer.call(request.context), self)
+      let served = ServedSocket(stream, request, call(request.context, of: peer), self)
       served.assumeIsolated { $0.begin() }
     case .directory:
       guard let directory else {
@@ -77,6 +81,16 @@ package struct LinkSurface: Sendable {
       }
       registry(stream, peer)
     }
+  }
+
+  private func call(_ context: CallContext, of peer: LinkPeer) -> Call {
+    let access = narrowed.withLock { narrowed in
+      if let narrowed, narrowed.limits == context.limits { return narrowed.access }
+      let access = peer.access.narrowed(to: context.limits)
+      narrowed = (context.limits, access)
+      return access
+    }
+    return peer.call(context, access: access)
   }
 
   /// Answers with an error, which ends the stream.
