@@ -9,8 +9,10 @@ package enum RemoteAccess {
     var tags = access.tags
     // A limit that knows one list: a session with a tag of both is within both.
     if let further = access.furtherTags { tags = tags?.intersection(further) ?? further }
+    // Who may do everything is said in one word.
+    let scopes: Set<Scope> = access.scopes.contains(.admin) ? [.admin] : access.scopes
     return CallContext.Limits(
-      scopes: access.scopes.map(\.rawValue).sorted(), sessions: access.sessions?.sorted(), tags: tags?.sorted(),
+      scopes: scopes.map(\.rawValue).sorted(), sessions: access.sessions?.sorted(), tags: tags?.sorted(),
       role: member.role.narrowed(to: call.role))
   }
 
