@@ -39,7 +39,7 @@ package struct LinkTimings: Sendable, Equatable {
   package var ping: Duration
   /// After so long without any sign of life the backend counts as unavailable.
   package var deadline: Duration
-  /// How long a call may take that does not wait for anything: longer than a backend that lives needs for the largest answer.
+  /// How long a call may take beside what it waits for something: longer than a backend that lives needs for the largest answer.
   package var answer: Duration
 
   package init(ping: Duration, deadline: Duration, answer: Duration = .seconds(60)) {
