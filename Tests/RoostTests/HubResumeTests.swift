@@ -1,5 +1,6 @@
 import Formats
 import Net
+import TerminalEngine
 import TestKit
 import Testing
 
@@ -88,6 +89,48 @@ struct HubResumeTests {
       try await socket.bytes(until: "typed in the gap")
       let record = try await hub.http.get("/sessions/a?server=web1")
       #expect(record["rows"] == 20 && record["cols"] == 70)
+    }
+  }
+
+  @Test("a terminal that is attached through a hub shows what the session shows once its server is there again")
+  func attached() async throws {
+    try await withCluster("web1") { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      let line = #"\033[3;38;2;1;2;3mline %%09.0f\033[0;44m of the flood, numbered\033[m"#
+      try await hub.session(
+        "flood", on: "web1",
+        [
+          "argv": [
+            "/bin/sh", "-c",
+            .string(
+              "stty -echo; printf '\\033[?1049h\\033[5;9r\\033[?1003hready'; read go; seq -f \"$(printf '\(line)')\" 1 60000; "
+                + "printf '\\033[r\\033[?1003l\\033[?1049l'; echo end of flood; exec cat"),
+          ]
+        ])
+      let terminal = try hub.roost.terminal("attach", "web1:flood")
+      try await terminal.expect("ready")
+      try terminal.type("go\r")
+      try await terminal.expect("line 000000100")
+      // In the middle of it, wherever that is: what is on its way is lost, and the server that comes then knows nothing of it.
+      try await web1.restart()
+      _ = try await web1.roost.wait("flood", ["for": "match", "pattern": "end of flood", "format": "plain"])
+      try terminal.type("what comes after\r")
+      try await terminal.expect("what comes after")
+      var shown = ""
+      try await eventually("the terminal shows what the session shows") {
+        var screen = Terminal(size: TerminalSize(rows: 24, columns: 80))
+        screen.feed(terminal.bytes)
+        shown = screen.screenText()
+        let lines = shown.split(separator: "\n", omittingEmptySubsequences: false)
+        let trimmed = lines.map { line in String(line.reversed().drop { $0 == " " }.reversed()) }
+        shown = trimmed.joined(separator: "\n")
+        while shown.hasSuffix("\n") { shown.removeLast() }
+        let wanted = try await hub.screen("flood", on: "web1")
+        return shown == wanted && !screen.isAlternateScreen && wanted.contains("what comes after")
+      }
+      try terminal.type("\u{1c}\u{1c}")
+      try await terminal.expect("'roost scrollback web1:flood' has it]")
+      try await terminal.expect("[detached from web1:flood]")
     }
   }
 
