@@ -182,13 +182,17 @@ struct ReloadOutput: Codable, Sendable {
   var unchanged: Int
   var settings: [String]
   var needsRestart: [String]
+  /// The certificate that clients see from now on, where it is another one.
+  var certificate: ServerReload.Certificate?
 
-  init(_ report: ReloadReport) {
+  init(_ reload: ServerReload) {
+    let report = reload.report
     added = report.added
     removed = report.removed
     changed = report.changed.map { Change(address: $0.address, hostname: $0.hostname, fields: $0.fields) }
     unchanged = report.unchanged
     settings = report.settings
     needsRestart = report.needsRestart
+    certificate = reload.certificate
   }
 }

@@ -125,10 +125,11 @@ extension CommandTable {
     })
 
   private static let serversReload = CommandDefinition(
-    name: "reload", summary: "read the configuration file again, and say what changed",
+    name: "reload", summary: "read the configuration file and the certificate again, and say what changed",
     discussion: """
       The file is ~/.config/roost/config.toml, or the one that 'roost serve --config' named. What was added with \
-      'roost servers add' stays; a file that is wrong changes nothing.
+      'roost servers add' stays. The certificate and key are those that 'roost serve' was given; connections that are \
+      open keep the old one. A file that is wrong changes nothing. SIGHUP makes the server do the same.
       """,
     examples: [CommandExample("roost servers reload", "makes the difference, and nothing else")],
     action: .client { context async throws(CommandFailure) in

@@ -79,6 +79,10 @@ func reloadText(_ report: JSON) -> String {
     lines.append("changed  \(serverName(change)): \(change["fields"].strings.joined(separator: ", "))")
   }
   for setting in report["settings"].strings { lines.append("changed  [\(setting)]") }
+  if let fingerprint = report["certificate"]["fingerprint"].string {
+    lines.append("changed  certificate: fingerprint \(fingerprint)")
+  }
+  if let warning = report["certificate"]["warning"].string { lines.append(warning) }
   for setting in report["needs_restart"].strings {
     lines.append("\(setting) takes effect when the server is started again")
   }
