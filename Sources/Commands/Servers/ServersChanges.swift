@@ -21,6 +21,7 @@ func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCod
       "address": .string(address.text), "token": token.map { .string($0) },
       "role": invocation.text(Options.backendRole).map { .string($0) },
       "tags": tags.isEmpty ? nil : JSON(strings: tags), "transitive": invocation.has(Options.transitive) ? true : nil,
+      "identity": invocation.text(Options.identityRule).map { .string($0) },
       "fingerprint": invocation.text(Options.pinnedCertificate).map { .string($0) },
     ]))
   if !invocation.has(Options.noWait) {
@@ -98,6 +99,7 @@ func updateServer(_ context: ClientContext) async throws(CommandFailure) -> Exit
       "token": token.map { .string($0) }, "role": invocation.text(Options.backendRole).map { .string($0) },
       "tags": tags.isEmpty ? nil : JSON(strings: tags.filter { !$0.isEmpty }),
       "transitive": invocation.text(Options.transitiveValue).map { .bool($0 == "yes") },
+      "identity": invocation.text(Options.identityRule).map { .string($0) },
       "fingerprint": invocation.text(Options.pinnedCertificate).map { .string($0) },
     ]))
   context.show(server) { serverText(server, context.output.style) }

@@ -26,8 +26,8 @@ extension CommandTable {
       """,
     arguments: [Arguments.backendAddress],
     options: [
-      Options.backendTokenFile, Options.backendRole, Options.backendTag, Options.transitive, Options.pinnedCertificate,
-      Options.noWait, Options.healthTimeout,
+      Options.backendTokenFile, Options.backendRole, Options.backendTag, Options.transitive, Options.identityRule,
+      Options.pinnedCertificate, Options.noWait, Options.healthTimeout,
     ],
     examples: [
       CommandExample("roost servers add http://web1:7070 --role member", "asks for the token, then may work there"),
@@ -100,7 +100,7 @@ extension CommandTable {
   private static let serversUpdate = CommandDefinition(
     name: "update", summary: "give a server other tags, another token or fingerprint", arguments: [Arguments.backend],
     options: [
-      Options.backendRole, Options.backendTag, Options.transitiveValue, Options.pinnedCertificate,
+      Options.backendRole, Options.backendTag, Options.transitiveValue, Options.identityRule, Options.pinnedCertificate,
       Options.backendTokenFile,
       Options.newToken,
     ],

@@ -42,6 +42,7 @@ func serverText(_ server: JSON, _ style: TextStyle) -> String {
     ("sessions", server["sessions"].plainText),
     ("tags", server["tags"].strings.joined(separator: ", ")),
     ("transitive", server["transitive"].bool == true ? "yes" : ""),
+    ("known by", server["identity"].string == "address" ? "its address and host name" : ""),
     ("fingerprint", server["fingerprint"].plainText),
     ("from", server["source"].string == "config" ? "the configuration file" : server["source"].plainText),
     ("added", server["added_by"].string.map { "\(age(server["added_at"])) by \($0)" } ?? ""),
@@ -52,7 +53,7 @@ func serverText(_ server: JSON, _ style: TextStyle) -> String {
     lines.append(
       (
         "overrides",
-        "the file says role \(declared["role"].plainText)\(tags.isEmpty ? "" : ", tags \(tags)")\(declared["transitive"].bool == true ? ", transitive" : "")"
+        "the file says role \(declared["role"].plainText)\(tags.isEmpty ? "" : ", tags \(tags)")\(declared["transitive"].bool == true ? ", transitive" : "")\(declared["identity"].string.map { ", identity \($0)" } ?? "")"
       ))
   }
   if let id = server["stranger"]["server_id"].string {
