@@ -13,6 +13,8 @@ func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCod
   } catch {
     throw CommandFailure(.usage, error.message, serverCode: error.code.rawValue)
   }
+  // Before the token is typed: what follows cannot be taken back.
+  if !address.isSecure, !address.isLoopback { context.output.note(plainTextWarning(address)) }
   let token = try backendToken(context, for: address.text)
   let tags = invocation.texts(Options.backendTag)
   var server = try await context.client.call(
@@ -59,6 +61,13 @@ private func settled(
     server = try await context.client.call("GET", serverPath(address))
   }
   return server
+}
+
+private func plainTextWarning(_ address: BackendAddress) -> String {
+  """
+  roost servers add: warning: over http the token, and all that is typed and shown, can be read by whoever is on the way to \(address.host), \
+  and the token goes to whoever answers there. Outside a tunnel or a VPN use https: 'roost serve --tls-self-signed' there, --fingerprint here.
+  """
 }
 
 /// What to do where the only thing amiss is that nobody vouches for the certificate.

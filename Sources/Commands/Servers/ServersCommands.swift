@@ -22,7 +22,8 @@ extension CommandTable {
     discussion: """
       ADDRESS is http://HOST[:PORT] or https://HOST[:PORT], with a path where the server has a --base-prefix. The token \
       that the server gave (there: 'roost token create') is read from --token-file, from ROOST_BACKEND_TOKEN, or asked \
-      for on the terminal; it is never taken from the command line, where every user of this machine could see it.
+      for on the terminal; it is never taken from the command line, where every user of this machine could see it. Over \
+      http it can be read on the way, and goes to whoever answers: between machines use https.
       """,
     arguments: [Arguments.backendAddress],
     options: [
@@ -30,10 +31,13 @@ extension CommandTable {
       Options.pinnedCertificate, Options.noWait, Options.healthTimeout,
     ],
     examples: [
-      CommandExample("roost servers add http://web1:7070 --role member", "asks for the token, then may work there"),
+      CommandExample(
+        "roost servers add https://web1:7070 --role member --fingerprint SHA256:…",
+        "asks for the token, then may work there"),
       CommandExample("roost servers add https://db1:7070 --token-file db1.token", "listed only, until it is promoted"),
       CommandExample(
-        "ssh web1 roost token create hub --scope admin | roost servers add http://web1:7070 --token-file -", "in one go"
+        "ssh web1 roost token create hub --scope admin | roost servers add https://web1:7070 --token-file -",
+        "in one go"
       ),
     ],
     action: .client(addServer))
