@@ -105,7 +105,7 @@ var targets: [Target] = [
     ]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
-  tests("RoostTests", ["TestKit", "Operations", "Cluster", "Net", "Sys", "Formats"]),
+  tests("RoostTests", ["TestKit", "Operations", "Cluster", "Net", "Sys", "Formats", "TerminalEngine"]),
 ]
 
 if benchmarking {

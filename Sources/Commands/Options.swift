@@ -217,6 +217,9 @@ package enum Options {
   package static let pinnedCertificate = OptionDefinition(
     "--fingerprint", placeholder: "SHA256",
     help: "of the only certificate to accept from it, as its 'roost serve --tls-self-signed' prints it")
+  package static let identityRule = OptionDefinition(
+    "--identity", placeholder: "RULE", kind: .choice(["server_id", "address"]), defaultText: "server_id",
+    help: "by what it is known; 'address' is for wsh servers, whose ids change with every start")
   package static let backendTokenFile = OptionDefinition(
     "--token-file", placeholder: "FILE", kind: .file,
     help: "file that holds its token, readable for you alone; '-' is standard input")

@@ -164,7 +164,7 @@ actor Server {
           self?.assumeIsolated { server in _ = Task { await server.stop(.signal, endingSessions: false) } }
         })
     }
-    // A terminal that goes away takes a server in its foreground along no more than tmux's.
+    // Until there is something to read again.
     signal(SIGHUP, SIG_IGN)
     await store.onEmpty { [weak self] in self?.assumeIsolated { server in _ = Task { await server.sessionsAreGone() } }
     }
@@ -175,6 +175,11 @@ actor Server {
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
     }
     try await cluster.registry.start()
+    // A terminal that goes away takes a server in its foreground along no more than tmux's.
+    signals.append(
+      try loop.onSignal(SIGHUP) { [weak self] in
+        self?.assumeIsolated { server in _ = Task { await server.hungUp() } }
+      })
     awaitSessions()
     events.serverStarted(
       id: beginning.causationID ?? makeUUID(), because: Cause(correlationID: beginning.correlationID),
@@ -274,6 +279,56 @@ extension Server: ServerControl {
     }
     // Answered first: the caller hears that it begins before the sockets close.
     Task { await stop(.operation, endingSessions: endingSessions) }
+  }
+}
+
+// MARK: Reading the settings again
+
+extension Server {
+  /// The pair is read before anything is changed, so that a broken one changes nothing.
+  func reload() async throws(OperationError) -> ServerReload {
+    let renewed: TLSServerContext?
+    do {
+      renewed = try await readCertificate()
+    } catch {
+      let message = (error as? NetError)?.message ?? (error as? CommandFailure)?.message ?? "\(error)"
+      complain("the certificate stays the one that it was: \(message)")
+      throw OperationError(
+        .configInvalid, "The certificate cannot be used: \(message). Nothing is changed; the one that it was goes on.")
+    }
+    let report: ReloadReport
+    do throws(RegistryError) {
+      report = try await cluster.registry.reload()
+    } catch {
+      throw OperationError(error)
+    }
+    guard let tls, let renewed else { return ServerReload(report: report, certificate: nil) }
+    let isNew = tls.fingerprint != renewed.fingerprint
+    // Those that lead to the authority may have changed where the certificate has not.
+    tls.adopt(renewed)
+    guard isNew else { return ServerReload(report: report, certificate: nil) }
+    if let warning = tls.warning { complain(warning) }
+    complain("certificate: fingerprint \(tls.fingerprint)")
+    return ServerReload(
+      report: report, certificate: .init(fingerprint: tls.fingerprint.description, warning: tls.warning))
+  }
+
+  @concurrent
+  private nonisolated func readCertificate() async throws -> TLSServerContext? {
+    try ServerCertificate.load(options, paths, hostname: hostname)
+  }
+
+  /// SIGHUP: nobody is there to be answered, so it is written down.
+  private func hungUp() async {
+    guard !isStopping else { return }
+    do {
+      let report = try await Cause.$current.withValue(beginning) { try await reload() }.report
+      complain(
+        "SIGHUP: read again; servers added: \(report.added.count), removed: \(report.removed.count), changed: \(report.changed.count)"
+      )
+    } catch {
+      complain("SIGHUP: \((error as? OperationError)?.message ?? "\(error)")")
+    }
   }
 }
 

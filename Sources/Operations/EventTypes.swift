@@ -188,7 +188,7 @@ package enum EventTypes {
     [
       EventField("expected", .string, "id of the server that was enrolled"),
       EventField("reported", .string, "id of the one that answers"),
-      EventField("confirmed", .boolean, "whether somebody has confirmed the change"),
+      EventField("confirmed", .boolean, "whether somebody has confirmed the change, or it is known by its address"),
     ])
 
   // MARK: Tokens

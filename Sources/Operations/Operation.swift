@@ -62,9 +62,8 @@ package struct Operation: Sendable {
   /// `nil` when the answer is empty.
   package var output: Schema? { lazyOutput?.value }
   private let lazyOutput: Lazy<Schema>?
-  /// Whether it may wait for something, for as long as the caller says in `timeout_ms`.
-  package var waits: Bool { lazyWaits.value }
-  private let lazyWaits: Lazy<Bool>
+  /// What bounds how long it waits for something; `nil` for what is done at once.
+  package private(set) var wait: Wait?
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
   package let rawField: String?
   package let perform: @Sendable (Call, Arguments) async throws -> Answer
@@ -82,7 +81,6 @@ package struct Operation: Sendable {
     self.status = status
     lazyInput = input
     lazyOutput = output
-    lazyWaits = Lazy { input.value.fields.contains { $0.name == "timeout_ms" } }
     self.rawField = rawField
     self.perform = perform
   }
@@ -154,6 +152,13 @@ package struct Operation: Sendable {
 }
 
 extension Operation {
+  /// The same operation, which waits for something.
+  func waiting(_ wait: Wait) -> Operation {
+    var operation = self
+    operation.wait = wait
+    return operation
+  }
+
   /// What the operation means to a server that is in a role for somebody: roles are checked by it, on both sides of a link.
   package var work: Work {
     switch name {

@@ -125,7 +125,7 @@ extension Arguments {
     return RemoteRequest(
       operation: operation.name, path: path.map { .init($0.name, $0.value) },
       query: query.filter { $0.name != "server" }.map { .init($0.name, $0.value) }, body: body,
-      method: operation.route.method, route: operation.route.path, waits: operation.waits, context: context)
+      method: operation.route.method, route: operation.route.path, wait: longestWait(operation), context: context)
   }
 
   /// An object without its member `server`; the other values as they were sent, byte for byte.

@@ -1,3 +1,4 @@
+package import Cluster
 package import Formats
 import Store
 
@@ -46,6 +47,32 @@ package protocol ServerControl: Sendable {
   func setPersistent(_ persistent: Bool) async
   /// Begins to stop. Throws ``ErrorCode/sessionsRunning`` when sessions run and are not to be ended.
   func shutDown(endingSessions: Bool) async throws(OperationError)
+  /// Reads the configuration file and the certificate again. All of it is used, or nothing: throws ``ErrorCode/configInvalid``.
+  func reload() async throws(OperationError) -> ServerReload
+}
+
+/// What reading the settings again has changed.
+package struct ServerReload: Sendable {
+  /// A certificate that clients see from now on.
+  package struct Certificate: Codable, Sendable, Equatable {
+    package var fingerprint: String
+    /// What is wrong with it but no reason not to serve.
+    package var warning: String?
+
+    package init(fingerprint: String, warning: String?) {
+      self.fingerprint = fingerprint
+      self.warning = warning
+    }
+  }
+
+  package var report: ReloadReport
+  /// `nil` when it is the one that it was, or there is none.
+  package var certificate: Certificate?
+
+  package init(report: ReloadReport, certificate: Certificate?) {
+    self.report = report
+    self.certificate = certificate
+  }
 }
 
 private struct Health: Codable, Sendable { var status: String }

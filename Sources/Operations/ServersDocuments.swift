@@ -18,6 +18,20 @@ struct RoleName: Decodable, Sendable, SchemaDescribing {
   }
 }
 
+/// By what a server is known, with the words there are when it is none.
+struct IdentityRuleName: Decodable, Sendable, SchemaDescribing {
+  let rule: IdentityRule
+
+  static let schema = Schema.string(format: .oneOf(IdentityRule.allCases.map(\.rawValue)))
+  static let sample = IdentityRuleName(rule: .serverID)
+
+  init(rule: IdentityRule) { self.rule = rule }
+
+  init(from decoder: any Decoder) throws {
+    rule = try BackendRecord.identity(try decoder.singleValueContainer().decode(String.self))
+  }
+}
+
 /// Which entry: its id, host name, address or the beginning of its id. Not called `server`: that names the server that is asked.
 struct BackendInput: Decodable, Sendable { var backend: String }
 
@@ -28,12 +42,15 @@ struct AddBackendInput: Decodable, Sendable {
   var role: RoleName?
   var tags: [String]?
   var transitive: Bool?
+  var identity: IdentityRuleName?
   var fingerprint: String?
 
   var new: NewBackend {
     NewBackend(
       address: address, token: token, tokenFile: tokenFile,
-      terms: BackendTerms(role: role?.role ?? .none, tags: tags ?? [], transitive: transitive ?? false),
+      terms: BackendTerms(
+        role: role?.role ?? .none, tags: tags ?? [], transitive: transitive ?? false,
+        identity: identity?.rule ?? .serverID),
       fingerprint: fingerprint)
   }
 }
@@ -43,6 +60,7 @@ struct UpdateBackendInput: Decodable, Sendable {
   var role: RoleName?
   var tags: [String]?
   var transitive: Bool?
+  var identity: IdentityRuleName?
   var address: String?
   var fingerprint: String?
   var token: String?
@@ -50,8 +68,8 @@ struct UpdateBackendInput: Decodable, Sendable {
 
   var patch: BackendPatch {
     BackendPatch(
-      role: role?.role, tags: tags, transitive: transitive, address: address, fingerprint: fingerprint, token: token,
-      confirm: confirm ?? false)
+      role: role?.role, tags: tags, transitive: transitive, identity: identity?.rule, address: address,
+      fingerprint: fingerprint, token: token, confirm: confirm ?? false)
   }
 }
 
@@ -61,6 +79,7 @@ struct BackendOutput: Codable, Sendable {
     var role: String
     var tags: [String]
     var transitive: Bool
+    var identity: String?
   }
   struct Identity: Codable, Sendable {
     var serverID: String
@@ -92,6 +111,8 @@ struct BackendOutput: Codable, Sendable {
   var list: String
   var version: String?
   var fingerprint: String?
+  /// `address` where it is known by that.
+  var identity: String?
   /// What the configuration says, where the API has set something else.
   var declared: Terms?
   /// Who answers in its place.
@@ -118,8 +139,11 @@ struct BackendOutput: Codable, Sendable {
     list = record.list.rawValue
     version = entry.version
     fingerprint = record.fingerprint
+    identity = record.terms.identity == .address ? record.terms.identity.rawValue : nil
     if let terms = record.declared, !record.overrides.isEmpty {
-      declared = Terms(role: terms.role.rawValue, tags: terms.tags, transitive: terms.transitive)
+      declared = Terms(
+        role: terms.role.rawValue, tags: terms.tags, transitive: terms.transitive,
+        identity: record.overrides.contains("identity") ? terms.identity.rawValue : nil)
     }
     servers = entry.behind?.map {
       Behind(
@@ -163,6 +187,7 @@ struct BackendOutput: Codable, Sendable {
     try fields.encode(version, forKey: .version)
     // These are news where they are there at all.
     try fields.encodeIfPresent(fingerprint, forKey: .fingerprint)
+    try fields.encodeIfPresent(identity, forKey: .identity)
     try fields.encodeIfPresent(declared, forKey: .declared)
     try fields.encodeIfPresent(stranger, forKey: .stranger)
     try fields.encodeIfPresent(servers, forKey: .servers)
@@ -182,13 +207,17 @@ struct ReloadOutput: Codable, Sendable {
   var unchanged: Int
   var settings: [String]
   var needsRestart: [String]
+  /// The certificate that clients see from now on, where it is another one.
+  var certificate: ServerReload.Certificate?
 
-  init(_ report: ReloadReport) {
+  init(_ reload: ServerReload) {
+    let report = reload.report
     added = report.added
     removed = report.removed
     changed = report.changed.map { Change(address: $0.address, hostname: $0.hostname, fields: $0.fields) }
     unchanged = report.unchanged
     settings = report.settings
     needsRestart = report.needsRestart
+    certificate = reload.certificate
   }
 }

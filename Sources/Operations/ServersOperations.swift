@@ -59,10 +59,11 @@ package struct ServersOperations: Sendable {
         try await registry.remove(input.backend)
       },
       Operation(
-        "servers.reload", "Read the configuration file again and make the difference", .cluster, "POST",
+        "servers.reload", "Read the configuration file and the certificate again, and make the difference", .cluster,
+        "POST",
         "/servers/reload", .changes
       ) { (_: Call, _: NoInput) -> ReloadOutput in
-        ReloadOutput(try await registry.reload())
+        ReloadOutput(try await control.reload())
       },
     ]
   }

@@ -25,8 +25,10 @@ package struct Milliseconds: Sendable, Decodable, SchemaDescribing {
 
   var duration: Duration { .milliseconds(value) }
 
+  static let longestIdle = Duration.seconds(300)
+
   /// wsh's waits are cut to five minutes rather than refused.
-  var clamped: Duration { .milliseconds(min(value, 300_000)) }
+  var clamped: Duration { min(duration, Milliseconds.longestIdle) }
 }
 
 extension ScreenFormat: SchemaDescribing {

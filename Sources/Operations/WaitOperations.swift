@@ -4,6 +4,11 @@ import Store
 
 extension SessionOperations {
   static let defaultWait = Duration.seconds(30)
+  private static let defaultRun = Duration.seconds(120)
+
+  private static let waitBound = Wait("timeout_ms", standard: defaultWait)
+  /// Here `timeout_ms` is how long the silence has to be.
+  private static let idleBound = Wait("max_wait_ms", standard: defaultWait, longest: Milliseconds.longestIdle)
 
   var waiting: [Operation] {
     [
@@ -18,14 +23,14 @@ extension SessionOperations {
           for: [.idle(for: input.timeoutMs.clamped, beyond: fresh ? nil : input.lastGeneration, fresh: fresh)],
           timeout: input.maxWaitMs?.clamped ?? Self.defaultWait, onTimeout: Self.idleTimeout)
         return await session.idleDocument(format: input.format ?? .styled, naming: false)
-      },
+      }.waiting(Self.idleBound),
       Operation(
         document: "session.idle_any", "Wait until any of the sessions has been silent", .sessionsRead, "GET", "/idle",
         .reads
       ) {
         (call: Call, input: IdleAnyInput) -> IdleOutput in
         try await idleAny(input, call)
-      },
+      }.waiting(Self.idleBound),
       Operation(
         document: "session.wait",
         "Wait for silence, a prompt, input being read, a text, a change or the end: whichever comes first",
@@ -33,7 +38,7 @@ extension SessionOperations {
       ) { (call: Call, input: WaitInput) -> WaitOutput in
         let session = try session(input.session, for: call)
         return try await input.plan().wait(on: session, since: input.since)
-      },
+      }.waiting(Self.waitBound),
       Operation(
         document: "session.interact",
         "Type text or keys and wait for what they bring about, in one call and without a race", .sessionsInput,
@@ -45,7 +50,7 @@ extension SessionOperations {
         let plan = try WaitPlan(kinds, input.terms)
         return try await session.interact(
           text: input.text, keys: input.keys ?? [], paste: input.paste ?? false, plan: plan)
-      },
+      }.waiting(Self.waitBound),
       Operation(
         "session.run",
         "Run a command in a session's shell, wait for that command, and answer its exit status and output",
@@ -53,7 +58,7 @@ extension SessionOperations {
       ) {
         (call: Call, input: RunInput) -> RunOutput in
         try await run(input, call)
-      },
+      }.waiting(Wait("timeout_ms", standard: Self.defaultRun)),
     ]
   }
 
@@ -99,7 +104,7 @@ extension SessionOperations {
     }
     let session = try session(input.session, for: call)
     let result = try await session.run(
-      input.command, timeout: input.timeoutMs?.duration ?? .seconds(120), maximumOutputBytes: limit)
+      input.command, timeout: input.timeoutMs?.duration ?? Self.defaultRun, maximumOutputBytes: limit)
     let record = result.record
     let duration = record.flatMap { record in
       record.endedAt.map { Int($0.milliseconds - record.startedAt.milliseconds) }

@@ -1,13 +1,14 @@
 // A stream of bytes that makes another terminal look like this one.
 
 extension Terminal {
-  /// One stream that draws the active screen on a freshly reset xterm-like terminal of the same size: text in its styles with
+  /// One stream that draws the active screen on an xterm-like terminal of the same size: text in its styles with
   /// links, wide and joined characters, the cursor, margins, tab stops, charsets, modes, the title, and the pen, so that what
-  /// the program prints next comes out as it does here.
+  /// the program prints next comes out as it does here. That terminal may have been left in the middle of anything: it is one that has
+  /// just been reset, or one that has missed a part of what the program printed.
   package func repaint() -> [UInt8] {
     var out = RepaintStream(capacity: rows * columns + 1024)
-    out.add("\u{1B}[!p")
-    if isAlternateScreen { out.add("\u{1B}[?1049h") }
+    out.add(Terminal.tidying)
+    out.add(isAlternateScreen ? "\u{1B}[?1049h" : "\u{1B}[?1049l")
     // Without wrapping, characters at the right edge are placed by other rules.
     if !modeSet.contains(.autowrap) { out.add("\u{1B}[?7l") }
     out.add("\u{1B}[0m\u{1B}[H\u{1B}[2J")
@@ -22,6 +23,12 @@ extension Terminal {
     if modeSet.contains(.synchronizedOutput) { out.add("\u{1B}[?2026h") }
     return out.bytes
   }
+
+  /// Ends a string that was cut off, and unsets what a program may have set and unset since. Not every terminal knows DECSTR, and none
+  /// unsets all of it by that: a mouse that goes on reporting would type into the session.
+  private static let tidying =
+    "\u{1B}\\\u{1B}[!p\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1006;1015;1016;2004;2026;2048l\u{1B}[?1l\u{1B}>\u{1B}[?5;6;45;69;1045l\u{1B}[4;20l"
+    + "\u{1B}[r\u{1B}[?7;25h\u{1B}(B\u{0F}\u{1B}]8;;\u{1B}\\\u{1B}[0\"q\u{1B}[0 q\u{1B}[=0;1u\u{1B}[>4m"
 
   /// Paints a row and says whether the cursor of the other terminal is left behind a full row that goes on.
   private func paintRow(_ index: Int, continuing: Bool, _ out: inout RepaintStream) -> Bool {

@@ -21,6 +21,18 @@ struct BackendAddressTests {
     #expect(try BackendAddress(normal) == BackendAddress(text))
   }
 
+  @Test("an address of this machine is known to be one, and a name that only begins like one is not")
+  func loopback() throws {
+    for text in [
+      "http://127.0.0.1", "http://127.1.2.3:80", "http://[::1]:7070", "https://localhost/p", "http://a.localhost",
+    ] {
+      #expect(try BackendAddress(text).isLoopback, "\(text)")
+    }
+    for text in ["http://127.example", "http://128.0.0.1", "http://[::2]", "http://localhost.example", "http://web1"] {
+      #expect(try !BackendAddress(text).isLoopback, "\(text)")
+    }
+  }
+
   @Test(
     "what is no address of a server is refused",
     arguments: [

@@ -50,6 +50,7 @@ struct ClusterConfigurationTests {
 
       [[servers]]
       address = "http://web2"
+      identity = "address"
       """)
     #expect(configuration.hostname == "hub-1")
     #expect(configuration.timings == LinkTimings(ping: .seconds(1), deadline: .seconds(4), answer: .seconds(9)))
@@ -59,7 +60,7 @@ struct ClusterConfigurationTests {
     #expect(first.terms == BackendTerms(role: .member, tags: ["eu", "gpu"], transitive: true))
     #expect(first.fingerprint == String(repeating: "ab", count: 32))
     #expect(first.tokenFile == "\(harness.folder)/web.token" && first.tokenDigest?.count == 32)
-    #expect(configuration.servers[1].terms == BackendTerms() && configuration.servers[1].line == 21)
+    #expect(configuration.servers[1].terms == BackendTerms(identity: .address) && configuration.servers[1].line == 21)
   }
 
   @Test("no file is an empty one")
@@ -72,6 +73,7 @@ struct ClusterConfigurationTests {
     arguments: [
       ("\nnonsense = 1", 2, "unknown key 'nonsense'"),
       ("[server]\nhostnam = \"a\"", 2, "unknown key 'hostnam' in [server]"),
+      ("[[servers]]\naddress = \"http://a\"\nidentity = \"name\"", 3, "known by server_id or address"),
       ("[server]\nhostname = 7", 2, "must be a string"), ("[server]\nhostname = \"a/b\"", 2, "'hostname'"),
       ("server = 1", 1, "must be a table"), ("[servers]\naddress = \"http://a\"", 1, "[[servers]]"),
       ("servers = [1]", 1, "table"),

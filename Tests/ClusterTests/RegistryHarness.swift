@@ -38,8 +38,10 @@ final class ScriptedControl: BackendControl {
   var behind: [ServerBehind]? { nil }
 
   /// A server answers: what a real connection does after its hello.
-  func answer(_ serverID: String, _ hostname: String) async -> IdentityVerdict {
-    guard let identity = BackendIdentity(serverID: serverID, hostname: hostname, version: "1") else {
+  func answer(_ serverID: String, _ hostname: String, hasLink: Bool = true) async -> IdentityVerdict {
+    guard
+      let identity = BackendIdentity(serverID: serverID, hostname: hostname, version: "1", hasLink: hasLink)
+    else {
       return .rejected("no identity")
     }
     let verdict = await observer.identified(identity)

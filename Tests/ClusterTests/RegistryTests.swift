@@ -150,6 +150,51 @@ struct RegistryTests {
     guard case .rejected = await control.answer(firstID, "web") else { return #expect(Bool(false)) }
   }
 
+  @Test("a server without a link that is known by its address may have another id, one with a link or another name not")
+  func knownByAddress() async throws {
+    var registry = try await harness.start()
+    _ = try await registry.add(NewBackend(address: "http://a", terms: BackendTerms(role: .member)), by: "x")
+    var control = try #require(harness.control("http://a"))
+    _ = await control.answer(firstID, "web", hasLink: false)
+    guard case .rejected(let reason) = await control.answer(secondID, "web", hasLink: false) else {
+      return #expect(Bool(false))
+    }
+    #expect(reason.contains("--identity address"))
+    let entry = try await registry.update("web", BackendPatch(identity: .address))
+    #expect(entry.record.serverID == firstID && entry.record.terms.identity == .address)
+    #expect(control.state.withLock { $0.reconnects } == 1)
+    #expect(await control.answer(secondID, "web", hasLink: false) == .accepted)
+    #expect(try await registry.get("web").record.serverID == secondID)
+    #expect(harness.news.contains(.identityConfirmed(from: firstID, to: secondID)))
+    guard case .rejected = await control.answer(firstID, "web") else { return #expect(Bool(false)) }
+    guard case .rejected = await control.answer(firstID, "another", hasLink: false) else {
+      return #expect(Bool(false))
+    }
+    // The choice is kept.
+    registry = try await harness.start()
+    control = try #require(harness.control("http://a"))
+    #expect(await control.answer(firstID, "web", hasLink: false) == .accepted)
+    _ = try await registry.update("web", BackendPatch(identity: .serverID))
+    guard case .rejected = await control.answer(secondID, "web", hasLink: false) else { return #expect(Bool(false)) }
+  }
+
+  @Test("the file may say that a server is known by its address, and the API something else")
+  func knownByAddressInTheFile() async throws {
+    try harness.write("[[servers]]\naddress = \"http://a\"\n")
+    let registry = try await harness.start()
+    let control = try #require(harness.control("http://a"))
+    _ = await control.answer(firstID, "web", hasLink: false)
+    _ = await control.answer(secondID, "web", hasLink: false)
+    try harness.write("[[servers]]\naddress = \"http://a\"\nidentity = \"address\"\n")
+    #expect(try await registry.reload().changed.map(\.fields) == [["identity"]])
+    #expect(control.state.withLock { $0.reconnects } == 1)
+    #expect(await control.answer(secondID, "web", hasLink: false) == .accepted)
+    let entry = try await registry.update("web", BackendPatch(identity: .serverID))
+    #expect(entry.record.overrides == ["identity"])
+    #expect(try await registry.reload().unchanged == 1)
+    #expect(try await registry.get("web").record.terms.identity == .serverID)
+  }
+
   @Test("the enrolled server comes back, and there is nothing to confirm any more")
   func stranger() async throws {
     let registry = try await harness.start()

@@ -53,6 +53,53 @@ struct AttachTests {
     }
   }
 
+  @Test("while the way to the session is lost a bar says so, and the picture that comes then begins on a tidy terminal")
+  func gap() async throws {
+    try await withAttached(columns: 60) { terminal, peer, _ in
+      // An alternate screen with a mouse, and a title that is cut off in the middle.
+      await peer.show("\u{1b}[?1049h\u{1b}[?1003h\u{1b}[4h\u{1b}]2;half a ti")
+      try await terminal.expect("half a ti")
+      await peer.tell(["gap": ["reason": "the connection to web1 was lost\u{1b}[2J"]])
+      let before = try await terminal.expect("roost: the connection to web1 was lost^[[2J; waiting")
+      // The title ends before anything is painted; the bar is on the first line.
+      #expect(before.hasPrefix("\u{1b}\\") && before.contains("\u{1b}[H\u{1b}[0;7m"), "\(before.debugDescription)")
+      let rest = try await terminal.expect("\u{1b}8")
+      // As much as fits into the line.
+      #expect(!rest.contains("leaves"), "\(rest.debugDescription)")
+      try terminal.resize(rows: 24, columns: 100)
+      try await terminal.expect("waiting for it (ctrl+\\ ctrl+\\ leaves)")
+      try terminal.type("typed meanwhile")
+      try await typed(peer, "typed meanwhile")
+      await peer.tell(["attached": ["session": "s", "generation": 7]])
+      await peer.show("\u{1b}[!p\u{1b}[2Jthe picture")
+      let tidying = try await terminal.expect("\u{1b}[!p\u{1b}[2Jthe picture")
+      for unset in ["\u{1b}\\", "\u{1b}[?1049l", "\u{1b}[?1000;1002;1003", "\u{1b}[r"] {
+        #expect(tidying.contains(unset), "\(tidying.debugDescription)")
+      }
+      // Nothing more of it after that.
+      await peer.show("and on")
+      #expect(try await terminal.expect("and on") == "")
+      try terminal.type(leave)
+      #expect(try await terminal.waitForExit() == .exited(0))
+      try await terminal.expect("what it wrote then is not in this terminal, but 'roost scrollback s' has it]")
+      try await terminal.expect("[detached from s]")
+    }
+  }
+
+  @Test("a session that is back at once is only painted anew, and one that does not come back ends as ever")
+  func shortGap() async throws {
+    try await withAttached { terminal, peer, _ in
+      await peer.tell(["gap": ["reason": "the connection to web1 was lost"]], thenShow: "\u{1b}[2Jthe picture")
+      let tidying = try await terminal.expect("\u{1b}[2Jthe picture")
+      #expect(tidying.contains("\u{1b}[r") && !tidying.contains("roost:"), "\(tidying.debugDescription)")
+      await peer.tell(["gap": ["reason": "the connection to web1 was lost"]])
+      try await terminal.expect("waiting for it")
+      await peer.close(code: 1012, reason: "the connection to web1 was lost")
+      #expect(try await terminal.waitForExit() == .exited(7))
+      try await terminal.expect("the connection to the server was lost: the connection to web1 was lost")
+    }
+  }
+
   @Test("a single ctrl+\\ reaches the session")
   func singlePress() async throws {
     try await withAttached { terminal, peer, _ in

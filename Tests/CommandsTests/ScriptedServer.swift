@@ -85,6 +85,12 @@ actor AttachedPeer: WebSocketHandler {
     socket?.send(text: message.text)
   }
 
+  /// The one right after the other.
+  func tell(_ message: JSON, thenShow text: String) {
+    tell(message)
+    show(text)
+  }
+
   func close(code: UInt16 = 1000, reason: String = "") {
     socket?.close(code: code, reason: reason)
   }

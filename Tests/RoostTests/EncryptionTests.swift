@@ -1,5 +1,6 @@
 import Formats
 import Glibc
+import Net
 import Sys
 import TestKit
 import Testing
@@ -125,6 +126,74 @@ struct EncryptionTests {
       let missing = try await serve("--bind", "127.0.0.1:0", "--tls-cert", "/none", "--tls-key", "/none")
       #expect(missing.exitCode == 1 && missing.errorText.contains("/none: No such file"), "\(missing)")
       #expect(access(roost.socketPath, F_OK) != 0)
+    }
+  }
+
+  @Test(
+    "a renewed certificate is taken when the server is told, while open connections go on; one that cannot be used changes nothing"
+  )
+  func renewal() async throws {
+    try await withScratchHome { roost in
+      let (certificate, key) = ("\(roost.home.path)/certificate.pem", "\(roost.home.path)/key.pem")
+      func install(_ pair: SelfSignedCertificate, key other: SelfSignedCertificate? = nil) throws {
+        try roost.home.write(String(decoding: pair.certificate, as: UTF8.self), to: "certificate.pem")
+        try roost.home.write(String(decoding: (other ?? pair).key, as: UTF8.self), to: "key.pem")
+      }
+      let pairs = try (0..<3).map { _ in try SelfSignedCertificate(names: ["127.0.0.1"]) }
+      try install(pairs[0])
+      try await roost.start([
+        "--bind", "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key, "--token", EncryptionTests.token,
+      ])
+      func fingerprint() async throws -> String {
+        try await roost.http.another().get("/server/info")["tls_fingerprint"].string ?? ""
+      }
+      let first = try await fingerprint()
+      let address = try await roost.http.get("/server/info")["tcp_addr"].string ?? ""
+      let old = Remote(roost: roost, address: address, fingerprint: first)
+      _ = try await roost.session(["name": "box", "argv": ["/bin/cat"]])
+      let terminal = try roost.terminal(
+        "--connect", "https://\(address)", "attach", "box",
+        environment: ["ROOST_TOKEN": EncryptionTests.token, "ROOST_TLS_FINGERPRINT": first])
+      try terminal.type("before it\r")
+      try await terminal.expect("before it\r\nbefore it")
+
+      // Nobody has told it yet.
+      try install(pairs[1])
+      #expect(try await old("ls", "--names").text == "box\n")
+      let told = try await roost.runJSON("servers", "reload")
+      let second = try #require(told["certificate"]["fingerprint"].string)
+      #expect(second != first)
+      #expect(try await fingerprint() == second)
+      let refused = try await old("ls")
+      #expect(refused.exitCode == 5 && refused.errorText.contains(second), "\(refused)")
+      #expect(try await old("ls", "--names", fingerprint: second).text == "box\n")
+      try terminal.type("after it\r")
+      try await terminal.expect("after it\r\nafter it")
+      // Told again, there is nothing new.
+      #expect(try await roost.runJSON("servers", "reload")["certificate"].isNull)
+
+      // A key that is not its own, and a server in the file that must wait until all is well.
+      try install(pairs[2], key: pairs[0])
+      try roost.configure("[[servers]]\naddress = \"http://127.0.0.1:1\"\n")
+      let broken = try await roost.run("servers", "reload")
+      #expect(broken.exitCode != 0 && broken.errorText.contains("\(key): not the key"), "\(broken)")
+      #expect(roost.log.contains("the certificate stays the one that it was: \(key): not the key"), "\(roost.log)")
+      #expect(try await roost.http.get("/servers").array?.count == 1)
+      #expect(try await old("ls", "--names", fingerprint: second).text == "box\n")
+      try roost.home.write("no certificate", to: "certificate.pem")
+      kill(try #require(roost.serverPID), SIGHUP)
+      try await eventually("the log says why") { roost.log.contains("SIGHUP: The certificate cannot be used") }
+      #expect(try await fingerprint() == second)
+
+      try install(pairs[2])
+      kill(try #require(roost.serverPID), SIGHUP)
+      try await eventually("it is used") { try await fingerprint() != second }
+      #expect(try await old("ls", "--names", fingerprint: fingerprint()).text == "box\n")
+      try await eventually("the server of the file is there") {
+        try await roost.http.another().get("/servers").array?.count == 2
+      }
+      try terminal.type("to the end\r")
+      try await terminal.expect("to the end\r\nto the end")
     }
   }
 }

@@ -220,4 +220,56 @@ struct HubHostileBackendTests {
     #expect(!table.contains(0x1B) && !contains(table, "\u{202E}"))
     #expect(try await http.request("DELETE", server.path).status == 204)
   }
+
+  @Test(
+    "a backend that lives and never answers holds no caller: a call that waits fails after its own time and that of an answer"
+  )
+  func unanswered() async throws {
+    let hub = try ClusterServer("hub", token: "a-token-of-the-hub", patience: .short)
+    defer { hub.roost.home.removeAll() }
+    try hub.roost.configure("[link]\nping_ms = 200\ndeadline_ms = 10000\nanswer_ms = 1000\n")
+    try await hub.start()
+    let server = try HostileServer { connection in
+      try connection.webSocket()
+      while true {
+        let (opcode, payload) = try connection.nextFrame()
+        switch (opcode, payload.first, payload.dropFirst().first) {
+        case (1, _, _): try connection.text(Misdeed.welcome(51))
+        case (2, 2, 1): try connection.binary([2, 2] + payload.dropFirst(2))
+        case (9, _, _): try connection.frame(10, payload)
+        default: break
+        }
+      }
+    }
+    _ = try await hub.http.post("/servers", ["address": .string(server.address), "token": "t", "role": "member"])
+    let seen = try await hub.roost.waitForHealth(["healthy"], at: server.path)
+    let name = try #require(seen["hostname"].string)
+    let calls: [(path: String, body: JSON?)] = [
+      ("/sessions/a/wait", ["for": "change", "timeout_ms": 100]),
+      ("/sessions/a/interact", ["text": "x", "for": "change", "timeout_ms": 100]),
+      ("/sessions/a/run", ["command": "x", "timeout_ms": 100]),
+      ("/sessions/a/idle?timeout_ms=60000&max_wait_ms=100", nil),
+      ("/idle?timeout_ms=60000&max_wait_ms=100", nil),
+      ("/sessions/a/screen", nil),
+    ]
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for (path, body) in calls {
+        group.addTask {
+          let target = path + (path.contains("?") ? "&" : "?") + "server=\(name)"
+          let client = hub.http.another()
+          let answer: TestResponse
+          if let body {
+            answer = try await client.request("POST", target, json: body)
+          } else {
+            answer = try await client.request("GET", target)
+          }
+          #expect(answer.status == 504 && answer.errorCode == "gateway_timeout", "\(path): \(answer)")
+          #expect(answer.serverPath == ["hub", name] && answer.failedHop == name, "\(path): \(answer)")
+        }
+      }
+      try await group.waitForAll()
+    }
+    // It is as well as before: others may be answered.
+    #expect(try await hub.http.get(server.path)["health"] == "healthy")
+  }
 }

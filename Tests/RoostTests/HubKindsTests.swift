@@ -61,6 +61,52 @@ struct HubKindsTests {
     }
   }
 
+  @Test("a server without a link that has another id after its start is used at once where it is known by its address")
+  func newID() async throws {
+    try await withCluster("web1", "again", enrolled: false) { cluster in
+      let (hub, web1, again) = (cluster.hub, cluster["web1"], cluster["again"])
+      // The same host, with another id: as a wsh server is after each start.
+      try await again.roost.stopServer()
+      try await again.roost.start(["--bind", "127.0.0.1:0", "--token", again.token, "--hostname", "web1"])
+      let ids = [try await web1.id, try await again.id]
+      let loops = try LoopGroup(count: 1)
+      defer { loops.stop() }
+      let relay = try Relay(to: try await web1.port)
+      let inner = HTTPClient(endpoint: .tcp(host: "127.0.0.1", port: relay.port), loop: loops.loops[0])
+      let door = HTTPServer(loops: loops, handler: WithoutLink(server: inner)) { fault, _ in
+        HTTPResponse(status: fault.status)
+      }
+      let address = "http://127.0.0.1:\(try await door.listen(host: "127.0.0.1", port: 0))"
+      let path = "/servers/\(PercentEncoding.encode(address))"
+      _ = try await hub.http.post(
+        "/servers", ["address": .string(address), "token": .string(web1.token), "role": "member"])
+      try await hub.roost.waitForHealth(["degraded"], at: path)
+
+      relay.target = try await again.port
+      relay.cut()
+      let refused = try await hub.roost.waitForHealth(["rejected"], at: path)
+      #expect(refused["reason"].string?.contains("--identity address") == true, "\(refused.text)")
+      let updated = try await hub.roost.runJSON("servers", "update", address, "--identity", "address")
+      #expect(updated["identity"] == "address")
+      try await hub.roost.waitForHealth(["degraded"], at: path)
+      #expect(try await hub.http.get(path)["server_id"].string == ids[1])
+      #expect(try await hub.roost.run("servers", "info", address).text.contains("its address and host name"))
+
+      relay.target = try await web1.port
+      relay.cut()
+      try await eventually("it is used as the other one, and nobody had to confirm it") {
+        let record = try await hub.http.get(path)
+        return record["server_id"].string == ids[0] && record["health"] == "degraded"
+      }
+      _ = try await hub.http.post("/sessions?server=web1", ["name": "there", "command": "cat"])
+      #expect(try await web1.listed() == ["web1:there"])
+      let events = try await hub.roost.events(until: "both are told") { $0["data"]["reported"].string == ids[0] }
+      #expect(events.of("servers.identity_changed").map { $0["data"]["confirmed"].bool } == [false, true, true])
+      await door.close(graceful: .zero)
+      await inner.close()
+    }
+  }
+
   @Test("through a transitive backend the servers behind it are seen, as they change; through another they are not")
   func behind() async throws {
     try await withCluster("middle", "far", enrolled: false) { cluster in

@@ -1,5 +1,6 @@
 import Formats
 import Net
+import TerminalEngine
 import TestKit
 import Testing
 
@@ -88,6 +89,79 @@ struct HubResumeTests {
       try await socket.bytes(until: "typed in the gap")
       let record = try await hub.http.get("/sessions/a?server=web1")
       #expect(record["rows"] == 20 && record["cols"] == 70)
+    }
+  }
+
+  /// A full screen of a program with a mouse and margins; then a flood in two halves, a line typed before each; then everything is as it was.
+  private static func fullScreen(lines: Int) -> JSON {
+    let line = #"\033[3;38;2;1;2;3mline %%09.0f\033[0;44m of the flood, numbered\033[m"#
+    return [
+      "argv": [
+        "/bin/sh", "-c",
+        .string(
+          "stty -echo; printf '\\033[?1049h\\033[5;9r\\033[?1003hready'; read go; "
+            + "f=\"$(printf '\(line)')\"; seq -f \"$f\" 1 \(lines / 2); read more; seq -f \"$f\" \(lines / 2 + 1) \(lines); "
+            + "printf '\\033[r\\033[?1003l\\033[?1049l'; echo end of flood; exec cat"),
+      ]
+    ]
+  }
+
+  /// Waits until a terminal that was given these bytes shows what the session shows, in the modes that a terminal begins with.
+  private func expectPicture(_ terminal: TerminalProcess, of session: String, at hub: ClusterServer) async throws {
+    let size = TerminalSize(rows: 24, columns: 80)
+    try await eventually("the terminal shows what the session shows") {
+      var screen = Terminal(size: size)
+      screen.feed(terminal.bytes)
+      let lines = screen.screenText().split(separator: "\n", omittingEmptySubsequences: false)
+      var shown = lines.map { line in String(line.reversed().drop { $0 == " " }.reversed()) }.joined(separator: "\n")
+      while shown.hasSuffix("\n") { shown.removeLast() }
+      let wanted = try await hub.screen(session, on: "web1")
+      let isTidy = !screen.isAlternateScreen && screen.modes == Terminal(size: size).modes
+      return shown == wanted && isTidy && wanted.contains("what comes after")
+    }
+  }
+
+  @Test("a terminal that is attached through a hub shows what the session shows once its server is there again")
+  func attached() async throws {
+    try await withCluster("web1") { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      try await hub.session("flood", on: "web1", Self.fullScreen(lines: 60_000))
+      let terminal = try hub.roost.terminal("attach", "web1:flood")
+      try await terminal.expect("ready")
+      try terminal.type("go\r")
+      try await terminal.expect("line 000000100")
+      // In the middle of it, wherever that is: what is on its way is lost, and the server that comes then knows nothing of it.
+      try await web1.restart()
+      _ = try await web1.http.request("POST", "/sessions/flood/input", body: Array("more\r".utf8))
+      // Only the server that came then can show this. What is typed before the other one's loss is noticed is lost with it.
+      try await terminal.expect("end of flood")
+      try terminal.type("what comes after\r")
+      try await terminal.expect("what comes after")
+      try await expectPicture(terminal, of: "flood", at: hub)
+      try terminal.type("\u{1c}\u{1c}")
+      try await terminal.expect("'roost scrollback web1:flood' has it]")
+      try await terminal.expect("[detached from web1:flood]")
+    }
+  }
+
+  @Test("a terminal that has missed more than is kept, and how a program put everything back, is tidy all the same")
+  func overflow() async throws {
+    try await withCluster("web1") { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      try await hub.session("flood", on: "web1", Self.fullScreen(lines: 100_000))
+      let terminal = try hub.roost.terminal("attach", "web1:flood")
+      try await terminal.expect("ready")
+      web1.relay.behave { $0.silent = [.back] }
+      _ = try await web1.http.request("POST", "/sessions/flood/input", body: Array("go\rmore\r".utf8))
+      _ = try await web1.roost.wait("flood", ["for": "match", "pattern": "end of flood", "format": "plain"])
+      web1.relay.behave { $0.silent = [] }
+      web1.relay.cut()
+      try await terminal.expect("end of flood")
+      try terminal.type("what comes after\r")
+      try await terminal.expect("what comes after")
+      try await expectPicture(terminal, of: "flood", at: hub)
+      try terminal.type("\u{1c}\u{1c}")
+      try await terminal.expect("[detached from web1:flood]")
     }
   }
 

@@ -226,6 +226,22 @@ struct ServersTests {
     }
   }
 
+  @Test("who enrols another machine over http is told that the token can be read, before it is given; nobody else is")
+  func plainText() async throws {
+    try await withRoost { roost in
+      func add(_ address: String, _ more: String...) async throws -> ProcessResult {
+        try await roost.run(["servers", "add", address, "--no-wait"] + more, environment: ["ROOST_BACKEND_TOKEN": "t"])
+      }
+      let plain = try await add("http://web1.invalid:7070")
+      #expect(plain.exitCode == 0 && plain.errorText.contains("warning: over http the token"), "\(plain)")
+      #expect(plain.errorText.contains("web1.invalid") && plain.errorText.contains("--fingerprint"), "\(plain)")
+      for address in ["https://web1.invalid:7070", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"] {
+        let added = try await add(address)
+        #expect(added.exitCode == 0 && added.errorText.isEmpty, "\(added)")
+      }
+    }
+  }
+
   @Test("a token is taken from a file that others cannot read, from the variable, and never from the command line")
   func tokens() async throws {
     try await withRoost { roost in

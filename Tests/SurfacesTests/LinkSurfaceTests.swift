@@ -228,29 +228,29 @@ struct LinkSurfaceTests {
     }
   }
 
-  @Test("a backend that lives and does not answer is given up, unless the call says that it waits")
+  @Test("a backend that lives and does not answer is given up, once the call has waited for as long as it said")
   func unanswered() async throws {
     try await LinkedServers.with { servers in
       try await call(servers, "cat")
       let link = try #require(servers.remote?.link)
       let backend = try #require(servers.backend.links.all.last)
       let calls = LinkCalls(server: "web1", patience: .milliseconds(20))
-      func wait(for milliseconds: Int, waits: Bool) async throws(RemoteFailure) -> RemoteAnswer {
+      func wait(for milliseconds: Int, _ wait: Duration) async throws(RemoteFailure) -> RemoteAnswer {
         let request = RemoteRequest(
           operation: "session.wait", path: [.init("session", "dev")],
           body: .json(Array("{\"for\":\"change\",\"timeout_ms\":\(milliseconds)}".utf8)), method: "POST",
-          route: "/sessions/{session}/wait", waits: waits,
+          route: "/sessions/{session}/wait", wait: wait,
           context: CallContext(
             correlationID: makeUUID(), principal: "x", via: [], limits: .init(scopes: ["admin"], role: .member)))
         let stream = await link.open(LinkHead.call(request).encoded(), isCall: true)
         return try await calls.perform(request, on: stream)
       }
-      let failure = await #expect(throws: RemoteFailure.self) { _ = try await wait(for: 100_000, waits: false) }
+      let failure = await #expect(throws: RemoteFailure.self) { _ = try await wait(for: 100_000, .milliseconds(1100)) }
       #expect(failure?.code == "gateway_timeout" && failure?.status == 504 && failure?.path == ["web1"])
-      #expect(failure?.message.contains("web1 has not answered session.wait") == true)
+      #expect(failure?.message.contains("web1 has not answered session.wait within 1 s") == true)
       #expect(failure?.message.contains("whether it was done is not known") == true)
       try await eventually("it is told there") { await backend.streamCount == 0 }
-      let own = await #expect(throws: RemoteFailure.self) { _ = try await wait(for: 200, waits: true) }
+      let own = await #expect(throws: RemoteFailure.self) { _ = try await wait(for: 200, .seconds(100)) }
       #expect(own?.code == "wait_timeout")
     }
   }
@@ -258,8 +258,16 @@ struct LinkSurfaceTests {
   @Test("the calls that may wait are those that say how long")
   func waiting() async throws {
     try await LinkedServers.with { servers in
-      let waiting = servers.backend.catalogue.operations.filter(\.waits).map(\.name)
-      #expect(Set(waiting) == ["session.idle", "session.idle_any", "session.interact", "session.run", "session.wait"])
+      let operations = servers.backend.catalogue.operations
+      let waiting = operations.filter { $0.wait != nil }
+      #expect(
+        Set(waiting.map(\.name)) == [
+          "session.idle", "session.idle_any", "session.interact", "session.run", "session.wait",
+        ])
+      for operation in operations {
+        let fields = Set(operation.input.fields.map(\.name))
+        #expect(operation.wait.map { fields.contains($0.field) } ?? !fields.contains("timeout_ms"), "\(operation.name)")
+      }
     }
   }
 

@@ -58,6 +58,8 @@ package final class HostileServer: Sendable {
 /// A connection to a ``HostileServer``. Used by the thread of its script alone. Everything throws once the other side is gone.
 package final class HostileConnection: Sendable {
   private let descriptor: Descriptor
+  /// What has come behind the frame that was read last.
+  private let unread = Mutex<[UInt8]>([])
 
   init(_ descriptor: CInt) { self.descriptor = Descriptor(owning: descriptor) }
 
@@ -129,6 +131,27 @@ package final class HostileConnection: Sendable {
       length < 126 ? (UInt8(length), 0) : length < 65_536 ? (126, 2) : (127, 8)
     let bytes = (0..<count).reversed().map { UInt8(truncatingIfNeeded: length >> (8 * $0)) }
     try send([0x80 | opcode, first] + bytes + payload)
+  }
+
+  /// The next frame of the client, unmasked (RFC 6455 §5.2, §5.3).
+  package func nextFrame() throws -> (opcode: UInt8, payload: [UInt8]) {
+    func take(_ count: Int) throws -> [UInt8] {
+      while unread.withLock({ $0.count }) < count {
+        let more = try receive()
+        unread.withLock { $0 += more }
+      }
+      return unread.withLock { unread in
+        defer { unread.removeFirst(count) }
+        return Array(unread[..<count])
+      }
+    }
+    let head = try take(2)
+    var length = Int(head[1] & 0x7F)
+    if length >= 126 { length = try take(length == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) } }
+    let mask = head[1] & 0x80 == 0 ? [0, 0, 0, 0] : try take(4)
+    var bytes = try take(length)
+    for index in bytes.indices { bytes[index] ^= mask[index & 3] }
+    return (head[0] & 0x0F, bytes)
   }
 
   package func text(_ text: String) throws { try frame(1, Array(text.utf8)) }

@@ -247,7 +247,9 @@ package actor Backend: BackendControl {
     while !isStopped, !isWoken || isFirst {
       do throws(RemoteFailure) {
         let info = try await server.probe()
-        guard let identity = BackendIdentity(serverID: info.serverID, hostname: info.hostname, version: info.version)
+        guard
+          let identity = BackendIdentity(
+            serverID: info.serverID, hostname: info.hostname, version: info.version, hasLink: false)
         else {
           throw RemoteFailure(
             code: "", message: "it says of itself what cannot be: its id or its name is malformed", status: 0, path: [])

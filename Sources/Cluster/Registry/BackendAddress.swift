@@ -52,6 +52,12 @@ package struct BackendAddress: Sendable, Hashable, CustomStringConvertible {
 
   package var description: String { text }
 
+  /// Whether it names this machine, so that what is said there goes over no network.
+  package var isLoopback: Bool {
+    host == "localhost" || host.hasSuffix(".localhost") || host == "::1"
+      || host.hasPrefix("127.") && IPNumber(host) != nil
+  }
+
   /// What the `Host` header says: without the port when it is the scheme's own.
   package var authority: String {
     let name = host.contains(":") ? "[\(host)]" : host

@@ -39,7 +39,7 @@ package struct LinkTimings: Sendable, Equatable {
   package var ping: Duration
   /// After so long without any sign of life the backend counts as unavailable.
   package var deadline: Duration
-  /// How long a call may take that does not wait for anything: longer than a backend that lives needs for the largest answer.
+  /// How long a call may take beside what it waits for something: longer than a backend that lives needs for the largest answer.
   package var answer: Duration
 
   package init(ping: Duration, deadline: Duration, answer: Duration = .seconds(60)) {
@@ -57,6 +57,8 @@ package struct BackendIdentity: Sendable, Equatable {
   package let serverID: String
   package let hostname: String
   package let version: String
+  /// Whether it has a link, as Roost servers do: those keep their ids.
+  package let hasLink: Bool
 
   /// The longest host name that is taken (RFC 1035 §2.3.4).
   package static let longestHostname = 253
@@ -64,7 +66,7 @@ package struct BackendIdentity: Sendable, Equatable {
 
   /// `nil` unless the id is a UUID and the other two are printable and within their bounds: a backend must not be able to write into a
   /// terminal. Nor may its name pass for an id, an address or a path of servers, so it has no `:` and no `/`.
-  package init?(serverID: String, hostname: String, version: String) {
+  package init?(serverID: String, hostname: String, version: String, hasLink: Bool = true) {
     let serverID = serverID.lowercased()
     guard isUUID(serverID), BackendIdentity.isHostname(hostname),
       version.isEmpty || BackendIdentity.isPrintable(version, longest: BackendIdentity.longestVersion)
@@ -72,6 +74,7 @@ package struct BackendIdentity: Sendable, Equatable {
     self.serverID = serverID
     self.hostname = hostname
     self.version = version
+    self.hasLink = hasLink
   }
 
   /// Whether a server may call itself so.

@@ -1,16 +1,29 @@
 package import Formats
 
+/// By what a backend is known to be the one that was enrolled.
+package enum IdentityRule: String, Sendable, CaseIterable {
+  /// By its id: another one is refused until somebody confirms it.
+  case serverID = "server_id"
+  /// By its address and host name, where it is a server without a link, such as wsh: those make a new id at every start. A server with a
+  /// link keeps its id, and is known by that whatever is chosen here.
+  case address
+}
+
 /// What a backend is enrolled for. The configuration declares it for those it names, and the API may change it for each.
 package struct BackendTerms: Sendable, Equatable {
   package var role: Role
   package var tags: [String]
   /// Whether the backend's own backends may be seen through it.
   package var transitive: Bool
+  package var identity: IdentityRule
 
-  package init(role: Role = .none, tags: [String] = [], transitive: Bool = false) {
+  package init(
+    role: Role = .none, tags: [String] = [], transitive: Bool = false, identity: IdentityRule = .serverID
+  ) {
     self.role = role
     self.tags = tags
     self.transitive = transitive
+    self.identity = identity
   }
 }
 
@@ -78,6 +91,7 @@ package struct BackendRecord: Sendable, Equatable {
     if declared.role != terms.role { names.append("role") }
     if declared.tags != terms.tags { names.append("tags") }
     if declared.transitive != terms.transitive { names.append("transitive") }
+    if declared.identity != terms.identity { names.append("identity") }
     return names
   }
 
@@ -114,6 +128,15 @@ package struct BackendRecord: Sendable, Equatable {
       throw RegistryError(.invalidRole, "A role is one of \(known).")
     }
     return role
+  }
+
+  /// Throws `invalid_request` with the words that are known.
+  package static func identity(_ text: String) throws(RegistryError) -> IdentityRule {
+    guard let rule = IdentityRule(rawValue: text) else {
+      let known = IdentityRule.allCases.map(\.rawValue).joined(separator: " or ")
+      throw RegistryError(.invalidRequest, "A server is known by \(known): one of these is 'identity'.")
+    }
+    return rule
   }
 
   /// Reads a SHA-256 fingerprint as tools print it: `sha256:` before it, colons between its digits and capitals are let pass.

@@ -141,6 +141,9 @@ package struct ClusterConfiguration: Sendable, Equatable {
       try BackendRecord.tags(tags.map(\.value))
     }
     terms.transitive = try table.boolean("transitive")?.value ?? false
+    if let (text, line) = try table.string("identity") {
+      terms.identity = try checked(line) { () throws(RegistryError) in try BackendRecord.identity(text) }
+    }
     var server = Declaration(address: address, terms: terms, line: table.line)
     if let (text, line) = try table.string("fingerprint") {
       server.fingerprint = try checked(line) { () throws(RegistryError) in

@@ -27,6 +27,7 @@ package struct BackendPatch: Sendable, Equatable {
   package var role: Role?
   package var tags: [String]?
   package var transitive: Bool?
+  package var identity: IdentityRule?
   /// Needs a new token, if there was one.
   package var address: String?
   package var fingerprint: String?
@@ -35,12 +36,14 @@ package struct BackendPatch: Sendable, Equatable {
   package var confirm = false
 
   package init(
-    role: Role? = nil, tags: [String]? = nil, transitive: Bool? = nil, address: String? = nil,
+    role: Role? = nil, tags: [String]? = nil, transitive: Bool? = nil, identity: IdentityRule? = nil,
+    address: String? = nil,
     fingerprint: String? = nil, token: String? = nil, confirm: Bool = false
   ) {
     self.role = role
     self.tags = tags
     self.transitive = transitive
+    self.identity = identity
     self.address = address
     self.fingerprint = fingerprint
     self.token = token
@@ -115,6 +118,7 @@ extension Registry {
     }
     if let tags = patch.tags { record.terms.tags = try BackendRecord.tags(tags) }
     if let transitive = patch.transitive { record.terms.transitive = transitive }
+    if let identity = patch.identity { record.terms.identity = identity }
     if let text = patch.address { try move(&record, to: BackendAddress(text), hasToken: token != nil) }
     if let text = patch.fingerprint { record.fingerprint = try BackendRecord.fingerprint(text, for: record.address) }
     if token != nil, let file = record.tokenFile {
@@ -143,7 +147,9 @@ extension Registry {
       renew(record.key)
     } else if let control = entries[index].control {
       if old.terms.role != record.terms.role { control.update(role: record.terms.role) }
-      if token != nil || patch.confirm { control.reconnect() }
+      // One that was refused may be the right one by the other rule.
+      let isKnownOtherwise = old.terms.identity != record.terms.identity && entries[index].stranger != nil
+      if token != nil || patch.confirm || isKnownOtherwise { control.reconnect() }
     }
     // An entry that was refused as a second one of the server that is gone may be the only one now.
     if patch.confirm { retryRejected(besides: record.key) }

@@ -13,7 +13,11 @@ extension Registry {
     }
     var record = entries[index].record
     if let reason = conflict(of: identity.serverID, for: key) { return .rejected(reason) }
+    var news: RegistryAnnouncement.News?
     if let known = record.serverID, known != identity.serverID {
+      news = .identityConfirmed(from: known, to: identity.serverID)
+    }
+    if let known = record.serverID, known != identity.serverID, !record.isKnownByAddress(identity) {
       if entries[index].stranger?.serverID != identity.serverID {
         announce(RegistryAnnouncement(record, .identityChanged(from: known, to: identity.serverID), because: nil))
       }
@@ -21,6 +25,7 @@ extension Registry {
       return .rejected(
         "another server answers here: \(identity.serverID) calling itself \(identity.hostname), where \(known) was enrolled; "
           + "if that is meant: roost servers confirm \(known), or PATCH /servers/\(known) {\"confirm\":true}"
+          + Registry.hint(to: identity)
       )
     }
     record.serverID = identity.serverID
@@ -35,8 +40,16 @@ extension Registry {
     }
     entries[index].record = record
     entries[index].stranger = nil
+    if let news { announce(RegistryAnnouncement(record, news, because: nil)) }
     publish()
     return .accepted
+  }
+
+  /// What spares the confirming next time, where that is not the server's own fault.
+  private static func hint(to identity: BackendIdentity) -> String {
+    identity.hasLink
+      ? ""
+      : "; a wsh server has another id after every start: roost servers update NAME --identity address lets that pass"
   }
 
   /// Nothing new: the usual case after a drop, which needs neither disk nor queue.
@@ -57,5 +70,13 @@ extension Registry {
       })
     else { return nil }
     return "that server is registered already, as \(other.record.name) at \(other.record.address) (\(serverID))"
+  }
+}
+
+extension BackendRecord {
+  /// Whether a server that shows another id than was enrolled is known all the same. The host name tells apart what has come to the address
+  /// by accident; whoever means to deceive gives that name.
+  fileprivate func isKnownByAddress(_ identity: BackendIdentity) -> Bool {
+    terms.identity == .address && !identity.hasLink && (hostname == nil || hostname == identity.hostname)
   }
 }

@@ -6,7 +6,7 @@ package struct ReloadReport: Sendable, Equatable {
   package struct Change: Sendable, Equatable {
     package var address: String
     package var hostname: String?
-    /// `role`, `tags`, `transitive`, `fingerprint`, `token_file`, `token`, `source`.
+    /// `role`, `tags`, `transitive`, `identity`, `fingerprint`, `token_file`, `token`, `source`.
     package var fields: [String]
   }
 
@@ -138,6 +138,9 @@ extension Registry {
     if before.transitive != server.terms.transitive {
       (record.terms.transitive, fields) = (server.terms.transitive, fields + ["transitive"])
     }
+    if before.identity != server.terms.identity {
+      (record.terms.identity, fields) = (server.terms.identity, fields + ["identity"])
+    }
     if old.fingerprint != record.fingerprint { fields.append("fingerprint") }
     if old.tokenFile != record.tokenFile { fields.append("token_file") }
     let digest = difference.entries[index].tokenDigest
@@ -162,7 +165,7 @@ extension Registry {
       || record.tokenFile != old.tokenFile
     if isOtherWay {
       difference.renewed.insert(record.key)
-    } else if fields.contains("token") {
+    } else if fields.contains("token") || fields.contains("identity") && difference.entries[index].stranger != nil {
       difference.retried.insert(record.key)
     }
   }

@@ -27,12 +27,14 @@ package final class RegistryStore: Sendable {
       added_by TEXT NOT NULL,
       added_ms INTEGER NOT NULL
     ) STRICT
-    """
+    """,
+    "ALTER TABLE backends ADD COLUMN identity TEXT NOT NULL DEFAULT 'server_id'",
+    "ALTER TABLE backends ADD COLUMN declared_identity TEXT",
   ]
 
   private static let columns =
     "key, list, address, server_id, hostname, role, tags, transitive, declared_role, declared_tags, declared_transitive, "
-    + "fingerprint, token_file, source, added_by, added_ms"
+    + "fingerprint, token_file, source, added_by, added_ms, identity, declared_identity"
 
   /// Nothing is opened before the first call.
   package init(paths: Paths) {
@@ -67,13 +69,14 @@ package final class RegistryStore: Sendable {
         for record in saved {
           try database.run(
             """
-            INSERT INTO backends (\(RegistryStore.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO backends (\(RegistryStore.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (key) DO UPDATE SET list = excluded.list, address = excluded.address,
               server_id = excluded.server_id, hostname = excluded.hostname, role = excluded.role, tags = excluded.tags,
               transitive = excluded.transitive, declared_role = excluded.declared_role,
               declared_tags = excluded.declared_tags, declared_transitive = excluded.declared_transitive,
               fingerprint = excluded.fingerprint, token_file = excluded.token_file, source = excluded.source,
-              added_by = excluded.added_by, added_ms = excluded.added_ms
+              added_by = excluded.added_by, added_ms = excluded.added_ms, identity = excluded.identity,
+              declared_identity = excluded.declared_identity
             """, RegistryStore.values(record))
         }
         try database.run("COMMIT")
@@ -93,25 +96,29 @@ package final class RegistryStore: Sendable {
       text(record.declared?.tags.joined(separator: "\n")),
       record.declared.map { .integer($0.transitive ? 1 : 0) } ?? .null,
       text(record.fingerprint), text(record.tokenFile), .text(record.source.rawValue), .text(record.addedBy),
-      .integer(record.addedAt.milliseconds),
+      .integer(record.addedAt.milliseconds), .text(record.terms.identity.rawValue),
+      text(record.declared?.identity.rawValue),
     ]
   }
 
   private static func record(_ row: [Database.Value]) -> BackendRecord? {
     func tags(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
-    guard row.count == 16, let key = row[0].text, let list = row[1].text.flatMap(BackendRecord.List.init),
+    guard row.count == 18, let key = row[0].text, let list = row[1].text.flatMap(BackendRecord.List.init),
       let address = row[2].text.flatMap({ try? BackendAddress($0) }), let role = row[5].text.flatMap(Role.init),
       let ownTags = row[6].text, let transitive = row[7].integer,
       let source = row[13].text.flatMap(BackendRecord.Source.init), let addedBy = row[14].text,
-      let addedAt = row[15].integer
+      let addedAt = row[15].integer, let identity = row[16].text.flatMap(IdentityRule.init)
     else { return nil }
     var declared: BackendTerms?
     if let role = row[8].text.flatMap(Role.init), let text = row[9].text, let transitive = row[10].integer {
-      declared = BackendTerms(role: role, tags: tags(text), transitive: transitive != 0)
+      declared = BackendTerms(
+        role: role, tags: tags(text), transitive: transitive != 0,
+        identity: row[17].text.flatMap(IdentityRule.init) ?? .serverID)
     }
     return BackendRecord(
       key: key, list: list, address: address, serverID: row[3].text, hostname: row[4].text,
-      terms: BackendTerms(role: role, tags: tags(ownTags), transitive: transitive != 0), declared: declared,
+      terms: BackendTerms(role: role, tags: tags(ownTags), transitive: transitive != 0, identity: identity),
+      declared: declared,
       fingerprint: row[11].text, tokenFile: row[12].text, source: source, addedBy: addedBy,
       addedAt: Timestamp(milliseconds: addedAt))
   }

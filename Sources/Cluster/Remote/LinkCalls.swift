@@ -6,18 +6,19 @@ package struct LinkCalls: Sendable {
   package let server: String
   private let patience: Duration
 
-  /// - Parameter patience: how long a call may take that does not wait for anything.
+  /// - Parameter patience: how long a call may take beside what it waits for something.
   package init(server: String, patience: Duration = LinkTimings.standard.answer) {
     self.server = server
     self.patience = patience
   }
 
   /// Performs an operation over a stream that was opened with its head. That an answer is JSON is only the backend's word. A task that is
-  /// cancelled closes the stream, which tells the backend. Throws `gateway_timeout` when there is no answer in time.
+  /// cancelled closes the stream, which tells the backend. Throws `gateway_timeout` when there is no answer in time: a backend that answers
+  /// pings lives, but what it was asked may be lost there all the same.
   package func perform(_ request: RemoteRequest, on stream: any MessageSocket) async throws(RemoteFailure)
     -> RemoteAnswer
   {
-    try await LinkCall(request, server: server, stream).answer(within: request.waits ? nil : patience)
+    try await LinkCall(request, server: server, stream).answer(within: request.wait + patience)
   }
 
   /// Waits until the backend has opened a socket on a stream that was opened with its head. What is returned lives on the stream's loop and
@@ -46,12 +47,12 @@ private actor LinkCall {
     self.stream = stream
   }
 
-  func answer(within patience: Duration?) async throws(RemoteFailure) -> RemoteAnswer {
+  func answer(within patience: Duration) async throws(RemoteFailure) -> RemoteAnswer {
     stream.handler = self
-    let timer = patience.map { patience in
-      loop.schedule(after: patience) { [weak self] in self?.assumeIsolated { $0.giveUp(after: patience) } }
+    let timer = loop.schedule(after: patience) { [weak self] in
+      self?.assumeIsolated { $0.giveUp(after: patience) }
     }
-    defer { timer?.cancel() }
+    defer { timer.cancel() }
     if stream.handler == nil { throw lost() }
     // What had come before it ended is told first; where nothing had, nothing will.
     if !stream.isOpen { loop.execute { self.assumeIsolated { $0.end(.failure($0.lost())) } } }

@@ -28,13 +28,13 @@ package struct RemoteRequest: Sendable, Equatable {
   /// Where the operation is over REST, for servers that know nothing else: `GET`, `/sessions/{session}/screen`.
   package var method: String
   package var route: String
-  /// Whether it may take as long as it likes: it waits for something, and the caller has said how long. Not told to the backend.
-  package var waits: Bool
+  /// How long it may wait for something at the backend before it answers; zero for what is done at once. Not told to the backend.
+  package var wait: Duration
   package var context: CallContext
 
   package init(
     operation: String, path: [Parameter] = [], query: [Parameter] = [], body: Body = .none, method: String,
-    route: String, waits: Bool = false, context: CallContext
+    route: String, wait: Duration = .zero, context: CallContext
   ) {
     self.operation = operation
     self.path = path
@@ -42,7 +42,7 @@ package struct RemoteRequest: Sendable, Equatable {
     self.body = body
     self.method = method
     self.route = route
-    self.waits = waits
+    self.wait = wait
     self.context = context
   }
 }

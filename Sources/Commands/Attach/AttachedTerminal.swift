@@ -54,12 +54,16 @@ actor AttachedTerminal: WebSocketHandler {
   /// What the server said last about why it ends; the close of the socket follows.
   private var announced: AttachEnd?
   private var finished: CheckedContinuation<AttachEnd, Never>?
+  /// Why nothing comes at the moment: what is shown next is a whole picture, and what was written before it is lost.
+  private var gap: GapNotice?
+  private var gaps = 0
 
   private var inputWatch: DescriptorWatch?
   private var outputWatch: DescriptorWatch?
   private var signalWatches: [SignalWatch] = []
   private var keyTimer: LoopTimer?
   private var drainTimer: LoopTimer?
+  private var gapTimer: LoopTimer?
 
   init(options: AttachOptions, loop: EventLoop) {
     self.options = options
@@ -74,6 +78,11 @@ actor AttachedTerminal: WebSocketHandler {
     let attached = AttachedTerminal(options: options, loop: context.client.loop)
     let end = try await attached.run(session, client: context.client)
     let name = printable(context.client.name(of: session))
+    if await attached.gaps > 0 {
+      context.output.note(
+        "[the way to \(name) was lost for a while: what it wrote then is not in this terminal, but 'roost scrollback \(name)' has it]"
+      )
+    }
     switch end {
     case .left:
       context.output.note("[detached from \(name)]")
@@ -154,7 +163,7 @@ actor AttachedTerminal: WebSocketHandler {
 
   private func watchSignals() throws {
     signalWatches.append(
-      try loop.onSignal(SIGWINCH) { [weak self] in self?.assumeIsolated { $0.sendSize() } })
+      try loop.onSignal(SIGWINCH) { [weak self] in self?.assumeIsolated { $0.sizeChanged() } })
     for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
       signalWatches.append(
         try loop.onSignal(number) { [weak self] in self?.assumeIsolated { $0.finish(.signalled(number)) } })
@@ -180,6 +189,7 @@ actor AttachedTerminal: WebSocketHandler {
     try? terminal.enterRawModeAgain()
     show(TerminalReset.enter(rows: Int(terminal.size.rows)))
     sendSize()
+    showGap()
     if takesControl { socket?.send(text: JSON.object(["repaint": [:]]).text) }
   }
 
@@ -188,12 +198,18 @@ actor AttachedTerminal: WebSocketHandler {
     outputWatch?.cancel()
     keyTimer?.cancel()
     drainTimer?.cancel()
+    gapTimer?.cancel()
     for watch in signalWatches { watch.cancel() }
     inputWatch = nil
     outputWatch = nil
     keyTimer = nil
     drainTimer = nil
     signalWatches = []
+  }
+
+  private func sizeChanged() {
+    sendSize()
+    if gapTimer == nil { showGap() }
   }
 
   private func sendSize() {
@@ -232,6 +248,34 @@ actor AttachedTerminal: WebSocketHandler {
     } else if queued == 0 {
       socket?.resumeReading()
     }
+  }
+
+  // MARK: Gaps
+
+  /// The server has lost the session and looks for it. Often it is back at once, so people are told only when it takes a moment.
+  private func gapBegins(_ reason: String) {
+    guard end == nil, gap == nil else { return }
+    gap = GapNotice(reason: reason, detachKey: options.detachKey)
+    gaps += 1
+    gapTimer = loop.schedule(after: GapNotice.delay) { [weak self] in
+      self?.assumeIsolated { attached in
+        attached.gapTimer = nil
+        attached.showGap()
+      }
+    }
+  }
+
+  private func showGap() {
+    guard let gap, isShowing else { return }
+    show(gap.bytes(columns: Int(terminal.size.columns)))
+  }
+
+  /// What comes now is a picture of the session, which the last of what was shown must not spoil, nor a notice outlive.
+  private func gapEnds() {
+    gap = nil
+    gapTimer?.cancel()
+    gapTimer = nil
+    if isShowing, end == nil { terminal.unset() }
   }
 
   // MARK: Input
@@ -315,6 +359,8 @@ actor AttachedTerminal: WebSocketHandler {
         status: member.value["exit_status"].integer, signal: member.value["exit_signal"].string)
     case "detached":
       announced = .detached(reason: member.value["reason"].string ?? "")
+    case "gap":
+      gapBegins(member.value["reason"].string ?? "")
     default:
       // "attached" and "resized" tell nothing that has to be done here, and later servers may say more.
       break
@@ -329,6 +375,7 @@ actor AttachedTerminal: WebSocketHandler {
 
   nonisolated func webSocket(_ socket: any MessageSocket, binary: [UInt8]) {
     assumeIsolated { attached in
+      if attached.gap != nil { attached.gapEnds() }
       if attached.isShowing {
         attached.show(binary)
       } else {

@@ -69,6 +69,12 @@ package enum TerminalReset {
   ///   - alternateMode: the private mode by which the alternate screen was entered, when it was.
   ///   - rows: of the user's terminal; the cursor ends at its last row.
   package static func leave(alternateMode: Int?, rows: Int) -> [UInt8] {
+    // Title.
+    unset(alternateMode: alternateMode) + Array("\u{1b}[23;0t\u{1b}[\(max(1, rows));1H\r\n".utf8)
+  }
+
+  /// What a picture of the session may begin on: all that was set is unset, and what was cut off in the middle has ended.
+  package static func unset(alternateMode: Int?) -> [UInt8] {
     var text = "\u{1b}\\"  // Ends a string that was cut off in the middle.
     text += "\u{1b}[?2026l"  // Shows what was being painted at once.
     text += "\u{1b}[=0;1u"  // Kitty keyboard flags of this screen.
@@ -80,8 +86,6 @@ package enum TerminalReset {
     text += "\u{1b}[r\u{1b}(B\u{0f}"  // Scroll region, character sets.
     text += "\u{1b}]8;;\u{1b}\\\u{1b}[m"  // Hyperlink, colours.
     text += "\u{1b}[0 q\u{1b}[?25h"  // Cursor shape and visibility.
-    text += "\u{1b}[23;0t"  // Title.
-    text += "\u{1b}[\(max(1, rows));1H\r\n"
     return Array(text.utf8)
   }
 }

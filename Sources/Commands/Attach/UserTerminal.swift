@@ -67,6 +67,11 @@ final class UserTerminal {
     flush()
   }
 
+  /// Unsets all that the session's programs have set, so that a picture can be painted on it.
+  func unset() {
+    TerminalReset.unset(alternateMode: tracker.mode).withUnsafeBytes { write($0) }
+  }
+
   /// - Returns: false when the terminal is gone.
   @discardableResult
   func flush() -> Bool {

@@ -13,6 +13,8 @@ func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCod
   } catch {
     throw CommandFailure(.usage, error.message, serverCode: error.code.rawValue)
   }
+  // Before the token is typed: what follows cannot be taken back.
+  if !address.isSecure, !address.isLoopback { context.output.note(plainTextWarning(address)) }
   let token = try backendToken(context, for: address.text)
   let tags = invocation.texts(Options.backendTag)
   var server = try await context.client.call(
@@ -21,6 +23,7 @@ func addServer(_ context: ClientContext) async throws(CommandFailure) -> ExitCod
       "address": .string(address.text), "token": token.map { .string($0) },
       "role": invocation.text(Options.backendRole).map { .string($0) },
       "tags": tags.isEmpty ? nil : JSON(strings: tags), "transitive": invocation.has(Options.transitive) ? true : nil,
+      "identity": invocation.text(Options.identityRule).map { .string($0) },
       "fingerprint": invocation.text(Options.pinnedCertificate).map { .string($0) },
     ]))
   if !invocation.has(Options.noWait) {
@@ -58,6 +61,13 @@ private func settled(
     server = try await context.client.call("GET", serverPath(address))
   }
   return server
+}
+
+private func plainTextWarning(_ address: BackendAddress) -> String {
+  """
+  roost servers add: warning: over http the token, and all that is typed and shown, can be read by whoever is on the way to \(address.host), \
+  and the token goes to whoever answers there. Outside a tunnel or a VPN use https: 'roost serve --tls-self-signed' there, --fingerprint here.
+  """
 }
 
 /// What to do where the only thing amiss is that nobody vouches for the certificate.
@@ -98,6 +108,7 @@ func updateServer(_ context: ClientContext) async throws(CommandFailure) -> Exit
       "token": token.map { .string($0) }, "role": invocation.text(Options.backendRole).map { .string($0) },
       "tags": tags.isEmpty ? nil : JSON(strings: tags.filter { !$0.isEmpty }),
       "transitive": invocation.text(Options.transitiveValue).map { .bool($0 == "yes") },
+      "identity": invocation.text(Options.identityRule).map { .string($0) },
       "fingerprint": invocation.text(Options.pinnedCertificate).map { .string($0) },
     ]))
   context.show(server) { serverText(server, context.output.style) }

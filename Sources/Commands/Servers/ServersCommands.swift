@@ -22,18 +22,22 @@ extension CommandTable {
     discussion: """
       ADDRESS is http://HOST[:PORT] or https://HOST[:PORT], with a path where the server has a --base-prefix. The token \
       that the server gave (there: 'roost token create') is read from --token-file, from ROOST_BACKEND_TOKEN, or asked \
-      for on the terminal; it is never taken from the command line, where every user of this machine could see it.
+      for on the terminal; it is never taken from the command line, where every user of this machine could see it. Over \
+      http it can be read on the way, and goes to whoever answers: between machines use https.
       """,
     arguments: [Arguments.backendAddress],
     options: [
-      Options.backendTokenFile, Options.backendRole, Options.backendTag, Options.transitive, Options.pinnedCertificate,
-      Options.noWait, Options.healthTimeout,
+      Options.backendTokenFile, Options.backendRole, Options.backendTag, Options.transitive, Options.identityRule,
+      Options.pinnedCertificate, Options.noWait, Options.healthTimeout,
     ],
     examples: [
-      CommandExample("roost servers add http://web1:7070 --role member", "asks for the token, then may work there"),
+      CommandExample(
+        "roost servers add https://web1:7070 --role member --fingerprint SHA256:…",
+        "asks for the token, then may work there"),
       CommandExample("roost servers add https://db1:7070 --token-file db1.token", "listed only, until it is promoted"),
       CommandExample(
-        "ssh web1 roost token create hub --scope admin | roost servers add http://web1:7070 --token-file -", "in one go"
+        "ssh web1 roost token create hub --scope admin | roost servers add https://web1:7070 --token-file -",
+        "in one go"
       ),
     ],
     action: .client(addServer))
@@ -100,7 +104,7 @@ extension CommandTable {
   private static let serversUpdate = CommandDefinition(
     name: "update", summary: "give a server other tags, another token or fingerprint", arguments: [Arguments.backend],
     options: [
-      Options.backendRole, Options.backendTag, Options.transitiveValue, Options.pinnedCertificate,
+      Options.backendRole, Options.backendTag, Options.transitiveValue, Options.identityRule, Options.pinnedCertificate,
       Options.backendTokenFile,
       Options.newToken,
     ],
@@ -125,10 +129,11 @@ extension CommandTable {
     })
 
   private static let serversReload = CommandDefinition(
-    name: "reload", summary: "read the configuration file again, and say what changed",
+    name: "reload", summary: "read the configuration file and the certificate again, and say what changed",
     discussion: """
       The file is ~/.config/roost/config.toml, or the one that 'roost serve --config' named. What was added with \
-      'roost servers add' stays; a file that is wrong changes nothing.
+      'roost servers add' stays. The certificate and key are those that 'roost serve' was given; connections that are \
+      open keep the old one. A file that is wrong changes nothing. SIGHUP makes the server do the same.
       """,
     examples: [CommandExample("roost servers reload", "makes the difference, and nothing else")],
     action: .client { context async throws(CommandFailure) in

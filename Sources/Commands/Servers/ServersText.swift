@@ -42,6 +42,7 @@ func serverText(_ server: JSON, _ style: TextStyle) -> String {
     ("sessions", server["sessions"].plainText),
     ("tags", server["tags"].strings.joined(separator: ", ")),
     ("transitive", server["transitive"].bool == true ? "yes" : ""),
+    ("known by", server["identity"].string == "address" ? "its address and host name" : ""),
     ("fingerprint", server["fingerprint"].plainText),
     ("from", server["source"].string == "config" ? "the configuration file" : server["source"].plainText),
     ("added", server["added_by"].string.map { "\(age(server["added_at"])) by \($0)" } ?? ""),
@@ -52,7 +53,7 @@ func serverText(_ server: JSON, _ style: TextStyle) -> String {
     lines.append(
       (
         "overrides",
-        "the file says role \(declared["role"].plainText)\(tags.isEmpty ? "" : ", tags \(tags)")\(declared["transitive"].bool == true ? ", transitive" : "")"
+        "the file says role \(declared["role"].plainText)\(tags.isEmpty ? "" : ", tags \(tags)")\(declared["transitive"].bool == true ? ", transitive" : "")\(declared["identity"].string.map { ", identity \($0)" } ?? "")"
       ))
   }
   if let id = server["stranger"]["server_id"].string {
@@ -79,6 +80,10 @@ func reloadText(_ report: JSON) -> String {
     lines.append("changed  \(serverName(change)): \(change["fields"].strings.joined(separator: ", "))")
   }
   for setting in report["settings"].strings { lines.append("changed  [\(setting)]") }
+  if let fingerprint = report["certificate"]["fingerprint"].string {
+    lines.append("changed  certificate: fingerprint \(fingerprint)")
+  }
+  if let warning = report["certificate"]["warning"].string { lines.append(warning) }
   for setting in report["needs_restart"].strings {
     lines.append("\(setting) takes effect when the server is started again")
   }

@@ -1,5 +1,6 @@
 import CCrypto
 import Glibc
+import Synchronization
 
 /// What the connections of one client or one listening socket have in common: certificates, and what is asked of the peer's.
 final class TLSContext: @unchecked Sendable {
@@ -72,13 +73,28 @@ extension TLSContext {
   }
 }
 
-/// A server's side: its certificate and key.
+/// A server's side: its certificate and key, which may become others while it serves.
 package final class TLSServerContext: Sendable {
-  let context: TLSContext
+  private struct Identity {
+    let context: TLSContext
+    let fingerprint: CertificateFingerprint
+    let warning: String?
+  }
+
+  private let identity: Mutex<Identity>
+
+  /// For connections that begin now; each keeps its own for as long as it lasts.
+  var context: TLSContext { identity.withLock { $0.context } }
   /// Of the certificate that clients see.
-  package let fingerprint: CertificateFingerprint
+  package var fingerprint: CertificateFingerprint { identity.withLock { $0.fingerprint } }
   /// What is wrong with the certificate but no reason not to serve: that it has expired, or is not valid yet.
-  package let warning: String?
+  package var warning: String? { identity.withLock { $0.warning } }
+
+  /// Takes the certificate and key of another one for the connections that begin from now on. Any thread.
+  package func adopt(_ other: TLSServerContext) {
+    let new = other.identity.withLock { $0 }
+    identity.withLock { $0 = new }
+  }
 
   /// Reads PEM files: the certificate followed by those that lead to its authority, and its key, without a password.
   /// Errors: `.tlsConfiguration`, with a sentence that names the file.
@@ -95,7 +111,7 @@ package final class TLSServerContext: Sendable {
     guard let fingerprint = TLSError.fingerprint(certificate) else {
       throw NetError(.tlsConfiguration, "\(certificateFile): \(TLSError.reason)")
     }
-    self.fingerprint = fingerprint
+    let warning: String?
     if X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0 {
       warning = "the certificate in \(certificateFile) has expired: clients that check it will refuse to connect"
     } else if X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0 {
@@ -103,7 +119,7 @@ package final class TLSServerContext: Sendable {
     } else {
       warning = nil
     }
-    context = try TLSContext(TLS_server_method(), nil)
+    let context = try TLSContext(TLS_server_method(), nil)
     let pointer = context.pointer
     guard SSL_CTX_use_certificate_chain_file(pointer, certificateFile) == 1, SSL_CTX_use_PrivateKey(pointer, key) == 1
     else {
@@ -119,6 +135,7 @@ package final class TLSServerContext: Sendable {
           chosenCount, own, UInt32(own.count), offered, offeredCount)
         return status == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL
       }, nil)
+    identity = Mutex(Identity(context: context, fingerprint: fingerprint, warning: warning))
   }
 
   private static func certificate(_ path: String) throws(NetError) -> OpaquePointer {
