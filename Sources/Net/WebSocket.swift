@@ -9,6 +9,13 @@ package protocol WebSocketHandler: AnyObject, Sendable {
   /// The last call, exactly once. `code` is the peer's, or that of the fault it was closed for; 1005: the peer gave none;
   /// 1006: the connection ended without a close frame.
   func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String)
+  /// The way to the other side is lost or silent for now, for this reason: what is sent waits for it. `nil`: it goes on. Told only by sockets
+  /// that outlive their connection.
+  func webSocket(_ ws: any MessageSocket, waits reason: String?)
+}
+
+extension WebSocketHandler {
+  package func webSocket(_ ws: any MessageSocket, waits reason: String?) {}
 }
 
 /// A stream of messages both ways with the manners of a WebSocket: one of the network, or one that goes through a link to another server.

@@ -100,6 +100,33 @@ struct AttachTests {
     }
   }
 
+  @Test(
+    "while the way is only silent a bar says so, and when it goes on the session is painted once more, but only for a bar"
+  )
+  func waiting() async throws {
+    try await withAttached(columns: 100) { terminal, peer, _ in
+      await peer.tell(["waiting": ["reason": "no word from web1"]])
+      await peer.tell(["resumed": [:]])
+      await peer.tell(["waiting": ["reason": "no word from web1: it has not answered for 5 s"]])
+      try await terminal.expect("roost: no word from web1: it has not answered for 5 s; waiting for it")
+      #expect(await !peer.messages.contains(["repaint": [:]]))
+      try terminal.type("typed meanwhile")
+      try await typed(peer, "typed meanwhile")
+      await peer.tell(["resumed": [:]])
+      try await eventually("a picture is asked for") { await peer.messages.contains(["repaint": [:]]) }
+      // It may turn out to be lost: what comes then is a picture of itself.
+      await peer.tell(["waiting": ["reason": "no word from web1"]])
+      try await terminal.expect("no word from web1; waiting")
+      await peer.tell(["gap": ["reason": "the connection to web1 was lost"]])
+      try await terminal.expect("the connection to web1 was lost; waiting")
+      await peer.show("\u{1b}[2Jthe picture")
+      #expect(try await terminal.expect("\u{1b}[2Jthe picture").contains("\u{1b}[r"))
+      #expect(await peer.messages.count { $0 == ["repaint": [:]] } == 1)
+      try terminal.type(leave)
+      #expect(try await terminal.waitForExit() == .exited(0))
+    }
+  }
+
   @Test("a single ctrl+\\ reaches the session")
   func singlePress() async throws {
     try await withAttached { terminal, peer, _ in

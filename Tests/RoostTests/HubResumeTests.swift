@@ -70,6 +70,38 @@ struct HubResumeTests {
   }
 
   @Test(
+    "who is attached while the way is broken or silent is told so, and that it goes on, and loses nothing",
+    arguments: [true, false])
+  func waiting(isSilent: Bool) async throws {
+    try await withCluster("web1") { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      try await hub.session("a", on: "web1")
+      let socket = try await hub.http.webSocket(
+        "/sessions/a/ws/raw?server=web1&rows=20&cols=70", subprotocols: ["roost.attach.v1"])
+      _ = try await socket.nextJSON { !$0["attached"].isNull }
+      // One that does not know of attaching is told terminal bytes and nothing else.
+      let plain = try await hub.http.webSocket("/sessions/a/ws/raw?server=web1&readonly=true")
+      if isSilent {
+        web1.relay.behave { $0.silent = [.forth, .back] }
+      } else {
+        web1.relay.behave { $0.refuses = true }
+        web1.relay.cut()
+      }
+      let waiting = try await socket.nextJSON { !$0["waiting"].isNull }
+      #expect(waiting["waiting"]["reason"].string?.contains("no word from web1: ") == true, "\(waiting)")
+      await socket.type("typed meanwhile\r")
+      web1.relay.behave {
+        $0.silent = []
+        $0.refuses = false
+      }
+      let resumed = try await socket.nextJSON { $0["attached"].isNull }
+      #expect(resumed == ["resumed": [:]])
+      try await socket.bytes(until: "typed meanwhile\r\n")
+      try await plain.bytes(until: "typed meanwhile\r\n")
+    }
+  }
+
+  @Test(
     "who is attached while the backend starts anew is told of a gap, sees a picture of what was missed, and goes on")
   func restart() async throws {
     try await withCluster("web1") { cluster in

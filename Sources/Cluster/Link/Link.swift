@@ -82,6 +82,8 @@ package actor Link {
   private var pings: LoopTimer?
   private var pingedAt: (token: UInt64, at: ContinuousClock.Instant)?
   private var grace: [LoopTimer] = []
+  /// The streams were told that nothing comes for now.
+  private var isWaiting = false
 
   package init(
     loop: EventLoop, side: Side, peer: PeerAddress, limits: LinkLimits = LinkLimits(), events: Events
@@ -122,7 +124,7 @@ package actor Link {
     forget(upTo: theirs)
     transport = socket
     lastPeer = socket.peer
-    heard = .now
+    noteHeard()
     socket.handler = self
     (socket as? WebSocket)?.limitUnsent(to: LinkLimits.unsent)
     kept.forEach { socket.send(binary: $0) }
@@ -148,10 +150,27 @@ package actor Link {
     if heard.duration(to: now) > interval + deadline {
       return lose("nothing was heard of it for \((interval + deadline).components.seconds) s", close: true)
     }
-    if let waited = pingedAt?.at.duration(to: now), waited >= interval { events.late(waited) }
+    if let waited = pingedAt?.at.duration(to: now), waited >= interval {
+      events.late(waited)
+      tell(waits: "it has not answered for \(waited.components.seconds) s")
+    }
     let pinged = pingedAt ?? (UInt64.random(in: .min ... .max), now)
     pingedAt = pinged
     transport.send(binary: control(.ping, token: pinged.token))
+  }
+
+  private func noteHeard() {
+    heard = .now
+    if isWaiting { tell(waits: nil) }
+  }
+
+  /// Tells the users of streams, once, that what they send waits, or that it does no longer.
+  private func tell(waits reason: String?) {
+    guard isWaiting != (reason != nil) else { return }
+    isWaiting = reason != nil
+    for channel in Array(channels.values) where channel.closing == nil && channel.ending == nil {
+      channel.handler?.webSocket(channel.stream, waits: reason)
+    }
   }
 
   /// Gives the connection up, as if it had been lost.
@@ -203,6 +222,7 @@ package actor Link {
       loop.schedule(after: limits.streamGrace) { [weak self] in self?.assumeIsolated { $0.end(reason) } },
     ]
     events.lost(reason)
+    tell(waits: reason)
   }
 
   /// Closes streams that wait for a connection.
@@ -413,7 +433,7 @@ package actor Link {
   // MARK: Receiving
 
   private func received(_ message: [UInt8]) {
-    heard = .now
+    noteHeard()
     switch message.first {
     case LinkFrame.controlMark?:
       guard let control = LinkControl(parsing: message[...]) else {
@@ -577,7 +597,7 @@ extension Link: WebSocketHandler {
   package nonisolated func webSocket(_ ws: any MessageSocket, text: [UInt8]) {
     assumeIsolated { link in
       guard ws === link.transport else { return }
-      link.heard = .now
+      link.noteHeard()
       link.events.noticed(link, text)
     }
   }

@@ -54,8 +54,10 @@ actor AttachedTerminal: WebSocketHandler {
   /// What the server said last about why it ends; the close of the socket follows.
   private var announced: AttachEnd?
   private var finished: CheckedContinuation<AttachEnd, Never>?
-  /// Why nothing comes at the moment: what is shown next is a whole picture, and what was written before it is lost.
-  private var gap: GapNotice?
+  /// Why nothing comes at the moment.
+  private var notice: WaitNotice?
+  /// What comes next is a whole picture, and what was written before it is lost.
+  private var isGap = false
   private var gaps = 0
 
   private var inputWatch: DescriptorWatch?
@@ -63,7 +65,7 @@ actor AttachedTerminal: WebSocketHandler {
   private var signalWatches: [SignalWatch] = []
   private var keyTimer: LoopTimer?
   private var drainTimer: LoopTimer?
-  private var gapTimer: LoopTimer?
+  private var noticeTimer: LoopTimer?
 
   init(options: AttachOptions, loop: EventLoop) {
     self.options = options
@@ -189,7 +191,7 @@ actor AttachedTerminal: WebSocketHandler {
     try? terminal.enterRawModeAgain()
     show(TerminalReset.enter(rows: Int(terminal.size.rows)))
     sendSize()
-    showGap()
+    showNotice()
     if takesControl { socket?.send(text: JSON.object(["repaint": [:]]).text) }
   }
 
@@ -198,7 +200,7 @@ actor AttachedTerminal: WebSocketHandler {
     outputWatch?.cancel()
     keyTimer?.cancel()
     drainTimer?.cancel()
-    gapTimer?.cancel()
+    noticeTimer?.cancel()
     for watch in signalWatches { watch.cancel() }
     inputWatch = nil
     outputWatch = nil
@@ -209,7 +211,7 @@ actor AttachedTerminal: WebSocketHandler {
 
   private func sizeChanged() {
     sendSize()
-    if gapTimer == nil { showGap() }
+    if noticeTimer == nil { showNotice() }
   }
 
   private func sendSize() {
@@ -250,32 +252,51 @@ actor AttachedTerminal: WebSocketHandler {
     }
   }
 
-  // MARK: Gaps
+  // MARK: When nothing comes
 
-  /// The server has lost the session and looks for it. Often it is back at once, so people are told only when it takes a moment.
-  private func gapBegins(_ reason: String) {
-    guard end == nil, gap == nil else { return }
-    gap = GapNotice(reason: reason, detachKey: options.detachKey)
-    gaps += 1
-    gapTimer = loop.schedule(after: GapNotice.delay) { [weak self] in
+  /// The server has lost the session and looks for it, or waits for the way to it. Often it is there again at once, so people are told only
+  /// when it takes a moment.
+  private func beginWaiting(_ reason: String, isGap: Bool) {
+    guard end == nil, notice == nil || isGap else { return }
+    if isGap, !self.isGap { gaps += 1 }
+    self.isGap = isGap
+    let isShown = notice != nil && noticeTimer == nil
+    notice = WaitNotice(reason: reason, detachKey: options.detachKey)
+    if isShown { return showNotice() }
+    noticeTimer?.cancel()
+    noticeTimer = loop.schedule(after: WaitNotice.delay) { [weak self] in
       self?.assumeIsolated { attached in
-        attached.gapTimer = nil
-        attached.showGap()
+        attached.noticeTimer = nil
+        attached.showNotice()
       }
     }
   }
 
-  private func showGap() {
-    guard let gap, isShowing else { return }
-    show(gap.bytes(columns: Int(terminal.size.columns)))
+  private func showNotice() {
+    guard let notice, isShowing else { return }
+    show(notice.bytes(columns: Int(terminal.size.columns)))
+  }
+
+  /// Nothing was lost: only the notice has to go, if it was shown.
+  private func resumed() {
+    guard notice != nil, !isGap else { return }
+    let wasShown = noticeTimer == nil
+    endWaiting()
+    guard wasShown, isShowing, end == nil else { return }
+    socket?.send(text: JSON.object(["repaint": [:]]).text)
   }
 
   /// What comes now is a picture of the session, which the last of what was shown must not spoil, nor a notice outlive.
   private func gapEnds() {
-    gap = nil
-    gapTimer?.cancel()
-    gapTimer = nil
+    endWaiting()
     if isShowing, end == nil { terminal.unset() }
+  }
+
+  private func endWaiting() {
+    notice = nil
+    isGap = false
+    noticeTimer?.cancel()
+    noticeTimer = nil
   }
 
   // MARK: Input
@@ -359,8 +380,10 @@ actor AttachedTerminal: WebSocketHandler {
         status: member.value["exit_status"].integer, signal: member.value["exit_signal"].string)
     case "detached":
       announced = .detached(reason: member.value["reason"].string ?? "")
-    case "gap":
-      gapBegins(member.value["reason"].string ?? "")
+    case "gap", "waiting":
+      beginWaiting(member.value["reason"].string ?? "", isGap: member.name == "gap")
+    case "resumed":
+      resumed()
     default:
       // "attached" and "resized" tell nothing that has to be done here, and later servers may say more.
       break
@@ -375,7 +398,7 @@ actor AttachedTerminal: WebSocketHandler {
 
   nonisolated func webSocket(_ socket: any MessageSocket, binary: [UInt8]) {
     assumeIsolated { attached in
-      if attached.gap != nil { attached.gapEnds() }
+      if attached.isGap { attached.gapEnds() }
       if attached.isShowing {
         attached.show(binary)
       } else {

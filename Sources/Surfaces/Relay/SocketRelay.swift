@@ -142,6 +142,12 @@ actor SocketRelay {
     pauseRemoteIfNeeded()
   }
 
+  /// The backend's socket outlives its connection. Whoever sits at a terminal is told why nothing comes, since it may last for a minute.
+  fileprivate func remoteWaits(_ reason: String?) {
+    guard !isOver, reopening?.isAttach == true else { return }
+    if let reason { control("waiting", "no word from \(server): \(reason)") } else { control("resumed", nil) }
+  }
+
   private func pauseRemoteIfNeeded() {
     guard !isRemotePaused, client.queuedBytes > SocketRelay.highWater else { return }
     isRemotePaused = true
@@ -178,13 +184,15 @@ actor SocketRelay {
     client.close(code: code, reason: reason)
   }
 
-  private func control(_ name: StaticString, _ reason: String) {
+  private func control(_ name: StaticString, _ reason: String?) {
     var json = JSONWriter()
     json.beginObject()
     json.key(name)
     json.beginObject()
-    json.key("reason")
-    json.string(reason)
+    if let reason {
+      json.key("reason")
+      json.string(reason)
+    }
     json.endObject()
     json.endObject()
     client.send(text: json.finish())
@@ -275,6 +283,7 @@ private final class RemoteSide: WebSocketHandler {
 
   func webSocket(_ ws: any MessageSocket, text: [UInt8]) { relay.assumeIsolated { $0.fromRemote(text: text) } }
   func webSocket(_ ws: any MessageSocket, binary: [UInt8]) { relay.assumeIsolated { $0.fromRemote(binary: binary) } }
+  func webSocket(_ ws: any MessageSocket, waits reason: String?) { relay.assumeIsolated { $0.remoteWaits(reason) } }
   func webSocketDrained(_ ws: any MessageSocket) { relay.assumeIsolated { $0.remoteDrained() } }
   func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
     relay.assumeIsolated { $0.remoteClosed(code, reason) }

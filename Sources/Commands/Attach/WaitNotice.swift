@@ -1,6 +1,6 @@
-/// What a person at an attached session is told while the way to it is lost: a bar on the first line, as mosh has it. The picture that
+/// What a person at an attached session is told while nothing comes from it: a bar on the first line, as mosh has it. The picture that
 /// comes with the session paints over it.
-struct GapNotice: Sendable {
+struct WaitNotice: Sendable {
   /// What is over sooner is only a flicker.
   static let delay = Duration.milliseconds(300)
 
