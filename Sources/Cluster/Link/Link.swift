@@ -64,23 +64,14 @@ package actor Link {
   private var credits: [(stream: UInt32, bytes: Int)] = []
   private var isFlushScheduled = false
   private var farewells: LoopTimer?
-  private var sent: UInt64 = 0
-  private var acknowledged: UInt64 = 0
-  private var kept = FIFO<[UInt8]>()
-  private var keptBytes = 0
 
-  // What comes in.
-  private var received: UInt64 = 0
-  private var reported: UInt64 = 0
-  private var unreportedBytes = 0
-
+  private var ledger = LinkLedger()
   /// Streams whose handlers have not heard of their end.
   private var unreported: [(channel: LinkChannel, code: UInt16, reason: String)] = []
 
   // Whether the other side lives.
-  private var heard = ContinuousClock.now
+  private var pulse = LinkPulse()
   private var pings: LoopTimer?
-  private var pingedAt: (token: UInt64, at: ContinuousClock.Instant)?
   private var grace: [LoopTimer] = []
   /// The streams were told that nothing comes for now.
   private var isWaiting = false
@@ -99,7 +90,7 @@ package actor Link {
   // MARK: The connection
 
   /// Batches taken in so far: what the other side is told when it resumes.
-  package var receivedBatches: UInt64 { received }
+  package var receivedBatches: UInt64 { ledger.received }
   package var isConnected: Bool { transport != nil }
   /// Nothing can be sent over it any more.
   package var isDead: Bool { isBroken }
@@ -107,7 +98,7 @@ package actor Link {
   package var streamCount: Int { channels.count }
 
   /// Whether the link can go on with another side that has taken in so many batches. If not, it is of no use any more.
-  package func canResume(received theirs: UInt64) -> Bool { !isBroken && theirs >= acknowledged && theirs <= sent }
+  package func canResume(received theirs: UInt64) -> Bool { !isBroken && ledger.isPlausible(received: theirs) }
 
   /// Goes on over this connection, whose other side has taken in so many batches. False when ``canResume(received:)`` is.
   /// - Parameter gone: called once when the link has nothing to do with the connection any more.
@@ -121,13 +112,13 @@ package actor Link {
     transportGone = gone
     for timer in grace { timer.cancel() }
     grace = []
-    forget(upTo: theirs)
+    ledger.forget(upTo: theirs)
     transport = socket
     lastPeer = socket.peer
     noteHeard()
     socket.handler = self
     (socket as? WebSocket)?.limitUnsent(to: LinkLimits.unsent)
-    kept.forEach { socket.send(binary: $0) }
+    ledger.forEachKept { socket.send(binary: $0) }
     // Streams are opened in the order of their numbers.
     for (id, channel) in channels.sorted(by: { $0.key < $1.key }) { mark(id, channel) }
     scheduleFlush()
@@ -137,7 +128,7 @@ package actor Link {
   /// Sends a ping so often, and gives the connection up when nothing at all was heard for `deadline` after one.
   package func keepAlive(every interval: Duration, deadline: Duration) {
     pings?.cancel()
-    heard = .now
+    pulse.beat()
     pings = loop.schedule(after: interval, every: interval) { [weak self] in
       self?.assumeIsolated { $0.ping(interval, deadline) }
     }
@@ -147,20 +138,18 @@ package actor Link {
   private func ping(_ interval: Duration, _ deadline: Duration) {
     guard let transport else { return }
     let now = ContinuousClock.now
-    if heard.duration(to: now) > interval + deadline {
+    if pulse.silence(at: now) > interval + deadline {
       return lose("nothing was heard of it for \((interval + deadline).components.seconds) s", close: true)
     }
-    if let waited = pingedAt?.at.duration(to: now), waited >= interval {
+    if let waited = pulse.waited(at: now), waited >= interval {
       events.late(waited)
       tell(waits: "it has not answered for \(waited.components.seconds) s")
     }
-    let pinged = pingedAt ?? (UInt64.random(in: .min ... .max), now)
-    pingedAt = pinged
-    transport.send(binary: control(.ping, token: pinged.token))
+    transport.send(binary: control(.ping, token: pulse.token(at: now)))
   }
 
   private func noteHeard() {
-    heard = .now
+    pulse.beat()
     if isWaiting { tell(waits: nil) }
   }
 
@@ -194,7 +183,7 @@ package actor Link {
     channels = [:]
     fresh.removeAll()
     bulk.removeAll()
-    kept.removeAll()
+    ledger.removeAll()
     events.ended()
   }
 
@@ -211,7 +200,7 @@ package actor Link {
     guard let socket = take(&transport) else { return }
     drop(socket)
     if close { socket.close(code: WebSocketCloseCode.goingAway, reason: reason) }
-    pingedAt = nil
+    pulse.forgetPing()
     fresh.removeAll()
     bulk.removeAll()
     for channel in channels.values { channel.place = .idle }
@@ -374,7 +363,7 @@ package actor Link {
     isFlushScheduled = false
     take(&farewells)?.cancel()
     var drained: [LinkChannel] = []
-    while let transport, transport.isOpen, keptBytes < LinkLimits.unacknowledged,
+    while let transport, transport.isOpen, !ledger.isFull,
       transport.queuedBytes < LinkLimits.transportHighWater
     {
       var batch = LinkBatch(reserving: 256)
@@ -386,9 +375,7 @@ package actor Link {
         fill(&batch, from: channel, &drained)
       }
       if batch.isEmpty { break }
-      sent += 1
-      kept.append(batch.bytes)
-      keptBytes += batch.count
+      ledger.noteSent(batch.bytes)
       transport.send(binary: batch.bytes)
     }
     for channel in drained where channel.queuedBytes == 0 && channel.closing == nil {
@@ -418,16 +405,7 @@ package actor Link {
   }
 
   private func control(_ kind: LinkControl.Kind, token: UInt64 = 0) -> [UInt8] {
-    reported = received
-    unreportedBytes = 0
-    return LinkControl(kind, received: received, token: token).encoded
-  }
-
-  private func forget(upTo count: UInt64) {
-    while acknowledged < count, let batch = kept.popFirst() {
-      acknowledged += 1
-      keptBytes -= batch.count
-    }
+    LinkControl(kind, received: ledger.report(), token: token).encoded
   }
 
   // MARK: Receiving
@@ -441,8 +419,7 @@ package actor Link {
       }
       receive(control)
     case LinkFrame.batchMark?:
-      received += 1
-      unreportedBytes += message.count
+      ledger.noteReceived(bytes: message.count)
       var reader = LinkBatchReader(message[...])
       do throws(LinkBatchReader.Fault) {
         while let frame = try reader.next() {
@@ -452,19 +429,15 @@ package actor Link {
       } catch {
         return violated(error.message)
       }
-      if unreportedBytes >= LinkLimits.acknowledgedBytes || received - reported >= LinkLimits.acknowledgedBatches {
-        transport?.send(binary: control(.acknowledge))
-      }
+      if ledger.owesAcknowledgement { transport?.send(binary: control(.acknowledge)) }
     default: violated("a message of an unknown kind")
     }
   }
 
   private func receive(_ message: LinkControl) {
-    guard message.received >= acknowledged, message.received <= sent else {
-      return violated("it acknowledges what was not sent")
-    }
-    let wasFull = keptBytes >= LinkLimits.unacknowledged
-    forget(upTo: message.received)
+    guard ledger.isPlausible(received: message.received) else { return violated("it acknowledges what was not sent") }
+    let wasFull = ledger.isFull
+    ledger.forget(upTo: message.received)
     switch message.kind {
     case .acknowledge: break
     case .ping:
@@ -473,10 +446,7 @@ package actor Link {
         transport.send(binary: control(.pong, token: message.token))
       }
     case .pong:
-      if let pinged = pingedAt, pinged.token == message.token {
-        pingedAt = nil
-        events.pong(pinged.at.duration(to: .now))
-      }
+      if let time = pulse.answered(message.token) { events.pong(time) }
     }
     if wasFull { scheduleFlush() }
   }
