@@ -170,10 +170,10 @@ extension Arguments {
       // No operation takes what is no JSON: each says so in its own terms.
       return nil
     }
-    throw OperationError(
-      .invalidRequest,
-      "Invalid request: the body has more than \(JSONText.maximumMembers) members, or is nested too deep."
-    )
+    let fault =
+      String(validating: body, as: UTF8.self) == nil
+      ? "is not UTF-8" : "has more than \(JSONText.maximumMembers) members, or is nested too deep"
+    throw OperationError(.invalidRequest, "Invalid request: the body \(fault).")
   }
 }
 

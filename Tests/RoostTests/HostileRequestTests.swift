@@ -36,11 +36,12 @@ struct HostileRequestTests {
     #expect(response.errorCode == "invalid_request", "\(body): \(response)")
   }
 
-  @Test("a body that is no UTF-8 is refused")
-  func malformedUTF8() async throws {
+  @Test("a body that is no UTF-8 is refused for that", arguments: ["/sessions", "/events"])
+  func malformedUTF8(path: String) async throws {
     let body = Array("{\"name\":\"".utf8) + [0xFF, 0xFE] + Array("\",\"argv\":[\"/bin/cat\"]}".utf8)
-    let response = try await SharedServer.roost.http.another().request("POST", "/sessions", body: body)
-    #expect(response.status == 400, "\(response)")
+    let response = try await SharedServer.roost.http.another().request("POST", path, body: body)
+    #expect(response.status == 400 && response.errorCode == "invalid_request", "\(response)")
+    #expect(response.text.contains("UTF-8"), "\(response)")
   }
 
   @Test("an unknown field is refused by its name, wherever it is")
