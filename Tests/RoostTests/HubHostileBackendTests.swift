@@ -267,6 +267,17 @@ struct HubHostileBackendTests {
           #expect(answer.serverPath == ["hub", name] && answer.failedHop == name, "\(path): \(answer)")
         }
       }
+      group.addTask {
+        // Nor does a socket that it does not open.
+        let failure = await #expect(throws: NetError.self) {
+          _ = try await hub.http.another().webSocket("/sessions/a/ws/raw?server=\(name)")
+        }
+        guard case .upgradeRefused(504, let body) = failure?.code else {
+          Issue.record("\(String(describing: failure))")
+          return
+        }
+        #expect(contains(body, "gateway_timeout"))
+      }
       try await group.waitForAll()
     }
     // It is as well as before: others may be answered.
