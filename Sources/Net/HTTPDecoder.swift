@@ -71,17 +71,20 @@ private struct HeadCollector {
     if input.isEmpty { return nil }
     // Method, two blanks and the version stand beside the target: 40 bytes hold the longest of them.
     let lineLimit = kind == .request ? maxTarget + 40 : maxBytes
+    // Nothing beyond the bound is looked at: what is wrong with a head that is too large must not depend on how it was cut.
+    let room = max(0, maxBytes - scanner.count)
     let end: Int?
     do {
-      end = try scanner.scan(input, lineLimit: lineLimit, allowsHighBytes: kind == .response)
+      end = try scanner.scan(
+        UnsafeRawBufferPointer(rebasing: input.prefix(room)), lineLimit: lineLimit, allowsHighBytes: kind == .response)
     } catch {
       switch error {
       case .targetTooLong: throw .targetTooLong
       case .malformed(let why): throw .badRequest(why)
       }
     }
-    guard scanner.count <= maxBytes else { throw .headersTooLarge }
     guard let end else {
+      guard input.count <= room else { throw .headersTooLarge }
       partial.append(contentsOf: input)
       input = UnsafeRawBufferPointer(rebasing: input[input.count...])
       return nil

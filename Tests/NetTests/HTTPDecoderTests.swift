@@ -167,6 +167,19 @@ struct HTTPDecoderTests {
     #expect(fault(post + "Content-Length: 10\r\n\r\n0123456789", limits: limits) == nil)
   }
 
+  @Test("a head that is too large is that, whatever stands beyond the bound, and one that ends at it is not")
+  func boundOfHead() {
+    var limits = HTTPLimits()
+    limits.maxHeaderBytes = 100
+    let head = "GET / HTTP/1.1\r\nHost: x\r\nX: "
+    for count in 90...110 {
+      let filled = head + String(repeating: "x", count: count - head.utf8.count - 4)
+      #expect(fault(filled + "\r\n\r\n", limits: limits) == (count <= 100 ? nil : .headersTooLarge), "\(count)")
+      let isEarly = filled.utf8.count < 100
+      #expect((fault(filled + "\u{1}\r\n\r\n", limits: limits)?.status == 400) == isEarly, "\(count)")
+    }
+  }
+
   @Test("faults other than 400")
   func otherFaults() {
     #expect(fault("FROB / HTTP/1.1\r\nHost: x\r\n\r\n") == .notImplemented)
