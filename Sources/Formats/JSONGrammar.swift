@@ -106,8 +106,9 @@ enum JSONGrammar {
         at = next
       case 0..<0x20: return nil
       case 0x80...:
-        guard let next = self.end(ofCharacterBehind: byte, at, end) else { return nil }
-        at = next
+        let length = UTF8Sequence.length(at: at - 1, before: end)
+        if length == 0 { return nil }
+        at += length - 1
       default: break
       }
     }
@@ -122,24 +123,6 @@ enum JSONGrammar {
       return start + 5
     default: return nil
     }
-  }
-
-  /// Where a character of several bytes ends, whose first is `lead` and the rest at `at`.
-  private static func end(ofCharacterBehind lead: UInt8, _ at: Place, _ end: Place) -> Place? {
-    let (count, first): (Int, ClosedRange<UInt8>)
-    switch lead {
-    case 0xC2...0xDF: (count, first) = (1, 0x80...0xBF)
-    case 0xE0: (count, first) = (2, 0xA0...0xBF)
-    case 0xED: (count, first) = (2, 0x80...0x9F)
-    case 0xE1...0xEF: (count, first) = (2, 0x80...0xBF)
-    case 0xF0: (count, first) = (3, 0x90...0xBF)
-    case 0xF1...0xF3: (count, first) = (3, 0x80...0xBF)
-    case 0xF4: (count, first) = (3, 0x80...0x8F)
-    default: return nil
-    }
-    guard end - at >= count, first.contains(at.pointee) else { return nil }
-    for index in 1..<count where at[index] & 0xC0 != 0x80 { return nil }
-    return at + count
   }
 
   private static func end(ofNumberAt start: Place, before end: Place) -> Place? {

@@ -29,22 +29,10 @@ package struct JSONText {
   }
 
   /// The string that is the whole text.
-  package static func string(_ text: ArraySlice<UInt8>) -> String? {
-    var scanner = JSONText(text)
-    scanner.skipSpace()
-    guard let value = scanner.readText() else { return nil }
-    scanner.skipSpace()
-    return scanner.isAtEnd ? value : nil
-  }
+  package static func string(_ text: ArraySlice<UInt8>) -> String? { whole(text) { $0.readText() } }
 
   /// The string that is the whole text, as UTF-8.
-  package static func utf8(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-    var scanner = JSONText(text)
-    scanner.skipSpace()
-    guard let value = scanner.readString() else { return nil }
-    scanner.skipSpace()
-    return scanner.isAtEnd ? value : nil
-  }
+  package static func utf8(_ text: ArraySlice<UInt8>) -> [UInt8]? { whole(text) { $0.readString() } }
 
   /// The whole number that is the whole text.
   package static func integer(_ text: ArraySlice<UInt8>) -> Int? { Int(String(decoding: trimmed(text), as: UTF8.self)) }
@@ -55,13 +43,7 @@ package struct JSONText {
   package static func firstByte(_ text: ArraySlice<UInt8>) -> UInt8? { text.first { !JSONGrammar.isSpace($0) } }
 
   /// Whether the text is one well-formed value, its strings well-formed UTF-8.
-  package static func isValid(_ text: ArraySlice<UInt8>) -> Bool {
-    var scanner = JSONText(text)
-    scanner.skipSpace()
-    guard scanner.skipValue() else { return false }
-    scanner.skipSpace()
-    return scanner.isAtEnd
-  }
+  package static func isValid(_ text: ArraySlice<UInt8>) -> Bool { whole(text) { $0.skipValue() ? () : nil } != nil }
 
   /// A well-formed text without the white space between its parts, so on one line; `nil` when the text is not well formed UTF-8 or JSON.
   package static func compact(_ text: ArraySlice<UInt8>) -> [UInt8]? {
@@ -95,6 +77,15 @@ package struct JSONText {
   }
 
   // MARK: Scanning
+
+  /// What is read, where nothing but white space is around it.
+  private static func whole<Value>(_ text: ArraySlice<UInt8>, _ read: (inout JSONText) -> Value?) -> Value? {
+    var scanner = JSONText(text)
+    scanner.skipSpace()
+    guard let value = read(&scanner) else { return nil }
+    scanner.skipSpace()
+    return scanner.isAtEnd ? value : nil
+  }
 
   private var isAtEnd: Bool { position == bytes.endIndex }
   private var current: UInt8? { position < bytes.endIndex ? bytes[position] : nil }

@@ -208,12 +208,13 @@ package struct JSONWriter: ~Copyable {
   private mutating func appendSpecial(_ utf8: UnsafeBufferPointer<UInt8>, at index: Int) -> Int {
     let byte = utf8[index]
     if byte >= 0x80 {
-      let length = JSONWriter.validLength(utf8, at: index)
+      let start = utf8.baseAddress! + index
+      let length = UTF8Sequence.length(at: start, before: start + (utf8.count - index))
       if length == 0 {
         literal("\u{FFFD}")
         return 1
       }
-      put(utf8.baseAddress! + index, length)
+      put(start, length)
       return length
     }
     switch byte {
@@ -245,27 +246,6 @@ package struct JSONWriter: ~Copyable {
       eight | (eight &- ones &* 0x20) | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
       | ((delete &- ones) & ~delete)
     return special & high == 0
-  }
-
-  /// Length of the well-formed UTF-8 sequence at `index` (Unicode 15, table 3-7), or 0.
-  private static func validLength(_ utf8: UnsafeBufferPointer<UInt8>, at index: Int) -> Int {
-    let lead = utf8[index]
-    let length: Int
-    var low: UInt8 = 0x80
-    var high: UInt8 = 0xBF
-    switch lead {
-    case 0xC2...0xDF: length = 2
-    case 0xE0: (length, low) = (3, 0xA0)
-    case 0xED: (length, high) = (3, 0x9F)
-    case 0xE1...0xEF: length = 3
-    case 0xF0: (length, low) = (4, 0x90)
-    case 0xF1...0xF3: length = 4
-    case 0xF4: (length, high) = (4, 0x8F)
-    default: return 0
-    }
-    guard index + length <= utf8.count, (low...high).contains(utf8[index + 1]) else { return 0 }
-    for k in 2..<max(length, 2) where utf8[index + k] & 0xC0 != 0x80 { return 0 }
-    return length
   }
 }
 

@@ -153,47 +153,46 @@ struct HubResumeTests {
     }
   }
 
-  @Test("a terminal that is attached through a hub shows what the session shows once its server is there again")
-  func attached() async throws {
+  /// Attaches to a flood on a full screen, has something happen to the way, and sees the terminal become what the session is.
+  private func attach(
+    lines: Int, leaving words: [String], _ happen: (TerminalProcess, _ web1: ClusterServer) async throws -> Void
+  ) async throws {
     try await withCluster("web1") { cluster in
       let (hub, web1) = (cluster.hub, cluster["web1"])
-      try await hub.session("flood", on: "web1", Self.fullScreen(lines: 60_000))
+      try await hub.session("flood", on: "web1", Self.fullScreen(lines: lines))
       let terminal = try hub.roost.terminal("attach", "web1:flood")
       try await terminal.expect("ready")
-      try terminal.type("go\r")
-      try await terminal.expect("line 000000100")
-      // In the middle of it, wherever that is: what is on its way is lost, and the server that comes then knows nothing of it.
-      try await web1.restart()
-      _ = try await web1.http.request("POST", "/sessions/flood/input", body: Array("more\r".utf8))
-      // Only the server that came then can show this. What is typed before the other one's loss is noticed is lost with it.
+      try await happen(terminal, web1)
       try await terminal.expect("end of flood")
       try terminal.type("what comes after\r")
       try await terminal.expect("what comes after")
       try await expectPicture(terminal, of: "flood", at: hub)
       try terminal.type("\u{1c}\u{1c}")
-      try await terminal.expect("'roost scrollback web1:flood' has it]")
-      try await terminal.expect("[detached from web1:flood]")
+      for word in words { try await terminal.expect(word) }
+    }
+  }
+
+  @Test("a terminal that is attached through a hub shows what the session shows once its server is there again")
+  func attached() async throws {
+    let words = ["'roost scrollback web1:flood' has it]", "[detached from web1:flood]"]
+    try await attach(lines: 60_000, leaving: words) { terminal, web1 in
+      try terminal.type("go\r")
+      try await terminal.expect("line 000000100")
+      // In the middle of it, wherever that is: what is on its way is lost, and the server that comes then knows nothing of it.
+      try await web1.restart()
+      // Only the server that came then can show the end. What is typed before the other one's loss is noticed is lost with it.
+      _ = try await web1.http.request("POST", "/sessions/flood/input", body: Array("more\r".utf8))
     }
   }
 
   @Test("a terminal that has missed more than is kept, and how a program put everything back, is tidy all the same")
   func overflow() async throws {
-    try await withCluster("web1") { cluster in
-      let (hub, web1) = (cluster.hub, cluster["web1"])
-      try await hub.session("flood", on: "web1", Self.fullScreen(lines: 100_000))
-      let terminal = try hub.roost.terminal("attach", "web1:flood")
-      try await terminal.expect("ready")
+    try await attach(lines: 100_000, leaving: ["[detached from web1:flood]"]) { _, web1 in
       web1.relay.behave { $0.silent = [.back] }
       _ = try await web1.http.request("POST", "/sessions/flood/input", body: Array("go\rmore\r".utf8))
       _ = try await web1.roost.wait("flood", ["for": "match", "pattern": "end of flood", "format": "plain"])
       web1.relay.behave { $0.silent = [] }
       web1.relay.cut()
-      try await terminal.expect("end of flood")
-      try terminal.type("what comes after\r")
-      try await terminal.expect("what comes after")
-      try await expectPicture(terminal, of: "flood", at: hub)
-      try terminal.type("\u{1c}\u{1c}")
-      try await terminal.expect("[detached from web1:flood]")
     }
   }
 

@@ -65,7 +65,9 @@ package actor Link {
   private var isFlushScheduled = false
   private var farewells: LoopTimer?
 
+  // What has crossed.
   private var ledger = LinkLedger()
+
   /// Streams whose handlers have not heard of their end.
   private var unreported: [(channel: LinkChannel, code: UInt16, reason: String)] = []
 
@@ -157,7 +159,7 @@ package actor Link {
   private func tell(waits reason: String?) {
     guard isWaiting != (reason != nil) else { return }
     isWaiting = reason != nil
-    for channel in Array(channels.values) where channel.closing == nil && channel.ending == nil {
+    for channel in channels.values where channel.isOpen {
       channel.handler?.webSocket(channel.stream, waits: reason)
     }
   }
@@ -259,13 +261,10 @@ package actor Link {
 
   func queuedBytes(of id: UInt32) -> Int { channels[id]?.queuedBytes ?? 0 }
 
-  func isOpen(_ id: UInt32) -> Bool {
-    guard let channel = channels[id] else { return false }
-    return channel.closing == nil && channel.ending == nil
-  }
+  func isOpen(_ id: UInt32) -> Bool { channels[id]?.isOpen == true }
 
   func send(_ bytes: [UInt8], isText: Bool, on id: UInt32) {
-    guard let channel = channels[id], channel.closing == nil, channel.ending == nil else { return }
+    guard let channel = channels[id], channel.isOpen else { return }
     guard channel.queuedBytes + bytes.count <= LinkLimits.queued else {
       return close(id, 1013, "the peer does not read")
     }

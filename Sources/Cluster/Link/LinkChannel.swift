@@ -57,6 +57,9 @@ final class LinkChannel {
     self.opening = opening
   }
 
+  /// Neither side has closed it.
+  var isOpen: Bool { closing == nil && ending == nil }
+
   /// Is there something that may be sent now?
   var isReady: Bool {
     if opening != nil { return true }

@@ -15,18 +15,18 @@ extension Registry {
     if let reason = conflict(of: identity.serverID, for: key) { return .rejected(reason) }
     var news: RegistryAnnouncement.News?
     if let known = record.serverID, known != identity.serverID {
-      news = .identityConfirmed(from: known, to: identity.serverID)
-    }
-    if let known = record.serverID, known != identity.serverID, !record.isKnownByAddress(identity) {
-      if entries[index].stranger?.serverID != identity.serverID {
-        announce(RegistryAnnouncement(record, .identityChanged(from: known, to: identity.serverID), because: nil))
+      guard record.isKnownByAddress(identity) else {
+        if entries[index].stranger?.serverID != identity.serverID {
+          announce(RegistryAnnouncement(record, .identityChanged(from: known, to: identity.serverID), because: nil))
+        }
+        entries[index].stranger = identity
+        return .rejected(
+          "another server answers here: \(identity.serverID) calling itself \(identity.hostname), where \(known) was enrolled; "
+            + "if that is meant: roost servers confirm \(known), or PATCH /servers/\(known) {\"confirm\":true}"
+            + Registry.hint(to: identity)
+        )
       }
-      entries[index].stranger = identity
-      return .rejected(
-        "another server answers here: \(identity.serverID) calling itself \(identity.hostname), where \(known) was enrolled; "
-          + "if that is meant: roost servers confirm \(known), or PATCH /servers/\(known) {\"confirm\":true}"
-          + Registry.hint(to: identity)
-      )
+      news = .identityConfirmed(from: known, to: identity.serverID)
     }
     record.serverID = identity.serverID
     record.hostname = identity.hostname

@@ -192,6 +192,10 @@ actor AttachedTerminal: WebSocketHandler {
     show(TerminalReset.enter(rows: Int(terminal.size.rows)))
     sendSize()
     showNotice()
+    askForPicture()
+  }
+
+  private func askForPicture() {
     if takesControl { socket?.send(text: JSON.object(["repaint": [:]]).text) }
   }
 
@@ -282,8 +286,7 @@ actor AttachedTerminal: WebSocketHandler {
     guard notice != nil, !isGap else { return }
     let wasShown = noticeTimer == nil
     endWaiting()
-    guard wasShown, isShowing, end == nil else { return }
-    socket?.send(text: JSON.object(["repaint": [:]]).text)
+    if wasShown, isShowing, end == nil { askForPicture() }
   }
 
   /// What comes now is a picture of the session, which the last of what was shown must not spoil, nor a notice outlive.
