@@ -15,12 +15,20 @@ extension Session {
     let before = activity.generation
     if bytes.isEmpty { return before }
     guard exit == nil else { throw endedError }
+    if let line = putBack, !isRunTyping {
+      // What somebody had half typed comes before what is typed now.
+      putBack = nil
+      try writeForRun(line)
+    }
     switch bytes.withUnsafeBytes({ pty.write($0) }) {
     case .taken, .waiting:
       traffic.toPrograms.add(bytes.count)
       activity.touch()
       recordChanged(.activity)
       if let typist { commands.typist = typist }
+      settlePromptsIfNothingIsOwed()
+      typedLine.take(bytes)
+      lastInputGeneration = activity.generation
       return before
     case .full:
       throw SessionError(
@@ -30,6 +38,19 @@ extension Session {
       throw endedError
     }
   }
+
+  /// How many prompts must have come before all lines that were sent off are answered.
+  package var promptsOwed: UInt64 { promptsSettled.prompts + (typedLine.submitted - promptsSettled.lines) }
+
+  /// The shell waits at its prompt, and nothing is on its way to it.
+  func settlePrompts() { promptsSettled = (typedLine.submitted, commands.promptCount) }
+
+  private func settlePromptsIfNothingIsOwed() {
+    if case .atPrompt = commands.phase, commands.promptCount >= promptsOwed { settlePrompts() }
+  }
+
+  /// Nothing that was typed is on its way any more.
+  var hasTakenInput: Bool { pty.queued == 0 && PseudoTerminal.pendingInput(of: pty.master) ?? 0 == 0 }
 
   var endedError: SessionError {
     SessionError(.sessionEnded, "The session \(name) has ended; its screen and history can still be read.")

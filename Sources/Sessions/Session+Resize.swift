@@ -40,9 +40,9 @@ extension Session {
   private func visitPositions(_ body: (inout LinePosition) -> Void) {
     commands.visitPositions(body)
     places.visitPositions(body)
-    if var place = typedAt {
+    if var place = activeRun?.typedAt {
       body(&place)
-      typedAt = place
+      activeRun?.typedAt = place
     }
     for waiter in waiters.values {
       var place = LinePosition(line: waiter.searchFrom, column: 0)

@@ -49,6 +49,7 @@ struct SessionLaunch {
       if spec.integrates,
         let added = try? ShellIntegration.prepare(
           shell: shell, folder: options.integrationFolder, nonce: word,
+          runFile: RunFile.path(in: options.integrationFolder, session: id),
           environment: environment.map { "\($0.key)=\($0.value)" })
       {
         arguments += added.arguments

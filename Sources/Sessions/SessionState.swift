@@ -45,7 +45,8 @@ extension Session {
     processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
   ) -> (state: SessionState, evidence: Evidence) {
     if exit != nil { return (.exited, .exit) }
-    if case .atPrompt = commands.phase { return (.prompt, .osc133) }
+    // A prompt counts only while no line has been sent off behind it.
+    if case .atPrompt = commands.phase, commands.promptCount >= promptsOwed { return (.prompt, .osc133) }
     // A password prompt is also a blocked read, and the less usual thing to know; so it is looked at first.
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return (.password, .termios) }
     if foregroundReads(processes) { return (.reading, .ttyRead) }

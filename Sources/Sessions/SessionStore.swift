@@ -167,7 +167,8 @@ package actor SessionStore {
     let loop = loops.next()
     let session = Session(
       id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loop,
-      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop))
+      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
+      runFile: RunFile.path(in: options.integrationFolder, session: id))
     enter(session, label)
     do {
       try await session.start()
@@ -222,7 +223,8 @@ package actor SessionStore {
     let loop = loops.next()
     let session = Session(
       id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loop,
-      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop))
+      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
+      runFile: RunFile.path(in: options.integrationFolder, session: kept.id))
     enter(session, label)
     guard (try? await session.start(isAdopted: true)) != nil else { return await drop(label.name.text) }
     tell(.created(label.name.text))

@@ -64,6 +64,18 @@ package struct ProcessStatus: Sendable, Equatable {
     return read(pid)?.name
   }
 
+  /// Where the stack of a process begins (proc(5), `startstack`): a copy that a program made of itself has its parent's. nil where the kernel
+  /// does not tell.
+  package static func stackStart(_ pid: ProcessID) -> UInt64? {
+    guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), let close = text.lastIndex(of: UInt8(ascii: ")"))
+    else { return nil }
+    let fields = text[(close + 1)...].split(separator: UInt8(ascii: " "))
+    guard fields.count > 25, let start = UInt64(String(decoding: fields[25], as: UTF8.self)), start > 1 else {
+      return nil
+    }
+    return start
+  }
+
   /// argv; empty for a kernel thread or a zombie. At most 64 KiB of it.
   package static func commandLine(_ pid: ProcessID) -> [String]? {
     guard var bytes = try? readFile("/proc/\(pid)/cmdline", limit: 64 << 10) else { return nil }
