@@ -41,6 +41,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case sessionNameConflict = "session_name_conflict"
   case sessionEnded = "session_ended"
   case commandRunning = "command_running"
+  case commandNotFound = "command_not_found"
   case sessionsRunning = "sessions_running"
   case payloadTooLarge = "payload_too_large"
   case uriTooLong = "uri_too_long"
@@ -75,7 +76,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed, .subjectReserved,
       .roleRefused:
       403
-    case .notFound, .sessionNotFound, .noSessions, .serverNotFound, .tokenNotFound, .eventNotFound, .cursorNotFound:
+    case .notFound, .sessionNotFound, .noSessions, .serverNotFound, .tokenNotFound, .eventNotFound, .cursorNotFound,
+      .commandNotFound:
       404
     case .methodNotAllowed: 405
     case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408

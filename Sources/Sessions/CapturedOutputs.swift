@@ -9,9 +9,14 @@ package struct CapturedOutputs: ~Copyable {
   package var running: RunCapture?
   /// The record of the command that it runs, once the shell has begun it.
   package var runningRecord: Int?
+  /// Where outputs that are too long for memory may be put; memory without one.
+  var folder: String?
   private var kept: [(record: Int, output: CommandOutput)] = []
 
   package init() {}
+
+  /// A place for what the next run prints.
+  func makeOutput() -> CommandOutput { CommandOutput(folder: folder) }
 
   /// Keeps what a command printed. The same output may be kept while it grows and again at its end.
   package mutating func keep(_ output: CommandOutput, for recordID: Int) {

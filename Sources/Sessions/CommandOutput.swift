@@ -145,10 +145,21 @@ package final class CommandOutput {
     if droppedBytes > 0, start >= keptBeginning, start < endingOffset { start = endingOffset }
     let limit = max(0, limit)
     // Room for a character that begins before the limit, and for the rest of one before `offset`.
-    let bytes = raw(from: start, count: limit > Int.max - 8 ? limit : limit + 4)
+    return CommandOutput.cut(
+      raw(from: start, count: limit > Int.max - 8 ? limit : limit + 4), from: start, limit: limit, total: totalBytes)
+  }
+
+  /// The same of a text that is at hand.
+  static func piece(of text: [UInt8], offset: Int, limit: Int) -> Piece {
+    let start = offset >= 0 ? min(offset, text.count) : max(0, text.count + offset)
+    return cut(Array(text[start...]), from: start, limit: max(0, limit), total: text.count)
+  }
+
+  /// The part of some bytes of a text that begins and ends with a character. `bytes` go a little further than the limit, if the text does.
+  private static func cut(_ bytes: [UInt8], from start: Int, limit: Int, total: Int) -> Piece {
     var first = 0
     if start > 0 { while first < min(bytes.count, 3), bytes[first] & 0xC0 == 0x80 { first += 1 } }
-    var end = min(bytes.count, first + limit)
+    var end = limit < bytes.count - first ? first + limit : bytes.count
     if end < bytes.count {
       while end > first, bytes[end] & 0xC0 == 0x80 { end -= 1 }
       // At least one character, or nobody would come any further.
@@ -158,8 +169,7 @@ package final class CommandOutput {
       }
     }
     let next = start + end
-    return Piece(
-      offset: start + first, bytes: Array(bytes[first..<end]), nextOffset: next < totalBytes ? next : nil)
+    return Piece(offset: start + first, bytes: Array(bytes[first..<end]), nextOffset: next < total ? next : nil)
   }
 
   /// Bytes as they lie there, up to the first that is not.

@@ -190,7 +190,7 @@ extension OutputText {
       erase(line(row), column, OutputText.longestLine)
       count = row + 1
     case 1:
-      for index in 0..<min(row, count) { clear(line(index)) }
+      for index in 0..<min(row, count) { erase(line(index), 0, OutputText.longestLine) }
       if row < count { erase(line(row), 0, column + 1) }
     case 2: clearWindow()
     default: break
@@ -203,7 +203,7 @@ extension OutputText {
     switch part {
     case 0: erase(line(row), column, OutputText.longestLine)
     case 1: erase(line(row), 0, column + 1)
-    case 2: clear(line(row))
+    case 2: erase(line(row), 0, OutputText.longestLine)
     default: break
     }
   }

@@ -54,8 +54,13 @@ extension OutputText {
         lastScalar = 0
       } else if byte == 0x1B {
         index &+= 1
-        intermediate = 0
-        state = .escape
+        if index < count && bytes[index] == 0x5B {
+          beginSequence()
+          index = readControlSequence(bytes, index &+ 1, count)
+        } else {
+          intermediate = 0
+          state = .escape
+        }
       } else if byte >= 0x80 {
         index = printUnicode(bytes, index, count)
       } else {

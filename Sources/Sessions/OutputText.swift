@@ -41,6 +41,8 @@ package struct OutputText: ~Copyable {
     var isASCII = true
     /// Some cells may be 0.
     var hasBlanks = false
+    /// A line feed came here: the line before was ended.
+    var isReached = false
   }
 
   /// Where final text goes.
@@ -154,7 +156,10 @@ package struct OutputText: ~Copyable {
     } else if row < rows &- 1 {
       row &+= 1
       reachLine(row)
+    } else {
+      return
     }
+    line(row).pointee.isReached = true
   }
 
   @inline(__always)
@@ -251,6 +256,7 @@ package struct OutputText: ~Copyable {
         copy.length = old.pointee.length
         copy.isASCII = old.pointee.isASCII
         copy.hasBlanks = old.pointee.hasBlanks
+        copy.isReached = old.pointee.isReached
         (newCells + index * OutputText.longestLine).update(from: cells(of: old), count: copy.length)
       }
       (newRing + index).initialize(to: copy)
@@ -294,7 +300,7 @@ package struct OutputText: ~Copyable {
       let line = reachColumn()
       let cells = cells(of: line)
       let amount = min(left, OutputText.longestLine &- column)
-      if !line.pointee.isASCII { breakEdges(line, column, column &+ amount) }
+      if !line.pointee.isASCII && column < line.pointee.length { breakEdges(line, column, column &+ amount) }
       let target = cells + column
       var index = 0
       while index &+ 8 <= amount {
@@ -337,7 +343,7 @@ package struct OutputText: ~Copyable {
     if column >= OutputText.longestLine { overflow() }
     let stop = min((column / OutputText.tabWidth + 1) * OutputText.tabWidth, OutputText.longestLine)
     defer { column = stop }
-    if row < count {
+    if row < count, column < line(row).pointee.length {
       let line = line(row)
       let cells = cells(of: line)
       var index = column
@@ -371,7 +377,7 @@ package struct OutputText: ~Copyable {
     }
     let line = reachColumn()
     if isInserting { insertBlanks(width, in: line) }
-    breakEdges(line, column, column + width)
+    if column < line.pointee.length { breakEdges(line, column, column + width) }
     let cells = cells(of: line)
     if width == 2 {
       cells[column] = scalar | Cell.wide
@@ -421,9 +427,12 @@ package struct OutputText: ~Copyable {
     output.finish()
   }
 
-  /// Blank lines below the cursor that were never printed, or erased, are no text.
+  /// Blank lines below the cursor, erased or never printed, are no text; but the last line of text keeps its end.
   private mutating func trimWindow() {
-    while count > row + 1, shownLength(line(count - 1)) == 0 { count -= 1 }
+    var last = count - 1
+    while last > row, shownLength(line(last)) == 0 { last -= 1 }
+    guard last >= 0, last + 1 < count else { return }
+    count = last + (line(last + 1).pointee.isReached && shownLength(line(last)) > 0 ? 2 : 1)
   }
 
   private mutating func windowText() -> [UInt8] {
@@ -480,61 +489,80 @@ package struct OutputText: ~Copyable {
     }
   }
 
+  /// The same for a line with something else than ASCII, without its end.
   @inline(never)
   private mutating func emitRare(_ line: UnsafeMutablePointer<Line>) {
-    var text: [UInt8] = []
-    append(line, to: &text)
-    var offset = 0
-    while offset < text.count {
-      if staged + 1 >= OutputText.stagingBytes { flush() }
-      // One byte is left for the line's end.
-      var amount = min(text.count - offset, OutputText.stagingBytes - staged - 1)
-      // Pieces are handed over at the beginning of a character.
-      if offset + amount < text.count {
-        while amount > 0, text[offset + amount] & 0xC0 == 0x80 { amount -= 1 }
-        if amount == 0 {
-          flush()
-          continue
-        }
-      }
-      text.withUnsafeBufferPointer { (staging + staged).update(from: $0.baseAddress! + offset, count: amount) }
-      staged += amount
-      offset += amount
-    }
-    if staged + 1 >= OutputText.stagingBytes { flush() }
-  }
-
-  private func append(_ line: UnsafeMutablePointer<Line>, to text: inout [UInt8]) {
     let length = shownLength(line)
     let cells = cells(of: line)
-    text.reserveCapacity(text.count + length + length / 2)
+    var target = staging + staged
+    // Four bytes for a scalar, and one for the line's end.
+    let limit = staging + OutputText.stagingBytes - 5
     for index in 0..<length {
       let cell = cells[index]
       if cell & (Cell.tail | Cell.tabTail) != 0 { continue }
+      if target > limit {
+        staged = target - staging
+        flush()
+        target = staging
+      }
+      guard cell & Cell.cluster != 0 else {
+        OutputText.write(cell == 0 ? 0x20 : cell & Cell.token, to: &target)
+        continue
+      }
+      for scalar in clusters[Int(cell & Cell.token)] {
+        OutputText.write(scalar, to: &target)
+        if target > limit {
+          staged = target - staging
+          flush()
+          target = staging
+        }
+      }
+    }
+    staged = target - staging
+    if staged == OutputText.stagingBytes { flush() }
+  }
+
+  private func append(_ line: UnsafeMutablePointer<Line>, to text: inout [UInt8]) {
+    let cells = cells(of: line)
+    func append(_ scalar: UInt32) {
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4) { buffer in
+        var end = buffer.baseAddress!
+        OutputText.write(scalar, to: &end)
+        text.append(contentsOf: UnsafeBufferPointer(start: buffer.baseAddress, count: end - buffer.baseAddress!))
+      }
+    }
+    for index in 0..<shownLength(line) {
+      let cell = cells[index]
+      if cell & (Cell.tail | Cell.tabTail) != 0 { continue }
       if cell & Cell.cluster != 0 {
-        for scalar in clusters[Int(cell & Cell.token)] { OutputText.append(scalar, to: &text) }
+        for scalar in clusters[Int(cell & Cell.token)] { append(scalar) }
       } else {
-        OutputText.append(cell == 0 ? 0x20 : cell & Cell.token, to: &text)
+        append(cell == 0 ? 0x20 : cell & Cell.token)
       }
     }
   }
 
+  /// Writes a scalar as UTF-8; there must be room for four bytes.
   @inline(__always)
-  private static func append(_ scalar: UInt32, to text: inout [UInt8]) {
+  private static func write(_ scalar: UInt32, to target: inout UnsafeMutablePointer<UInt8>) {
     if scalar < 0x80 {
-      text.append(UInt8(truncatingIfNeeded: scalar))
+      target[0] = UInt8(truncatingIfNeeded: scalar)
+      target += 1
     } else if scalar < 0x800 {
-      text.append(UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6))
-      text.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
+      target[0] = UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6)
+      target[1] = UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F)
+      target += 2
     } else if scalar < 0x10000 {
-      text.append(UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12))
-      text.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F))
-      text.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
+      target[0] = UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12)
+      target[1] = UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F)
+      target[2] = UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F)
+      target += 3
     } else {
-      text.append(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
-      text.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 12 & 0x3F))
-      text.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F))
-      text.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
+      target[0] = UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18)
+      target[1] = UInt8(truncatingIfNeeded: 0x80 | scalar >> 12 & 0x3F)
+      target[2] = UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F)
+      target[3] = UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F)
+      target += 4
     }
   }
 }

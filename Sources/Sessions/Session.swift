@@ -48,6 +48,8 @@ package actor Session {
   var isRunningCommand = false
   /// Where the command that `run` waits for was typed.
   var typedAt: LinePosition?
+  /// What runs printed lately.
+  var outputs = CapturedOutputs()
   /// An earlier server had it: what its shell said then is not known.
   var isAdopted = false
   var chronicle: Chronicle

@@ -20,6 +20,7 @@ package struct SessionError: Error, Sendable, Equatable {
     case waitTimeout = "wait_timeout"
     case runTimeout = "run_timeout"
     case commandRunning = "command_running"
+    case commandNotFound = "command_not_found"
     case serverStopping = "server_stopping"
     case keeperUnavailable = "keeper_unavailable"
   }

@@ -27,6 +27,8 @@ package struct SessionStoreOptions: Sendable {
   package var socketPath: String
   /// The server's name, told to children as `ROOST_SERVER_NAME`.
   package var serverName: String
+  /// A folder for the outputs of commands that are too long for memory, which are put into unnamed files.
+  package var outputFolder: String?
   /// Counts what goes through the sessions.
   package var traffic = SessionTraffic()
   /// Told of what happens to the sessions.
@@ -170,6 +172,7 @@ package actor SessionStore {
       traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop))
     enter(session, label)
     do {
+      await session.keepOutputs(in: options.outputFolder)
       try await session.start()
     } catch {
       await drop(name.text)
@@ -224,6 +227,7 @@ package actor SessionStore {
       id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loop,
       traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop))
     enter(session, label)
+    await session.keepOutputs(in: options.outputFolder)
     guard (try? await session.start(isAdopted: true)) != nil else { return await drop(label.name.text) }
     tell(.created(label.name.text))
     if let status = kept.ended {
