@@ -270,6 +270,8 @@ extension OutputText {
   private mutating func printUnicode(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
     var index = start
     while index < count {
+      index = printRun(bytes, index, count)
+      guard index < count else { return index }
       let byte = bytes[index]
       if byte < 0x80 { return index }
       if byte & 0xE0 == 0xC0, byte >= 0xC3, index &+ 1 < count, bytes[index &+ 1] & 0xC0 == 0x80 {
@@ -286,6 +288,62 @@ extension OutputText {
         if state != .ground { return index }
       }
     }
+    return index
+  }
+
+  /// The part of `printUnicode` that is a loop over cells: plain narrow and wide characters of up to three bytes, ASCII among them, at the
+  /// end of the cursor's line. Stops at everything else.
+  @inline(__always)
+  private mutating func printRun(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
+    guard !isMuted && !isAlternateScreen && !isInserting && !drawsLines.g0 && !drawsLines.g1 else { return start }
+    guard column < OutputText.longestLine else { return start }
+    let line = reachColumn()
+    guard line.pointee.length == column else { return start }
+    let cells = cells(of: line)
+    var index = start
+    var position = column
+    var scalar: UInt32 = 0
+    while index < count && position &+ 2 <= OutputText.longestLine {
+      let byte = bytes[index]
+      if byte &- 0x20 < 0x5F {
+        scalar = UInt32(byte)
+        cells[position] = scalar
+        position &+= 1
+        index &+= 1
+        continue
+      }
+      let next: UInt32
+      let length: Int
+      if byte & 0xE0 == 0xC0, byte >= 0xC3, index &+ 1 < count, bytes[index &+ 1] & 0xC0 == 0x80 {
+        next = UInt32(byte & 0x1F) << 6 | UInt32(bytes[index &+ 1] & 0x3F)
+        length = 2
+      } else if byte & 0xF0 == 0xE0, byte != 0xE0, byte != 0xED, index &+ 2 < count,
+        bytes[index &+ 1] & 0xC0 == 0x80, bytes[index &+ 2] & 0xC0 == 0x80
+      {
+        next = UInt32(byte & 0x0F) << 12 | UInt32(bytes[index &+ 1] & 0x3F) << 6 | UInt32(bytes[index &+ 2] & 0x3F)
+        length = 3
+      } else {
+        break
+      }
+      let properties = WidthTable.properties(of: next) & ~WidthTable.variationCapable
+      if properties == 2 {
+        cells[position] = next | Cell.wide
+        cells[position &+ 1] = Cell.tail
+        position &+= 2
+      } else if properties == 1 {
+        cells[position] = next
+        position &+= 1
+      } else {
+        break
+      }
+      scalar = next
+      index &+= length
+    }
+    guard position > column else { return index }
+    line.pointee.isASCII = false
+    line.pointee.length = position
+    column = position
+    lastScalar = scalar
     return index
   }
 

@@ -61,7 +61,8 @@ extension Session {
   private func unknownCommand(_ reference: CommandReference) -> String {
     switch reference {
     case .latest: "The shell of \(name) has reported no command; 'roost commands \(name)' lists those that it has."
-    case .id(let id): "There is no command \(id) in \(name), or it is no longer kept; 'roost commands \(name)' lists those that are."
+    case .id(let id):
+      "There is no command \(id) in \(name), or it is no longer kept; 'roost commands \(name)' lists those that are."
     }
   }
 }

@@ -21,7 +21,8 @@ struct CommandOutputTests {
       var text = ""
       var offset: Int? = 0
       while let next = offset {
-        let page = try await session.client.get("\(session.path)/commands/1/output?offset=\(next)&limit=50&format=screen")
+        let page = try await session.client.get(
+          "\(session.path)/commands/1/output?offset=\(next)&limit=50&format=screen")
         #expect(page["offset"].integer == next)
         text += page["text"].string ?? ""
         offset = page["next_offset"].integer

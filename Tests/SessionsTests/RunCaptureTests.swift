@@ -8,8 +8,9 @@ struct RunCaptureTests {
   private static let start = "\u{1B}]133;C;aid=5f;n=3;run=12345678901234567890\u{7}"
   private static let end = "\u{1B}]133;D;7;aid=5f;n=3;run=12345678901234567890\u{7}"
 
-  private static func capture(_ stream: String, cutAt cuts: [Int] = []) -> (state: RunCapture.State, text: String, status: Int?)
-  {
+  private static func capture(_ stream: String, cutAt cuts: [Int] = []) -> (
+    state: RunCapture.State, text: String, status: Int?
+  ) {
     let bytes = Array(stream.utf8)
     var capture = RunCapture(id: id, rows: 24)
     var start = 0
@@ -25,7 +26,8 @@ struct RunCaptureTests {
 
   @Test("neither the prompt before nor the one after is output, wherever the bytes are cut")
   func between() {
-    let stream = "\u{1B}[1mprompt$ \u{1B}[0mecho\r\n\u{1B}[?2004l\(Self.start)größe\r\nthe end\(Self.end)\r\n\u{1B}[2Jprompt$ "
+    let stream =
+      "\u{1B}[1mprompt$ \u{1B}[0mecho\r\n\u{1B}[?2004l\(Self.start)größe\r\nthe end\(Self.end)\r\n\u{1B}[2Jprompt$ "
     let count = stream.utf8.count
     for cuts in (0...count).map({ [$0] }) + [Array(0..<count)] {
       let got = Self.capture(stream, cutAt: cuts)

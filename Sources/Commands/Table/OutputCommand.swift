@@ -54,10 +54,12 @@ extension CommandTable {
       offset = next
     }
     if context.usesJSON {
-      context.output.json([
-        "id": first["id"], "offset": first["offset"], "total_bytes": first["total_bytes"], "text": .string(text),
-        "dropped_bytes": first["dropped_bytes"], "truncated": .bool(isTruncated), "running": first["running"],
-      ])
+      context.output.json(
+        .object([
+          "id": first["id"], "offset": first["offset"], "total_bytes": first["total_bytes"], "text": .string(text),
+          "dropped_bytes": dropped > 0 ? .integer(dropped) : nil, "truncated": .bool(isTruncated),
+          "running": first["running"],
+        ]))
     } else if dropped > 0 {
       context.output.note("roost output: \(dropped) bytes of the middle are no longer kept")
     } else if isTruncated {
