@@ -10,7 +10,7 @@ package final class CommandOutput {
   package static let memoryBytes = 256 << 10
   /// Bytes of one text on a spool.
   package static let spoolBytes = 256 << 20
-  /// The same where the spool is memory, because there is no folder for it.
+  /// The same where the spool is memory, because there is no folder for it, or none that takes a file.
   package static let memorySpoolBytes = 16 << 20
 
   /// A stretch of a text.
@@ -23,7 +23,7 @@ package final class CommandOutput {
   }
 
   private let folder: String?
-  private let spoolLimit: Int
+  private var spoolLimit: Int
   /// The whole text, until there is a spool; then nothing, or the beginning where no spool could be made.
   private var beginning: [UInt8] = []
   private var spool: SpoolFile?
@@ -41,7 +41,7 @@ package final class CommandOutput {
   /// `folder` is where a spool may be made; without one it is memory.
   package init(folder: String? = nil, spoolLimit: Int? = nil) {
     self.folder = folder
-    self.spoolLimit = spoolLimit ?? (folder == nil ? CommandOutput.memorySpoolBytes : CommandOutput.spoolBytes)
+    self.spoolLimit = spoolLimit ?? CommandOutput.spoolBytes
   }
 
   /// Bytes of the text so far, those that were dropped included.
@@ -86,6 +86,7 @@ package final class CommandOutput {
       return
     }
     spool = file
+    if file.isMemory { spoolLimit = min(spoolLimit, CommandOutput.memorySpoolBytes) }
     beginning.withUnsafeBytes { writeToSpool($0) }
     // What could not be written stays in memory.
     if spooled == settledBytes { beginning = [] } else { spool = nil }

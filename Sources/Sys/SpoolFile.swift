@@ -4,6 +4,8 @@ import Glibc
 /// A file without a name, for bytes that are too many for memory and that nobody needs once their owner is gone.
 package final class SpoolFile: Sendable {
   private let descriptor: Descriptor
+  /// It takes memory, not disk.
+  package let isMemory: Bool
 
   /// Makes one in a folder (`O_TMPFILE`, or mkostemp(3) and unlink(2) where the file system has none), or in memory when there is no
   /// folder or it takes no file. `nil` when neither is possible.
@@ -12,12 +14,14 @@ package final class SpoolFile: Sendable {
       let opened = csys_open_unnamed(folder)
       if opened >= 0 {
         descriptor = Descriptor(owning: opened)
+        isMemory = false
         return
       }
     }
     let memory = csys_memfd("roost-output")
     guard memory >= 0 else { return nil }
     descriptor = Descriptor(owning: memory)
+    isMemory = true
   }
 
   /// Writes at that place; answers how many bytes, fewer than given when the disk is full or has failed.
