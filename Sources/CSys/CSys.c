@@ -437,5 +437,16 @@ int csys_peer_credentials(int socket, pid_t *pid, uid_t *uid) {
 
 int csys_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
+int csys_open_unnamed(const char *folder) {
+  int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (file >= 0) return file;
+  // Some file systems have no O_TMPFILE.
+  char path[4096];
+  if (snprintf(path, sizeof path, "%s/.output-XXXXXX", folder) >= (int)sizeof path) return -1;
+  file = mkostemp(path, O_CLOEXEC);
+  if (file >= 0) unlink(path);
+  return file;
+}
+
 int csys_device_major(uint64_t device) { return (int)major(device); }
 int csys_device_minor(uint64_t device) { return (int)minor(device); }

@@ -105,6 +105,7 @@ actor Server {
       environment: Host.environmentByName, home: Host.userHome, socketPath: socketPath, serverName: paths.serverName)
     store.maximumSessions = options.maxSessions
     store.keepEnded = options.keepEnded
+    store.outputFolder = paths.state
     var logging = EventLog.Configuration(folder: paths.events, serverID: identity.id)
     logging.auditFolder = paths.audit
     logging.report = { complain($0) }

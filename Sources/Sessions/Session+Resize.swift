@@ -21,6 +21,7 @@ extension Session {
     recordChanged(.fact)
     terminal.stamp = activity.generation
     resizeTerminal(size)
+    outputs.running?.resize(rows: size.rows, columns: size.columns)
     tellViewersOfResize()
     if !observers.isEmpty { outputReachedObservers() }
     if !waiters.isEmpty { checkWaiters() }

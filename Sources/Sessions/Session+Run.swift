@@ -222,7 +222,8 @@ extension Session {
     activeRun = ActiveRun(
       id: id, command: command, cause: Cause.current, way: way, typedAt: position, typedBefore: typedBefore)
     commands.expected = .init(id: id, command: command, cause: Cause.current)
-    outputs.running = RunCapture(id: id, rows: terminal.size.rows, columns: terminal.size.columns)
+    outputs.running = RunCapture(
+      id: id, rows: terminal.size.rows, columns: terminal.size.columns, output: outputs.makeOutput())
     outputs.runningRecord = nil
     do {
       try writeForRun(bytes)

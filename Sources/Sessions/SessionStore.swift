@@ -27,6 +27,8 @@ package struct SessionStoreOptions: Sendable {
   package var socketPath: String
   /// The server's name, told to children as `ROOST_SERVER_NAME`.
   package var serverName: String
+  /// A folder for the outputs of commands that are too long for memory, which are put into unnamed files.
+  package var outputFolder: String?
   /// Counts what goes through the sessions.
   package var traffic = SessionTraffic()
   /// Told of what happens to the sessions.
@@ -171,6 +173,7 @@ package actor SessionStore {
       runFile: RunFile.path(in: options.integrationFolder, session: id))
     enter(session, label)
     do {
+      await session.keepOutputs(in: options.outputFolder)
       try await session.start()
     } catch {
       await drop(name.text)
@@ -226,6 +229,7 @@ package actor SessionStore {
       traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
       runFile: RunFile.path(in: options.integrationFolder, session: kept.id))
     enter(session, label)
+    await session.keepOutputs(in: options.outputFolder)
     guard (try? await session.start(isAdopted: true)) != nil else { return await drop(label.name.text) }
     tell(.created(label.name.text))
     if let status = kept.ended {

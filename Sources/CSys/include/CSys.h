@@ -67,6 +67,8 @@ int csys_prefer_short_turns(uint64_t nanoseconds);
 
 int csys_pipe(int ends[2]);  // both close-on-exec
 int csys_memfd(const char *name);
+// A file without a name in `folder`, for reading and writing, close-on-exec.
+int csys_open_unnamed(const char *folder);
 void csys_give_back_freed_memory(void);
 int csys_device_major(uint64_t device);
 int csys_device_minor(uint64_t device);
