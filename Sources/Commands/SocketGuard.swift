@@ -9,6 +9,8 @@ import Sys
 final class SocketGuard {
   /// Between attempts to make what cannot be made yet: the folder of a user who is not logged in comes back with the next login.
   private static let retry = Duration.seconds(1)
+  /// After something was taken out: whoever takes a whole folder away is to have done so first.
+  private static let settling = Duration.milliseconds(100)
   /// Between looks where the system has no watch to give.
   private static let unwatched = Duration.seconds(5)
 
@@ -67,7 +69,7 @@ final class SocketGuard {
         changes.raw, .readable,
         { [weak self] _ in
           changes.drain()
-          self?.look()
+          self?.look(after: SocketGuard.settling)
         })
     else { return look(after: SocketGuard.unwatched) }
     watched = (now, watch, changes)

@@ -8,6 +8,8 @@ struct KeeperSocketName {
   /// Between attempts, and between looks where the system has no watch to give (nanoseconds).
   private static let retry: UInt64 = 1_000_000_000
   private static let unwatched: UInt64 = 5_000_000_000
+  /// After something was taken out: whoever takes a whole folder away is to have done so first.
+  private static let settling: UInt64 = 100_000_000
 
   private let path: String
   private let folder: String
@@ -34,7 +36,7 @@ struct KeeperSocketName {
   /// The folder's watch is readable.
   mutating func changed() {
     FolderWatch.drain(watch)
-    dueAt = 0
+    dueAt = Clock.monotonic &+ Self.settling
   }
 
   /// Looks, and makes it anew when it is gone.

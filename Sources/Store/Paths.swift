@@ -77,7 +77,7 @@ package struct Paths: Sendable, Equatable {
     replacements =
       runtime.statements(instead: self.runtime, without: "/roost")
       + state.statements(instead: state.taken ?? "\(self.runtime)/state", without: "")
-      + configuration.statements(instead: self.configuration, without: "")
+      + (home == nil ? [] : configuration.statements(instead: self.configuration, without: ""))
   }
 
   /// Where the user is at home: what `HOME` says, or the user database.
