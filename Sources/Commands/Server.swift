@@ -249,7 +249,8 @@ actor Server {
     events.serverStopping(
       because: Cause.current ?? beginning, version: roostVersion, pid: Int(getpid()), reason: reason)
     if endingSessions {
-      await store.shutDown(grace: Server.killGrace)
+      // Those that run have been ended by whoever asked for it.
+      await store.removeAll()
       exits.expectEnd()
       try? await keeper.quit(grace: Server.killGrace)
     } else {
@@ -323,8 +324,13 @@ extension Server: ServerControl {
         "\(running) \(running == 1 ? "session runs" : "sessions run") on this server; end them, or say that they are to be ended too."
       )
     }
+    // What could not be ended does not hold the server, and does not go unsaid.
+    let failures = endingSessions ? await store.endAll(grace: Server.killGrace) : []
     // Answered first: the caller hears that it begins before the sockets close.
     Task { await stop(.operation, endingSessions: endingSessions) }
+    guard failures.isEmpty else {
+      throw OperationError(.programsRemain, "The server stops. " + failures.joined(separator: " "))
+    }
   }
 }
 

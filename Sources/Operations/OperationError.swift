@@ -40,6 +40,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case idleSuperseded = "idle_superseded"
   case sessionNameConflict = "session_name_conflict"
   case sessionEnded = "session_ended"
+  case programsRemain = "programs_remain"
   case commandRunning = "command_running"
   case sessionsRunning = "sessions_running"
   case payloadTooLarge = "payload_too_large"
@@ -79,7 +80,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
       404
     case .methodNotAllowed: 405
     case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408
-    case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded,
+    case .sessionNameConflict, .sessionEnded, .programsRemain, .commandRunning, .sessionsRunning, .idleSuperseded,
       .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused:
       409
     case .payloadTooLarge, .eventTooLarge: 413

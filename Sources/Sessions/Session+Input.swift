@@ -32,7 +32,19 @@ extension Session {
   }
 
   var endedError: SessionError {
-    SessionError(.sessionEnded, "The session \(name) has ended; its screen and history can still be read.")
+    SessionError(
+      .sessionEnded, "The session \(name) has ended\(howItEnded); its screen and history can still be read.")
+  }
+
+  /// ` (the shell was killed by signal 9, SIGKILL)`, for the middle of a sentence; empty while it runs.
+  package var howItEnded: String {
+    let program = ShellProgram.isShell(command) ? "the shell" : "its program"
+    return switch exit {
+    case nil: ""
+    case .exited(let status): " (\(program) exited with status \(status))"
+    case .signaled(let number):
+      " (\(program) was killed by signal \(number)\(Signal(number: number).map { ", \($0)" } ?? ""))"
+    }
   }
 
   /// Input accepted and not yet taken by the program's terminal.
