@@ -8,7 +8,7 @@ import Formats
 /// Events come one by one, so columns begin at a usual width and grow with what they have had to hold.
 struct EventLines {
   /// From here on everything has room.
-  private static let wide = 120
+  private static let wide = 140
   /// A column grows no wider than this: one long name must not push everything to the right for good.
   private static let widest = 40
   /// Of data however narrow a wide terminal is: without them a line says little, so it goes on in the next row instead.
@@ -40,7 +40,9 @@ struct EventLines {
     self.zone = zone
     self.now = now
     isWide = width.map { $0 >= EventLines.wide } ?? true
-    let most = EventLines.narrowest
+    // What a terminal has beyond 80 columns is shared by the names and the rest.
+    let more = max(0, (width ?? 0) - 80) / 4
+    let most = zip(EventLines.narrowest, [0, 0, more, more]).map { $0 + $1 }
     columns =
       isWide
       ? [

@@ -64,7 +64,8 @@ struct EventRecord: Sendable {
       return EventRecord.isUUID(target) ? String(target.prefix(8)) : target
     }
     if type.hasPrefix("audit.") { return "-" }
-    return data["session"].string ?? data["name"].string ?? origin
+    // The server itself, and who published: the one goes without saying, the other is said already.
+    return data["session"].string ?? data["name"].string ?? (["server", "user"].contains(originKind) ? "-" : origin)
   }
 
   /// The most telling of the data, the rest behind it: of a call its operation and what went wrong, of a command the command and its
@@ -75,14 +76,18 @@ struct EventRecord: Sendable {
       return ([operation] + ["code", "server", "address"].compactMap { data[$0].string }).joined(separator: " ")
     }
     let told = shortSubject == type ? [data["session"].isNull ? "name" : "session"] : []
-    // A status says more than the command line that it is the status of.
     let rest = members.filter { !told.contains($0.name) && $0.value != .null }
-    let first = rest.filter { EventRecord.telling.contains($0.name) }
+    let first = EventRecord.telling.compactMap { name in rest.first { $0.name == name } }
     let others = rest.filter { !EventRecord.telling.contains($0.name) }
-    return (first + others).map { "\($0.name)=\(EventRecord.short($0.value))" }.joined(separator: " ")
+    return (first + others).map { member in
+      let text = EventRecord.short(member.value)
+      // A command line is known by its looks.
+      return member.name == "command" ? member.value.string ?? text : "\(member.name)=\(text)"
+    }.joined(separator: " ")
   }
 
-  private static let telling: Set<String> = ["exit_status", "exit_signal", "state", "reason"]
+  /// What is said first, in this order. A status says more than the command line that it is the status of.
+  private static let telling = ["exit_status", "exit_signal", "state", "reason", "command"]
 
   private static func isUUID(_ text: String) -> Bool {
     text.utf8.count == 36 && text.split(separator: "-").map(\.utf8.count) == [8, 4, 4, 4, 12]
