@@ -41,6 +41,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case idleSuperseded = "idle_superseded"
   case sessionNameConflict = "session_name_conflict"
   case sessionEnded = "session_ended"
+  case programsRemain = "programs_remain"
   case commandRunning = "command_running"
   case commandNotFound = "command_not_found"
   case lineInUse = "line_in_use"
@@ -84,7 +85,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
       404
     case .methodNotAllowed: 405
     case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408
-    case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded, .lineInUse,
+    case .sessionNameConflict, .sessionEnded, .programsRemain, .commandRunning, .sessionsRunning, .idleSuperseded, .lineInUse,
       .runCancelled,
       .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused:
       409

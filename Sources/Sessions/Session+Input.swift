@@ -53,7 +53,19 @@ extension Session {
   var hasTakenInput: Bool { pty.queued == 0 && PseudoTerminal.pendingInput(of: pty.master) ?? 0 == 0 }
 
   var endedError: SessionError {
-    SessionError(.sessionEnded, "The session \(name) has ended; its screen and history can still be read.")
+    SessionError(
+      .sessionEnded, "The session \(name) has ended\(howItEnded); its screen and history can still be read.")
+  }
+
+  /// ` (the shell was killed by signal 9, SIGKILL)`, for the middle of a sentence; empty while it runs.
+  package var howItEnded: String {
+    let program = ShellProgram.isShell(command) ? "the shell" : "its program"
+    return switch exit {
+    case nil: ""
+    case .exited(let status): " (\(program) exited with status \(status))"
+    case .signaled(let number):
+      " (\(program) was killed by signal \(number)\(Signal(number: number).map { ", \($0)" } ?? ""))"
+    }
   }
 
   /// Input accepted and not yet taken by the program's terminal.

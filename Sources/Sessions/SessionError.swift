@@ -15,6 +15,8 @@ package struct SessionError: Error, Sendable, Equatable {
     case resourceLimitReached = "resource_limit_reached"
     case sessionCreateFailed = "session_create_failed"
     case sessionEnded = "session_ended"
+    /// Something that the session started could not be ended.
+    case programsRemain = "programs_remain"
     case inputSendFailed = "input_send_failed"
     case idleTimeout = "idle_timeout"
     case waitTimeout = "wait_timeout"

@@ -98,6 +98,26 @@ package struct ProcessStatus: Sendable, Equatable {
     return numericEntries(of: "/proc/\(pid)/fd")
   }
 
+  /// Whether the process has a handler for the signal (SigCgt of proc(5)).
+  package static func catches(_ signal: CInt, _ pid: ProcessID) -> Bool {
+    guard let mask = field("SigCgt", of: pid).flatMap({ UInt64($0, radix: 16) }), (1...64).contains(signal) else {
+      return false
+    }
+    return mask >> UInt64(signal - 1) & 1 == 1
+  }
+
+  /// The user whose rights the process has: the one who may send it signals is that user, or root.
+  package static func realUser(_ pid: ProcessID) -> UInt32? {
+    field("Uid", of: pid)?.split(separator: "\t").first.flatMap { UInt32($0) }
+  }
+
+  /// A line of /proc/PID/status, without its name.
+  private static func field(_ name: String, of pid: ProcessID) -> String? {
+    guard let text = try? readFile("/proc/\(pid)/status", limit: 16 << 10) else { return nil }
+    let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("\(name):\t") }
+    return line.map { String($0.dropFirst(name.utf8.count + 2)) }
+  }
+
   private static func link(_ path: String) -> String? {
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = readlink(path, &buffer, buffer.count - 1)
