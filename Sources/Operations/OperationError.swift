@@ -43,6 +43,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case commandRunning = "command_running"
   case sessionsRunning = "sessions_running"
   case payloadTooLarge = "payload_too_large"
+  case lineTooLong = "line_too_long"
   case uriTooLong = "uri_too_long"
   case headersTooLarge = "headers_too_large"
   case unsupported = "unsupported"
@@ -82,7 +83,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded,
       .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused:
       409
-    case .payloadTooLarge, .eventTooLarge: 413
+    case .payloadTooLarge, .eventTooLarge, .lineTooLong: 413
     case .uriTooLong: 414
     case .resourceLimitReached: 429
     case .headersTooLarge: 431

@@ -130,6 +130,13 @@ extension Session {
         let rest = time - from.duration(to: .now)
         if rest <= .zero { return met(.idle, .screenQuiet) }
         recheck(number, waiter, after: rest)
+      case .looksLikePrompt(let time, let since):
+        guard exit == nil, looksLikePrompt, since.map({ terminal.rowStamp(terminal.cursor.row) > $0 }) ?? true else {
+          continue
+        }
+        let rest = time - activity.quiet()
+        if rest <= .zero { return met(.looksLikePrompt, .looksLikePrompt) }
+        recheck(number, waiter, after: rest)
       case .input(let since):
         guard exit == nil else { continue }
         if let evidence = inputEvidence(since: since) { return met(.input, evidence) }

@@ -16,6 +16,7 @@ package struct SessionError: Error, Sendable, Equatable {
     case sessionCreateFailed = "session_create_failed"
     case sessionEnded = "session_ended"
     case inputSendFailed = "input_send_failed"
+    case lineTooLong = "line_too_long"
     case idleTimeout = "idle_timeout"
     case waitTimeout = "wait_timeout"
     case runTimeout = "run_timeout"

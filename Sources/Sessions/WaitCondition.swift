@@ -9,6 +9,9 @@ package enum WaitCondition: Sendable {
   case prompt(since: UInt64?)
   /// The program waits for input: a prompt, a password, a blocked read.
   case input(since: UInt64?)
+  /// The cursor stands behind what looks like a prompt, and nothing has happened for `time`. `since`: the prompt, or what brought the cursor
+  /// behind it, must be newer. Weaker than ``input``, which it never stands for: only the screen says so.
+  case looksLikePrompt(for: Duration, since: UInt64?)
   /// A text is on the screen, or was in what went by; `since` looks only at what came after.
   case match(Pattern, since: UInt64?)
   /// Something visible changed after that generation.
@@ -25,6 +28,7 @@ package struct WaitOutcome: Sendable, Equatable {
   /// Which condition.
   package enum Reason: String, Sendable, CaseIterable, Codable {
     case idle, prompt, input, match, change, command, exit
+    case looksLikePrompt = "looks_like_prompt"
     /// The shell wants more lines before it will run anything.
     case incomplete
   }
