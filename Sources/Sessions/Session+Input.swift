@@ -84,14 +84,15 @@ extension Session {
     for resume in drained { resume() }
   }
 
-  /// Bytes of a list of keys, as the terminal's present modes want them. Throws ``SessionError/Code/invalidKey`` for an empty element.
+  /// Bytes of a list of keys, as the terminal's present modes want them. Throws ``SessionError/Code/invalidKey`` for an empty
+  /// element and for one that looks like a key and is none.
   package func encode(keys: [String]) throws(SessionError) -> [UInt8] {
     var bytes: [UInt8] = []
     for key in keys {
       guard !key.isEmpty else {
         throw SessionError(.invalidKey, "A key is empty; name a key such as 'enter' or give text.")
       }
-      bytes += KeyEncoding.bytes(for: key, modes: terminal.modes)
+      bytes += try KeyEncoding.bytes(for: key, modes: terminal.modes)
     }
     return bytes
   }
