@@ -36,6 +36,25 @@ const long csys_number_of_select = SYS_select;
 const long csys_number_of_select = -1;
 #endif
 const long csys_number_of_pselect = SYS_pselect6;
+#ifdef SYS_poll
+const long csys_number_of_poll = SYS_poll;
+#else
+const long csys_number_of_poll = -1;
+#endif
+const long csys_number_of_ppoll = SYS_ppoll;
+#ifdef SYS_epoll_wait
+const long csys_number_of_epoll_wait = SYS_epoll_wait;
+#else
+const long csys_number_of_epoll_wait = -1;
+#endif
+const long csys_number_of_epoll_pwait = SYS_epoll_pwait;
+#ifdef SYS_epoll_pwait2
+const long csys_number_of_epoll_pwait2 = SYS_epoll_pwait2;
+#else
+const long csys_number_of_epoll_pwait2 = -1;
+#endif
+const long csys_number_of_futex = SYS_futex;
+const long csys_number_of_sigtimedwait = SYS_rt_sigtimedwait;
 
 int csys_open_pty(char *path, size_t path_capacity) {
   int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);

@@ -48,6 +48,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case runCancelled = "run_cancelled"
   case sessionsRunning = "sessions_running"
   case payloadTooLarge = "payload_too_large"
+  case lineTooLong = "line_too_long"
   case uriTooLong = "uri_too_long"
   case headersTooLarge = "headers_too_large"
   case unsupported = "unsupported"
@@ -89,7 +90,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
       .runCancelled,
       .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused:
       409
-    case .payloadTooLarge, .eventTooLarge: 413
+    case .payloadTooLarge, .eventTooLarge, .lineTooLong: 413
     case .uriTooLong: 414
     case .resourceLimitReached: 429
     case .headersTooLarge: 431

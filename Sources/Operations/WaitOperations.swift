@@ -47,7 +47,8 @@ extension SessionOperations {
         // The plan is made before anything is typed, so that a bad pattern types nothing.
         let plan = try WaitPlan(kinds, input.terms)
         return try await session.interact(
-          text: input.text, keys: input.keys ?? [], paste: input.paste ?? false, plan: plan)
+          text: input.text, keys: input.keys ?? [],
+          paste: try PasteForm(paste: input.paste, raw: input.raw), plan: plan)
       }.waiting(Self.waitBound),
     ] + running
   }
@@ -128,6 +129,7 @@ struct WaitPlan: Sendable {
       case .idle: .idle(for: idle, beyond: nil, fresh: false)
       case .prompt: .prompt(since: since, count: count)
       case .input: .input(since: since, count: count)
+      case .looksLikePrompt: .looksLikePrompt(for: idle, since: since)
       case .match: pattern.map { .match($0, since: since) } ?? .exit
       case .change: .change(since: since ?? generation)
       case .exit: .exit
@@ -168,9 +170,9 @@ struct WaitPlan: Sendable {
 
 extension Session {
   /// Types and waits. On the session's loop from the first byte to the registered wait, so nothing can come in between.
-  func interact(text: String?, keys: [String], paste: Bool, plan: WaitPlan) async throws -> WaitOutput {
+  func interact(text: String?, keys: [String], paste: PasteForm?, plan: WaitPlan) async throws -> WaitOutput {
     var bytes: [UInt8] = []
-    if let text { bytes += paste ? pasteBytes(text) : Array(text.utf8) }
+    if let text { bytes += paste.map { pasteBytes(text, raw: $0.isRaw) } ?? Array(text.utf8) }
     bytes += try encode(keys: keys)
     let before = try write(bytes)
     // Everything that has been typed so far, by whomever, must be answered; what others type from here on is theirs.
@@ -182,4 +184,24 @@ extension Session {
   }
 
   func press(_ keys: [String]) throws(SessionError) -> UInt64 { try write(try encode(keys: keys)) }
+
+  func paste(_ text: String, _ form: PasteForm) throws(SessionError) -> UInt64 {
+    try write(pasteBytes(text, raw: form.isRaw))
+  }
+}
+
+/// What `paste` and `raw` ask for together.
+struct PasteForm: Sendable {
+  let isRaw: Bool
+
+  /// nil when no paste is asked for.
+  init?(paste: Bool?, raw: Bool?) throws(OperationError) {
+    guard paste == true else {
+      guard raw != true else {
+        throw OperationError(.invalidRequest, "Invalid request: 'raw' is a way to paste; it goes with 'paste'.")
+      }
+      return nil
+    }
+    isRaw = raw ?? false
+  }
 }

@@ -134,6 +134,13 @@ extension Session {
         let rest = time - from.duration(to: .now)
         if rest <= .zero { return met(.idle, .screenQuiet) }
         recheck(number, waiter, after: rest)
+      case .looksLikePrompt(let time, let since):
+        guard exit == nil, looksLikePrompt, since.map({ terminal.rowStamp(terminal.cursor.row) > $0 }) ?? true else {
+          continue
+        }
+        let rest = time - activity.quiet()
+        if rest <= .zero { return met(.looksLikePrompt, .looksLikePrompt) }
+        recheck(number, waiter, after: rest)
       case .input(let since, let count):
         guard exit == nil else { continue }
         if let evidence = inputEvidence(since: since, count: count) { return met(.input, evidence) }
@@ -174,10 +181,14 @@ extension Session {
 
   /// Whether the run's command waits for input, by the strongest evidence alone: it is told as a fact.
   private func questionEvidence() -> Evidence? {
-    guard exit == nil, hasTakenInput, activity.quiet() >= SessionLimits.settle, isForegroundReading, !pty.hasOutput
+    let quiet = activity.quiet()
+    guard exit == nil, hasTakenInput, quiet >= SessionLimits.settle, !pty.hasOutput,
+      let evidence = readingEvidence(ProcessStatus.members(of:), quiet: quiet)
     else { return nil }
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return .termios }
-    return .ttyRead
+    // A program that polls may wait for more than the terminal: then its words must be a question, too.
+    if evidence == .ttyPoll, !looksLikePrompt || quiet < SessionLimits.quietAfter { return nil }
+    return evidence
   }
 
   private func inputEvidence(since: UInt64?, count: UInt64?) -> Evidence? {

@@ -208,6 +208,7 @@ package actor Session {
 
   /// The terminal has been fed; the others are told.
   private func endTurn(_ turn: OutputTurn, _ bytes: UnsafeRawBufferPointer) {
+    pty.followLineMode()
     if terminal.hasReplies { answerQueries() }
     if terminal.hasEvents { takeEvents() }
     if turn.wasUpdating || terminal.isSynchronized { followUpdate(wasUpdating: turn.wasUpdating) }
@@ -225,7 +226,9 @@ package actor Session {
   private func answerQueries() {
     let replies = terminal.takeReplies()
     guard pty.queued < SessionLimits.replyBacklog else { return }
-    replies.withUnsafeBytes { _ = pty.write($0) }
+    var line = pty.pendingLine
+    if let discipline = pty.discipline { _ = line.take(replies, discipline) }
+    _ = pty.write(replies, leaving: line)
     traffic.toPrograms.add(replies.count)
   }
 

@@ -18,6 +18,7 @@ package struct SessionError: Error, Sendable, Equatable {
     /// Something that the session started could not be ended.
     case programsRemain = "programs_remain"
     case inputSendFailed = "input_send_failed"
+    case lineTooLong = "line_too_long"
     case idleTimeout = "idle_timeout"
     case waitTimeout = "wait_timeout"
     case runTimeout = "run_timeout"

@@ -10,6 +10,9 @@ package enum WaitCondition: Sendable {
   case prompt(since: UInt64?, count: UInt64? = nil)
   /// The program waits for input: a prompt, a password, a blocked read.
   case input(since: UInt64?, count: UInt64? = nil)
+  /// The cursor stands behind what looks like a prompt, and nothing has happened for `time`. `since`: the prompt, or what brought the cursor
+  /// behind it, must be newer. Weaker than ``input``, which it never stands for: only the screen says so.
+  case looksLikePrompt(for: Duration, since: UInt64?)
   /// A text is on the screen, or was in what went by; `since` looks only at what came after.
   case match(Pattern, since: UInt64?)
   /// Something visible changed after that generation.
@@ -38,6 +41,7 @@ package struct WaitOutcome: Sendable, Equatable {
   /// Which condition.
   package enum Reason: String, Sendable, CaseIterable, Codable {
     case idle, prompt, input, match, change, command, exit
+    case looksLikePrompt = "looks_like_prompt"
   }
 
   package var reason: Reason

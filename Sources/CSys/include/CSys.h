@@ -87,11 +87,23 @@ void csys_give_back_freed_memory(void);
 int csys_device_major(uint64_t device);
 int csys_device_minor(uint64_t device);
 
-// System call numbers of this architecture that /proc/PID/syscall shows for a blocking read.
+// System call numbers of this architecture that /proc/PID/syscall shows for a blocking read, for waiting until one of
+// several descriptors is ready, and for a thread that rests; -1 for one that the architecture does not have.
 extern const long csys_number_of_read;
 extern const long csys_number_of_readv;
 extern const long csys_number_of_select;
 extern const long csys_number_of_pselect;
+extern const long csys_number_of_poll;
+extern const long csys_number_of_ppoll;
+extern const long csys_number_of_epoll_wait;
+extern const long csys_number_of_epoll_pwait;
+extern const long csys_number_of_epoll_pwait2;
+extern const long csys_number_of_futex;
+extern const long csys_number_of_sigtimedwait;
+
+// The inode of the socket at the other end of a Unix socket of this network namespace, by its own inode, as
+// sock_diag(7) tells it; 0 when it has none or is not known.
+uint32_t csys_unix_peer(uint32_t inode);
 
 // CRC-32C (Castagnoli, RFC 3720 §12.1) of `count` bytes, going on from `crc`; 0 begins. By the processor's instruction where it has one.
 uint32_t csys_crc32c(uint32_t crc, const void *bytes, size_t count);
