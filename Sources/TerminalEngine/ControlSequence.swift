@@ -100,7 +100,7 @@ extension Terminal {
     case 0x57: if raw(0) == 5 { resetTabStops(from: 0) }
     case 0x68: setPrivateModes(true)
     case 0x6C: setPrivateModes(false)
-    case 0x6D: if raw(0) == 4 { reply("\u{1B}[>4;\(modifyOtherKeys)m") }
+    case 0x6D: reportKeyModifiers(raw(0))
     case 0x6E: reportPrivateStatus(raw(0))
     case 0x72: restorePrivateModes()
     case 0x73: savePrivateModes()
@@ -112,7 +112,7 @@ extension Terminal {
   private mutating func dispatchGreater(_ final: UInt8) {
     switch final {
     case 0x63: if raw(0) == 0 { reportSecondaryAttributes() }
-    case 0x6D: if raw(0) == 4 { modifyOtherKeys = UInt8(truncatingIfNeeded: min(raw(1), 2)) }
+    case 0x6D: if raw(0) == 4 { modifyOtherKeys = raw(1) <= 2 ? UInt8(truncatingIfNeeded: raw(1)) : 0 }
     case 0x6E: if raw(0) == 4 { modifyOtherKeys = 0 }
     case 0x54: setTitleModes(false)
     case 0x71: if raw(0) == 0 { reply("\u{1B}P>|\(Self.withoutControls(options.version))\u{1B}\\") }

@@ -270,4 +270,9 @@ struct SavedCursor {
   var isProtected = false
   var origin = false
   var charsets = Charsets()
+
+  /// Whether it is what DECRC restores where nothing was saved.
+  var isInitial: Bool {
+    row == 0 && column == 0 && !pendingWrap && pen.isDefault && !isProtected && !origin && charsets.isInitial
+  }
 }
