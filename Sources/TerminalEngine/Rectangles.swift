@@ -74,11 +74,10 @@ extension Terminal {
     }
   }
 
-  var attributeChangeIsStream: Bool { attributeChangeExtent != 2 }
-
   /// DECCARA and DECRARA: changes (or reverses) bold, underline, blink, inverse and invisible.
   mutating func changeAttributes(reverse: Bool) {
     guard let area = rectangle(0) else { return }
+    let attributeChangeIsStream = attributeChangeExtent != 2
     var knownCell: Cell = ~0
     var changedCell: Cell = 0
     for index in area.top...area.bottom {

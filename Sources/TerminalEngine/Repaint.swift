@@ -29,7 +29,7 @@ extension Terminal {
     paintScreen(grid.rows, &out)
     paintKeyboard(keyboard, &out)
     paintMargins(&out)
-    if !attributeChangeIsStream { out.add("\u{1B}[2*x") }
+    if attributeChangeExtent == 2 { out.add("\u{1B}[2*x") }
     if protection == .iso { out.add("\u{1B}V\u{1B}W") }
     paintModes(&out)
     paintCursor(&out)
@@ -42,7 +42,7 @@ extension Terminal {
   /// (colours, the backspace key, what the wheel does) is left alone.
   private static let tidying =
     "\u{1B}\\\u{1B}[?2026l\u{1B}[?1047l\u{1B}[!p\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1006;1015;1016;2004;2048l"
-    + "\u{1B}[?1l\u{1B}>\u{1B}[?5;6;41;45;69;1045l\u{1B}[2;4;20l\u{1B}[12h\u{1B}[r\u{1B}[?7;25h\(Charsets.plainSetup)"
+    + "\u{1B}[?1l\u{1B}>\u{1B}[?5;6;45;69;1045l\u{1B}[2;4;20l\u{1B}[12h\u{1B}[r\u{1B}[?7;25h\(Charsets.plainSetup)"
     + "\u{1B}]8;;\u{1B}\\\u{1B}[1\"q\u{1B}[0\"q\u{1B}[0 q\u{1B}[<99u\u{1B}[=0;1u\u{1B}[>4m\u{1B}[*x\u{1B}[m"
 
   // MARK: screens
@@ -153,7 +153,7 @@ extension Terminal {
     (.backspaceSendsBackspace, 67), (.mouseNormal, 1000), (.mouseButton, 1002), (.mouseAny, 1003),
     (.focusReporting, 1004), (.mouseUTF8, 1005), (.mouseSGR, 1006), (.alternateScroll, 1007), (.mouseURXVT, 1015),
     (.mouseSGRPixels, 1016), (.reverseWrapExtended, 1045), (.bracketedPaste, 2004), (.inBandResize, 2048),
-    (.allowColumns132, 40), (.tabWraps, 41), (.noClearOnColumnChange, 95),
+    (.allowColumns132, 40), (.noClearOnColumnChange, 95),
   ]
 
   private func paintModes(_ out: inout RepaintStream) {
