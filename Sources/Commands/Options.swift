@@ -54,6 +54,8 @@ package enum Options {
     "--cols", placeholder: "N", kind: .integer(1...1000), help: "width of the screen")
   package static let noIntegration = OptionDefinition(
     "--no-integration", help: "start the shell without Roost's integration (no command records, weaker waits)")
+  package static let allowTitleReport = OptionDefinition(
+    "--allow-title-report", help: "let programs read the title (then what a file prints may be typed at the prompt)")
   package static let detached = OptionDefinition("--detached", short: "d", help: "do not attach; print the name")
   package static let detachKey = OptionDefinition(
     "--detach-key", placeholder: "KEYS", environment: "ROOST_DETACH_KEY", defaultText: "'ctrl+\\ ctrl+\\'",

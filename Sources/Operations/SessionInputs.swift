@@ -92,6 +92,7 @@ struct CreateInput: Decodable, Sendable {
   var cols: Int?
   var cwd: String?
   var env: [String: String]?
+  var allowTitleReport: Bool?
   var tags: [Tag]?
   var integration: Bool?
 

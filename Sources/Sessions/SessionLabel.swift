@@ -6,6 +6,7 @@ struct SessionLabel: Equatable {
   var tags: Set<Tag>
   var command: String
   var startedAt: Timestamp
+  var allowsTitleReports = false
   var nonce: String?
 
   init(name: SessionName, tags: Set<Tag>, command: String, startedAt: Timestamp, nonce: String?) {
@@ -19,7 +20,7 @@ struct SessionLabel: Equatable {
   var encoded: [UInt8] {
     let fields: [(String, String?)] = [
       ("name", name.text), ("tags", tags.sorted().map(\.text).joined(separator: ",")), ("command", command),
-      ("started_at", startedAt.text), ("nonce", nonce),
+      ("started_at", startedAt.text), ("nonce", nonce), ("title_reports", allowsTitleReports ? "yes" : nil),
     ]
     let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(
       separator: "&")
@@ -41,5 +42,6 @@ struct SessionLabel: Equatable {
       name: name, tags: Set((fields["tags"] ?? "").split(separator: ",").compactMap { try? Tag(String($0)) }),
       command: command,
       startedAt: startedAt, nonce: fields["nonce"])
+    allowsTitleReports = fields["title_reports"] == "yes"
   }
 }

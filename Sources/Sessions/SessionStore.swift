@@ -164,7 +164,8 @@ package actor SessionStore {
     defer { reserved.remove(name.text) }
     let id = makeUUID()
     let launch = SessionLaunch(spec: spec, name: name, id: id, options: options)
-    let label = SessionLabel(name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce)
+    var label = SessionLabel(name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce)
+    label.allowsTitleReports = spec.allowsTitleReports
     let child: KeptChild
     do {
       child = try await keeper.spawn(id: id, launch.child, label: label.encoded)

@@ -13,7 +13,8 @@ package enum CommandTable {
       """,
     options: [
       Options.name, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
-      Options.noIntegration, Options.detachKey,
+      Options.noIntegration, Options.allowTitleReport,
+      Options.detachKey,
     ],
     examples: [
       CommandExample("roost", "a new session, right here"),

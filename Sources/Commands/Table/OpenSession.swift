@@ -62,6 +62,7 @@ func creationRequest(_ invocation: Invocation, name: String?) throws(CommandFail
     "rows": rows.map { .integer($0) },
     "cols": columns.map { .integer($0) },
     "cwd": try workingDirectory(invocation).map { .string($0) },
+    "allow_title_report": invocation.has(Options.allowTitleReport) ? true : nil,
     "env": variables.isEmpty ? nil : .object(variables),
     "tags": tags.isEmpty ? nil : JSON(strings: tags),
     "integration": invocation.has(Options.noIntegration) ? false : nil,

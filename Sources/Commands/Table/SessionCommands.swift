@@ -13,7 +13,8 @@ extension CommandTable {
     section: .sessions, arguments: [Arguments.newName], trailing: Arguments.program,
     options: [
       Options.detached, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
-      Options.rows, Options.columns, Options.noIntegration, Options.detachKey,
+      Options.rows, Options.columns, Options.noIntegration, Options.allowTitleReport,
+      Options.detachKey,
     ],
     examples: [
       CommandExample("roost new", "a session with a number for a name"),
