@@ -256,13 +256,6 @@ struct InteractInput: Decodable, Sendable {
   }
 }
 
-struct RunInput: Decodable, Sendable {
-  var session: SessionName
-  var command: String
-  var timeoutMs: Milliseconds?
-  var maxOutputBytes: Int?
-}
-
 struct CommandsInput: Decodable, Sendable {
   var session: SessionName
   var limit: Int?
@@ -307,18 +300,4 @@ struct CommandOutput: Codable, Sendable {
     correlationID = record.correlationID
     evidence = record.evidence
   }
-}
-
-struct RunOutput: Codable, Sendable {
-  var session: String
-  var command: String
-  var exitStatus: Int?
-  var output: String
-  var truncated: Bool
-  var durationMs: Int?
-  var startedAt: Timestamp?
-  var endedAt: Timestamp?
-  var cwd: String?
-  var evidence: Evidence
-  var generation: UInt64
 }

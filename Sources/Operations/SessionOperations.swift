@@ -37,7 +37,7 @@ package struct SessionOperations: Sendable {
     return found.session
   }
 
-  package var all: [Operation] { lists + lifecycle + input + reading + waiting }
+  package var all: [Operation] { lists + lifecycle + input + reading + [commandOutput] + waiting }
 
   private var lifecycle: [Operation] {
     [

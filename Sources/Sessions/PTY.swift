@@ -21,6 +21,13 @@ struct PTY {
   /// Input accepted and not yet taken by the kernel.
   var queued: Int { queue.count - sent }
 
+  /// Whether something that the program printed is still to be read.
+  var hasOutput: Bool {
+    guard isOpen else { return false }
+    var entry = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLIN) != 0
+  }
+
   enum WriteResult { case taken, waiting, full, gone }
 
   /// The discipline that acts on what is written now.

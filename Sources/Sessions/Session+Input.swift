@@ -16,6 +16,7 @@ extension Session {
   @discardableResult
   package func write(_ bytes: [UInt8], by typist: Cause? = Cause.current) throws(SessionError) -> UInt64 {
     guard !bytes.isEmpty, exit == nil else { return try deliver(bytes, leaving: pty.pendingLine, by: typist) }
+    try bringBackLine()
     var line = pty.pendingLine
     let longest = pty.discipline.map { line.take(bytes, $0) } ?? 0
     guard longest <= LineDiscipline.longestLine else {
@@ -33,6 +34,7 @@ extension Session {
   /// Types what comes key by key from somebody who sees the screen, and cannot be refused a piece of it: in line mode what the terminal would
   /// drop is left out, and counted in the answer.
   package func type(_ bytes: [UInt8], by typist: Cause? = Cause.current) throws(SessionError) -> Int {
+    try bringBackLine()
     guard exit == nil, let discipline = pty.discipline else {
       try deliver(bytes, leaving: pty.pendingLine, by: typist)
       return 0
@@ -42,6 +44,13 @@ extension Session {
     if !discipline.isCanonical { line.clear() }
     try deliver(kept, leaving: line, by: typist)
     return bytes.count - kept.count
+  }
+
+  /// What somebody had half typed when a run came goes before what is typed now.
+  private func bringBackLine() throws(SessionError) {
+    guard let line = putBack, !isRunTyping else { return }
+    putBack = nil
+    try writeForRun(line)
   }
 
   @discardableResult
@@ -55,6 +64,9 @@ extension Session {
       activity.touch()
       recordChanged(.activity)
       if let typist { commands.typist = typist }
+      settlePromptsIfNothingIsOwed()
+      typedLine.take(bytes)
+      lastInputGeneration = activity.generation
       return before
     case .full:
       throw SessionError(
@@ -65,8 +77,33 @@ extension Session {
     }
   }
 
+  /// How many prompts must have come before all lines that were sent off are answered.
+  package var promptsOwed: UInt64 { promptsSettled.prompts + (typedLine.submitted - promptsSettled.lines) }
+
+  /// The shell waits at its prompt, and nothing is on its way to it.
+  func settlePrompts() { promptsSettled = (typedLine.submitted, commands.promptCount) }
+
+  private func settlePromptsIfNothingIsOwed() {
+    if case .atPrompt = commands.phase, commands.promptCount >= promptsOwed { settlePrompts() }
+  }
+
+  /// Nothing that was typed is on its way any more.
+  var hasTakenInput: Bool { pty.queued == 0 && PseudoTerminal.pendingInput(of: pty.master) ?? 0 == 0 }
+
   var endedError: SessionError {
-    SessionError(.sessionEnded, "The session \(name) has ended; its screen and history can still be read.")
+    SessionError(
+      .sessionEnded, "The session \(name) has ended\(howItEnded); its screen and history can still be read.")
+  }
+
+  /// ` (the shell was killed by signal 9, SIGKILL)`, for the middle of a sentence; empty while it runs.
+  package var howItEnded: String {
+    let program = ShellProgram.isShell(command) ? "the shell" : "its program"
+    return switch exit {
+    case nil: ""
+    case .exited(let status): " (\(program) exited with status \(status))"
+    case .signaled(let number):
+      " (\(program) was killed by signal \(number)\(Signal(number: number).map { ", \($0)" } ?? ""))"
+    }
   }
 
   /// Input accepted and not yet taken by the program's terminal.

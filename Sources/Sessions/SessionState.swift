@@ -49,7 +49,8 @@ extension Session {
     processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
   ) -> (state: SessionState, evidence: Evidence) {
     if exit != nil { return (.exited, .exit) }
-    if case .atPrompt = commands.phase { return (.prompt, .osc133) }
+    // A prompt counts only while no line has been sent off behind it.
+    if case .atPrompt = commands.phase, commands.promptCount >= promptsOwed { return (.prompt, .osc133) }
     // A password prompt is also a blocked read, and the less usual thing to know; so it is looked at first.
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return (.password, .termios) }
     let quiet = activity.quiet()
@@ -76,7 +77,7 @@ extension Session {
       let now = state()
       guard now.state == .busy || now.state == .quiet else { return now }
       return (.quiet, reason == .idle && !looksLikePrompt ? .screenQuiet : .looksLikePrompt)
-    case (.match, _), (.change, _), (.command, _), (.exit, _), (.incomplete, _): return state()
+    case (.match, _), (.change, _), (.command, _), (.exit, _): return state()
     }
   }
 

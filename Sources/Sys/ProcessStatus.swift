@@ -66,6 +66,18 @@ package struct ProcessStatus: Sendable, Equatable {
     return read(pid)?.name
   }
 
+  /// Where the stack of a process begins (proc(5), `startstack`): a copy that a program made of itself has its parent's. nil where the kernel
+  /// does not tell.
+  package static func stackStart(_ pid: ProcessID) -> UInt64? {
+    guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), let close = text.lastIndex(of: UInt8(ascii: ")"))
+    else { return nil }
+    let fields = text[(close + 1)...].split(separator: UInt8(ascii: " "))
+    guard fields.count > 25, let start = UInt64(String(decoding: fields[25], as: UTF8.self)), start > 1 else {
+      return nil
+    }
+    return start
+  }
+
   /// argv; empty for a kernel thread or a zombie. At most 64 KiB of it.
   package static func commandLine(_ pid: ProcessID) -> [String]? {
     guard var bytes = try? readFile("/proc/\(pid)/cmdline", limit: 64 << 10) else { return nil }
@@ -86,6 +98,26 @@ package struct ProcessStatus: Sendable, Equatable {
   package static func openDescriptors(_ pid: ProcessID) -> [CInt]? {
     guard access("/proc/\(pid)/fd", R_OK | X_OK) == 0 else { return nil }
     return numericEntries(of: "/proc/\(pid)/fd")
+  }
+
+  /// Whether the process has a handler for the signal (SigCgt of proc(5)).
+  package static func catches(_ signal: CInt, _ pid: ProcessID) -> Bool {
+    guard let mask = field("SigCgt", of: pid).flatMap({ UInt64($0, radix: 16) }), (1...64).contains(signal) else {
+      return false
+    }
+    return mask >> UInt64(signal - 1) & 1 == 1
+  }
+
+  /// The user whose rights the process has: the one who may send it signals is that user, or root.
+  package static func realUser(_ pid: ProcessID) -> UInt32? {
+    field("Uid", of: pid)?.split(separator: "\t").first.flatMap { UInt32($0) }
+  }
+
+  /// A line of /proc/PID/status, without its name.
+  private static func field(_ name: String, of pid: ProcessID) -> String? {
+    guard let text = try? readFile("/proc/\(pid)/status", limit: 16 << 10) else { return nil }
+    let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("\(name):\t") }
+    return line.map { String($0.dropFirst(name.utf8.count + 2)) }
   }
 
   private static func link(_ path: String) -> String? {

@@ -65,8 +65,24 @@ int csys_peer_credentials(int socket, pid_t *pid, uid_t *uid);
 // that it makes are not affected. -1 with errno where the kernel does not know how (Linux before 6.12 ignores it).
 int csys_prefer_short_turns(uint64_t nanoseconds);
 
+// An inotify descriptor (non-blocking, close-on-exec) that becomes readable when something is taken out of the folder, or the folder itself
+// goes or is moved. -1 with errno.
+int csys_watch_folder(const char *path);
+
+// An open file description lock (fcntl(2), F_OFD_SETLK) for writing on the whole file, without waiting: 0, or -1 with errno (EAGAIN: held).
+int csys_lock_file(int file);
+// 1: somebody else holds such a lock, 0: nobody does; -1 with errno. Takes nothing itself, so nobody is kept from taking it.
+int csys_is_file_locked(int file);
+
+// Reaps children that have ended and are not among `spared` (of count `spared_count`). Returns how many.
+int csys_reap_others(const pid_t *spared, size_t spared_count);
+// A signalfd (non-blocking, close-on-exec) for SIGCHLD, which is blocked from now on. -1 with errno.
+int csys_watch_children(void);
+
 int csys_pipe(int ends[2]);  // both close-on-exec
 int csys_memfd(const char *name);
+// A file without a name in `folder`, for reading and writing, close-on-exec.
+int csys_open_unnamed(const char *folder);
 void csys_give_back_freed_memory(void);
 int csys_device_major(uint64_t device);
 int csys_device_minor(uint64_t device);
