@@ -33,7 +33,10 @@ package enum KeyEncoding {
     guard flags.contains(.allKeys) || flags.contains(.eventTypes) && text.count == 1 else { return Array(text.utf8) }
     return text.indices.flatMap { index in
       let character = text[index...].prefix(1)
-      return KeyPress(typing: character).map { KittyKeys.bytes(of: $0, flags, modes) } ?? Array(character.utf8)
+      // What no key has a number for can only be told with its text.
+      let isKey = character.unicodeScalars.count == 1 || flags.contains(.associatedText)
+      guard isKey, let press = KeyPress(typing: character) else { return Array(character.utf8) }
+      return KittyKeys.bytes(of: press, flags, modes)
     }
   }
 }
