@@ -8,6 +8,8 @@ struct MouseReports {
   /// A report that was cut off, from its `<`. The longest that is one: three numbers of up to five digits.
   private var held: [UInt8] = []
   private static let longest = 20
+  /// Far beyond every screen; what is greater is cut.
+  private static let greatest = 99_999
   /// How much of `CSI` ended the last piece and was passed on: it may have been the escape key, or alt and `[`.
   private var passed = 0
 
@@ -59,7 +61,8 @@ struct MouseReports {
       let byte = bytes[index]
       index += 1
       switch byte {
-      case 0x30...0x39: numbers[numbers.count - 1] = numbers[numbers.count - 1] * 10 + Int(byte - 0x30)
+      case 0x30...0x39:
+        numbers[numbers.count - 1] = min(numbers[numbers.count - 1] * 10 + Int(byte - 0x30), MouseReports.greatest)
       case 0x3B: numbers.append(0)
       case 0x4D, 0x6D:
         guard numbers.count == 3 else {

@@ -75,7 +75,7 @@ private struct PaintedViewer: ~Copyable {
   /// As a client draws what is its own, between two pieces of what it is sent.
   private mutating func drawStatus() {
     guard reserved > 0 else { return }
-    viewer.feed("\u{1B}7\u{1B}[\(viewer.size.rows);1H\u{1B}[2K\(Self.status)\u{1B}8")
+    viewer.feed("\u{1B}7\u{1B}[\(viewer.size.rows);1H\u{1B}[2K\(Self.status.prefix(viewer.size.columns))\u{1B}8")
   }
 
   /// Paints, in pieces cut anywhere; the bytes.
