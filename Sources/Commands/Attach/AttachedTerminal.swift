@@ -110,8 +110,8 @@ actor AttachedTerminal: WebSocketHandler {
     let size = terminal.size
     let socket = try await client.webSocket(
       ServerClient.sessionPath(session, "ws/raw"),
-      query: [("rows", String(size.rows)), ("cols", String(size.columns))]
-        + (options.readOnly ? [("readonly", "true")] : []),
+      query: (options.readOnly ? [("readonly", "true")] : [])
+        + [("rows", String(size.rows)), ("cols", String(size.columns))],
       subprotocols: [AttachedTerminal.subprotocol], handler: self)
     self.socket = socket
     // A server of another kind behind the one that is asked may know only the terminal's bytes: there, words to it would be typed.
