@@ -310,6 +310,22 @@ struct WindowPainterTests {
     #expect(painter.paint(session).isEmpty)
   }
 
+  @Test(
+    "what the viewer's terminal was left with does not show, on either screen",
+    arguments: [
+      "\u{1B}[31;44m\u{1B}(0\u{1B}7\u{1B}[m\u{1B}(B", "\u{1B}[2;3r\u{1B}[?6h\u{1B}[7m\u{1B}7", "\u{1B}[?1049h\u{1B}[41mred",
+      "\u{1B}]8;;http://left\u{7}\u{1B}7", "\u{1B}[4h\u{1B}[20h\u{1B}[1\"q", "\u{1B}]52;c;cut", "\u{1B}[38;2",
+    ], ["text", "\u{1B}[?1049hother", "\u{1B}[?1049hother\u{1B}[?1049ltext"])
+  func leftovers(before: String, text: String) {
+    var viewer = PaintedViewer(session: Self.size(4, 20), viewer: Self.size(6, 30))
+    viewer.viewer.feed(before)
+    for step in [text, "\u{1B}[?1049h", "\u{1B}[?1049l", "more"] {
+      viewer.feed(step)
+      viewer.paint()
+      #expect(viewer.fault() == nil)
+    }
+  }
+
   @Test("colours that a program has changed are changed at the viewer, and put back with the program's own")
   func colours() {
     var viewer = PaintedViewer(session: Self.size(2, 8), viewer: Self.size(3, 9))
