@@ -313,7 +313,8 @@ struct WindowPainterTests {
   @Test(
     "what the viewer's terminal was left with does not show, on either screen",
     arguments: [
-      "\u{1B}[31;44m\u{1B}(0\u{1B}7\u{1B}[m\u{1B}(B", "\u{1B}[2;3r\u{1B}[?6h\u{1B}[7m\u{1B}7", "\u{1B}[?1049h\u{1B}[41mred",
+      "\u{1B}[31;44m\u{1B}(0\u{1B}7\u{1B}[m\u{1B}(B", "\u{1B}[2;3r\u{1B}[?6h\u{1B}[7m\u{1B}7",
+      "\u{1B}[?1049h\u{1B}[41mred",
       "\u{1B}]8;;http://left\u{7}\u{1B}7", "\u{1B}[4h\u{1B}[20h\u{1B}[1\"q", "\u{1B}]52;c;cut", "\u{1B}[38;2",
     ], ["text", "\u{1B}[?1049hother", "\u{1B}[?1049hother\u{1B}[?1049ltext"])
   func leftovers(before: String, text: String) {
