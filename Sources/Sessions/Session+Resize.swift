@@ -22,7 +22,12 @@ extension Session {
     terminal.stamp = activity.generation
     resizeTerminal(size)
     outputs.running?.resize(rows: size.rows, columns: size.columns)
-    tellViewersOfResize()
+    if !viewers.isEmpty {
+      viewers.setResized()
+      viewers.fit(to: size)
+      tellViewersOfResize()
+      showViewers()
+    }
     if !observers.isEmpty { outputReachedObservers() }
     if !waiters.isEmpty { checkWaiters() }
   }

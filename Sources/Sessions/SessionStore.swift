@@ -164,7 +164,9 @@ package actor SessionStore {
     defer { reserved.remove(name.text) }
     let id = makeUUID()
     let launch = SessionLaunch(spec: spec, name: name, id: id, options: options)
-    var label = SessionLabel(name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce)
+    var label = SessionLabel(
+      name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce,
+      sizePolicy: spec.sizePolicy)
     label.allowsTitleReports = spec.allowsTitleReports
     let child: KeptChild
     do {
@@ -266,9 +268,9 @@ package actor SessionStore {
 
   // MARK: changing
 
-  /// Renames and tags a session: all of it, or nothing.
+  /// Renames and tags a session, and says who decides how large it is: all of it, or nothing.
   package func update(
-    _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag]
+    _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag], sizePolicy: SizePolicy? = nil
   ) async throws(SessionError) -> Session {
     guard var entry = entries[name.text] else { throw .notFound(name.text) }
     if let newName, newName != name, entries[newName.text] != nil || reserved.contains(newName.text) {
@@ -285,6 +287,7 @@ package actor SessionStore {
     if let newName { entry.name = newName }
     entry.label.name = entry.name
     entry.label.tags = tags
+    if let sizePolicy { entry.label.sizePolicy = sizePolicy }
     entries[name.text] = nil
     entries[entry.name.text] = entry
     let listing = Listing(session: entry.session, tags: tags)
@@ -296,6 +299,7 @@ package actor SessionStore {
     if entry.name != name { tell(.renamed(old: name.text, new: entry.name.text)) }
     if !added.isEmpty || !removed.isEmpty { tell(.tagsChanged(entry.name.text, added: added, removed: removed)) }
     await entry.session.identify(name: entry.name, tags: tags)
+    if let sizePolicy { await entry.session.setSizePolicy(sizePolicy) }
     // A later server is to know it by the new name; when the keeper is out of reach there will be none.
     try? await keeper.update(id: entry.session.id, label: entry.label.encoded)
     return entry.session

@@ -110,8 +110,8 @@ actor AttachedTerminal: WebSocketHandler {
     let size = terminal.size
     let socket = try await client.webSocket(
       ServerClient.sessionPath(session, "ws/raw"),
-      query: options.readOnly
-        ? [("readonly", "true")] : [("rows", String(size.rows)), ("cols", String(size.columns))],
+      query: (options.readOnly ? [("readonly", "true")] : [])
+        + [("rows", String(size.rows)), ("cols", String(size.columns))],
       subprotocols: [AttachedTerminal.subprotocol], handler: self)
     self.socket = socket
     // A server of another kind behind the one that is asked may know only the terminal's bytes: there, words to it would be typed.
@@ -219,7 +219,7 @@ actor AttachedTerminal: WebSocketHandler {
   }
 
   private func sendSize() {
-    guard !options.readOnly, takesControl else { return }
+    guard takesControl else { return }
     let size = terminal.size
     let message: JSON = ["resize": ["rows": .integer(Int(size.rows)), "cols": .integer(Int(size.columns))]]
     socket?.send(text: message.text)
