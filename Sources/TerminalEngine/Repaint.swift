@@ -27,7 +27,7 @@ extension Terminal {
   /// Ends a string that was cut off, and unsets what a program may have set and unset since. Not every terminal knows DECSTR, and none
   /// unsets all of it by that: a mouse that goes on reporting would type into the session.
   private static let tidying =
-    "\u{1B}\\\u{1B}[!p\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1006;1015;1016;2004;2026;2048l\u{1B}[?1l\u{1B}>\u{1B}[?5;6;45;69;1045l\u{1B}[4;20l"
+    "\u{1B}\\\u{1B}[!p\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1006;1015;1016;2004;2026;2027;2048l\u{1B}[?1l\u{1B}>\u{1B}[?5;6;45;69;1045l\u{1B}[4;20l"
     + "\u{1B}[r\u{1B}[?7;25h\u{1B}(B\u{0F}\u{1B}]8;;\u{1B}\\\u{1B}[0\"q\u{1B}[0 q\u{1B}[=0;1u\u{1B}[>4m"
 
   /// Paints a row and says whether the cursor of the other terminal is left behind a full row that goes on.
@@ -69,7 +69,7 @@ extension Terminal {
     guard Int(row.length) == columns, index + 1 < rows, modeSet.contains(.autowrap) else { return false }
     let last = row.cells[columns - 1]
     let next = grid.rows[index + 1].cells[0]
-    return last.isLeadSpacer && last & CellBits.rendition == 0 && next.isWide && !next.isCluster
+    return last.isLeadSpacer && last & CellBits.rendition == 0 && next.isWide && !next.isCluster && !next.isHalfFlag
       && styles[next.styleID].background.isDefault
   }
 
@@ -78,6 +78,7 @@ extension Terminal {
     out.set(rendition: cell & CellBits.rendition, styles: styles, links: links)
     out.set(protected: cell & CellBits.protected != 0)
     if cell.isCluster {
+      out.set(joinsClusters: isJoined(cell))
       out.bytes.append(contentsOf: clusters.text(Int(cell & CellBits.scalar)))
       return false
     }
@@ -86,6 +87,7 @@ extension Terminal {
       out.bytes.append(scalar == 0 ? 0x20 : UInt8(truncatingIfNeeded: scalar))
       return true
     }
+    out.set(joinsClusters: isJoined(cell))
     UTF8Text.forEachByte(of: scalar) { out.bytes.append($0) }
     let properties = WidthTable.properties(of: scalar)
     return properties & ~(WidthTable.widthMask | WidthTable.variationCapable | WidthTable.pictographic) == 0
@@ -134,6 +136,7 @@ extension Terminal {
       (.bracketedPaste, "2004"), (.inBandResize, "2048"), (.allowColumns132, "40"), (.noClearOnColumnChange, "95"),
     ]
     for (mode, number) in set where modeSet.contains(mode) { out.add("\u{1B}[?\(number)h") }
+    out.set(joinsClusters: modeSet.contains(.graphemeClusters))
     if !modeSet.contains(.cursorVisible) { out.add("\u{1B}[?25l") }
     if cursorStyle == 0 && modeSet.contains(.cursorBlink) { out.add("\u{1B}[?12h") }
     if modeSet.contains(.insert) { out.add("\u{1B}[4h") }
@@ -167,6 +170,7 @@ private struct RepaintStream {
   var bytes: [UInt8] = []
   private var rendition: Cell = 0
   private var isProtected = false
+  private var joinsClusters = false
 
   init(capacity: Int) { bytes.reserveCapacity(capacity) }
 
@@ -201,6 +205,11 @@ private struct RepaintStream {
       }
     }
     rendition = wanted
+  }
+
+  mutating func set(joinsClusters wanted: Bool) {
+    if wanted != joinsClusters { add("\u{1B}[?2027\(wanted ? "h" : "l")") }
+    joinsClusters = wanted
   }
 
   mutating func set(protected wanted: Bool) {

@@ -9,8 +9,9 @@ extension Terminal {
     replies.append(contentsOf: text.utf8)
   }
 
-  /// DA1: a VT525 with 132 columns, selective erase, horizontal scrolling, ANSI colours and rectangles. Sixel is not among them.
-  mutating func reportPrimaryAttributes() { reply("\u{1B}[?65;1;6;21;22;28c") }
+  /// DA1: a VT525 with 132 columns, selective erase, horizontal scrolling, ANSI colours, rectangles and a
+  /// clipboard that programs may set (OSC 52). Sixel is not among them.
+  mutating func reportPrimaryAttributes() { reply("\u{1B}[?65;1;6;21;22;28;52c") }
 
   /// DA2: xterm's way to say VT525 and a patch level; programs compare it with 277 and the like.
   mutating func reportSecondaryAttributes() { reply("\u{1B}[>65;370;0c") }
@@ -57,8 +58,6 @@ extension Terminal {
       switch number {
       case 47, 1047, 1049: answer = isAlternateScreen ? 1 : 2
       case 1048: answer = 1
-      // Characters are always joined to clusters.
-      case 2027: answer = 3
       case 8: answer = 3
       case 2, 4, 10, 18, 19, 35, 42, 57, 60, 61, 64, 68, 73, 81: answer = 4
       default:

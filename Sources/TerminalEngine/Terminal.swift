@@ -85,6 +85,8 @@ package struct Terminal: ~Copyable {
   var controlStringFinal: UInt8 = 0
   /// The last character printed, for REP and for joining emoji; 0 after anything else.
   var lastScalar: UInt32 = 0
+  /// What the last character begins, where clusters are joined (mode 2027); it counts only while `lastScalar` is not 0.
+  var clusterState = ClusterState.none
 
   // What is published.
   /// The caller's counter: every row touched from now on is stamped with it. Set it before each `feed`.

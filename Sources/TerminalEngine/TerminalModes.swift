@@ -58,6 +58,8 @@ package struct TerminalModes: Sendable, Equatable {
   package var reverseWrap = false
   /// Mode 2026.
   package var synchronizedOutput = false
+  /// Mode 2027: characters that are one picture or one syllable take the columns of one.
+  package var graphemeClusters = false
   /// Mode 2048: the terminal reports its size when it changes.
   package var inBandResize = false
 }
@@ -98,6 +100,8 @@ struct ModeSet: OptionSet, Equatable {
   static let keyboardLocked = ModeSet(rawValue: 1 << 29)
   static let sendReceive = ModeSet(rawValue: 1 << 30)
 
+  static let graphemeClusters = ModeSet(rawValue: 1 << 40)
+
   static let initial: ModeSet = [.autowrap, .cursorVisible, .sendReceive]
   static let mouseTracking: ModeSet = [.mouseX10, .mouseNormal, .mouseButton, .mouseAny]
   static let mouseEncodings: ModeSet = [.mouseUTF8, .mouseSGR, .mouseURXVT, .mouseSGRPixels]
@@ -131,6 +135,7 @@ struct ModeSet: OptionSet, Equatable {
     case 1045: self = .reverseWrapExtended
     case 2004: self = .bracketedPaste
     case 2026: self = .synchronizedOutput
+    case 2027: self = .graphemeClusters
     case 2048: self = .inBandResize
     default: return nil
     }
@@ -180,6 +185,7 @@ extension Terminal {
     view.leftRightMargins = modeSet.contains(.leftRightMargins)
     view.reverseWrap = !modeSet.isDisjoint(with: [.reverseWrap, .reverseWrapExtended])
     view.synchronizedOutput = modeSet.contains(.synchronizedOutput)
+    view.graphemeClusters = modeSet.contains(.graphemeClusters)
     view.inBandResize = modeSet.contains(.inBandResize)
     return view
   }

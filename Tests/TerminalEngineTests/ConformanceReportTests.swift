@@ -43,6 +43,7 @@ struct ConformanceReportTests {
   func deviceAttributes() {
     #expect(replies(to: "\u{1B}[c").hasPrefix("\u{1B}[?6"))
     #expect(replies(to: "\u{1B}[c").hasSuffix("c"))
+    #expect(replies(to: "\u{1B}[c").dropLast().split(separator: ";").contains("52"))
     #expect(replies(to: "\u{1B}[>c").hasPrefix("\u{1B}[>"))
     #expect(replies(to: "\u{1B}[>q").hasPrefix("\u{1B}P>|"))
     #expect(replies(to: "\u{1B}[0c") == replies(to: "\u{1B}Z"))
