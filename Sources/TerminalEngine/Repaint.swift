@@ -27,7 +27,7 @@ extension Terminal {
   /// Ends a string that was cut off, and unsets what a program may have set and unset since. Not every terminal knows DECSTR, and none
   /// unsets all of it by that: a mouse that goes on reporting would type into the session.
   private static let tidying =
-    "\u{1B}\\\u{1B}[!p\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1006;1015;1016;2004;2026;2027;2048l\u{1B}[?1l\u{1B}>\u{1B}[?5;6;45;69;1045l\u{1B}[4;20l"
+    "\u{1B}\\\u{1B}[!p\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1006;1015;1016;2004;2026;2027;2048l\u{1B}[?1l\u{1B}>\u{1B}[?5;6;42;45;69;1045l\u{1B}[4;20l"
     + "\u{1B}[r\u{1B}[?7;25h\u{1B}(B\u{0F}\u{1B}]8;;\u{1B}\\\u{1B}[0\"q\u{1B}[0 q\u{1B}[=0;1u\u{1B}[>4m"
 
   /// Paints a row and says whether the cursor of the other terminal is left behind a full row that goes on.
@@ -129,7 +129,7 @@ extension Terminal {
 
   private func paintModes(_ out: inout RepaintStream) {
     let set: [(ModeSet, String)] = [
-      (.applicationCursorKeys, "1"), (.reverseScreen, "5"), (.mouseX10, "9"), (.reverseWrap, "45"),
+      (.applicationCursorKeys, "1"), (.reverseScreen, "5"), (.mouseX10, "9"), (.nationalReplacement, "42"), (.reverseWrap, "45"),
       (.applicationKeypad, "66"), (.backspaceSendsBackspace, "67"), (.mouseNormal, "1000"), (.mouseButton, "1002"),
       (.mouseAny, "1003"), (.focusReporting, "1004"), (.mouseUTF8, "1005"), (.mouseSGR, "1006"),
       (.alternateScroll, "1007"), (.mouseURXVT, "1015"), (.mouseSGRPixels, "1016"), (.reverseWrapExtended, "1045"),
@@ -161,6 +161,9 @@ extension Terminal {
       for index in UInt8.min...UInt8.max {
         if let color = colors[palette: index] { out.add("\u{1B}]4;\(index);\(color.report)\u{1B}\\") }
       }
+    }
+    for index in 0..<ColorTable.specialCount {
+      if let color = colors[special: index] { out.add("\u{1B}]5;\(index);\(color.report)\u{1B}\\") }
     }
   }
 }

@@ -59,7 +59,7 @@ extension Terminal {
       case 47, 1047, 1049: answer = isAlternateScreen ? 1 : 2
       case 1048: answer = 1
       case 8: answer = 3
-      case 2, 4, 10, 18, 19, 35, 42, 57, 60, 61, 64, 68, 73, 81: answer = 4
+      case 2, 4, 10, 18, 19, 35, 57, 60, 61, 64, 68, 73, 81: answer = 4
       default:
         if let mode = ModeSet(privateMode: number) { answer = modeSet.contains(mode) ? 1 : 2 }
       }

@@ -73,6 +73,8 @@ package struct Terminal: ~Copyable {
   /// The last intermediate byte, or 0; `intermediateCount` tells whether there were more.
   var intermediate: UInt8 = 0
   var intermediateCount: UInt8 = 0
+  /// The first of the intermediate bytes of an escape sequence.
+  var designated: UInt8 = 0
   var pendingScalar: UInt32 = 0
   var pendingLength: UInt8 = 0
   var pendingLow: UInt8 = 0x80
@@ -106,6 +108,7 @@ package struct Terminal: ~Copyable {
   package internal(set) var progress: Progress?
   var titleStack: [SavedTitle] = []
   var colors = ColorTable()
+  var defaultColors = DefaultColors()
   var pendingNotification: PendingNotification?
   var replies: [UInt8] = []
   var events = EventQueue()

@@ -101,6 +101,7 @@ struct ModeSet: OptionSet, Equatable {
   static let sendReceive = ModeSet(rawValue: 1 << 30)
 
   static let graphemeClusters = ModeSet(rawValue: 1 << 40)
+  static let nationalReplacement = ModeSet(rawValue: 1 << 41)
 
   static let initial: ModeSet = [.autowrap, .cursorVisible, .sendReceive]
   static let mouseTracking: ModeSet = [.mouseX10, .mouseNormal, .mouseButton, .mouseAny]
@@ -118,6 +119,7 @@ struct ModeSet: OptionSet, Equatable {
     case 12: self = .cursorBlink
     case 25: self = .cursorVisible
     case 40: self = .allowColumns132
+    case 42: self = .nationalReplacement
     case 45: self = .reverseWrap
     case 66: self = .applicationKeypad
     case 67: self = .backspaceSendsBackspace
@@ -233,6 +235,7 @@ extension Terminal {
     case 12:
       // The odd styles of DECSCUSR blink, the even ones do not; style 0 leaves it to this mode.
       if cursorStyle != 0 { cursorStyle = on ? (cursorStyle - 1) | 1 : (cursorStyle + 1) & ~1 }
+    case 42: charsets.isNational = on
     case 47: setAlternateScreen(on, keepsOnLeave: true)
     case 69:
       if !on {
