@@ -69,7 +69,8 @@ package struct TerminalGrammar {
       case 0..<3: random.pick(["中", "文", "字", "한", "Ａ", "あ"])
       case 3..<5: random.pick(["é", "я", "─", "→", "\u{FFFD}", "\u{2028}", "ǅ", "ﷺ"])
       case 5: random.pick(["😀", "🚀", "👩", "🇫", "𐍈", "𠀀"])
-      case 6: random.pick(["\u{301}", "\u{FE0F}", "\u{200D}", "🏽", "❤", "⚠", "⌚", "\u{FE0E}", "क", "\u{94D}", "\u{93E}"])
+      case 6:
+        random.pick(["\u{301}", "\u{FE0F}", "\u{200D}", "🏽", "❤", "⚠", "⌚", "\u{FE0E}", "क", "\u{94D}", "\u{93E}"])
       default: String(Unicode.Scalar(UInt8(0x21 + random.below(94))))
       }
     }

@@ -30,7 +30,9 @@ enum Charset: UInt8, CaseIterable {
   /// The set that an intermediate byte besides the first (0 for none) and a final byte name; nil for one that nobody has.
   init?(_ intermediate: UInt8, _ final: UInt8, is96: Bool) {
     let bytes = intermediate == 0 ? [final] : [intermediate, final]
-    guard let known = Self.designators.first(where: { $0.is96 == is96 && $0.0.utf8.elementsEqual(bytes) }) else { return nil }
+    guard let known = Self.designators.first(where: { $0.is96 == is96 && $0.0.utf8.elementsEqual(bytes) }) else {
+      return nil
+    }
     self = known.2
   }
 
@@ -88,38 +90,49 @@ enum Charset: UInt8, CaseIterable {
 
   private var text: String {
     switch self {
-    case .supplemental: "¡¢£\u{2E2E}¥\u{2E2E}§¤©ª«\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}°±²³\u{2E2E}µ¶·\u{2E2E}¹º»¼½\u{2E2E}¿ÀÁÂÃÄÅÆÇÈÉ"
-      + "ÊËÌÍÎÏ\u{2E2E}ÑÒÓÔÕÖŒØÙÚÛÜŸ\u{2E2E}ßàáâãäåæçèéêëìíîï\u{2E2E}ñòóôõöœøùúûüÿ\u{2E2E}"
-    case .greek: "¡¢£\u{2E2E}¥\u{2E2E}§¤©ª«\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}°±²³\u{2E2E}µ¶·\u{2E2E}¹º»¼½\u{2E2E}¿ϊΑΒΓΔΕΖΗΘΙ"
-      + "ΚΛΜΝΞΟ\u{2E2E}ΠΡΣΤΥΦΧΨΩάέήί\u{2E2E}όϋαβγδεζηθικλμνξο\u{2E2E}πρστυφχψωςύώ΄\u{2E2E}"
-    case .hebrew: "¡¢£\u{2E2E}¥\u{2E2E}§¨©×«\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}°±²³\u{2E2E}µ¶·\u{2E2E}¹÷»¼½\u{2E2E}¿\u{2E2E}"
-      + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
-      + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
-      + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{5D0}\u{5D1}\u{5D2}\u{5D3}\u{5D4}\u{5D5}\u{5D6}\u{5D7}\u{5D8}"
-      + "\u{5D9}\u{5DA}\u{5DB}\u{5DC}\u{5DD}\u{5DE}\u{5DF}\u{5E0}\u{5E1}\u{5E2}\u{5E3}\u{5E4}\u{5E5}\u{5E6}"
-      + "\u{5E7}\u{5E8}\u{5E9}\u{5EA}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
-    case .turkish: "¡¢£\u{2E2E}¥\u{2E2E}§¨©ª«\u{2E2E}\u{2E2E}İ\u{2E2E}°±²³\u{2E2E}µ¶·\u{2E2E}¹º»¼½ı¿ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏĞÑÒÓÔÕÖŒ"
-      + "ØÙÚÛÜŸŞßàáâãäåæçèéêëìíîïğñòóôõöœøùúûüÿş"
-    case .cyrillic: "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
-      + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
-      + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}юабцдефгхийклмнопярстужвьызшэщчъ\u{2E2E}АБЦДЕФГХИЙКЛМНОПЯРСТУЖВЬ"
-      + "ЫЗШЭЩЧ"
-    case .technical: "⎷┌─⌠⌡│⎡⎣⎤⎦⎧⎩⎫⎭⎨⎬\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
-      + "≤≠≥∫∴∝∞÷Δ∇ΦΓ∼≃Θ×Λ⇔⇒≡ΠΨ\u{2E2E}Σ\u{2E2E}\u{2E2E}√ΩΞΥ⊂⊃∩∪∧∨¬αβχδεφγηιθκλ\u{2E2E}ν∂πψρστ\u{2E2E}ƒωξυζ←↑→↓"
-    case .latin2: "\u{A0}Ą˘Ł¤ĽŚ§¨ŠŞŤŹ\u{AD}ŽŻ°ą˛ł´ľśˇ¸šşťź˝žżŔÁÂĂÄĹĆÇČÉĘËĚÍÎĎĐŃŇÓÔŐÖ×ŘŮÚŰÜÝŢßŕáâăäĺćçčéęëěíîďđńňóôőö÷řůúűüý"
-      + "ţ\u{2D9}"
-    case .latinCyrillic: "\u{A0}ЁЂЃЄЅІЇЈЉЊЋЌ\u{AD}ЎЏАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯабвгдежзийклмнопрстуфхцчшщъыьэюя№ёђѓєѕіїјљњћќ§"
-      + "ўџ"
-    case .latinGreek: "\u{A0}‘’£€₯¦§¨©ͺ«¬\u{AD}\u{2E2E}―°±²³΄΅Ά·ΈΉΊ»Ό½ΎΏΐΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡ\u{2E2E}ΣΤΥΦΧΨΩΪΫάέήίΰαβγδεζηθικλμνξο"
-      + "πρςστυφχψωϊϋόύώ\u{2E2E}"
-    case .latinHebrew: "\u{A0}\u{2E2E}¢£¤¥¦§¨©×«¬\u{AD}®¯°±²³´µ¶·¸¹÷»¼½¾\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
-      + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
-      + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}‗\u{5D0}"
-      + "\u{5D1}\u{5D2}\u{5D3}\u{5D4}\u{5D5}\u{5D6}\u{5D7}\u{5D8}\u{5D9}\u{5DA}\u{5DB}\u{5DC}\u{5DD}\u{5DE}"
-      + "\u{5DF}\u{5E0}\u{5E1}\u{5E2}\u{5E3}\u{5E4}\u{5E5}\u{5E6}\u{5E7}\u{5E8}\u{5E9}\u{5EA}\u{2E2E}\u{2E2E}"
-      + "\u{200E}\u{200F}\u{2E2E}"
-    case .latin5: "\u{A0}¡¢£¤¥¦§¨©ª«¬\u{AD}®¯°±²³´µ¶·¸¹º»¼½¾¿ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏĞÑÒÓÔÕÖ×ØÙÚÛÜİŞßàáâãäåæçèéêëìíîïğñòóôõö÷øùúûüı"
-      + "şÿ"
+    case .supplemental:
+      "¡¢£\u{2E2E}¥\u{2E2E}§¤©ª«\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}°±²³\u{2E2E}µ¶·\u{2E2E}¹º»¼½\u{2E2E}¿ÀÁÂÃÄÅÆÇÈÉ"
+        + "ÊËÌÍÎÏ\u{2E2E}ÑÒÓÔÕÖŒØÙÚÛÜŸ\u{2E2E}ßàáâãäåæçèéêëìíîï\u{2E2E}ñòóôõöœøùúûüÿ\u{2E2E}"
+    case .greek:
+      "¡¢£\u{2E2E}¥\u{2E2E}§¤©ª«\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}°±²³\u{2E2E}µ¶·\u{2E2E}¹º»¼½\u{2E2E}¿ϊΑΒΓΔΕΖΗΘΙ"
+        + "ΚΛΜΝΞΟ\u{2E2E}ΠΡΣΤΥΦΧΨΩάέήί\u{2E2E}όϋαβγδεζηθικλμνξο\u{2E2E}πρστυφχψωςύώ΄\u{2E2E}"
+    case .hebrew:
+      "¡¢£\u{2E2E}¥\u{2E2E}§¨©×«\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}°±²³\u{2E2E}µ¶·\u{2E2E}¹÷»¼½\u{2E2E}¿\u{2E2E}"
+        + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
+        + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
+        + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{5D0}\u{5D1}\u{5D2}\u{5D3}\u{5D4}\u{5D5}\u{5D6}\u{5D7}\u{5D8}"
+        + "\u{5D9}\u{5DA}\u{5DB}\u{5DC}\u{5DD}\u{5DE}\u{5DF}\u{5E0}\u{5E1}\u{5E2}\u{5E3}\u{5E4}\u{5E5}\u{5E6}"
+        + "\u{5E7}\u{5E8}\u{5E9}\u{5EA}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
+    case .turkish:
+      "¡¢£\u{2E2E}¥\u{2E2E}§¨©ª«\u{2E2E}\u{2E2E}İ\u{2E2E}°±²³\u{2E2E}µ¶·\u{2E2E}¹º»¼½ı¿ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏĞÑÒÓÔÕÖŒ"
+        + "ØÙÚÛÜŸŞßàáâãäåæçèéêëìíîïğñòóôõöœøùúûüÿş"
+    case .cyrillic:
+      "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
+        + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
+        + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}юабцдефгхийклмнопярстужвьызшэщчъ\u{2E2E}АБЦДЕФГХИЙКЛМНОПЯРСТУЖВЬ"
+        + "ЫЗШЭЩЧ"
+    case .technical:
+      "⎷┌─⌠⌡│⎡⎣⎤⎦⎧⎩⎫⎭⎨⎬\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
+        + "≤≠≥∫∴∝∞÷Δ∇ΦΓ∼≃Θ×Λ⇔⇒≡ΠΨ\u{2E2E}Σ\u{2E2E}\u{2E2E}√ΩΞΥ⊂⊃∩∪∧∨¬αβχδεφγηιθκλ\u{2E2E}ν∂πψρστ\u{2E2E}ƒωξυζ←↑→↓"
+    case .latin2:
+      "\u{A0}Ą˘Ł¤ĽŚ§¨ŠŞŤŹ\u{AD}ŽŻ°ą˛ł´ľśˇ¸šşťź˝žżŔÁÂĂÄĹĆÇČÉĘËĚÍÎĎĐŃŇÓÔŐÖ×ŘŮÚŰÜÝŢßŕáâăäĺćçčéęëěíîďđńňóôőö÷řůúűüý"
+        + "ţ\u{2D9}"
+    case .latinCyrillic:
+      "\u{A0}ЁЂЃЄЅІЇЈЉЊЋЌ\u{AD}ЎЏАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯабвгдежзийклмнопрстуфхцчшщъыьэюя№ёђѓєѕіїјљњћќ§"
+        + "ўџ"
+    case .latinGreek:
+      "\u{A0}‘’£€₯¦§¨©ͺ«¬\u{AD}\u{2E2E}―°±²³΄΅Ά·ΈΉΊ»Ό½ΎΏΐΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡ\u{2E2E}ΣΤΥΦΧΨΩΪΫάέήίΰαβγδεζηθικλμνξο"
+        + "πρςστυφχψωϊϋόύώ\u{2E2E}"
+    case .latinHebrew:
+      "\u{A0}\u{2E2E}¢£¤¥¦§¨©×«¬\u{AD}®¯°±²³´µ¶·¸¹÷»¼½¾\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
+        + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}"
+        + "\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}\u{2E2E}‗\u{5D0}"
+        + "\u{5D1}\u{5D2}\u{5D3}\u{5D4}\u{5D5}\u{5D6}\u{5D7}\u{5D8}\u{5D9}\u{5DA}\u{5DB}\u{5DC}\u{5DD}\u{5DE}"
+        + "\u{5DF}\u{5E0}\u{5E1}\u{5E2}\u{5E3}\u{5E4}\u{5E5}\u{5E6}\u{5E7}\u{5E8}\u{5E9}\u{5EA}\u{2E2E}\u{2E2E}"
+        + "\u{200E}\u{200F}\u{2E2E}"
+    case .latin5:
+      "\u{A0}¡¢£¤¥¦§¨©ª«¬\u{AD}®¯°±²³´µ¶·¸¹º»¼½¾¿ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏĞÑÒÓÔÕÖ×ØÙÚÛÜİŞßàáâãäåæçèéêëìíîïğñòóôõö÷øùúûüı"
+        + "şÿ"
     default: ""
     }
   }

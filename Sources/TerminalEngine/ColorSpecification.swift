@@ -26,7 +26,8 @@ enum ColorSpecification {
         default: false
         }
       }
-      guard isDecimal, let number = Double(String(decoding: part, as: UTF8.self)), number.isFinite, abs(number) < 1e6 else {
+      guard isDecimal, let number = Double(String(decoding: part, as: UTF8.self)), number.isFinite, abs(number) < 1e6
+      else {
         return nil
       }
       numbers.append(number)
@@ -127,7 +128,8 @@ enum ColorSpecification {
     // From white to the best red (u' 0.7127, v' 0.4931), at the length of 1.
     let (redU, redV) = (0.99603315, 0.08898290)
     return uniform(
-      whiteU + radius * (redU * cosine - redV * sine), whiteV + radius * (redV * cosine + redU * sine), luminance(value))
+      whiteU + radius * (redU * cosine - redV * sine), whiteV + radius * (redV * cosine + redU * sine), luminance(value)
+    )
   }
 
   /// Cosine and sine of an angle in degrees, by their series after the angle is brought near zero. (The engine needs no

@@ -130,7 +130,9 @@ extension Terminal {
   mutating func setColors(_ fields: [ArraySlice<UInt8>], special isSpecial: Bool, end: String) {
     var position = 0
     while position + 1 < fields.count {
-      guard let number = Self.decimal(fields[position]), let index = ColorIndex(number, isSpecial: isSpecial) else { return }
+      guard let number = Self.decimal(fields[position]), let index = ColorIndex(number, isSpecial: isSpecial) else {
+        return
+      }
       let field = fields[position + 1]
       if field.elementsEqual([0x3F]) {
         let color =

@@ -129,7 +129,8 @@ extension Terminal {
 
   private func paintModes(_ out: inout RepaintStream) {
     let set: [(ModeSet, String)] = [
-      (.applicationCursorKeys, "1"), (.reverseScreen, "5"), (.mouseX10, "9"), (.nationalReplacement, "42"), (.reverseWrap, "45"),
+      (.applicationCursorKeys, "1"), (.reverseScreen, "5"), (.mouseX10, "9"), (.nationalReplacement, "42"),
+      (.reverseWrap, "45"),
       (.applicationKeypad, "66"), (.backspaceSendsBackspace, "67"), (.mouseNormal, "1000"), (.mouseButton, "1002"),
       (.mouseAny, "1003"), (.focusReporting, "1004"), (.mouseUTF8, "1005"), (.mouseSGR, "1006"),
       (.alternateScroll, "1007"), (.mouseURXVT, "1015"), (.mouseSGRPixels, "1016"), (.reverseWrapExtended, "1045"),

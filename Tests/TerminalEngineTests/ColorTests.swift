@@ -45,7 +45,8 @@ struct ColorTests {
   @Test(
     "what is no colour changes nothing and harms nobody",
     arguments: [
-      "rgbi:inf/0/0", "rgbi:nan/0/0", "rgbi:0x1p3/0/0", "CIEXYZ:1e999/0/0", "CIEuvY:0/0/1", "CIExyY:0/0/0.5", "CIELuv:0.001/1e5/1e5x",
+      "rgbi:inf/0/0", "rgbi:nan/0/0", "rgbi:0x1p3/0/0", "CIEXYZ:1e999/0/0", "CIEuvY:0/0/1", "CIExyY:0/0/0.5",
+      "CIELuv:0.001/1e5/1e5x",
       "TekHVC:1/1/-1", "#", "#1234567890abcdef", "rgb:", "rgb:1/2/3/4", "hsv:1/1/1", ":", "gray101", "грей",
       "rgbi:1/1/1e", "CIELab:50/1e7/0",
     ])
@@ -53,7 +54,9 @@ struct ColorTests {
     #expect(Self.answers(["10;#010203", "10;\(specification)", "10;?"]) == "10;rgb:0101/0202/0303")
   }
 
-  @Test("extreme numbers give some colour", arguments: ["CIELuv:0.001/99999/99999", "CIEXYZ:-5/0.5/99999", "TekHVC:99999/50/99999"])
+  @Test(
+    "extreme numbers give some colour",
+    arguments: ["CIELuv:0.001/99999/99999", "CIEXYZ:-5/0.5/99999", "TekHVC:99999/50/99999"])
   func extremes(_ specification: String) {
     #expect(RGB(specification: specification.utf8) != nil)
   }
@@ -61,21 +64,31 @@ struct ColorTests {
   @Test(
     "several in one command, special colours, and what resets them",
     arguments: [
-      (["4;1;#111111;2;#222222;3;?", "4;1;?;2;?"], "4;3;rgb:cdcd/cdcd/0000 4;1;rgb:1111/1111/1111 4;2;rgb:2222/2222/2222"),
+      (
+        ["4;1;#111111;2;#222222;3;?", "4;1;?;2;?"],
+        "4;3;rgb:cdcd/cdcd/0000 4;1;rgb:1111/1111/1111 4;2;rgb:2222/2222/2222"
+      ),
       // A pair that means nothing ends the command.
       (["4;1;bad;2;#333333", "4;2;?"], "4;2;rgb:0000/cdcd/0000"), (["4;300;?;2;?"], ""), (["4;1"], ""),
       (["5;0;#aabbcc", "5;0;?", "4;256;?"], "5;0;rgb:aaaa/bbbb/cccc 4;256;rgb:aaaa/bbbb/cccc"),
       (["4;260;#aabbcc", "5;4;?"], "5;4;rgb:aaaa/bbbb/cccc"), (["5;5;?", "4;261;?"], ""),
       (["10;#123456", "5;2;?"], "5;2;rgb:1212/3434/5656"),
       (["5;0;#aabbcc;1;#ddeeff", "105;0", "5;0;?;1;?"], "5;0;rgb:e5e5/e5e5/e5e5 5;1;rgb:dddd/eeee/ffff"),
-      (["5;1;#aabbcc", "105", "5;1;?"], "5;1;rgb:e5e5/e5e5/e5e5"), (["5;1;#aabbcc", "104;257", "5;1;?"], "5;1;rgb:e5e5/e5e5/e5e5"),
+      (["5;1;#aabbcc", "105", "5;1;?"], "5;1;rgb:e5e5/e5e5/e5e5"),
+      (["5;1;#aabbcc", "104;257", "5;1;?"], "5;1;rgb:e5e5/e5e5/e5e5"),
       (["5;1;#aabbcc", "104", "5;1;?"], "5;1;rgb:aaaa/bbbb/cccc"),
       (["4;1;#111111;2;#222222", "104;1", "4;1;?;2;?"], "4;1;rgb:cdcd/0000/0000 4;2;rgb:2222/2222/2222"),
       (["4;1;#111111;2;#222222", "104", "4;1;?;2;?"], "4;1;rgb:cdcd/0000/0000 4;2;rgb:0000/cdcd/0000"),
-      (["10;#111111;#222222;#333333", "10;?;?;?"], "10;rgb:1111/1111/1111 11;rgb:2222/2222/2222 12;rgb:3333/3333/3333"),
+      (
+        ["10;#111111;#222222;#333333", "10;?;?;?"], "10;rgb:1111/1111/1111 11;rgb:2222/2222/2222 12;rgb:3333/3333/3333"
+      ),
       (["10;bad;#444444", "11;?"], "11;rgb:4444/4444/4444"), (["10;;#555555", "11;?"], "11;rgb:5555/5555/5555"),
-      (["10;#111111", "110", "10;?"], "10;rgb:e5e5/e5e5/e5e5"), (["19;#123456", "19;?", "119", "19;?"], "19;rgb:1212/3434/5656 19;rgb:0000/0000/0000"),
-      (["17;?", "18;?", "19;?", "14;?"], "17;rgb:e5e5/e5e5/e5e5 18;rgb:e5e5/e5e5/e5e5 19;rgb:0000/0000/0000 14;rgb:0000/0000/0000"),
+      (["10;#111111", "110", "10;?"], "10;rgb:e5e5/e5e5/e5e5"),
+      (["19;#123456", "19;?", "119", "19;?"], "19;rgb:1212/3434/5656 19;rgb:0000/0000/0000"),
+      (
+        ["17;?", "18;?", "19;?", "14;?"],
+        "17;rgb:e5e5/e5e5/e5e5 18;rgb:e5e5/e5e5/e5e5 19;rgb:0000/0000/0000 14;rgb:0000/0000/0000"
+      ),
     ] as [([String], String)])
   func commands(_ commands: [String], answer: String) {
     #expect(Self.answers(commands) == answer)
@@ -86,8 +99,10 @@ struct ColorTests {
     let light: (inout Terminal) -> Void = {
       $0.setDefaultColors(DefaultColors(foreground: RGB(1, 2, 3), background: RGB(specification: "white".utf8)))
     }
-    #expect(Self.answers(["10;?;?;?"], setup: light) == "10;rgb:0101/0202/0303 11;rgb:ffff/ffff/ffff 12;rgb:0101/0202/0303")
-    #expect(Self.answers(["11;black", "11;?", "111", "11;?"], setup: light) == "11;rgb:0000/0000/0000 11;rgb:ffff/ffff/ffff")
+    #expect(
+      Self.answers(["10;?;?;?"], setup: light) == "10;rgb:0101/0202/0303 11;rgb:ffff/ffff/ffff 12;rgb:0101/0202/0303")
+    #expect(
+      Self.answers(["11;black", "11;?", "111", "11;?"], setup: light) == "11;rgb:0000/0000/0000 11;rgb:ffff/ffff/ffff")
     #expect(Self.answers(["11;black"], setup: light).isEmpty)
   }
 

@@ -49,7 +49,8 @@ struct WidthTableTests {
       ("\u{1F1E6}", WidthTable.regionalIndicator), ("😀", WidthTable.pictographic),
       ("❤", WidthTable.pictographic | WidthTable.variationCapable),
       ("©", WidthTable.pictographic | WidthTable.variationCapable),
-      ("\u{1F3FB}", WidthTable.modifier), ("1", WidthTable.variationCapable), ("中", 0), ("⌚", WidthTable.pictographic | WidthTable.variationCapable),
+      ("\u{1F3FB}", WidthTable.modifier), ("1", WidthTable.variationCapable), ("中", 0),
+      ("⌚", WidthTable.pictographic | WidthTable.variationCapable),
       ("\u{1100}", WidthTable.joining), ("ﾞ", WidthTable.joining), ("क", 0),
     ] as [(Unicode.Scalar, UInt8)])
   func flags(_ scalar: Unicode.Scalar, expected: UInt8) {
@@ -62,7 +63,9 @@ struct WidthTableTests {
       let properties = WidthTable.properties(of: scalar) & WidthTable.alone
       guard properties == 2 || properties == 1 && !ClusterClass.isCareful(scalar) else { continue }
       let kind = ClusterClass(scalar)
-      #expect([.other, .pictographic, .openSyllable, .closedSyllable].contains(kind), "U+\(String(scalar, radix: 16)) \(kind)")
+      #expect(
+        [.other, .pictographic, .openSyllable, .closedSyllable].contains(kind), "U+\(String(scalar, radix: 16)) \(kind)"
+      )
     }
   }
 
