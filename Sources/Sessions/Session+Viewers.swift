@@ -26,7 +26,7 @@ extension Session {
     announceAttached(id.number, client)
     if exit != nil {
       // Nothing more will come, so the picture is the whole story.
-      viewers.repaint(id, picture: terminal.repaint())
+      viewers.repaint(id, picture: terminal.repaint(unfinished: false))
       viewer.sessionEnded(exit)
       viewers.remove(id)
     } else {
@@ -96,8 +96,6 @@ extension Session {
       case .nothing: return
       case .shown: continue
       case .repaint:
-        // In the middle of an escape sequence or a character a picture would be torn apart by the rest of it.
-        guard terminal.isAtRest else { return }
         viewers.repaint(id, picture: terminal.repaint())
       }
     }

@@ -2,7 +2,7 @@
 
 extension Terminal {
   /// The column of the character before the cursor, or nil at the beginning of a line.
-  private func previousColumn() -> Int? {
+  func previousColumn() -> Int? {
     var previous = pendingWrap ? column : column - 1
     guard previous >= 0 else { return nil }
     if previous > 0 && grid.rows[row].cells[previous].isTail { previous -= 1 }
@@ -14,6 +14,24 @@ extension Terminal {
     if lastScalar < 0x80 { return .none }
     if clusterState != .unknown { return clusterState }
     return ClusterState.beginning(ClusterClass(lastScalar))
+  }
+
+  /// What the character before the cursor begins.
+  private func stateOnScreen() -> ClusterState {
+    guard let previous = previousColumn() else { return .none }
+    let cell = grid.rows[row].cells[previous]
+    guard cell.isCluster else { return .beginning(ClusterClass(UInt32(truncatingIfNeeded: cell & CellBits.scalar))) }
+    var text = clusters.text(Int(cell & CellBits.scalar))
+    var state = ClusterState.none
+    while let scalar = UTF8Text.next(&text) {
+      let kind = ClusterClass(scalar)
+      switch kind {
+      case .extend, .extendOutsideConjuncts, .joiner, .linker: state = state.extended(by: kind)
+      case .modifier: state = state == .picture ? .picture : .none
+      default: state = .beginning(kind)
+      }
+    }
+    return state
   }
 
   /// Whether the last character may make one of itself and the next that is otherwise one by itself.
@@ -28,8 +46,10 @@ extension Terminal {
     switch kind {
     case .extend, .extendOutsideConjuncts, .joiner, .linker:
       if width == 0 {
+        // A joiner looks at what is on the screen: it may come after the cursor has been brought back.
+        let before = kind == .joiner && lastScalar == 0 ? stateOnScreen() : state
         combine(scalar)
-        clusterState = state.extended(by: kind)
+        clusterState = before.extended(by: kind)
         return true
       }
       next = state.extended(by: kind)

@@ -72,7 +72,8 @@ func creationRequest(_ invocation: Invocation, name: String?) throws(CommandFail
 private func workingDirectory(_ invocation: Invocation) throws(CommandFailure) -> String? {
   let isRemote = invocation.has(Options.connect) || invocation.server != nil
   guard let asked = invocation.text(Options.workingDirectory) else {
-    return isRemote ? nil : ClientContext.currentDirectory
+    // One that a program cannot start in (after 'su', root's own) is not what was asked for: the home is, then.
+    return isRemote || access(".", X_OK) != 0 ? nil : ClientContext.currentDirectory
   }
   if asked.hasPrefix("/") || isRemote { return asked }
   guard let resolved = realpath(asked, nil) else {
