@@ -1,6 +1,6 @@
 import Causality
 import Net
-import TerminalEngine
+package import TerminalEngine
 
 extension Session {
   /// Bytes that one viewer is given before the next has its turn.
@@ -45,6 +45,12 @@ extension Session {
   package func repaintViewer(_ id: ViewerID) {
     viewers.setStale(id)
     pumpViewers()
+  }
+
+  /// The default colours of a terminal on which the session is looked at: what its program is answered that asks for them. Nothing
+  /// that is shown changes by it.
+  package func setDefaultColors(_ colors: DefaultColors) {
+    terminal.setDefaultColors(colors)
   }
 
   package func removeViewer(_ id: ViewerID) {

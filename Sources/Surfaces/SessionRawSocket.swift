@@ -11,7 +11,8 @@ import enum Sys.ExitStatus
 /// Binary messages are terminal bytes; the first shown are a repaint. Without a subprotocol text is terminal input too. With
 /// ``SessionRawSocket/attachProtocol`` text is control, one JSON object a message:
 ///
-/// - from the client `{"resize":{"rows","cols"}}`, and `{"repaint":{}}` when its terminal has lost what it showed;
+/// - from the client `{"resize":{"rows","cols"}}`, `{"repaint":{}}` when its terminal has lost what it showed, and
+///   `{"colors":{"foreground","background","cursor"}}`, the default colours of its terminal, each as `#rrggbb` (or as X11 writes it);
 /// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}`,
 ///   `{"exited":{"exit_status","exit_signal"}}` after the last ones, `{"detached":{"reason"}}`.
 ///
@@ -90,6 +91,7 @@ actor SessionRawSocket {
     if members.contains(where: { $0.name == "repaint" }), let viewer {
       session.assumeIsolated { $0.repaintViewer(viewer) }
     }
+    if let told = members.last(where: { $0.name == "colors" })?.value { tellColors(told) }
     // What a later version may say is none of our business.
     guard let resize = members.last(where: { $0.name == "resize" })?.value else { return }
     let sides = JSONText.members(of: resize) ?? []
@@ -97,6 +99,19 @@ actor SessionRawSocket {
     let (rows, columns) = (side("rows"), side("cols"))
     guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
     give(TerminalSize(rows: rows, columns: columns))
+  }
+
+  /// The default colours of the client's terminal: programs that ask for them are answered with those of who told them last. One that
+  /// is no colour is left out.
+  private func tellColors(_ text: ArraySlice<UInt8>) {
+    if isReadOnly || !isAllowed() { return }
+    let named = JSONText.members(of: text) ?? []
+    func color(_ name: String) -> RGB? {
+      named.last { $0.name == name }.flatMap { JSONText.utf8($0.value) }.flatMap { RGB(specification: $0) }
+    }
+    let colors = DefaultColors(
+      foreground: color("foreground"), background: color("background"), cursor: color("cursor"))
+    session.assumeIsolated { $0.setDefaultColors(colors) }
   }
 
   private func give(_ wanted: TerminalSize) {

@@ -111,9 +111,7 @@ extension Terminal {
   /// The colours of the terminal on which this one is looked at: what programs are answered that ask for the default colours
   /// and have not set others. What is nil is as the options say.
   package mutating func setDefaultColors(_ colors: DefaultColors) {
-    guard colors != defaultColors else { return }
     defaultColors = colors
-    touchAll()
   }
 
   private func dynamicColor(_ code: Int) -> RGB {
