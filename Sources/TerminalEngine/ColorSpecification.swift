@@ -172,15 +172,15 @@ enum ColorSpecification {
       0.06351180 * color.x - 0.20020501 * color.y + 0.81070942 * color.z)
   }
 
-  private static func isShown(_ channels: Triple) -> Bool {
-    let range = -0.001...1.001
+  private static func isShown(_ channels: Triple, tolerance: Double = 0) -> Bool {
+    let range = -tolerance...(1 + tolerance)
     return range.contains(channels.x) && range.contains(channels.y) && range.contains(channels.z)
   }
 
   /// A colour of the display: one that it cannot show loses chroma, at the same hue and value, until it can.
   private static func clipped(_ color: Triple) -> RGB? {
     let exact = channels(color)
-    if isShown(exact) { return intensities(exact) }
+    if isShown(exact, tolerance: 0.001) { return intensities(exact) }
     if color.y >= 1 { return RGB(255, 255, 255) }
     let sum = color.x + 15 * color.y + 3 * color.z
     guard color.y > 0, abs(sum) > 1e-9 else { return RGB(0, 0, 0) }
@@ -211,8 +211,7 @@ enum ColorSpecification {
     for (index, entry) in curve.enumerated() {
       let upper = Double(entry)
       if wanted <= upper {
-        let exact = (level + span * (wanted - lower) / (upper - lower)) * 257
-        return UInt8(truncatingIfNeeded: Int(exact) >> 8)
+        return UInt8(truncatingIfNeeded: Int(level + span * (wanted - lower) / (upper - lower) + 0.5))
       }
       (level, span, lower) = (Double(first + 5 * index), 5, upper)
     }
