@@ -58,6 +58,12 @@ extension Session {
     showViewers()
   }
 
+  /// The default colours of a terminal on which the session is looked at: what its program is answered that asks for them. Nothing
+  /// that is shown changes by it.
+  package func setDefaultColors(_ colors: DefaultColors) {
+    terminal.setDefaultColors(colors)
+  }
+
   package func removeViewer(_ id: ViewerID) {
     let decided = sizePolicy.size(for: viewers.claims)
     viewers.remove(id)

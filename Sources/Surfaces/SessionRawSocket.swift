@@ -13,6 +13,8 @@ import enum Sys.ExitStatus
 ///
 /// - from the client `{"resize":{"rows","cols","reserved_rows"?,"synchronized"?}}`, how large its terminal is, and `{"repaint":{}}` when that
 ///   has lost what it showed;
+/// - from the client also `{"colors":{"foreground","background","cursor"}}`, the default colours of its terminal, each as `#rrggbb` (or as X11
+///   writes it);
 /// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}` when the session has
 ///   another size, `{"window":{"row","col","rows","cols","painted","alternate"}}` before bytes that show another part of the screen or come
 ///   in another way, `{"exited":{"exit_status","exit_signal"}}` after the last ones, `{"detached":{"reason"}}`.
@@ -104,6 +106,7 @@ actor SessionRawSocket {
     if members.contains(where: { $0.name == "repaint" }), let viewer {
       session.assumeIsolated { $0.repaintViewer(viewer) }
     }
+    if let told = members.last(where: { $0.name == "colors" })?.value { tellColors(told) }
     // What a later version may say is none of our business.
     guard let resize = members.last(where: { $0.name == "resize" })?.value else { return }
     let fields = JSONText.members(of: resize) ?? []
@@ -116,6 +119,19 @@ actor SessionRawSocket {
       ViewerScreen(
         TerminalSize(rows: rows, columns: columns), reservedRows: max(0, number("reserved_rows")),
         synchronizes: synchronizes))
+  }
+
+  /// The default colours of the client's terminal: programs that ask for them are answered with those of who told them last. One that
+  /// is no colour is left out.
+  private func tellColors(_ text: ArraySlice<UInt8>) {
+    if isReadOnly || !isAllowed() { return }
+    let named = JSONText.members(of: text) ?? []
+    func color(_ name: String) -> RGB? {
+      named.last { $0.name == name }.flatMap { JSONText.utf8($0.value) }.flatMap { RGB(specification: $0) }
+    }
+    let colors = DefaultColors(
+      foreground: color("foreground"), background: color("background"), cursor: color("cursor"))
+    session.assumeIsolated { $0.setDefaultColors(colors) }
   }
 
   private func setScreen(_ screen: ViewerScreen) {
