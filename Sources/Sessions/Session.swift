@@ -71,7 +71,7 @@ package actor Session {
     self.traffic = traffic
     self.shelf = shelf
     self.pid = pid
-    terminal = Terminal(size: size)
+    terminal = Terminal(size: size, options: label.history.options)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
     commands = CommandLog(nonce: label.nonce)
     pty = PTY(master: master)

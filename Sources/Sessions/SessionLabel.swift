@@ -7,19 +7,25 @@ struct SessionLabel: Equatable {
   var command: String
   var startedAt: Timestamp
   var nonce: String?
+  var history: HistoryBounds
 
-  init(name: SessionName, tags: Set<Tag>, command: String, startedAt: Timestamp, nonce: String?) {
+  init(
+    name: SessionName, tags: Set<Tag>, command: String, startedAt: Timestamp, nonce: String?,
+    history: HistoryBounds = HistoryBounds()
+  ) {
     self.name = name
     self.tags = tags
     self.command = command
     self.startedAt = startedAt
     self.nonce = nonce
+    self.history = history
   }
 
   var encoded: [UInt8] {
     let fields: [(String, String?)] = [
       ("name", name.text), ("tags", tags.sorted().map(\.text).joined(separator: ",")), ("command", command),
       ("started_at", startedAt.text), ("nonce", nonce),
+      ("history", history.text),
     ]
     let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(
       separator: "&")
@@ -40,6 +46,6 @@ struct SessionLabel: Equatable {
     self.init(
       name: name, tags: Set((fields["tags"] ?? "").split(separator: ",").compactMap { try? Tag(String($0)) }),
       command: command,
-      startedAt: startedAt, nonce: fields["nonce"])
+      startedAt: startedAt, nonce: fields["nonce"], history: HistoryBounds(text: fields["history"]))
   }
 }

@@ -23,7 +23,9 @@ struct SessionLaunch {
   ]
 
   init(spec: SessionSpec, name: SessionName, id: String, options: SessionStoreOptions) {
-    var environment = options.environment.filter { !SessionLaunch.withheld.contains($0.key) }
+    var environment = (spec.callersEnvironment ?? options.environment).filter {
+      !SessionLaunch.withheld.contains($0.key)
+    }
     environment["TERM"] = "xterm-256color"
     environment["COLORTERM"] = "truecolor"
     environment["ROOST_SESSION"] = name.text

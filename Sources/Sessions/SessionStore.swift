@@ -156,7 +156,8 @@ package actor SessionStore {
     defer { reserved.remove(name.text) }
     let id = makeUUID()
     let launch = SessionLaunch(spec: spec, name: name, id: id, options: options)
-    let label = SessionLabel(name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce)
+    let label = SessionLabel(
+      name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce, history: spec.history)
     let child: KeptChild
     do {
       child = try await keeper.spawn(id: id, launch.child, label: label.encoded)

@@ -29,6 +29,8 @@ final class UserTerminal {
   var outputDescriptor: CInt { output }
   var inputDescriptor: CInt { input }
   var queuedBytes: Int { queue.count - taken }
+  /// The mode by which the alternate screen was entered; nil on the usual one.
+  var alternateMode: Int? { tracker.mode }
 
   var size: WindowSize {
     let size = PseudoTerminal.size(of: STDOUT_FILENO)

@@ -13,7 +13,7 @@ package enum CommandTable {
       """,
     options: [
       Options.name, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
-      Options.noIntegration, Options.detachKey,
+      Options.history, Options.noIntegration, Options.prefix, Options.detachKey, Options.noStatus,
     ],
     examples: [
       CommandExample("roost", "a new session, right here"),
