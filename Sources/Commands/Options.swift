@@ -52,6 +52,11 @@ package enum Options {
     "--rows", placeholder: "N", kind: .integer(1...1000), help: "height of the screen")
   package static let columns = OptionDefinition(
     "--cols", placeholder: "N", kind: .integer(1...1000), help: "width of the screen")
+  package static let size = OptionDefinition(
+    "--size", placeholder: "SIZE",
+    help:
+      "who decides the size: 'latest' (who typed last; the default), 'smallest', 'largest', 'fixed' (nobody), or a fixed size such as 80x24"
+  )
   package static let noIntegration = OptionDefinition(
     "--no-integration", help: "start the shell without Roost's integration (no command records, weaker waits)")
   package static let detached = OptionDefinition("--detached", short: "d", help: "do not attach; print the name")

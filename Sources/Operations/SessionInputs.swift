@@ -46,6 +46,16 @@ extension Evidence: SchemaDescribing {
   package static let sample = Evidence.output
 }
 
+extension SizePolicy: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = SizePolicy.latest
+}
+
+extension ViewMode: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = ViewMode.ownSize
+}
+
 extension WaitOutcome.Reason: SchemaDescribing {
   package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = WaitOutcome.Reason.idle
@@ -89,6 +99,7 @@ struct CreateInput: Decodable, Sendable {
   var shell: String?
   var rows: Int?
   var cols: Int?
+  var sizePolicy: SizePolicy?
   var cwd: String?
   var env: [String: String]?
   /// The environment that the session begins from instead of the server's own; `env` is laid over it.
@@ -111,7 +122,8 @@ struct CreateInput: Decodable, Sendable {
       name: name, program: program,
       size: TerminalSize(rows: rows ?? SessionSpec.defaultSize.rows, columns: cols ?? SessionSpec.defaultSize.columns),
       directory: cwd,
-      environment: env ?? [:], tags: Set(tags ?? []), integrates: integration ?? true)
+      environment: env ?? [:], tags: Set(tags ?? []), integrates: integration ?? true,
+      sizePolicy: sizePolicy ?? .latest)
     spec.callersEnvironment = environment
     spec.history = HistoryBounds(lines: historyLines, bytes: historyBytes)
     return spec
@@ -125,6 +137,7 @@ struct UpdateInput: Decodable, Sendable {
   var name: SessionName?
   var addTags: [Tag]?
   var removeTags: [Tag]?
+  var sizePolicy: SizePolicy?
 }
 
 struct KillInput: Decodable, Sendable {
@@ -276,6 +289,12 @@ struct ClientOutput: Codable, Sendable {
   var kind: String
   var peer: String
   var readOnly: Bool
+  /// Who it is, as audit records name principals.
+  var principal: String?
+  /// Of the client's own terminal, if it has told.
+  var rows: Int?
+  var cols: Int?
+  var mode: ViewMode
   var since: Timestamp
 }
 

@@ -21,7 +21,12 @@ extension Session {
     recordChanged(.fact)
     terminal.stamp = activity.generation
     resizeTerminal(size)
-    tellViewersOfResize()
+    if !viewers.isEmpty {
+      viewers.setResized()
+      viewers.fit(to: size)
+      tellViewersOfResize()
+      showViewers()
+    }
     if !observers.isEmpty { outputReachedObservers() }
     if !waiters.isEmpty { checkWaiters() }
   }

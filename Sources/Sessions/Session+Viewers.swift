@@ -1,36 +1,47 @@
 import Causality
 import Net
-import TerminalEngine
+package import TerminalEngine
 
 extension Session {
   /// Bytes that one viewer is given before the next has its turn.
   private static let pieceBytes = 64 << 10
   /// A round of writing to viewers may take at most one part in this many of the loop's time while output streams in: the child's
   /// speed comes before its viewers'. A viewer that cannot follow at that pace is shown pictures instead of every byte.
-  private static let pumpShare = 12
+  static let pumpShare = 12
   /// Rounds shorter than this are not followed by a pause: a keystroke's echo goes out at once.
   private static let freePump = Duration.microseconds(150)
   /// How long the output of a flood is gathered: far below a frame, and less than the ring of the viewers holds at any speed of a PTY.
   private static let gathering = Duration.milliseconds(1)
 
   /// Adds a viewer. The first thing it is shown is a picture of the screen.
+  /// - Parameter screen: its own terminal; `nil` for one that follows the raw output, whatever the session's size.
   /// Throws ``SessionError/Code/resourceLimitReached`` above ``SessionLimits/clients``.
-  package func addViewer(_ viewer: any RawViewer, client: ClientInfo) throws(SessionError) -> ViewerID {
+  package func addViewer(
+    _ viewer: any RawViewer, client: ClientInfo, screen: ViewerScreen? = nil
+  ) throws(SessionError) -> ViewerID {
     guard clientCount < SessionLimits.clients else {
       throw SessionError(
         .resourceLimitReached,
         "Resource limit reached: \(SessionLimits.clients) clients are attached to \(name) already.")
     }
     let id = ViewerID(number: ticket())
-    viewers.add(viewer, client, id: id)
+    viewers.add(viewer, client, id: id, screen: screen)
     announceAttached(id.number, client)
+    viewers.noteActivity(id)
+    viewers.fit(to: terminal.size)
     if exit != nil {
       // Nothing more will come, so the picture is the whole story.
-      viewers.repaint(id, picture: terminal.repaint())
+      viewers.tellWindow(id, terminal)
+      if viewers.entries[id]?.painter != nil {
+        viewers.paint(id, terminal)
+      } else {
+        viewers.repaint(id, picture: terminal.repaint())
+      }
       viewer.sessionEnded(exit)
       viewers.remove(id)
     } else {
-      pumpViewers()
+      followSizePolicy()
+      showViewers()
     }
     return id
   }
@@ -38,24 +49,43 @@ extension Session {
   /// The viewer's socket has taken everything it was given.
   package func viewerIsReady(_ id: ViewerID) {
     viewers.setReady(id)
-    if exit == nil { pumpViewers() } else { finishViewer(id) }
+    if exit == nil { showViewers() } else { finishViewer(id) }
   }
 
   /// Shows a viewer a picture of the screen once more, and then what follows.
   package func repaintViewer(_ id: ViewerID) {
     viewers.setStale(id)
-    pumpViewers()
+    showViewers()
   }
 
   package func removeViewer(_ id: ViewerID) {
+    let decided = sizePolicy.size(for: viewers.claims)
     viewers.remove(id)
     announceDetached(id.number, .left)
+    // One that left without having decided leaves the size as it is, also one that a caller gave.
+    if sizePolicy.size(for: viewers.claims) != decided { followSizePolicy() }
   }
 
-  package var clients: [(id: Int, info: ClientInfo)] {
-    (viewers.clients.map { ($0.0.number, $0.1) }
-      + observers.compactMap { id, observer in observer.client.map { (id.number, $0) } })
-      .sorted { $0.0 < $1.0 }
+  /// Who streams the session.
+  package struct Client: Sendable {
+    package let id: Int
+    package let info: ClientInfo
+    /// Of its own terminal, if it has told.
+    package let size: TerminalEngine.TerminalSize?
+    package let mode: ViewMode
+  }
+
+  package var clients: [Client] {
+    let size = terminal.size
+    let viewing = viewers.ids.compactMap { id in
+      viewers.entries[id].map { entry in
+        Client(id: id.number, info: entry.client, size: entry.screen?.size, mode: viewers.mode(entry, of: size))
+      }
+    }
+    let observing = observers.compactMap { id, observer in
+      observer.client.map { Client(id: id.number, info: $0, size: nil, mode: .events) }
+    }
+    return (viewing + observing).sorted { $0.id < $1.id }
   }
 
   /// Sends every attached client away.
@@ -64,6 +94,12 @@ extension Session {
     for id in viewers.ids { announceDetached(id.number, .detached, because: Cause.current) }
     viewers.removeAll()
     for viewer in leaving { viewer.detached(reason: reason) }
+  }
+
+  /// Shows every viewer what it has not seen.
+  func showViewers() {
+    if viewers.hasRaw { pumpViewers() }
+    if viewers.hasPainted { paintViewers() }
   }
 
   /// Gives every ready viewer what it has not seen, and then pauses in proportion to what that took.
@@ -98,6 +134,7 @@ extension Session {
       case .repaint:
         // In the middle of an escape sequence or a character a picture would be torn apart by the rest of it.
         guard terminal.isAtRest else { return }
+        viewers.tellWindow(id, terminal)
         viewers.repaint(id, picture: terminal.repaint())
       }
     }
@@ -112,11 +149,13 @@ extension Session {
   func endViewers() {
     pumpTimer?.cancel()
     pumpTimer = nil
+    frames.stop()
     for id in viewers.ids { finishViewer(id) }
   }
 
   private func finishViewer(_ id: ViewerID) {
     pump(id)
+    viewers.paint(id, terminal)
     guard let entry = viewers.entries[id], entry.isReady else { return }
     entry.viewer.sessionEnded(exit)
     viewers.remove(id)

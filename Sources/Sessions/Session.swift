@@ -34,6 +34,9 @@ package actor Session {
   var places = OutputPlaces()
   var pty: PTY
   var viewers = ViewerTable()
+  var frames = FramePace()
+  /// Who decides how large it is.
+  package internal(set) var sizePolicy: SizePolicy
   var observers: [ObserverID: Observer] = [:]
   var waiters: [Int: Waiter] = [:]
   var nextTicket = 1
@@ -65,6 +68,7 @@ package actor Session {
     self.id = id
     name = label.name
     tags = label.tags
+    sizePolicy = label.sizePolicy
     command = label.command
     startedAt = label.startedAt
     self.loop = loop
@@ -189,7 +193,8 @@ package actor Session {
     if turn.wasUpdating || terminal.isSynchronized { followUpdate(wasUpdating: turn.wasUpdating) }
     if !viewers.isEmpty {
       viewers.append(bytes)
-      if turn.isOfFlood { pumpViewersSoon() } else { pumpViewers() }
+      if viewers.hasRaw { if turn.isOfFlood { pumpViewersSoon() } else { pumpViewers() } }
+      if viewers.hasPainted { paintViewers() }
     }
     if !observers.isEmpty { outputReachedObservers() }
     if !waiters.isEmpty { checkWaiters() }
@@ -212,7 +217,7 @@ package actor Session {
         take(mark)
       case .cleared(let line): commands.cleared(line: line)
       case .reset: commands.cleared(line: terminal.screenTop)
-      default: break
+      default: tellPainted(event)
       }
     }
   }

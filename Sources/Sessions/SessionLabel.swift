@@ -7,17 +7,19 @@ struct SessionLabel: Equatable {
   var command: String
   var startedAt: Timestamp
   var nonce: String?
+  var sizePolicy: SizePolicy
   var history: HistoryBounds
 
   init(
     name: SessionName, tags: Set<Tag>, command: String, startedAt: Timestamp, nonce: String?,
-    history: HistoryBounds = HistoryBounds()
+    sizePolicy: SizePolicy = .latest, history: HistoryBounds = HistoryBounds()
   ) {
     self.name = name
     self.tags = tags
     self.command = command
     self.startedAt = startedAt
     self.nonce = nonce
+    self.sizePolicy = sizePolicy
     self.history = history
   }
 
@@ -25,7 +27,7 @@ struct SessionLabel: Equatable {
     let fields: [(String, String?)] = [
       ("name", name.text), ("tags", tags.sorted().map(\.text).joined(separator: ",")), ("command", command),
       ("started_at", startedAt.text), ("nonce", nonce),
-      ("history", history.text),
+      ("size_policy", sizePolicy == .latest ? nil : sizePolicy.rawValue), ("history", history.text),
     ]
     let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(
       separator: "&")
@@ -46,6 +48,8 @@ struct SessionLabel: Equatable {
     self.init(
       name: name, tags: Set((fields["tags"] ?? "").split(separator: ",").compactMap { try? Tag(String($0)) }),
       command: command,
-      startedAt: startedAt, nonce: fields["nonce"], history: HistoryBounds(text: fields["history"]))
+      startedAt: startedAt, nonce: fields["nonce"],
+      sizePolicy: fields["size_policy"].flatMap(SizePolicy.init(rawValue:)) ?? .latest,
+      history: HistoryBounds(text: fields["history"]))
   }
 }

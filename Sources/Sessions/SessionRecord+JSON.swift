@@ -43,6 +43,7 @@ extension SessionRecord {
     text("command", shown(command), &json)
     number("rows", rows, &json)
     number("cols", cols, &json)
+    text("size_policy", sizePolicy.rawValue, &json)
     number("clients", clients, &json)
     json.key("tags")
     json.beginArray()

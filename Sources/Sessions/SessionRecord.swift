@@ -14,6 +14,7 @@ package struct SessionRecord: Sendable, Codable {
   package var command: String
   package var rows: Int
   package var cols: Int
+  package var sizePolicy: SizePolicy
   package var clients: Int
   package var tags: [String]
   package var lastActivityMs: Int
@@ -37,7 +38,7 @@ extension Session {
     var record = SessionRecord(
       id: id, name: name.text, server: server, serverID: serverID, pid: Int(pid), command: command,
       rows: terminal.size.rows,
-      cols: terminal.size.columns, clients: clientCount, tags: tags.map(\.text).sorted(),
+      cols: terminal.size.columns, sizePolicy: sizePolicy, clients: clientCount, tags: tags.map(\.text).sorted(),
       lastActivityMs: lastActivityMs,
       state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title,
       cwd: workingDirectory,

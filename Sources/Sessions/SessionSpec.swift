@@ -15,6 +15,8 @@ package struct SessionSpec: Sendable {
   package var name: SessionName?
   package var program: Program
   package var size: TerminalSize
+  /// Who decides how large it is afterwards.
+  package var sizePolicy: SizePolicy
   /// Working directory; `nil` for the server's user's home.
   package var directory: String?
   /// Laid over the environment that it begins from.
@@ -35,7 +37,8 @@ package struct SessionSpec: Sendable {
   package init(
     name: SessionName? = nil, program: Program = .shell(nil), size: TerminalSize = defaultSize,
     directory: String? = nil,
-    environment: [String: String] = [:], tags: Set<Tag> = [], integrates: Bool = true
+    environment: [String: String] = [:], tags: Set<Tag> = [], integrates: Bool = true,
+    sizePolicy: SizePolicy = .latest
   ) {
     self.name = name
     self.program = program
@@ -44,6 +47,7 @@ package struct SessionSpec: Sendable {
     self.environment = environment
     self.tags = tags
     self.integrates = integrates
+    self.sizePolicy = sizePolicy
   }
 
   /// Refuses what could not be started.

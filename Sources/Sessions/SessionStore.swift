@@ -157,7 +157,8 @@ package actor SessionStore {
     let id = makeUUID()
     let launch = SessionLaunch(spec: spec, name: name, id: id, options: options)
     let label = SessionLabel(
-      name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce, history: spec.history)
+      name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce,
+      sizePolicy: spec.sizePolicy, history: spec.history)
     let child: KeptChild
     do {
       child = try await keeper.spawn(id: id, launch.child, label: label.encoded)
@@ -254,9 +255,9 @@ package actor SessionStore {
 
   // MARK: changing
 
-  /// Renames and tags a session: all of it, or nothing.
+  /// Renames and tags a session, and says who decides how large it is: all of it, or nothing.
   package func update(
-    _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag]
+    _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag], sizePolicy: SizePolicy? = nil
   ) async throws(SessionError) -> Session {
     guard var entry = entries[name.text] else { throw .notFound(name.text) }
     if let newName, newName != name, entries[newName.text] != nil || reserved.contains(newName.text) {
@@ -273,6 +274,7 @@ package actor SessionStore {
     if let newName { entry.name = newName }
     entry.label.name = entry.name
     entry.label.tags = tags
+    if let sizePolicy { entry.label.sizePolicy = sizePolicy }
     entries[name.text] = nil
     entries[entry.name.text] = entry
     let listing = Listing(session: entry.session, tags: tags)
@@ -284,6 +286,7 @@ package actor SessionStore {
     if entry.name != name { tell(.renamed(old: name.text, new: entry.name.text)) }
     if !added.isEmpty || !removed.isEmpty { tell(.tagsChanged(entry.name.text, added: added, removed: removed)) }
     await entry.session.identify(name: entry.name, tags: tags)
+    if let sizePolicy { await entry.session.setSizePolicy(sizePolicy) }
     // A later server is to know it by the new name; when the keeper is out of reach there will be none.
     try? await keeper.update(id: entry.session.id, label: entry.label.encoded)
     return entry.session

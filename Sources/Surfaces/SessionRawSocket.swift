@@ -11,9 +11,14 @@ import enum Sys.ExitStatus
 /// Binary messages are terminal bytes; the first shown are a repaint. Without a subprotocol text is terminal input too. With
 /// ``SessionRawSocket/attachProtocol`` text is control, one JSON object a message:
 ///
-/// - from the client `{"resize":{"rows","cols"}}`, and `{"repaint":{}}` when its terminal has lost what it showed;
-/// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}`,
-///   `{"exited":{"exit_status","exit_signal"}}` after the last ones, `{"detached":{"reason"}}`.
+/// - from the client `{"resize":{"rows","cols","reserved_rows"?,"synchronized"?}}`, how large its terminal is, and `{"repaint":{}}` when that
+///   has lost what it showed;
+/// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}` when the session has
+///   another size, `{"window":{"row","col","rows","cols","painted","alternate"}}` before bytes that show another part of the screen or come
+///   in another way, `{"exited":{"exit_status","exit_signal"}}` after the last ones, `{"detached":{"reason"}}`.
+///
+/// A client of the session's own size is sent the program's bytes; one of another size, or that reserves rows for itself, is painted: each
+/// binary message is whole, leaves the default pen and the cursor where it belongs, and touches nothing below `rows`.
 ///
 /// The socket lives on the session's loop. A viewer that does not read is shown nothing more until it has, and then a repaint, so it
 /// costs what the kernel holds for it; a terminal that does not read stops the socket from being read.
@@ -52,10 +57,15 @@ actor SessionRawSocket {
   }
 
   /// Shows the screen. Called once, when the socket is open.
-  /// - Parameter size: of the client's terminal, which the session is to have before it is shown.
+  /// - Parameter size: of the client's terminal.
   func open(size: TerminalSize? = nil) {
     webSocket.handler = self
-    if let size { give(size) }
+    let before = session.assumeIsolated { session in
+      let before = session.size
+      // One that is told of no size has none of its own: it gets what it asked for once, and then what there is.
+      if !isAttach, !isReadOnly, let size { session.wish(for: size) }
+      return before
+    }
     if isAttach {
       let (name, generation) = session.assumeIsolated { ($0.name.text, $0.generation) }
       control("attached") { json in
@@ -68,10 +78,14 @@ actor SessionRawSocket {
     let client = ClientInfo(
       kind: isAttach ? "attach" : "raw", peer: call.peer, readOnly: isReadOnly, cause: call.cause())
     let joined: Result<ViewerID, SessionError> = session.assumeIsolated { session in
-      do throws(SessionError) { return .success(try session.addViewer(self, client: client)) } catch {
+      do throws(SessionError) {
+        return .success(
+          try session.addViewer(self, client: client, screen: isAttach ? size.map { ViewerScreen($0) } : nil))
+      } catch {
         return .failure(error)
       }
     }
+    recordResize(from: before)
     switch joined {
     case .success(let id):
       // The session may have ended, and closed this, while it showed the screen.
@@ -92,23 +106,39 @@ actor SessionRawSocket {
     }
     // What a later version may say is none of our business.
     guard let resize = members.last(where: { $0.name == "resize" })?.value else { return }
-    let sides = JSONText.members(of: resize) ?? []
-    func side(_ name: String) -> Int { sides.last { $0.name == name }.flatMap { JSONText.integer($0.value) } ?? 0 }
-    let (rows, columns) = (side("rows"), side("cols"))
+    let fields = JSONText.members(of: resize) ?? []
+    func field(_ name: String) -> ArraySlice<UInt8>? { fields.last { $0.name == name }?.value }
+    func number(_ name: String) -> Int { field(name).flatMap { JSONText.integer($0) } ?? 0 }
+    let (rows, columns) = (number("rows"), number("cols"))
     guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
-    give(TerminalSize(rows: rows, columns: columns))
+    let synchronizes = field("synchronized").flatMap { JSONText.firstByte($0) } == UInt8(ascii: "t")
+    setScreen(
+      ViewerScreen(
+        TerminalSize(rows: rows, columns: columns), reservedRows: max(0, number("reserved_rows")),
+        synchronizes: synchronizes))
   }
 
-  private func give(_ wanted: TerminalSize) {
-    if isReadOnly { return }
-    // It can only have ended, which is told by itself.
-    let name = session.assumeIsolated { session in (try? session.resize(wanted)).map { session.name.text } }
-    if let name { resizing?.performed(on: name) }
+  private func setScreen(_ screen: ViewerScreen) {
+    guard let viewer else { return }
+    let before = session.assumeIsolated { session in
+      let before = session.size
+      session.setScreen(of: viewer, screen)
+      return before
+    }
+    recordResize(from: before)
+  }
+
+  /// For the audit: this client has given the session another size than it had.
+  private func recordResize(from before: TerminalSize) {
+    let (size, name) = session.assumeIsolated { ($0.size, $0.name.text) }
+    if size != before { resizing?.performed(on: name) }
   }
 
   private func receivedInput(_ bytes: [UInt8]) {
     if isClosed || isReadOnly || bytes.isEmpty || !isAllowed() { return }
-    type(bytes)
+    guard let viewer else { return type(bytes) }
+    let typed = session.assumeIsolated { $0.input(from: viewer, bytes) }
+    if !typed.isEmpty { type(typed) }
   }
 
   private func type(_ bytes: [UInt8]) {
@@ -216,6 +246,24 @@ actor SessionRawSocket {
     }
   }
 
+  private func tell(_ window: ViewerWindow) {
+    guard isAttach, !isClosed else { return }
+    control("window") { json in
+      let sides: [(StaticString, Int)] = [
+        ("row", window.window.row), ("col", window.window.column), ("rows", window.window.rows),
+        ("cols", window.window.columns),
+      ]
+      for (name, value) in sides {
+        json.key(name)
+        json.integer(value)
+      }
+      json.key("painted")
+      json.bool(window.isPainted)
+      json.key("alternate")
+      json.bool(window.isAlternateScreen)
+    }
+  }
+
   private func close(_ code: UInt16, _ reason: String) {
     if isClosed { return }
     cleanUp()
@@ -245,6 +293,8 @@ extension SessionRawSocket: RawViewer {
   nonisolated func detached(reason: String) { assumeIsolated { $0.dismissed(reason) } }
 
   nonisolated func sessionResized(_ size: TerminalSize) { assumeIsolated { $0.resized(size) } }
+
+  nonisolated func windowChanged(_ window: ViewerWindow) { assumeIsolated { $0.tell(window) } }
 }
 
 extension SessionRawSocket: WebSocketHandler {

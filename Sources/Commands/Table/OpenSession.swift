@@ -78,8 +78,9 @@ func creationRequest(
   // A session made to be shown here begins with the size of this terminal: its first prompt is drawn for it.
   let isShownHere = !invocation.has(Options.detached) && invocation.command.name != "run"
   let here = isShownHere ? PseudoTerminal.size(of: STDOUT_FILENO) : nil
-  let rows = invocation.integer(Options.rows) ?? here.map { Int($0.rows) }.flatMap { $0 > 0 ? $0 : nil }
-  let columns = invocation.integer(Options.columns) ?? here.map { Int($0.columns) }.flatMap { $0 > 0 ? $0 : nil }
+  let wish = try SizeWish(invocation)
+  let rows = wish.rows ?? here.map { Int($0.rows) }.flatMap { $0 > 0 ? $0 : nil }
+  let columns = wish.columns ?? here.map { Int($0.columns) }.flatMap { $0 > 0 ? $0 : nil }
   return .object([
     "name": name.map { .string($0) },
     "command": commandLine.map { .string($0) },
@@ -87,6 +88,7 @@ func creationRequest(
     "shell": invocation.text(Options.shell).map { .string($0) },
     "rows": rows.map { .integer($0) },
     "cols": columns.map { .integer($0) },
+    "size_policy": wish.policy.map { .string($0) },
     "cwd": try workingDirectory(invocation).map { .string($0) },
     "env": variables.isEmpty ? nil : .object(variables),
     "environment": callersEnvironment(invocation).map { .object($0) },

@@ -13,13 +13,14 @@ extension CommandTable {
     section: .sessions, arguments: [Arguments.newName], trailing: Arguments.program,
     options: [
       Options.detached, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
-      Options.rows, Options.columns, Options.history, Options.noIntegration, Options.prefix, Options.detachKey,
-      Options.noStatus,
+      Options.rows, Options.columns, Options.size, Options.history, Options.noIntegration, Options.prefix,
+      Options.detachKey, Options.noStatus,
     ],
     examples: [
       CommandExample("roost new", "a session with a number for a name"),
       CommandExample("roost new web -d -c 'npm run dev' -t frontend", "start a server in the background"),
       CommandExample("roost new db -d --rows 50 --cols 132 -- psql -d shop", "a program on a screen of that size"),
+      CommandExample("roost new agent -d --size 80x24", "it stays 80 columns wide and 24 rows high, whoever looks"),
     ],
     action: .client(openSession, needsServer: openingNeedsServer))
 
@@ -101,13 +102,29 @@ extension CommandTable {
 
   static let resize = CommandDefinition(
     name: "resize", summary: "change the size of a session's screen",
-    discussion: "Without --rows and --cols it takes the size of this terminal.", section: .sessions,
-    arguments: [Arguments.session], options: [Options.rows, Options.columns],
-    examples: [CommandExample("roost resize build --rows 50 --cols 160", "a large screen for a large program")],
+    discussion: """
+      Without --rows, --cols and --size it takes the size of this terminal. Where people are attached, the next of them who types gives \
+      it his own again, unless --size says that it is fixed.
+      """,
+    section: .sessions,
+    arguments: [Arguments.session], options: [Options.rows, Options.columns, Options.size],
+    examples: [
+      CommandExample("roost resize build --rows 50 --cols 160", "a large screen for a large program"),
+      CommandExample("roost resize build --size 132x50", "that size, and it stays so whoever looks"),
+      CommandExample("roost resize build --size latest", "the size of whoever types, from now on"),
+    ],
     action: .client { context async throws(CommandFailure) in
       let path = ServerClient.sessionPath(try context.invocation.required(Arguments.session))
-      var rows = context.invocation.integer(Options.rows)
-      var columns = context.invocation.integer(Options.columns)
+      let wish = try SizeWish(context.invocation)
+      var rows = wish.rows
+      var columns = wish.columns
+      if let policy = wish.policy {
+        let record = try await context.client.call("PATCH", path, body: ["size_policy": .string(policy)])
+        if rows == nil, columns == nil {
+          context.show(record) { "" }
+          return .ok
+        }
+      }
       if rows == nil, columns == nil {
         guard let size = PseudoTerminal.size(of: STDOUT_FILENO) ?? PseudoTerminal.size(of: STDIN_FILENO) else {
           throw CommandFailure(.usage, "say how large: this is no terminal whose size could be taken")
@@ -126,16 +143,23 @@ extension CommandTable {
     })
 
   static let clients = CommandDefinition(
-    name: "clients", summary: "list who is connected to a session", section: .sessions,
-    arguments: [Arguments.session],
+    name: "clients", summary: "list who is connected to a session",
+    discussion: """
+      SIZE is that of the client's own terminal. MODE says what it sees: all of the screen in its own size, a window of a larger screen, a \
+      smaller one within a border, the program's bytes as a stream whatever the size, or events; and whether it only watches.
+      """,
+    section: .sessions, arguments: [Arguments.session],
     examples: [CommandExample("roost clients build", "who watches, since when, from where")],
     action: .client { context async throws(CommandFailure) in
       let path = ServerClient.sessionPath(try context.invocation.required(Arguments.session), "clients")
       let clients = try await context.client.call("GET", path)
       context.show(clients) {
-        var table = Table(["ID", "KIND", "SINCE", "PEER"], style: context.output.style)
+        var table = Table(["ID", "KIND", "SIZE", "MODE", "WHO", "SINCE", "PEER"], style: context.output.style)
         for client in clients.array ?? [] {
-          table.add([client["id"].plainText, client["kind"].plainText, age(client["since"]), client["peer"].plainText])
+          table.add([
+            client["id"].plainText, client["kind"].plainText, clientSize(client), clientMode(client),
+            client["principal"].plainText, age(client["since"]), client["peer"].plainText,
+          ])
         }
         return table.text(width: context.output.width)
       }
@@ -218,6 +242,19 @@ extension JSON {
     default: text
     }
   }
+}
+
+/// `120x40`; nothing for a client that has not told.
+private func clientSize(_ client: JSON) -> String {
+  guard let rows = client["rows"].integer, let columns = client["cols"].integer else { return "" }
+  return "\(columns)x\(rows)"
+}
+
+/// `own size`, `window, read-only`.
+private func clientMode(_ client: JSON) -> String {
+  let mode = String(client["mode"].plainText.map { $0 == "_" ? " " : $0 })
+  guard client["read_only"].bool == true else { return mode }
+  return mode.isEmpty ? "read-only" : "\(mode), read-only"
 }
 
 /// How long ago a time of the API was.
