@@ -13,6 +13,12 @@ struct LinkTarget: Hashable {
   var id: String
 
   var bytesHeld: Int { uri.utf8.count + id.utf8.count + 32 }
+
+  /// OSC 8 that begins this link, or ends any.
+  static func command(_ target: LinkTarget?) -> String {
+    guard let target, !target.uri.isEmpty else { return "\u{1B}]8;;\u{1B}\\" }
+    return "\u{1B}]8;\(target.id.isEmpty ? "" : "id=\(target.id)");\(target.uri)\u{1B}\\"
+  }
 }
 
 /// The hyperlinks on screen, each with a number that cells carry.

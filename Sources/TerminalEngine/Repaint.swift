@@ -194,11 +194,7 @@ private struct RepaintStream {
       bytes.append(0x6D)
     }
     if wanted.linkID != rendition.linkID {
-      if let target = links[wanted.linkID] {
-        add("\u{1B}]8;\(target.id.isEmpty ? "" : "id=\(target.id)");\(target.uri)\u{1B}\\")
-      } else {
-        add("\u{1B}]8;;\u{1B}\\")
-      }
+      add(LinkTarget.command(links[wanted.linkID]))
     }
     rendition = wanted
   }
