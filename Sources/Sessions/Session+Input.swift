@@ -9,9 +9,11 @@ extension Session {
   /// Throws ``SessionError/Code/sessionEnded`` after the end, ``SessionError/Code/inputSendFailed`` when 1 MiB of earlier input still
   /// waits for a program that does not read. Either all bytes are accepted or none.
   ///
-  /// `typist` is whose the command is that the shell may begin because of this.
+  /// `typist` is whose the command is that the shell may begin because of this; `viewer` is at whose terminal it was typed.
   @discardableResult
-  package func write(_ bytes: [UInt8], by typist: Cause? = Cause.current) throws(SessionError) -> UInt64 {
+  package func write(
+    _ bytes: [UInt8], by typist: Cause? = Cause.current, from viewer: ViewerID? = nil
+  ) throws(SessionError) -> UInt64 {
     let before = activity.generation
     if bytes.isEmpty { return before }
     guard exit == nil else { throw endedError }
@@ -21,6 +23,7 @@ extension Session {
       activity.touch()
       recordChanged(.activity)
       if let typist { commands.typist = typist }
+      tellOfTyping(typist, from: viewer)
       return before
     case .full:
       throw SessionError(
@@ -29,6 +32,19 @@ extension Session {
     case .gone:
       throw endedError
     }
+  }
+
+  /// The other viewers are told that somebody types, at most once a second of each who does.
+  private func tellOfTyping(_ typist: Cause?, from viewer: ViewerID?) {
+    guard viewers.count > (viewer == nil ? 0 : 1) else { return }
+    let now = ContinuousClock.now
+    if let told = toldOfTyping, told.viewer == viewer, told.by == typist?.principal,
+      told.at.duration(to: now) < SessionLimits.typingInterval
+    {
+      return
+    }
+    toldOfTyping = (viewer, typist?.principal, now)
+    tellViewers(.typed(by: typist?.principal, isCall: viewer == nil), except: viewer)
   }
 
   var endedError: SessionError {

@@ -48,6 +48,10 @@ package actor Session {
   /// When the pause between two rounds of writing to viewers ends.
   var pumpTimer: LoopTimer?
   private var sealTimer: LoopTimer?
+  /// Bells that the program has rung.
+  var bells = 0
+  /// Of whose typing the viewers were told last.
+  var toldOfTyping: (viewer: ViewerID?, by: String?, at: ContinuousClock.Instant)?
   var isRunningCommand = false
   /// Where the command that `run` waits for was typed.
   var typedAt: LinePosition?
@@ -217,6 +221,9 @@ package actor Session {
         take(mark)
       case .cleared(let line): commands.cleared(line: line)
       case .reset: commands.cleared(line: terminal.screenTop)
+      case .bell:
+        bells += 1
+        tellPainted(event)
       default: tellPainted(event)
       }
     }
@@ -389,5 +396,6 @@ extension Session {
     self.name = name
     self.tags = tags
     announceIdentity(before: oldName, oldTags)
+    if name != oldName { tellViewers(.renamed(name.text)) }
   }
 }

@@ -77,6 +77,7 @@ actor AttachedTerminal: WebSocketHandler {
   private var drainTimer: LoopTimer?
   private var noticeTimer: LoopTimer?
   private var questionTimer: LoopTimer?
+  private var asking: CheckedContinuation<Void, Never>?
 
   private enum SocketEvent {
     case text([UInt8])
@@ -131,14 +132,18 @@ actor AttachedTerminal: WebSocketHandler {
   }
 
   private func run() async throws(CommandFailure) -> AttachEnd {
-    let socket = try await open(target, scrollback: options.scrollback.lines(rows: Int(terminal.size.rows)))
-    take(socket)
-    do {
+    do throws(CommandFailure) {
       try begin()
+      await askTerminal()
+      if end == nil {
+        let scrollback = options.scrollback.lines(rows: Int(terminal.size.rows))
+        let socket = try await open(target, scrollback: scrollback)
+        take(socket)
+        beginShowing()
+      }
     } catch {
       stopWatching()
-      terminal.restore()
-      socket.close(code: 1000, reason: "")
+      terminal.abandon()
       throw error
     }
     let end = await withCheckedContinuation { continuation in
@@ -149,9 +154,13 @@ actor AttachedTerminal: WebSocketHandler {
       }
     }
     stopWatching()
-    wipe()
-    terminal.restore()
-    self.socket?.close(code: 1000, reason: "detached")
+    if isShowing {
+      wipe()
+      terminal.restore()
+    } else {
+      terminal.abandon()
+    }
+    socket?.close(code: 1000, reason: "detached")
     return end
   }
 
@@ -161,13 +170,14 @@ actor AttachedTerminal: WebSocketHandler {
   func open(_ target: AttachTarget, scrollback: Int) async throws(CommandFailure) -> WebSocket {
     let size = terminal.size
     isOpening = true
-    var query: [(String, String?)] = [("readonly", options.readOnly ? "true" : nil)]
     func sized(_ rows: Int) -> [(String, String?)] {
-      query + [("rows", String(rows)), ("cols", String(size.columns))]
+      [
+        ("readonly", options.readOnly ? "true" : nil), ("rows", String(rows)), ("cols", String(size.columns)),
+      ]
     }
     var more: [(String, String?)] = []
     if scrollback > 0 { more.append(("scrollback", String(scrollback))) }
-    let reserved = options.showsStatus && Int(size.rows) >= AttachOptions.leastRowsWithStatus ? 1 : 0
+    let reserved = hasRoomForStatus ? 1 : 0
     if options.showsStatus { more.append(("reserved_rows", String(reserved))) }
     if !more.isEmpty {
       do throws(CommandFailure) {
@@ -180,9 +190,7 @@ actor AttachedTerminal: WebSocketHandler {
       }
     }
     reservesRows = false
-    // Older ones are told no size by who only watches.
-    if options.readOnly { query = [("readonly", "true")] } else { query = sized(Int(size.rows)) }
-    return try await connect(target, query)
+    return try await connect(target, sized(Int(size.rows)))
   }
 
   private func connect(
@@ -203,7 +211,13 @@ actor AttachedTerminal: WebSocketHandler {
   }
 
   /// Whether a row is kept for the status line now.
-  var hasStatus: Bool { reservesRows && Int(terminal.size.rows) >= AttachOptions.leastRowsWithStatus }
+  var hasStatus: Bool { reservesRows && hasRoomForStatus }
+
+  /// Whether there could be one: on a terminal that is high enough, and that has answered. What does not answer is none that places text as it is
+  /// told, or a program that plays one and counts rows.
+  private var hasRoomForStatus: Bool {
+    options.showsStatus && outer.isComplete && Int(terminal.size.rows) >= AttachOptions.leastRowsWithStatus
+  }
 
   func tell(_ message: JSON) {
     if takesControl { socket?.send(text: message.text) }
@@ -226,29 +240,40 @@ actor AttachedTerminal: WebSocketHandler {
     } catch {
       throw CommandFailure(.failed, "the terminal cannot be watched: \(error)")
     }
-    // Nothing is shown before the terminal has said where its cursor is, or has not for a moment.
-    socket?.pauseReading()
+  }
+
+  /// Asks the terminal what has to be known before a session is shown on it, and waits for its answer, but not for long.
+  private func askTerminal() async {
     replies.expectsPosition = true
-    OuterTerminal.questions.withUnsafeBytes { terminal.write($0) }
-    questionTimer = loop.schedule(after: OuterTerminal.patience) { [weak self] in
-      self?.assumeIsolated { $0.beginShowing() }
+    write(OuterTerminal.questions)
+    await withCheckedContinuation { continuation in
+      guard end == nil, !outer.isComplete else { return continuation.resume() }
+      asking = continuation
+      questionTimer = loop.schedule(after: OuterTerminal.patience) { [weak self] in
+        self?.assumeIsolated { $0.terminalHasAnswered() }
+      }
     }
+    replies.expectsPosition = false
+  }
+
+  private func terminalHasAnswered() {
+    questionTimer?.cancel()
+    questionTimer = nil
+    asking?.resume()
+    asking = nil
   }
 
   private func beginShowing() {
-    guard !isShowing, end == nil else { return }
-    questionTimer?.cancel()
-    questionTimer = nil
-    replies.expectsPosition = false
+    guard end == nil else { return }
     isShowing = true
-    show(TerminalReset.enter(rows: Int(terminal.size.rows), used: outer.rowsUsed))
+    write(TerminalReset.enter(rows: Int(terminal.size.rows), used: outer.rowsUsed))
     sendSize()
     sendColors()
     sendEnvironment()
-    socket?.resumeReading()
     replay()
     followSessions()
     paintStatus()
+    passHeldInput()
   }
 
   /// What came too early.
@@ -338,14 +363,13 @@ actor AttachedTerminal: WebSocketHandler {
 
   /// Tells the server what there is for the session.
   func sendSize() {
-    guard !options.readOnly || reservesRows else { return }
     let size = terminal.size
     let reserved = hasStatus ? 1 : 0
     tell(
       .object([
         "resize": .object([
           "rows": .integer(Int(size.rows) - reserved), "cols": .integer(Int(size.columns)),
-          "reserved_rows": reservesRows ? .integer(reserved) : nil,
+          "reserved_rows": reservesRows ? .integer(reserved) : nil, "synchronized": reservesRows ? true : nil,
         ])
       ]))
   }
@@ -391,7 +415,6 @@ actor AttachedTerminal: WebSocketHandler {
   private func adjustFlow() {
     let queued = terminal.queuedBytes
     outputWatch?.interest = queued > 0 ? .writable : []
-    guard isShowing else { return }
     if queued > AttachedTerminal.outputBound {
       socket?.pauseReading()
     } else if queued == 0 {
@@ -464,11 +487,16 @@ actor AttachedTerminal: WebSocketHandler {
     guard !outer.isComplete, !taken.isEmpty else { return }
     for reply in taken { outer.take(reply) }
     guard outer.isComplete else { return }
-    if isShowing { sendColors() } else { beginShowing() }
+    guard isShowing else { return terminalHasAnswered() }
+    // Late, over a slow line: now there may be a status line.
+    sendColors()
+    sendSize()
+    followSessions()
+    paintStatus()
   }
 
   private func pass(_ typed: [UInt8]) {
-    if isSwitching || overlay != nil {
+    if isSwitching || overlay != nil || !isShowing {
       // Leaving is possible from everywhere.
       let reading = detachKeys.feed(typed, now: Clock.monotonic)
       passElsewhere(reading.forward)
@@ -488,7 +516,7 @@ actor AttachedTerminal: WebSocketHandler {
 
   /// What is typed while the session does not have the keyboard.
   private func passElsewhere(_ typed: [UInt8]) {
-    if !isSwitching {
+    if !isSwitching, isShowing {
       press(keyReader.feed(typed, now: Clock.monotonic))
     } else if heldInput.count + typed.count <= AttachedTerminal.inputBound {
       heldInput += typed
@@ -538,6 +566,7 @@ actor AttachedTerminal: WebSocketHandler {
   func finish(_ end: AttachEnd) {
     guard self.end == nil else { return }
     self.end = end
+    terminalHasAnswered()
     finished?.resume(returning: end)
     finished = nil
   }
@@ -573,7 +602,7 @@ actor AttachedTerminal: WebSocketHandler {
     case "renamed":
       if let name = member.value["session"].string, !name.isEmpty { rename(to: name) }
     case "typed":
-      noteTypist(member.value["by"].string ?? "somebody")
+      noteTypist(Typist.name(of: member.value))
     default:
       // "attached" and "resized" tell nothing that has to be done here, and later servers may say more.
       break

@@ -5,7 +5,7 @@ package import Formats
 /// The last question is one that every terminal answers (DA1), so that nothing is waited for that will not come.
 package struct OuterTerminal: Sendable, Equatable {
   /// A terminal that has not answered by then is one that does not, or is too far away to be waited for.
-  static let patience = Duration.milliseconds(250)
+  static let patience = Duration.milliseconds(150)
 
   /// CPR (ECMA-48 §8.3.14), OSC 10 and 11 with `?` (xterm ctlseqs), DA1 (ECMA-48 §8.3.24).
   package static let questions = Array("\u{1b}[6n\u{1b}]10;?\u{1b}\\\u{1b}]11;?\u{1b}\\\u{1b}[c".utf8)

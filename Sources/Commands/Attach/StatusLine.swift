@@ -1,3 +1,17 @@
+import Formats
+
+/// Somebody else who types.
+enum Typist {
+  /// What people are told of a `typed` message: a token by its name, and whether it was a program that called or somebody at a terminal.
+  static func name(of message: JSON) -> String {
+    let isCall = message["call"].bool == true
+    if let principal = message["by"].string, principal.hasPrefix("token:") {
+      return String(principal.dropFirst("token:".count))
+    }
+    return isCall ? "an agent" : "somebody"
+  }
+}
+
 /// The row below an attached session: which one it is, who else is here, and what happens elsewhere.
 package struct StatusLine: Sendable, Equatable {
   /// `web1:build`

@@ -107,6 +107,14 @@ final class UserTerminal {
     }
   }
 
+  /// Gives the terminal back when nothing of a session was shown on it.
+  func abandon() {
+    guard let rawMode else { return }
+    self.rawMode = nil
+    EmergencyReset.disarm()
+    rawMode.restore()
+  }
+
   /// Puts the terminal back as it was. Safe to call more than once.
   func restore() {
     guard let rawMode else { return }

@@ -71,10 +71,10 @@ package struct ClientConfiguration: Sendable, Equatable {
   package var history: HistorySize?
   package var updateEnvironment: [String]?
 
-  /// As tmux's `update-environment`, and what Wayland and systemd's user services need.
+  /// As tmux's `update-environment`, less the number of a window that is none of the session's, and what Wayland needs.
   package static let usualUpdateEnvironment = [
     "DISPLAY", "KRB5CCNAME", "SSH_AGENT_PID", "SSH_ASKPASS", "SSH_AUTH_SOCK", "SSH_CONNECTION", "WAYLAND_DISPLAY",
-    "WINDOWID", "XAUTHORITY",
+    "XAUTHORITY",
   ]
   /// Variables that the list may name.
   static let mostVariables = 64
