@@ -26,6 +26,11 @@ struct SessionLaunch {
     var environment = (spec.callersEnvironment ?? options.environment).filter {
       !SessionLaunch.withheld.contains($0.key)
     }
+    if spec.callersEnvironment != nil {
+      // These the server has seen to be usable.
+      environment["SHELL"] = options.environment["SHELL"]
+      if (environment["HOME"] ?? "").isEmpty { environment["HOME"] = options.environment["HOME"] }
+    }
     environment["TERM"] = "xterm-256color"
     environment["COLORTERM"] = "truecolor"
     environment["ROOST_SESSION"] = name.text

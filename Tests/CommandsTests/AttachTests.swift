@@ -205,7 +205,7 @@ struct AttachTests {
       try terminal.type(
         "\u{1b}[\(cursor)R\u{1b}]10;rgb:ffff/ffff/ffff\u{1b}\\\u{1b}]11;rgb:1010/2020/3030\u{1b}\\\u{1b}[?62;22c")
       let peer = try await server.nextPeer()
-      await peer.show("hello-from-session")
+      await peer.tell(["window": ["painted": true]], thenShow: "hello-from-session")
       try await terminal.expect("hello-from-session")
       try await body(terminal, peer, server)
       await server.stop()

@@ -22,12 +22,14 @@ struct AttachOptions: Sendable {
 struct AttachTarget: Sendable {
   /// For its own server.
   var client: ServerClient
+  /// What that is called, for people; nil for the one that is asked.
+  var server: String?
   var name: String
   /// Empty when the server has not told it.
   var id: String
 
   /// As it is called here: `web1:build`.
-  var title: String { client.name(of: name) }
+  var title: String { server.map { "\($0):\(name)" } ?? name }
 }
 
 /// Why showing a session ended.

@@ -13,7 +13,7 @@ extension AttachedTerminal {
   // MARK: The status line
 
   func paintStatus() {
-    guard hasStatus, overlay == nil, end == nil, isShowing else { return }
+    guard hasStatus, isPainted, overlay == nil, end == nil, isShowing else { return }
     var line = status
     line.marked = directory.entries.compactMap { entry in
       let mark = marks.mark(entry.id)
@@ -116,7 +116,9 @@ extension AttachedTerminal {
   func show(_ entry: SessionEntry) {
     guard entry.id != target.id else { return closeOverlay() }
     switchSession(
-      to: AttachTarget(client: target.client.on(entry.serverID), name: entry.name, id: entry.id), named: entry.title)
+      to: AttachTarget(
+        client: target.client.on(entry.serverID), server: entry.server, name: entry.name, id: entry.id),
+      named: entry.title)
   }
 
   /// Opens the other session before this one is let go: if that fails, one stays where one was.
@@ -151,7 +153,7 @@ extension AttachedTerminal {
       lastShown =
         directory.entry(left.id)
         ?? SessionEntry(
-          id: left.id, name: left.name, server: left.client.server, serverID: left.client.server, state: "",
+          id: left.id, name: left.name, server: left.server, serverID: left.client.server, state: "",
           command: "", folder: "", clients: 0, generation: 0, bells: 0)
       lastShown?.name = left.name
     }

@@ -35,6 +35,8 @@ actor AttachedTerminal: WebSocketHandler {
   private var takesControl = true
   /// The server of this session can paint it and leave rows to us.
   var reservesRows = false
+  /// It has begun to: before that history may go by on every row.
+  var isPainted = false
   /// What came before its socket was ours, or before the terminal was ready for it.
   private var early: [SocketEvent] = []
   var isOpening = true
@@ -101,7 +103,8 @@ actor AttachedTerminal: WebSocketHandler {
     _ record: JSON, options: AttachOptions, context: ClientContext
   ) async throws(CommandFailure) -> ExitCode {
     let target = AttachTarget(
-      client: context.client, name: record["name"].plainText, id: record["id"].string ?? "")
+      client: context.client, server: context.client.server, name: record["name"].plainText,
+      id: record["id"].string ?? "")
     let attached = AttachedTerminal(target, options: options, loop: context.client.loop)
     let end = try await attached.run()
     // It may have been renamed, or be another one by now.
@@ -208,6 +211,7 @@ actor AttachedTerminal: WebSocketHandler {
     // A server of another kind behind the one that is asked may know only the terminal's bytes: there, words to it would be typed.
     takesControl = socket.subprotocol == AttachedTerminal.subprotocol
     reservesRows = reservesRows && takesControl
+    isPainted = false
   }
 
   /// Whether a row is kept for the status line now.
@@ -596,6 +600,8 @@ actor AttachedTerminal: WebSocketHandler {
       beginWaiting(member.value["reason"].string ?? "", isGap: member.name == "gap")
     case "resumed":
       resumed()
+    case "window":
+      isPainted = member.value["painted"].bool == true
     case "clients":
       status.others = max(0, (member.value["attached"].integer ?? 1) - 1)
       paintStatus()
