@@ -7,6 +7,8 @@ package enum Step: Equatable, Sendable {
   /// Compresses what can be compressed of the history; nothing may look different afterwards.
   case sealHistory
   case clearHistory
+  /// Another terminal is shown a picture, and what is printed from then on.
+  case repaint
 }
 
 /// A terminal and what happens to it, found by a generator or by a fuzzer.
@@ -24,7 +26,7 @@ package struct Scenario: Sendable {
   }
 
   /// Reads a scenario out of a fuzzer's input. 0xFF, which no valid UTF-8 has, introduces a step other than output:
-  /// `FF 01 rows columns` resizes, `FF 02` seals, `FF 03` clears the history, any other second byte only cuts the feed in two.
+  /// `FF 01 rows columns` resizes, `FF 02` seals, `FF 03` clears the history, `FF 04` shows a picture to another terminal, any other second byte only cuts the feed in two.
   /// Plain recordings of terminal output are therefore good seeds as they are.
   package init(fuzzInput: UnsafeBufferPointer<UInt8>) {
     self.init(size: TerminalSize(rows: 5, columns: 12), historyLines: 50, historyBytes: 4096, steps: [])
@@ -46,6 +48,7 @@ package struct Scenario: Sendable {
       case 1: steps.append(.resize(TerminalSize(rows: byte() % 24 + 1, columns: byte() % 90 + 1)))
       case 2: steps.append(.sealHistory)
       case 3: steps.append(.clearHistory)
+      case 4: steps.append(.repaint)
       default: break
       }
     }
@@ -71,6 +74,7 @@ extension Scenario: CustomStringConvertible {
       case .resize(let size): "resize \(size.rows)x\(size.columns)"
       case .sealHistory: "seal"
       case .clearHistory: "clear history"
+      case .repaint: "repaint"
       }
     }
     return "\(size.rows)x\(size.columns), history \(historyLines) lines \(historyBytes) bytes\n"

@@ -21,10 +21,38 @@ package struct TerminalGrammar {
           .resize(TerminalSize(rows: 1 + random.below(10), columns: 1 + random.below(random.pick([4, 30, 90])))))
       case 2: scenario.steps.append(.sealHistory)
       case 3 where random.chance(30): scenario.steps.append(.clearHistory)
+      case 4..<8:
+        // In the middle of anything.
+        let before = output(pieces: random.below(6))
+        let after = output(pieces: 1 + random.below(6))
+        let cut = random.below(after.count + 1)
+        scenario.steps += [.feed(before + after.prefix(cut)), .repaint, .feed(Array(after.dropFirst(cut)))]
       default: scenario.steps.append(.feed(output(pieces: 1 + random.below(12))))
       }
     }
     return scenario
+  }
+
+  /// A small terminal full of state that is not to be seen, a picture of it at a random moment, and what brings the state to light.
+  package mutating func pictureScenario() -> Scenario {
+    let size = TerminalSize(rows: 1 + random.below(5), columns: 2 + random.below(11))
+    var scenario = Scenario(size: size, historyLines: 10, historyBytes: 1_000, steps: [])
+    for _ in 0..<(1 + random.below(3)) {
+      let bytes = stateful(pieces: 1 + random.below(18))
+      let cut = random.chance(50) ? bytes.count : random.below(bytes.count + 1)
+      scenario.steps += [.feed(Array(bytes.prefix(cut))), .repaint, .feed(Array(bytes.dropFirst(cut)))]
+      if random.chance(10) {
+        scenario.steps.append(.resize(TerminalSize(rows: 1 + random.below(5), columns: 2 + random.below(11))))
+      }
+      for _ in 0..<(1 + random.below(4)) { scenario.steps.append(.feed(stateful(pieces: 1 + random.below(6)))) }
+    }
+    return scenario
+  }
+
+  private mutating func stateful(pieces: Int) -> [UInt8] {
+    (0..<pieces).flatMap { _ in
+      random.chance(20) ? piece() : [UInt8](random.pick(random.chance(30) ? Self.characters : Self.states).utf8)
+    }
   }
 
   package mutating func output(pieces: Int) -> [UInt8] {
@@ -153,8 +181,34 @@ package struct TerminalGrammar {
     "\u{1B}[>1u", "\u{1B}[<u", "\u{1B}[=5;1u", "\u{1B}[?u", "\u{1B}[22;0t", "\u{1B}[23;0t", "\u{1B}[18t",
     "\u{1B}[8;5;9t",
     "\u{1B}[6n", "\u{1B}[?6n", "\u{1B}[5n", "\u{1B}[c", "\u{1B}[>c", "\u{1B}[=c", "\u{1B}[>q", "\u{1B}[2 q",
-    "\u{1B}[5b",
+    "\u{1B}[5b", "\u{1B}[#{", "\u{1B}[#}", "\u{1B}[?1049h\u{1B}7", "\u{1B}8x", "\u{1B}[ux",
     "\u{1B}[3'}", "\u{1B}[2'~", "\u{1B}[2 @", "\u{1B}[2 A", "\u{1B}[?5W", "\u{1B}[3g", "\u{1B}[?1;2$p", "\u{1B}[3X",
+  ]
+
+  private static let characters = [
+    "q", "~", "#", "ab", "some words", "é", "中", "e\u{301}", "👩", "\u{200D}", "👧", "🏽", "🇫", "🇷", "❤", "\u{FE0F}",
+    "\u{301}",
+    "\r", "\n", "\u{08}", "\t",
+  ]
+
+  private static let states = [
+    "\u{1B}7", "\u{1B}7", "\u{1B}8", "\u{1B}8", "\u{1B}[s", "\u{1B}[u", "\u{1B}[?1049h", "\u{1B}[?1049l", "\u{1B}[?47h",
+    "\u{1B}[?47l", "\u{1B}[?1047h", "\u{1B}[?1047l", "\u{1B}(0", "\u{1B})0", "\u{1B}*0", "\u{1B}+A", "\u{1B}(B",
+    "\u{1B}N",
+    "\u{1B}O", "\u{1B}n", "\u{1B}o", "\u{0E}", "\u{0F}", "\u{1B}[31m", "\u{1B}[m", "\u{1B}[44m", "\u{1B}[1;4:3m",
+    "\u{1B}]8;;http://a\u{07}", "\u{1B}]8;;\u{07}", "\u{1B}[1\"q", "\u{1B}[0\"q", "\u{1B}V", "\u{1B}W", "\u{1B}[?6h",
+    "\u{1B}[?6l", "\u{1B}[?7h", "\u{1B}[?7l", "\u{1B}[4h", "\u{1B}[4l", "\u{1B}[2;3r", "\u{1B}[r", "\u{1B}[?69h",
+    "\u{1B}[3;5s", "\u{1B}[?69l", "\u{1B}[b", "\u{1B}[3b", "\u{1B}[99C", "\u{1B}[99G", "\u{1B}[H", "\u{1B}[2;4H",
+    "\u{1B}[9;9H",
+    "\u{1B}[?45h", "\u{1B}[#{", "\u{1B}[#}", "\u{1B}[22;0t", "\u{1B}[22;2t", "\u{1B}[23;0t", "\u{1B}]0;x\u{07}",
+    "\u{1B}]2;y\u{1B}\\", "\u{1B}[>1u", "\u{1B}[<u", "\u{1B}[=3u", "\u{1B}[3g", "\u{1B}H", "\u{1B}[?5W", "\u{1B}[2*x",
+    "\u{1B}[1*x", "\u{1B}[1;2;2;3;7$r", "\u{1B}[?J", "\u{1B}[J", "\u{1B}[K", "\u{1B}[1K", "\u{1B}[!p",
+    "\u{1B}[?6;7;69s",
+    "\u{1B}[?6;7;69r", "\u{1B}[?1000;1002;25;1s", "\u{1B}[?1000;1002;25;1r", "\u{1B}[?1002h", "\u{1B}[2J", "\u{1B}[@",
+    "\u{1B}[P", "\u{1B}[L", "\u{1B}[M", "\u{1B}M", "\u{1B}D", "\u{1B}#8", "\u{1B}[20h", "\u{1B}[20l", "\u{1B}[?2026h",
+    "\u{1B}[?2026l", "\u{1B}[2 q", "\u{1B}[?12h", "\u{1B}[Z", "\u{1B}[2X", "\u{1B}[?1048h", "\u{1B}[?1048l",
+    "\u{1B}P$q",
+    "\u{1B}]2;un", "\u{1B}[1;3", "\u{1B}(",
   ]
 
   private static let commands = [

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CSys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
@@ -13,10 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,6 +36,25 @@ const long csys_number_of_select = SYS_select;
 const long csys_number_of_select = -1;
 #endif
 const long csys_number_of_pselect = SYS_pselect6;
+#ifdef SYS_poll
+const long csys_number_of_poll = SYS_poll;
+#else
+const long csys_number_of_poll = -1;
+#endif
+const long csys_number_of_ppoll = SYS_ppoll;
+#ifdef SYS_epoll_wait
+const long csys_number_of_epoll_wait = SYS_epoll_wait;
+#else
+const long csys_number_of_epoll_wait = -1;
+#endif
+const long csys_number_of_epoll_pwait = SYS_epoll_pwait;
+#ifdef SYS_epoll_pwait2
+const long csys_number_of_epoll_pwait2 = SYS_epoll_pwait2;
+#else
+const long csys_number_of_epoll_pwait2 = -1;
+#endif
+const long csys_number_of_futex = SYS_futex;
+const long csys_number_of_sigtimedwait = SYS_rt_sigtimedwait;
 
 int csys_open_pty(char *path, size_t path_capacity) {
   int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -80,6 +102,70 @@ int csys_prefer_short_turns(uint64_t nanoseconds) {
   attributes.runtime = nanoseconds;
   attributes.flags |= SCHED_FLAG_RESET_ON_FORK;
   return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+int csys_watch_folder(const char *path) {
+  int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (watch < 0) return -1;
+  uint32_t events = IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+  if (inotify_add_watch(watch, path, events) >= 0) return watch;
+  int failed = errno;
+  close(watch);
+  errno = failed;
+  return -1;
+}
+
+int csys_lock_file(int file) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  return fcntl(file, F_OFD_SETLK, &lock);
+}
+
+int csys_is_file_locked(int file) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  if (fcntl(file, F_OFD_GETLK, &lock) != 0) return -1;
+  return lock.l_type != F_UNLCK;
+}
+
+static int is_spared(pid_t pid, const pid_t *spared, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (spared[i] == pid) return 1;
+  return 0;
+}
+
+// Reaps those ended children that can only be found one by one, behind one that is spared.
+static int reap_listed(const pid_t *spared, size_t spared_count) {
+  DIR *folder = opendir("/proc");
+  if (!folder) return 0;
+  int reaped = 0;
+  struct dirent *entry;
+  while ((entry = readdir(folder))) {
+    char *end;
+    long pid = strtol(entry->d_name, &end, 10);
+    if (*end || pid <= 0 || is_spared((pid_t)pid, spared, spared_count)) continue;
+    // Nothing for what is no child of ours or has not ended.
+    if (waitpid((pid_t)pid, NULL, WNOHANG | __WALL) == (pid_t)pid) reaped++;
+  }
+  closedir(folder);
+  return reaped;
+}
+
+int csys_reap_others(const pid_t *spared, size_t spared_count) {
+  int reaped = 0;
+  while (1) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return reaped;
+    if (is_spared(info.si_pid, spared, spared_count)) return reaped + reap_listed(spared, spared_count);
+    if (waitpid(info.si_pid, NULL, WNOHANG) == info.si_pid) reaped++;
+  }
+}
+
+int csys_watch_children(void) {
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  if (sigprocmask(SIG_BLOCK, &children, NULL) != 0) return -1;
+  return signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 int csys_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
@@ -436,6 +522,17 @@ int csys_peer_credentials(int socket, pid_t *pid, uid_t *uid) {
 }
 
 int csys_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int csys_open_unnamed(const char *folder) {
+  int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (file >= 0) return file;
+  // Some file systems have no O_TMPFILE.
+  char path[4096];
+  if (snprintf(path, sizeof path, "%s/.output-XXXXXX", folder) >= (int)sizeof path) return -1;
+  file = mkostemp(path, O_CLOEXEC);
+  if (file >= 0) unlink(path);
+  return file;
+}
 
 int csys_device_major(uint64_t device) { return (int)major(device); }
 int csys_device_minor(uint64_t device) { return (int)minor(device); }

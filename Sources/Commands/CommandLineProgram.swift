@@ -88,9 +88,12 @@ package enum CommandLineProgram {
     _ needsServer: (Invocation) throws(CommandFailure) -> Bool,
     _ body: @escaping @Sendable (ClientContext) async throws(CommandFailure) -> ExitCode
   ) throws(CommandFailure) -> ExitCode {
-    let address = try ServerAddress(invocation)
+    var address = try ServerAddress(invocation)
+    let note = { (text: String) in if !output.usesJSON { output.note("roost: \(printable(text))") } }
+    for replacement in address.paths?.replacements ?? [] { note(replacement) }
     // Before the loop, which is a thread: only a process of one thread can make a server out of a copy of itself.
-    if try needsServer(invocation) { try ServerLaunch.ensureRunning(address) }
+    address = try ServerLaunch.find(
+      address, starts: try needsServer(invocation), adopts: adoptsSessions(invocation), note: note)
     let loop: EventLoop
     do {
       loop = try EventLoop(name: "client")
@@ -102,7 +105,21 @@ package enum CommandLineProgram {
       client: ServerClient(
         address: address, loop: loop, correlationID: correlationID, server: invocation.server),
       output: output)
-    return try waitFor(on: loop) { () async throws(CommandFailure) in try await body(context) }
+    return try waitFor(on: loop) { () async throws(CommandFailure) in
+      // A command can be process 1 of a container: the server that it started, and what sessions leave behind, are its children then.
+      let orphans = Orphans.areOurs ? try? loop.onSignal(SIGCHLD) { Orphans.reap() } : nil
+      defer { orphans?.cancel() }
+      return try await body(context)
+    }
+  }
+
+  /// Whether sessions that wait for a server are a reason to start one: not to say that none runs, nor to stop it.
+  private static func adoptsSessions(_ invocation: Invocation) -> Bool {
+    switch invocation.command.name {
+    case CommandTable.status.name: false
+    case CommandTable.stop.name: invocation.has(Options.killSessions)
+    default: true
+    }
   }
 
   /// Blocks until the task is done. A client's task lives on its loop, so that talking to the socket costs no hop.

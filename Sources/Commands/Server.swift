@@ -49,6 +49,8 @@ actor Server {
   private var isStopping = false
   private var signals: [SignalWatch] = []
   private var patience: LoopTimer?
+  private var socketGuard: SocketGuard?
+  private var hasToldOfSocket = false
   private var stopped: CheckedContinuation<Void, Never>?
   private var hasStopped = false
 
@@ -57,7 +59,7 @@ actor Server {
     Host.raiseOpenFileLimit()
     do {
       async let stored: Void = groundwork.storeIdentity()
-      let socketPath = groundwork.paths.keeperSocket
+      let socketPath = groundwork.keeperSocket
       let loops = try LoopGroup(count: groundwork.options.loops ?? defaultLoops)
       let exits = ExitRelay()
       let keeper = try await KeeperClient.connect(
@@ -100,11 +102,14 @@ actor Server {
     hostname = options.hostname ?? groundwork.configuration.hostname ?? identity.hostname
     socketPath = options.socketPath ?? paths.socket
     isPersistent = !options.isEphemeral
+    let user = UserSurroundings(shell: options.shell)
+    for replacement in user.replacements { complain(replacement) }
     var store = SessionStoreOptions(
-      shell: options.shell ?? Host.environment("SHELL") ?? Host.userShell, integrationFolder: paths.shellIntegration,
-      environment: Host.environmentByName, home: Host.userHome, socketPath: socketPath, serverName: paths.serverName)
+      shell: user.shell, integrationFolder: paths.shellIntegration, environment: user.environment, home: user.home,
+      socketPath: socketPath, serverName: paths.serverName)
     store.maximumSessions = options.maxSessions
     store.keepEnded = options.keepEnded
+    store.outputFolder = paths.state
     var logging = EventLog.Configuration(folder: paths.events, serverID: identity.id)
     logging.auditFolder = paths.audit
     logging.report = { complain($0) }
@@ -170,6 +175,14 @@ actor Server {
     }
     tls = try ServerCertificate.load(options, paths, hostname: hostname)
     try await http.listen(unix: socketPath)
+    keepSocket()
+    signals.append(
+      try loop.onSignal(SIGUSR1) { [weak self] in self?.assumeIsolated { $0.socketGuard?.look() } })
+    if Orphans.areOurs {
+      // The keeper's end is told by its socket; nobody needs its status.
+      signals.append(try loop.onSignal(SIGCHLD) { Orphans.reap() })
+      Orphans.reap()
+    }
     for bind in options.binds {
       let port = try await http.listen(host: bind.host, port: bind.port, tls: tls)
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
@@ -233,10 +246,12 @@ actor Server {
     guard !isStopping else { return }
     isStopping = true
     patience?.cancel()
+    socketGuard?.stop()
     events.serverStopping(
       because: Cause.current ?? beginning, version: roostVersion, pid: Int(getpid()), reason: reason)
     if endingSessions {
-      await store.shutDown(grace: Server.killGrace)
+      // Those that run have been ended by whoever asked for it.
+      await store.removeAll()
       exits.expectEnd()
       try? await keeper.quit(grace: Server.killGrace)
     } else {
@@ -251,6 +266,39 @@ actor Server {
     hasStopped = true
     stopped?.resume()
     stopped = nil
+  }
+}
+
+// MARK: The socket's name
+
+extension Server {
+  private func keepSocket() {
+    let socketGuard = SocketGuard(loop: loop, path: socketPath) { [weak self] in
+      self?.assumeIsolated { server in _ = Task { await server.makeSocketAgain() } }
+    }
+    self.socketGuard = socketGuard
+    socketGuard.madeAgain()
+  }
+
+  private func makeSocketAgain() async {
+    guard !isStopping, let http, let socketGuard else { return }
+    do {
+      if options.socketPath == nil {
+        try paths.prepareRuntime()
+        try groundwork.lock.renew()
+      }
+      try await http.listenAgain(unix: socketPath)
+      socketGuard.madeAgain()
+      hasToldOfSocket = false
+      complain("the socket \(socketPath) had gone, and is there again")
+    } catch {
+      if !hasToldOfSocket {
+        complain(
+          "the socket \(socketPath) has gone and cannot be made yet: \(ServerGroundwork.failure(error).message)")
+      }
+      hasToldOfSocket = true
+      socketGuard.failed()
+    }
   }
 }
 
@@ -277,8 +325,13 @@ extension Server: ServerControl {
         "\(running) \(running == 1 ? "session runs" : "sessions run") on this server; end them, or say that they are to be ended too."
       )
     }
+    // What could not be ended does not hold the server, and does not go unsaid.
+    let failures = endingSessions ? await store.endAll(grace: Server.killGrace) : []
     // Answered first: the caller hears that it begins before the sockets close.
     Task { await stop(.operation, endingSessions: endingSessions) }
+    guard failures.isEmpty else {
+      throw OperationError(.programsRemain, "The server stops. " + failures.joined(separator: " "))
+    }
   }
 }
 

@@ -17,7 +17,9 @@ struct ServerGroundwork: Sendable {
   /// What the user has written down about other servers, and where.
   let configuration: ClusterConfiguration
   let configurationFile: String
-  private let lock: ServerLock
+  let lock: ServerLock
+  /// Where the keeper is: with the sockets, unless that of an earlier server holds sessions elsewhere.
+  let keeperSocket: String
 
   init(_ options: ServeOptions) throws(CommandFailure) {
     ignoreBrokenPipe()
@@ -25,10 +27,13 @@ struct ServerGroundwork: Sendable {
       self.options = options
       paths = try Paths(serverName: options.serverName)
       (configuration, configurationFile) = try ServerGroundwork.configuration(options, paths)
+      for replacement in paths.replacements { complain(replacement) }
       try paths.prepareRuntime()
-      lock = try ServerLock(paths: paths)
+      try paths.prepareState()
+      lock = try ServerLock(paths: paths, socket: options.socketPath)
       // Under the lock: no other server can start one at the same moment.
-      keeper = try KeeperLaunch.copyIfMissing(at: paths.keeperSocket)
+      keeperSocket = ServerGroundwork.keeperSocket(paths, lock)
+      keeper = try KeeperLaunch.copyIfMissing(at: keeperSocket)
       let known = try ServerIdentity.read(paths)
       identity = known ?? ServerIdentity()
       isNewIdentity = known == nil
@@ -38,6 +43,15 @@ struct ServerGroundwork: Sendable {
       if let descriptor = options.readinessDescriptor { Launch.announce(failure.message, on: descriptor) }
       throw failure
     }
+  }
+
+  /// The user's folders may be others now (a login instead of a job of cron's) than when the sessions were made.
+  private static func keeperSocket(_ paths: Paths, _ lock: ServerLock) -> String {
+    guard let earlier = lock.previous, earlier.hostname == Host.hostname, earlier.keeperSocket != paths.keeperSocket,
+      KeeperProbe.sessionsWaiting(at: earlier.keeperSocket) ?? 0 > 0
+    else { return paths.keeperSocket }
+    lock.record(keeperSocket: earlier.keeperSocket)
+    return earlier.keeperSocket
   }
 
   /// A file that is wrong is no reason to go on without it: `ip_access` could be among what it says. One that was named must be there.

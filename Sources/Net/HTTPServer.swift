@@ -57,6 +57,18 @@ package final class HTTPServer: Sendable {
     try await add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .unix, path: path))
   }
 
+  /// Listens on a Unix socket once more whose file was taken away: nobody can find the one that it named. Connections stay as they are.
+  package func listenAgain(unix path: String) async throws(NetError) {
+    let fd = try Listener.bind(unix: path)
+    let nameless = state.withLock { state in
+      let nameless = state.listeners.filter { $0.path == path }
+      state.listeners.removeAll { $0.path == path }
+      return nameless
+    }
+    for listener in nameless { listener.close(keepingFile: true) }
+    try await add(Listener(server: self, loop: loops.loops[0], fd: fd, kind: .unix, path: path))
+  }
+
   /// Listens on an address or on the first address of a name that can be bound, IPv4 or IPv6 (`::` takes both).
   /// Returns the port, which the system chooses when `port` is 0. With `tls` nothing else is spoken there.
   package func listen(host: String, port: Int, tls: TLSServerContext? = nil) async throws(NetError) -> Int {

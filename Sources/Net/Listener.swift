@@ -13,7 +13,7 @@ final class Listener: @unchecked Sendable {
   private let loop: EventLoop
   private let fd: CInt
   private let kind: Socket.Kind
-  private let path: String?
+  let path: String?
   private let tls: TLSServerContext?
   private var watch: DescriptorWatch?
   private var pause: LoopTimer?
@@ -36,11 +36,12 @@ final class Listener: @unchecked Sendable {
     }
   }
 
-  /// Any thread. The socket's file, if it has one, goes too.
-  func close() {
-    if let path { unlink(path) }
+  /// Any thread. The socket's file, if it has one, goes too, unless the name is another's by now. Then those who came before are still taken.
+  func close(keepingFile: Bool = false) {
+    if let path, !keepingFile { unlink(path) }
     loop.execute { [self] in
       guard !isClosed else { return }
+      if keepingFile { ready() }
       isClosed = true
       pause?.cancel()
       watch?.cancel()

@@ -71,7 +71,7 @@ extension Session {
 
   /// The end of a wait as JSON, taken in one piece on the session's loop so that screen and facts belong together.
   func waitDocument(_ outcome: WaitOutcome, format: ScreenFormat, wanted: Set<WaitOutcome.Reason>) -> WaitOutput {
-    let (state, evidence) = state()
+    let (state, evidence) = state(after: outcome)
     let (status, signal) = exit.jsonFields
     var json = JSONWriter(reserving: 8192)
     json.beginObject()
@@ -108,7 +108,7 @@ extension Session {
   }
 
   func idleDocument(format: ScreenFormat, naming: Bool) -> IdleOutput {
-    let (state, evidence) = state()
+    let (state, evidence) = state(knownAs: .idle, by: .screenQuiet)
     var json = JSONWriter(reserving: 8192)
     json.beginObject()
     if naming {

@@ -1,5 +1,6 @@
 package import Cluster
 package import Events
+package import Formats
 package import Sessions
 
 /// Every code that an answer can carry, with what it means to each surface. The table of `docs/errors.md` is this one.
@@ -40,9 +41,14 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case idleSuperseded = "idle_superseded"
   case sessionNameConflict = "session_name_conflict"
   case sessionEnded = "session_ended"
+  case programsRemain = "programs_remain"
   case commandRunning = "command_running"
+  case commandNotFound = "command_not_found"
+  case lineInUse = "line_in_use"
+  case runCancelled = "run_cancelled"
   case sessionsRunning = "sessions_running"
   case payloadTooLarge = "payload_too_large"
+  case lineTooLong = "line_too_long"
   case uriTooLong = "uri_too_long"
   case headersTooLarge = "headers_too_large"
   case unsupported = "unsupported"
@@ -75,14 +81,16 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed, .subjectReserved,
       .roleRefused:
       403
-    case .notFound, .sessionNotFound, .noSessions, .serverNotFound, .tokenNotFound, .eventNotFound, .cursorNotFound:
+    case .notFound, .sessionNotFound, .noSessions, .serverNotFound, .tokenNotFound, .eventNotFound, .cursorNotFound,
+      .commandNotFound:
       404
     case .methodNotAllowed: 405
     case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408
-    case .sessionNameConflict, .sessionEnded, .commandRunning, .sessionsRunning, .idleSuperseded,
+    case .sessionNameConflict, .sessionEnded, .programsRemain, .commandRunning, .sessionsRunning, .idleSuperseded, .lineInUse,
+      .runCancelled,
       .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused:
       409
-    case .payloadTooLarge, .eventTooLarge: 413
+    case .payloadTooLarge, .eventTooLarge, .lineTooLong: 413
     case .uriTooLong: 414
     case .resourceLimitReached: 429
     case .headersTooLarge: 431
@@ -133,6 +141,9 @@ package struct OperationError: Error, Sendable, Equatable {
   /// The server that could not be reached or did not answer, if that is what failed.
   package let failedHop: String?
 
+  /// What can be said beside the sentence: fields of `details` in the answer.
+  package private(set) var details: JSON?
+
   /// A code that only another server knows.
   package struct Foreign: Sendable, Equatable {
     package let code: String
@@ -149,6 +160,13 @@ package struct OperationError: Error, Sendable, Equatable {
     self.foreign = foreign
     self.serverPath = serverPath
     self.failedHop = failedHop
+  }
+
+  /// The same error with fields that tell more.
+  package func with(details: JSON) -> OperationError {
+    var error = self
+    error.details = details
+    return error
   }
 
   /// The same error of a caller who was not let in.

@@ -199,6 +199,7 @@ extension OperationError {
     case let code?:
       let isHop = [.serverUnavailable, .gatewayTimeout, .linkRefused].contains(code)
       self.init(code, message, serverPath: path, failedHop: isHop ? path.last : nil)
+      if let details = failure.details, details.members != nil { self = with(details: details) }
     case nil:
       let isCode =
         !failure.code.isEmpty && failure.code.utf8.count <= OperationError.maximumCode

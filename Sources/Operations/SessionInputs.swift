@@ -64,6 +64,7 @@ extension WaitOutcome.Reason: SchemaDescribing {
 /// What ``WaitFields`` can wait for, by the words of the API.
 package enum WaitKind: String, Sendable, Codable, CaseIterable, SchemaDescribing {
   case idle, prompt, input, match, change, exit
+  case looksLikePrompt = "looks_like_prompt"
 
   package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = WaitKind.idle
@@ -160,6 +161,9 @@ struct TypeInput: Decodable, Sendable {
   var session: SessionName
   var data: InputBytes
   var encoding: Encoding?
+  /// As a paste: see ``Session/pasteBytes(_:raw:)``.
+  var paste: Bool?
+  var raw: Bool?
 }
 
 struct KeysInput: Decodable, Sendable {
@@ -253,10 +257,12 @@ struct InteractInput: Decodable, Sendable {
   var text: String?
   var keys: [String]?
   var paste: Bool?
+  /// With `paste`: control characters too.
+  var raw: Bool?
   var `for`: WaitKinds?
   var terms: WaitTerms
 
-  private enum CodingKeys: CodingKey { case session, text, keys, paste, `for` }
+  private enum CodingKeys: CodingKey { case session, text, keys, paste, raw, `for` }
 
   init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: CodingKeys.self)
@@ -264,16 +270,10 @@ struct InteractInput: Decodable, Sendable {
     text = try fields.decodeIfPresent(String.self, forKey: .text)
     keys = try fields.decodeIfPresent([String].self, forKey: .keys)
     paste = try fields.decodeIfPresent(Bool.self, forKey: .paste)
+    raw = try fields.decodeIfPresent(Bool.self, forKey: .raw)
     `for` = try fields.decodeIfPresent(WaitKinds.self, forKey: .for)
     terms = try WaitTerms(from: decoder)
   }
-}
-
-struct RunInput: Decodable, Sendable {
-  var session: SessionName
-  var command: String
-  var timeoutMs: Milliseconds?
-  var maxOutputBytes: Int?
 }
 
 struct CommandsInput: Decodable, Sendable {
@@ -326,18 +326,4 @@ struct CommandOutput: Codable, Sendable {
     correlationID = record.correlationID
     evidence = record.evidence
   }
-}
-
-struct RunOutput: Codable, Sendable {
-  var session: String
-  var command: String
-  var exitStatus: Int?
-  var output: String
-  var truncated: Bool
-  var durationMs: Int?
-  var startedAt: Timestamp?
-  var endedAt: Timestamp?
-  var cwd: String?
-  var evidence: Evidence
-  var generation: UInt64
 }

@@ -38,7 +38,7 @@ package struct SessionOperations: Sendable {
     return found.session
   }
 
-  package var all: [Operation] { lists + lifecycle + input + reading + waiting }
+  package var all: [Operation] { lists + lifecycle + input + reading + [commandOutput] + waiting }
 
   private var lifecycle: [Operation] {
     [
@@ -147,7 +147,14 @@ package struct SessionOperations: Sendable {
           bytes = decoded
         }
         call.note?.bytes = bytes.count
-        return GenerationOutput(generation: try await (try session(input.session, for: call)).write(bytes))
+        let session = try session(input.session, for: call)
+        guard let how = try PasteForm(paste: input.paste, raw: input.raw) else {
+          return GenerationOutput(generation: try await session.write(bytes))
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+          throw OperationError(.invalidRequest, "Invalid request: a paste is text, and 'data' is not UTF-8.")
+        }
+        return GenerationOutput(generation: try await session.paste(text, how))
       },
       Operation(
         "session.keys", "Press keys by name, such as enter, ctrl+c, f5 or up, or type texts", .sessionsInput, "POST",

@@ -4,8 +4,6 @@ import Store
 
 extension SessionOperations {
   static let defaultWait = Duration.seconds(30)
-  private static let defaultRun = Duration.seconds(120)
-
   private static let waitBound = Wait("timeout_ms", standard: defaultWait)
   /// Here `timeout_ms` is how long the silence has to be.
   private static let idleBound = Wait("max_wait_ms", standard: defaultWait, longest: Milliseconds.longestIdle)
@@ -49,17 +47,10 @@ extension SessionOperations {
         // The plan is made before anything is typed, so that a bad pattern types nothing.
         let plan = try WaitPlan(kinds, input.terms)
         return try await session.interact(
-          text: input.text, keys: input.keys ?? [], paste: input.paste ?? false, plan: plan)
+          text: input.text, keys: input.keys ?? [],
+          paste: try PasteForm(paste: input.paste, raw: input.raw), plan: plan)
       }.waiting(Self.waitBound),
-      Operation(
-        "session.run",
-        "Run a command in a session's shell, wait for that command, and answer its exit status and output",
-        .sessionsInput, "POST", "/sessions/{session}/run", .changes
-      ) {
-        (call: Call, input: RunInput) -> RunOutput in
-        try await run(input, call)
-      }.waiting(Wait("timeout_ms", standard: Self.defaultRun)),
-    ]
+    ] + running
   }
 
   private static let idleTimeout = SessionError(.idleTimeout, "Terminal did not become idle within the deadline.")
@@ -91,29 +82,6 @@ extension SessionOperations {
       throw Self.idleTimeout
     }
     return await quiet.idleDocument(format: input.format ?? .styled, naming: true)
-  }
-
-  private func run(_ input: RunInput, _ call: Call) async throws -> RunOutput {
-    guard !input.command.isEmpty, !input.command.utf8.contains(0) else {
-      throw OperationError(.invalidRequest, "Invalid request: 'command' is empty or contains NUL.")
-    }
-    let limit = input.maxOutputBytes ?? SessionLimits.runOutputBytes
-    guard (0...SessionLimits.runOutputLimit).contains(limit) else {
-      throw OperationError(
-        .invalidRequest, "Invalid request: 'max_output_bytes' must be 0 to \(SessionLimits.runOutputLimit).")
-    }
-    let session = try session(input.session, for: call)
-    let result = try await session.run(
-      input.command, timeout: input.timeoutMs?.duration ?? Self.defaultRun, maximumOutputBytes: limit)
-    let record = result.record
-    let duration = record.flatMap { record in
-      record.endedAt.map { Int($0.milliseconds - record.startedAt.milliseconds) }
-    }
-    return RunOutput(
-      session: input.session.text, command: record?.command ?? input.command, exitStatus: result.exitStatus,
-      output: String(decoding: result.output, as: UTF8.self), truncated: result.truncated, durationMs: duration,
-      startedAt: record?.startedAt, endedAt: record?.endedAt, cwd: record?.directory, evidence: result.evidence,
-      generation: result.generation)
   }
 }
 
@@ -154,12 +122,14 @@ struct WaitPlan: Sendable {
   }
 
   /// `since` is the generation that counts as the past; `nil` accepts what is there already.
-  func conditions(since: UInt64?, generation: UInt64) -> [WaitCondition] {
+  /// `count` is the number of the prompt that answers what was typed.
+  func conditions(since: UInt64?, generation: UInt64, count: UInt64? = nil) -> [WaitCondition] {
     kinds.map { kind in
       switch kind {
       case .idle: .idle(for: idle, beyond: nil, fresh: false)
-      case .prompt: .prompt(since: since)
-      case .input: .input(since: since)
+      case .prompt: .prompt(since: since, count: count)
+      case .input: .input(since: since, count: count)
+      case .looksLikePrompt: .looksLikePrompt(for: idle, since: since)
       case .match: pattern.map { .match($0, since: since) } ?? .exit
       case .change: .change(since: since ?? generation)
       case .exit: .exit
@@ -171,8 +141,26 @@ struct WaitPlan: Sendable {
 
   func wait(on session: Session, since: UInt64?) async throws -> WaitOutput {
     let conditions = conditions(since: since, generation: await session.generation)
-    let outcome = try await session.wait(for: conditions, timeout: timeout, onTimeout: onTimeout)
+    let outcome = try await told(session) {
+      try await session.wait(for: conditions, timeout: timeout, onTimeout: onTimeout)
+    }
     return await session.whenWhole { $0.waitDocument(outcome, format: format, wanted: reasons) }
+  }
+
+  /// What came of a wait; when the time was over, with what can be said of the session then.
+  func told(
+    _ session: Session, _ wait: () async throws -> WaitOutcome
+  ) async throws -> WaitOutcome {
+    do {
+      return try await wait()
+    } catch let error as SessionError where error.code == .waitTimeout {
+      let (state, generation) = await (session.state(), session.generation)
+      throw OperationError(error).with(details: [
+        "state": .string(state.state.rawValue), "evidence": .string(state.evidence.rawValue),
+        "generation": .integer(Int(clamping: generation)),
+        "screen": .array(await session.screenLines().map(JSON.string)),
+      ])
+    }
   }
 
   var onTimeout: SessionError {
@@ -182,15 +170,38 @@ struct WaitPlan: Sendable {
 
 extension Session {
   /// Types and waits. On the session's loop from the first byte to the registered wait, so nothing can come in between.
-  func interact(text: String?, keys: [String], paste: Bool, plan: WaitPlan) async throws -> WaitOutput {
+  func interact(text: String?, keys: [String], paste: PasteForm?, plan: WaitPlan) async throws -> WaitOutput {
     var bytes: [UInt8] = []
-    if let text { bytes += paste ? pasteBytes(text) : Array(text.utf8) }
+    if let text { bytes += paste.map { pasteBytes(text, raw: $0.isRaw) } ?? Array(text.utf8) }
     bytes += try encode(keys: keys)
     let before = try write(bytes)
-    let outcome = try await wait(
-      for: plan.conditions(since: before, generation: before), timeout: plan.timeout, onTimeout: plan.onTimeout)
+    // Everything that has been typed so far, by whomever, must be answered; what others type from here on is theirs.
+    let conditions = plan.conditions(since: before, generation: before, count: promptsOwed)
+    let outcome = try await plan.told(self) {
+      try await wait(for: conditions, timeout: plan.timeout, onTimeout: plan.onTimeout)
+    }
     return await whenWhole { $0.waitDocument(outcome, format: plan.format, wanted: plan.reasons) }
   }
 
   func press(_ keys: [String]) throws(SessionError) -> UInt64 { try write(try encode(keys: keys)) }
+
+  func paste(_ text: String, _ form: PasteForm) throws(SessionError) -> UInt64 {
+    try write(pasteBytes(text, raw: form.isRaw))
+  }
+}
+
+/// What `paste` and `raw` ask for together.
+struct PasteForm: Sendable {
+  let isRaw: Bool
+
+  /// nil when no paste is asked for.
+  init?(paste: Bool?, raw: Bool?) throws(OperationError) {
+    guard paste == true else {
+      guard raw != true else {
+        throw OperationError(.invalidRequest, "Invalid request: 'raw' is a way to paste; it goes with 'paste'.")
+      }
+      return nil
+    }
+    isRaw = raw ?? false
+  }
 }

@@ -80,7 +80,8 @@ package func runKeeper(_ options: KeeperOptions) -> CInt {
 /// The same with a socket that listens already.
 func runKeeper(_ options: KeeperOptions, listener: consuming Descriptor) -> CInt {
   // It must outlive the terminal and the server that it was started from. SIGTERM ends it, and with it the sessions.
-  for number in [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP] { signal(number, SIG_IGN) }
+  // The others that are sent by hand mean the server: SIGUSR1 has it look after its socket, as this looks after its own.
+  for number in [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
   Host.raiseOpenFileLimit()
   let keeper = KeeperProcess(
     listener: listener, options: options, openFileLimit: options.openFileLimit ?? Host.inheritedOpenFileLimit)
@@ -99,7 +100,7 @@ package func runKeeper(arguments: [String]) -> CInt {
 /// memory. It starts programs, reaps them, and hands their descriptors to whichever server is connected; the server
 /// reads and writes the terminals itself, so no output ever passes through here.
 final class KeeperProcess {
-  private let listener: CInt
+  private var listener: CInt
   private let options: KeeperOptions
   /// The soft limit as our children are to have it; ours is raised.
   private let openFileLimit: UInt64
@@ -118,6 +119,9 @@ final class KeeperProcess {
   /// Set by `quit`: the moment at which it ends even if something would not die.
   private var quitBy: UInt64?
   private let buffer = PacketBuffer()
+  private var name: KeeperSocketName
+  /// Tells that a child has ended, where orphans come to this process.
+  private let childWatch: CInt
 
   /// Connections that have not said hello yet: enough for a few that probe, few enough to hold no resources.
   private static let mostPeers = 8
@@ -130,6 +134,8 @@ final class KeeperProcess {
 
   init(listener: consuming Descriptor, options: KeeperOptions, openFileLimit: UInt64) {
     self.listener = listener.release()
+    name = KeeperSocketName(options.socketPath)
+    childWatch = Orphans.areOurs ? (try? Orphans.watch().release()) ?? -1 : -1
     self.options = options
     self.openFileLimit = openFileLimit
   }
@@ -144,18 +150,28 @@ final class KeeperProcess {
     // Those that still hold programs (nohup) stay, for a later keeper to remove when they are empty.
     for session in sessions.values { session.group?.remove() }
     // The name first: once nobody answers, a new keeper may take it, and that one's must not be removed.
-    unlink(options.socketPath)
+    if name.isOurs { unlink(options.socketPath) }
     close(listener)
+  }
+
+  /// Whoever has reached the old socket is served still; it has no name that others could find.
+  private func listenAgain() {
+    guard let again = name.makeAgain() else { return }
+    acceptPeers()
+    close(listener)
+    listener = again
   }
 
   // MARK: one turn of the loop
 
-  private enum Source { case listener, peer(KeeperPeer), session(KeeperSession), ending }
+  private enum Source { case listener, name, children, peer(KeeperPeer), session(KeeperSession), ending }
 
   private func turn(timeout: CInt) {
     let accepting = Clock.monotonic >= acceptAgainAt
     var entries = [pollfd(fd: accepting ? listener : -1, events: Int16(POLLIN), revents: 0)]
-    var sources: [Source] = [.listener]
+    entries.append(pollfd(fd: name.watch, events: Int16(POLLIN), revents: 0))
+    entries.append(pollfd(fd: childWatch, events: Int16(POLLIN), revents: 0))
+    var sources: [Source] = [.listener, .name, .children]
     for peer in peers {
       entries.append(pollfd(fd: peer.socket, events: Int16(peer.hasOutput ? POLLOUT : POLLIN), revents: 0))
       sources.append(.peer(peer))
@@ -176,14 +192,22 @@ final class KeeperProcess {
       case .peer(let peer): serve(peer, readable: Int32(entry.revents) & ~POLLOUT != 0)
       case .session(let session):
         if session.reapIfEnded() { lastEnd = Clock.monotonic }
-      case .listener, .ending: continue
+      case .name: name.changed()
+      case .listener, .children, .ending: continue
       }
     }
+    if entries[2].revents != 0 { reapOrphans() }
     if entries[0].revents != 0 { acceptPeers() }
     orphans.removeAll { $0.ended != nil }
     announceEnds()
     for peer in peers where !peer.isGone { peer.flush { sessions[$0] } }
     removeGonePeers()
+  }
+
+  /// After the sessions' programs have been reaped: their statuses are not to be lost.
+  private func reapOrphans() {
+    Orphans.drain(childWatch)
+    Orphans.reap(sparing: (Array(sessions.values) + orphans).filter { $0.ended == nil }.map(\.pid))
   }
 
   private func serve(_ peer: KeeperPeer, readable: Bool) {
@@ -241,6 +265,7 @@ final class KeeperProcess {
   // MARK: time
 
   private func advance(now: UInt64) {
+    if name.isDue(now) { listenAgain() }
     endings.removeAll { $0.advance(now: now) }
     for peer in peers where !peer.isServer && now >= peer.helloDeadline { peer.drop() }
     removeGonePeers()
@@ -264,7 +289,7 @@ final class KeeperProcess {
   }
 
   private func timeout(now: UInt64) -> CInt {
-    var due = [endsAt, quitBy].compactMap { $0 }
+    var due = [endsAt, quitBy, name.dueAt].compactMap { $0 }
     due += endings.compactMap(\.deadline)
     if acceptAgainAt > now { due.append(acceptAgainAt) }
     due += peers.lazy.filter { !$0.isServer }.map(\.helloDeadline)

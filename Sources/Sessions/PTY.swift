@@ -11,6 +11,8 @@ struct PTY {
   private(set) var isOpen = true
   /// Whether the latest turn read more than an answer to a keystroke.
   var isFlooding = false
+  /// What has been typed of a line that is not ended, where the terminal is in line mode.
+  private(set) var pendingLine = PendingLine()
   private var queue: [UInt8] = []
   private var sent = 0
 
@@ -19,7 +21,29 @@ struct PTY {
   /// Input accepted and not yet taken by the kernel.
   var queued: Int { queue.count - sent }
 
+  /// Whether something that the program printed is still to be read.
+  var hasOutput: Bool {
+    guard isOpen else { return false }
+    var entry = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLIN) != 0
+  }
+
   enum WriteResult { case taken, waiting, full, gone }
+
+  /// The discipline that acts on what is written now.
+  var discipline: LineDiscipline? { isOpen ? PseudoTerminal.lineDiscipline(of: master) : nil }
+
+  /// Writes what is meant for the reader as it is; `line` is the unfinished line afterwards.
+  mutating func write(_ bytes: [UInt8], leaving line: PendingLine) -> WriteResult {
+    let result = bytes.withUnsafeBytes { write($0) }
+    if result == .taken || result == .waiting { pendingLine = line }
+    return result
+  }
+
+  /// Forgets an unfinished line once the terminal is not in line mode any more: it has gone to the reader.
+  mutating func followLineMode() {
+    if pendingLine.bytes > 0, discipline?.isCanonical != true { pendingLine.clear() }
+  }
 
   /// Writes what the kernel takes and queues the rest, all or nothing against the bound.
   mutating func write(_ bytes: UnsafeRawBufferPointer) -> WriteResult {

@@ -43,6 +43,13 @@ extension Session {
     return json.finish()
   }
 
+  /// The screen as text, without the blank lines below.
+  package func screenLines() -> [String] {
+    var lines = (0..<terminal.size.rows).map { terminal.rowText($0) }
+    while lines.last?.isEmpty == true { lines.removeLast() }
+    return lines
+  }
+
   /// One row of the screen: a list of spans, or a string.
   package func appendLine(row: Int, to json: inout JSONWriter, format: ScreenFormat) {
     json.line(of: terminal, row: row, format: format, StyleTexts())

@@ -9,20 +9,70 @@ extension Session {
   /// Throws ``SessionError/Code/sessionEnded`` after the end, ``SessionError/Code/inputSendFailed`` when 1 MiB of earlier input still
   /// waits for a program that does not read. Either all bytes are accepted or none.
   ///
+  /// In line mode a line that is longer than the terminal keeps is refused (``SessionError/Code/lineTooLong``), with what has been typed of
+  /// it before; of several lines those that do not fit yet wait until the reader has taken some.
+  ///
   /// `typist` is whose the command is that the shell may begin because of this; `viewer` is at whose terminal it was typed.
   @discardableResult
   package func write(
     _ bytes: [UInt8], by typist: Cause? = Cause.current, from viewer: ViewerID? = nil
   ) throws(SessionError) -> UInt64 {
+    guard !bytes.isEmpty, exit == nil else { return try deliver(bytes, leaving: pty.pendingLine, by: typist, from: viewer) }
+    try bringBackLine()
+    var line = pty.pendingLine
+    let longest = pty.discipline.map { line.take(bytes, $0) } ?? 0
+    guard longest <= LineDiscipline.longestLine else {
+      let before = pty.pendingLine.bytes == 0 ? "" : ", of which \(pty.pendingLine.bytes) were typed before"
+      throw SessionError(
+        .lineTooLong,
+        """
+        A line of \(longest) bytes\(before) is too long for this terminal (4,095): \(name) is in line mode, and what is longer would be \
+        lost. Nothing was typed. Send shorter lines, or put the text in a file.
+        """)
+    }
+    return try deliver(bytes, leaving: line, by: typist, from: viewer)
+  }
+
+  /// Types what comes key by key from somebody who sees the screen, and cannot be refused a piece of it: in line mode what the terminal would
+  /// drop is left out, and counted in the answer.
+  package func type(
+    _ bytes: [UInt8], by typist: Cause? = Cause.current, from viewer: ViewerID? = nil
+  ) throws(SessionError) -> Int {
+    try bringBackLine()
+    guard exit == nil, let discipline = pty.discipline else {
+      try deliver(bytes, leaving: pty.pendingLine, by: typist, from: viewer)
+      return 0
+    }
+    var line = pty.pendingLine
+    let kept = discipline.isCanonical ? line.takeFitting(bytes, discipline) : bytes
+    if !discipline.isCanonical { line.clear() }
+    try deliver(kept, leaving: line, by: typist, from: viewer)
+    return bytes.count - kept.count
+  }
+
+  /// What somebody had half typed when a run came goes before what is typed now.
+  private func bringBackLine() throws(SessionError) {
+    guard let line = putBack, !isRunTyping else { return }
+    putBack = nil
+    try writeForRun(line)
+  }
+
+  @discardableResult
+  private func deliver(
+    _ bytes: [UInt8], leaving line: PendingLine, by typist: Cause?, from viewer: ViewerID?
+  ) throws(SessionError) -> UInt64 {
     let before = activity.generation
     if bytes.isEmpty { return before }
     guard exit == nil else { throw endedError }
-    switch bytes.withUnsafeBytes({ pty.write($0) }) {
+    switch pty.write(bytes, leaving: line) {
     case .taken, .waiting:
       traffic.toPrograms.add(bytes.count)
       activity.touch()
       recordChanged(.activity)
       if let typist { commands.typist = typist }
+      settlePromptsIfNothingIsOwed()
+      typedLine.take(bytes)
+      lastInputGeneration = activity.generation
       tellOfTyping(typist, from: viewer)
       return before
     case .full:
@@ -47,8 +97,33 @@ extension Session {
     tellViewers(.typed(by: typist?.principal, isCall: viewer == nil), except: viewer)
   }
 
+  /// How many prompts must have come before all lines that were sent off are answered.
+  package var promptsOwed: UInt64 { promptsSettled.prompts + (typedLine.submitted - promptsSettled.lines) }
+
+  /// The shell waits at its prompt, and nothing is on its way to it.
+  func settlePrompts() { promptsSettled = (typedLine.submitted, commands.promptCount) }
+
+  private func settlePromptsIfNothingIsOwed() {
+    if case .atPrompt = commands.phase, commands.promptCount >= promptsOwed { settlePrompts() }
+  }
+
+  /// Nothing that was typed is on its way any more.
+  var hasTakenInput: Bool { pty.queued == 0 && PseudoTerminal.pendingInput(of: pty.master) ?? 0 == 0 }
+
   var endedError: SessionError {
-    SessionError(.sessionEnded, "The session \(name) has ended; its screen and history can still be read.")
+    SessionError(
+      .sessionEnded, "The session \(name) has ended\(howItEnded); its screen and history can still be read.")
+  }
+
+  /// ` (the shell was killed by signal 9, SIGKILL)`, for the middle of a sentence; empty while it runs.
+  package var howItEnded: String {
+    let program = ShellProgram.isShell(command) ? "the shell" : "its program"
+    return switch exit {
+    case nil: ""
+    case .exited(let status): " (\(program) exited with status \(status))"
+    case .signaled(let number):
+      " (\(program) was killed by signal \(number)\(Signal(number: number).map { ", \($0)" } ?? ""))"
+    }
   }
 
   /// Input accepted and not yet taken by the program's terminal.
@@ -66,24 +141,23 @@ extension Session {
     for resume in drained { resume() }
   }
 
-  /// Bytes of a list of keys, as the terminal's present modes want them. Throws ``SessionError/Code/invalidKey`` for an empty element.
+  /// Bytes of a list of keys, as the terminal's present modes want them. Throws ``SessionError/Code/invalidKey`` for an empty
+  /// element and for one that looks like a key and is none.
   package func encode(keys: [String]) throws(SessionError) -> [UInt8] {
     var bytes: [UInt8] = []
     for key in keys {
       guard !key.isEmpty else {
         throw SessionError(.invalidKey, "A key is empty; name a key such as 'enter' or give text.")
       }
-      bytes += KeyEncoding.bytes(for: key, modes: terminal.modes)
+      bytes += try KeyEncoding.bytes(for: key, modes: terminal.modes)
     }
     return bytes
   }
 
-  /// Text as a paste: line ends become what Enter sends, and the program is told that it is a paste when it asked to be.
-  package func pasteBytes(_ text: String) -> [UInt8] {
-    // A paste cannot be allowed to end itself: what would close the bracket is left out.
-    let bytes = Array(text.utf8).map { $0 == 0x0A ? 0x0D : $0 }.filter { $0 != 0x1B }
-    guard terminal.modes.bracketedPaste else { return bytes }
-    return Array("\u{1B}[200~".utf8) + bytes + Array("\u{1B}[201~".utf8)
+  /// Text as a paste: line ends become what Enter sends, the program is told that it is a paste when it asked to be, and characters that would
+  /// end the paste or act by themselves become blanks, unless it is to go `raw`. See ``Paste``.
+  package func pasteBytes(_ text: String, raw: Bool = false) -> [UInt8] {
+    Paste.bytes(of: text, isBracketed: terminal.modes.bracketedPaste, discipline: pty.discipline, isRaw: raw)
   }
 
   /// Sends a signal to the group that owns the terminal now (what Ctrl-C would reach).

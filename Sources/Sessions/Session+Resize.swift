@@ -21,6 +21,7 @@ extension Session {
     recordChanged(.fact)
     terminal.stamp = activity.generation
     resizeTerminal(size)
+    outputs.running?.resize(rows: size.rows, columns: size.columns)
     if !viewers.isEmpty {
       viewers.setResized()
       viewers.fit(to: size)
@@ -45,9 +46,9 @@ extension Session {
   private func visitPositions(_ body: (inout LinePosition) -> Void) {
     commands.visitPositions(body)
     places.visitPositions(body)
-    if var place = typedAt {
+    if var place = activeRun?.typedAt {
       body(&place)
-      typedAt = place
+      activeRun?.typedAt = place
     }
     for waiter in waiters.values {
       var place = LinePosition(line: waiter.searchFrom, column: 0)

@@ -1,178 +1,449 @@
+import Causality
 import Formats
+import Net
 import Sys
 import TerminalEngine
 
-/// What a command that was run to its end did.
+/// What `run` has to tell.
 package struct CommandResult: Sendable, Equatable {
-  /// The shell's record of it; `nil` when the shell came back to its prompt without having run anything: an empty line, or one that it
-  /// could not parse.
+  package enum Reason: String, Sendable, CaseIterable, Codable {
+    /// The command has ended.
+    case command
+    /// It waits for input.
+    case input
+    /// It waits for input that is not shown.
+    case password
+    /// The session's program ended.
+    case exit
+    /// The time is over; it goes on.
+    case timeout
+  }
+
+  package var reason: Reason
+  /// The shell's record of it; `nil` when the shell came back to its prompt without having run anything (an empty line, or one that it
+  /// could not parse), or has not begun yet.
   package var record: CommandRecord?
   /// What the shell said about how it ended.
   package var exitStatus: Int?
-  /// What it printed, as text: lines joined where the screen wrapped them, without colours.
-  package var output: [UInt8]
-  /// Whether some of the output is missing from ``output``: beyond the limit, or no longer in the history.
-  package var truncated: Bool
+  /// What it printed, so far or in all, as text: its first bytes and its last, or all of it in `tail`.
+  package var head: [UInt8]
+  package var tail: [UInt8]
+  /// Bytes between the two.
+  package var omitted: Int
   package var evidence: Evidence
   package var generation: UInt64
 }
 
 extension Session {
-  /// Types a command at the shell's prompt and waits until that command has ended.
+  /// Gives a command to the session's shell and waits until that very command has ended, asks for something, or the time is over.
   ///
-  /// The shell must be at its prompt, or reach it within the time. With shell integration the shell itself says when its command began,
-  /// when it ended and how; a plain POSIX shell is made to say it (``CommandMarker``).
-  ///
-  /// Throws ``SessionError/Code/commandRunning`` when something else than a shell at its prompt has the terminal,
-  /// ``SessionError/Code/runTimeout`` when the time is over (the command goes on), ``SessionError/Code/sessionEnded`` when the session ended
-  /// before the command was seen to.
-  package func run(
-    _ command: String, timeout: Duration, maximumOutputBytes: Int
-  ) async throws -> CommandResult {
+  /// The command carries a number that comes back in its own marks; what anybody else types, and whatever programs print, is never taken for
+  /// its answer. Throws ``SessionError/Code/commandRunning`` when no shell is at its prompt, ``SessionError/Code/lineInUse`` when a half typed
+  /// line is in the way, ``SessionError/Code/runTimeout`` when the shell did not get to it in time, ``SessionError/Code/sessionEnded``.
+  package func run(_ command: String, options: RunOptions) async throws -> CommandResult {
     guard exit == nil else { throw endedError }
-    guard !isRunningCommand else {
-      throw SessionError(
-        .commandRunning, "Another 'run' is in progress in \(name); wait for it, or use another session.")
+    let deadline = ContinuousClock.now + options.timeout
+    let readiness = try await takeTurn(for: command, options, deadline: deadline)
+    let id = try begin(command, readiness, options)
+    if readiness.isIntegrated { try await awaitTaken(id, options, deadline: deadline) }
+    let result = try await awaitRun(id, until: deadline, options)
+    await lineIsBack()
+    return result
+  }
+
+  /// Whoever types next finds what had been half typed, and does not come before it.
+  private func lineIsBack() async {
+    let deadline = ContinuousClock.now + SessionLimits.putBackPatience
+    while putBack != nil, activeRun == nil, exit == nil, ContinuousClock.now < deadline {
+      _ = try? await wait(
+        for: [.activity(since: generation, orAfter: .milliseconds(5))], timeout: SessionLimits.putBackPatience,
+        onTimeout: Self.overtime)
     }
-    isRunningCommand = true
+  }
+
+  /// Goes on waiting for a command by the number of its record.
+  package func waitForCommand(
+    _ recordID: Int, options: RunOptions
+  ) async throws -> CommandResult {
+    guard let record = commands.record(recordID) else {
+      throw SessionError(
+        .commandNotFound,
+        "There is no command \(recordID) in \(name); 'commands' lists the latest \(CommandLog.maximumRecords).")
+    }
+    let deadline = ContinuousClock.now + options.timeout
+    if let id = record.run, activeRun?.id == id { return try await awaitRun(id, until: deadline, options) }
+    if record.endedAt == nil {
+      do {
+        _ = try await wait(for: [.ended(recordID)], timeout: options.timeout, onTimeout: Self.overtime)
+      } catch let error as SessionError where error.code == .runTimeout {
+        return result(.timeout, commands.record(recordID), evidence: state().evidence, options)
+      }
+    }
+    let ended = commands.record(recordID) ?? record
+    return result(ended.evidence == .exit ? .exit : .command, ended, evidence: ended.evidence, options)
+  }
+
+  static let overtime = SessionError(.runTimeout, "The time is over.")
+
+  // MARK: Waiting for a turn
+
+  /// Returns once a shell can be given a command, and nobody else comes before.
+  private func takeTurn(
+    for command: String, _ options: RunOptions, deadline: ContinuousClock.Instant
+  ) async throws -> ShellReadiness {
+    var ticket: Int?
     defer {
-      isRunningCommand = false
-      typedAt = nil
+      if let ticket {
+        queuedRuns.removeAll { $0.number == ticket }
+        checkWaiters()
+      }
     }
-    let deadline = ContinuousClock.now + timeout
-    let overtime = SessionError(
-      .runTimeout,
-      "The command did not end within \(timeout.milliseconds) ms; what it started goes on in \(name). Wait for it, or send ctrl+c."
-    )
-    let readiness = try await reachPrompt(deadline: deadline, overtime: overtime)
-    let first = commands.lastID + 1
-    let before: UInt64
-    switch readiness {
-    case .prompt(let position):
-      // Something half typed would become part of the command, so it is cleared first.
-      let clearing: [UInt8] = cursorPosition == position ? [] : [0x05, 0x15]
-      before = try write(clearing + pasteBytes(command) + [0x0D])
-    case .plainShell:
-      commands.announcedCommand = command
-      // Ctrl-U empties the line, in the terminal's own line mode as well as in a shell's.
-      before = try write([0x15] + Array((CommandMarker.line(for: command) + "\r").utf8))
-    }
-    let rest = max(ContinuousClock.now.duration(to: deadline), .zero)
-    typedAt = cursorPosition
-    var outcome = try await wait(
-      for: [.command(first: first, since: before + 1)], timeout: rest, onTimeout: overtime)
-    if outcome.reason == .incomplete, commands.phase == .running {
-      // A plain shell that could not parse the command has dropped the rest of the line, the mark of the end with it.
-      try write(Array((CommandMarker.endLine + "\r").utf8))
-      let rest = max(ContinuousClock.now.duration(to: deadline), .zero)
-      outcome = try await wait(
-        for: [.command(first: first, since: before + 1)], timeout: rest, onTimeout: overtime)
-    }
-    if outcome.reason == .incomplete {
-      // Ctrl-C takes the shell back to its prompt, so that the session can be used again.
-      try write([0x03])
-      throw SessionError(
-        .invalidRequest,
-        "The shell waits for more: the command is not complete (an open quote, 'if' without 'fi'). It was given up with ctrl+c."
-      )
-    }
-    if let record = commands.ended(from: first) {
-      if case .prompt = readiness { await promptReturns() }
-      return result(of: record, limit: maximumOutputBytes, evidence: outcome.reason == .exit ? .exit : record.evidence)
-    }
-    guard exit == nil else {
-      throw SessionError(.sessionEnded, "The session \(name) ended before the command was seen to begin.")
-    }
-    let (output, truncated) = text(
-      from: LinePosition(line: (typedAt?.line ?? -1) + 1, column: 0), to: promptLine, limit: maximumOutputBytes)
-    return CommandResult(
-      record: nil, exitStatus: commands.lastExitStatus, output: output, truncated: truncated, evidence: .osc133,
-      generation: generation)
-  }
-
-  /// The end of a command is reported a moment before the prompt stands. Whoever types next is to find it there, and not to take it for
-  /// the answer to what they type; but a prompt that takes long is not waited for.
-  private func promptReturns() async {
-    guard commands.phase == .betweenCommands || commands.phase == .prompting else { return }
-    _ = try? await wait(
-      for: [.prompt(since: nil)], timeout: SessionLimits.promptPatience,
-      onTimeout: SessionError(.waitTimeout, "The prompt is not back yet."))
-  }
-
-  private enum Readiness {
-    case prompt(at: LinePosition)
-    case plainShell
-  }
-
-  /// Where the prompt that stands now began.
-  private var promptLine: LinePosition {
-    if case .atPrompt(let position) = commands.phase { return LinePosition(line: position.line, column: 0) }
-    return cursorPosition
-  }
-
-  /// Returns once a shell waits for a line.
-  private func reachPrompt(deadline: ContinuousClock.Instant, overtime: SessionError) async throws -> Readiness {
     while true {
-      switch commands.phase {
-      case .atPrompt(let position): return .prompt(at: position)
-      case .running:
-        let running = commands.records.last?.command.map { ": \($0)" } ?? ""
-        throw SessionError(
-          .commandRunning, "A command is running in \(name)\(running). Wait for it ('wait --prompt') or use 'interact'."
+      guard exit == nil else { throw endedError }
+      if let ticket, !queuedRuns.contains(where: { $0.number == ticket }) {
+        throw SessionError(.runCancelled, "The run was taken out of the queue of \(name) before its turn.")
+      }
+      let isNext = activeRun == nil && (ticket == nil ? queuedRuns.isEmpty : queuedRuns.first?.number == ticket)
+      var pause = Duration.seconds(1)
+      var refusal: SessionError?
+      if isNext {
+        switch shellReadiness(inShell: options.inShell) {
+        case .integrated:
+          hasBeenReady = true
+          return .integrated
+        case .plain(let program, let pid):
+          hasBeenReady = true
+          return .plain(program: program, pid: pid)
+        case .notYet(let again): pause = again
+        case .busy(let error): refusal = error
+        }
+      } else {
+        refusal = SessionError(
+          .commandRunning,
+          "Another 'run' is in progress in \(name)\(activeRun.map { " (\($0.command.prefix(80)))" } ?? ""). Wait for it, have this one wait its turn ('queue'), or use another session."
         )
-      case .unknown, .prompting, .betweenCommands: break
+      }
+      if let refusal {
+        guard options.queues else { throw refusal }
+        if ticket == nil { ticket = try enqueue(command) }
       }
       let rest = ContinuousClock.now.duration(to: deadline)
-      guard rest > .zero else { throw overtime }
-      if isAdopted, commands.phase == .unknown, PseudoTerminal.foregroundGroup(of: pty.master) == pid {
-        // Its prompt was announced to the server before. A shell that waits stands at it; what may be typed there is cleared.
-        if isForegroundReading || activity.quiet() > .milliseconds(150) {
-          return .prompt(at: LinePosition(line: -1, column: 0))
-        }
-        _ = try await wait(
-          for: [.idle(for: .milliseconds(160), beyond: nil, fresh: false), .prompt(since: nil)], timeout: rest,
-          onTimeout: overtime)
-      } else if commands.nonce == nil, let group = PseudoTerminal.foregroundGroup(of: pty.master),
-        let program = ProcessStatus.name(group)
-      {
-        guard CommandMarker.shells.contains(program) else {
-          throw SessionError(
-            .commandRunning,
-            "\(program) has the terminal of \(name), which is no shell that 'run' knows. Use 'interact' to drive it.")
-        }
-        // A shell with line editing polls before it reads, so silence has to do where the kernel sees no blocked read.
-        if isForegroundReading || activity.quiet() > .milliseconds(150) { return .plainShell }
-        _ = try await wait(
-          for: [.input(since: nil), .idle(for: .milliseconds(160), beyond: nil, fresh: false), .prompt(since: nil)],
-          timeout: rest,
-          onTimeout: overtime)
-      } else {
-        _ = try await wait(for: [.prompt(since: nil)], timeout: rest, onTimeout: overtime)
+      guard rest > .zero else {
+        throw SessionError(
+          .runTimeout,
+          ticket == nil
+            ? "The shell of \(name) did not come to its prompt within \(options.timeout.milliseconds) ms; nothing was typed."
+            : "It did not come to this run's turn in \(name) within \(options.timeout.milliseconds) ms; nothing was typed."
+        )
       }
-      guard exit == nil else { throw endedError }
+      let since = generation
+      _ = try? await wait(
+        for: [.activity(since: since, orAfter: min(pause, rest))], timeout: rest, onTimeout: Self.overtime)
+      try Task.checkCancellation()
     }
   }
 
-  private func result(of record: CommandRecord, limit: Int, evidence: Evidence) -> CommandResult {
-    let end = record.outputEnd ?? cursorPosition
-    let (output, truncated) = text(from: record.outputStart, to: end, limit: limit)
+  private func enqueue(_ command: String) throws(SessionError) -> Int {
+    guard queuedRuns.count < SessionLimits.queuedRuns else {
+      throw SessionError(
+        .resourceLimitReached, "Resource limit reached: \(SessionLimits.queuedRuns) runs wait in \(name) already.")
+    }
+    let number = ticket()
+    queuedRuns.append(
+      QueuedRun(number: number, command: command, principal: Cause.current?.principal, queuedAt: .now))
+    return number
+  }
+
+  /// Takes a waiting run out of the queue, or interrupts the one in progress. `nil` stands for the latter.
+  package func cancelRun(_ number: Int?) throws(SessionError) {
+    if let number {
+      guard queuedRuns.contains(where: { $0.number == number }) else {
+        throw SessionError(.commandNotFound, "No run \(number) waits in \(name).")
+      }
+      queuedRuns.removeAll { $0.number == number }
+      checkWaiters()
+    } else {
+      guard activeRun != nil else { throw SessionError(.commandNotFound, "No run is in progress in \(name).") }
+      try writeForRun([0x03])
+    }
+  }
+
+  /// The run in progress, then those that wait.
+  package var runsInProgress: [RunInProgress] {
+    let active = activeRun.map { run in
+      RunInProgress(
+        number: nil, command: run.command, principal: run.cause?.principal, record: activeRecord(run.id)?.id,
+        waited: nil)
+    }
+    return [active].compactMap { $0 }
+      + queuedRuns.map {
+        RunInProgress(
+          number: $0.number, command: $0.command, principal: $0.principal, record: nil,
+          waited: $0.queuedAt.duration(to: .now))
+      }
+  }
+
+  // MARK: Telling the shell
+
+  /// Tells the shell. From here on the run is the session's active one, until its marks or the end of the session say that it is over.
+  private func begin(_ command: String, _ readiness: ShellReadiness, _ options: RunOptions) throws -> UInt64 {
+    let id = ActiveRun.makeID()
+    let file = runFile.map(RunFile.init)
+    var bytes: [UInt8] = []
+    var way = ActiveRun.Way.integrated
+    var typedBefore: [UInt8] = []
+    switch readiness {
+    case .integrated:
+      guard let file, file.write(command, run: id) else { throw unwritable }
+      bytes = RunFile.take
+    case .plain(let program, let pid):
+      typedBefore = typedLine.unfinished
+      guard typedLine.isEmpty || typedLine.isPlainText else { throw lineInUse }
+      // Ctrl-U empties the line, in the terminal's own line mode as well as in a shell's.
+      bytes = typedBefore.isEmpty ? [] : [0x15]
+      if pid != 0, let file, RunFile.isReadable(by: pid), file.write(plain: command, run: id, program: program) {
+        way = .file
+        bytes += Array((CommandMarker.reading(file.path) + "\r").utf8)
+      } else {
+        way = .line
+        let line = CommandMarker.line(for: command, run: id)
+        let isCanonical = PseudoTerminal.lineMode(of: pty.master)?.canonical ?? false
+        guard !isCanonical && pid != 0 || line.utf8.count < CommandMarker.lineLimit else {
+          throw SessionError(
+            .invalidRequest,
+            "The command is too long for this terminal: it takes \(CommandMarker.lineLimit) bytes in a line. Put it in a file, and run that."
+          )
+        }
+        bytes += Array((line + "\r").utf8)
+      }
+    case .notYet, .busy: throw unwritable
+    }
+    let position = cursorPosition
+    activeRun = ActiveRun(
+      id: id, command: command, cause: Cause.current, way: way, typedAt: position, typedBefore: typedBefore)
+    commands.expected = .init(id: id, command: command, cause: Cause.current)
+    outputs.running = RunCapture(
+      id: id, rows: terminal.size.rows, columns: terminal.size.columns, output: outputs.makeOutput())
+    outputs.runningRecord = nil
+    do {
+      try writeForRun(bytes)
+      typedLine.countRun()
+    } catch {
+      endRun(nil)
+      throw error
+    }
+    return id
+  }
+
+  /// Types for a run: nothing that the run types is a person's half line.
+  func writeForRun(_ bytes: [UInt8]) throws(SessionError) {
+    let (line, input) = (typedLine, lastInputGeneration)
+    isRunTyping = true
+    defer { isRunTyping = false }
+    try write(bytes, by: nil)
+    typedLine = line
+    lastInputGeneration = input
+  }
+
+  /// A plain shell prints no mark by its prompt: what was half typed comes back once it reads.
+  private func giveBackSoon() {
+    putBackTimer = loop.schedule(after: SessionLimits.settle) { [weak self] in
+      self?.assumeIsolated { session in
+        guard session.putBack != nil, session.exit == nil else { return }
+        session.giveBackTypedLine()
+        if session.putBack != nil, session.activeRun == nil { session.giveBackSoon() }
+      }
+    }
+  }
+
+  private var unwritable: SessionError {
+    SessionError(
+      .inputSendFailed,
+      "The command could not be handed to the shell of \(name): its folder for that cannot be written.")
+  }
+
+  private var lineInUse: SessionError {
+    SessionError(
+      .lineInUse,
+      "Somebody has typed half a line at the prompt of \(name), and it cannot be put aside; finish it, or take it away with ctrl+u or ctrl+c."
+    )
+  }
+
+  /// The line editor of an integrated shell says at once that it has the command. One that does not has lost its scripts (or is in the middle
+  /// of something): then the run is told the plain way, or refused.
+  private func awaitTaken(_ id: UInt64, _ options: RunOptions, deadline: ContinuousClock.Instant) async throws {
+    let patience = min(SessionLimits.takenPatience, max(ContinuousClock.now.duration(to: deadline), .zero))
+    do {
+      _ = try await wait(for: [.run(id, .taken)], timeout: patience, onTimeout: Self.overtime)
+      return
+    } catch let error as SessionError where error.code == .runTimeout {}
+    guard let run = activeRun, run.id == id, run.stage == .told else { return }
+    let command = run.command
+    endRun(nil)
+    guard let plain = await plainShellBehindLostScripts() else {
+      throw SessionError(
+        .lineInUse,
+        "The line editor in \(name) did not take the command: somebody may be in the middle of a search or a menu there, or typing was going on. Nothing was run; try again, or press ctrl+c there first."
+      )
+    }
+    _ = try begin(command, plain, options)
+  }
+
+  private func plainShellBehindLostScripts() async -> ShellReadiness? {
+    guard let group = PseudoTerminal.foregroundGroup(of: pty.master), let name = ProcessStatus.name(group),
+      PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(group) ?? []) != nil,
+      isForegroundReading, typedLine.isEmpty
+    else { return nil }
+    // What the line editor made of a key that it does not know.
+    try? writeForRun([0x05, 0x15])
+    return .plain(program: name, pid: group)
+  }
+
+  // MARK: What the marks tell
+
+  /// The marks have told something of the run in progress.
+  func runSignalled(_ signal: CommandLog.RunSignal) {
+    guard activeRun != nil else { return }
+    switch signal {
+    case .taken(let putsBack):
+      activeRun?.stage = .taken
+      activeRun?.putsBack = putsBack
+      runFile.map(RunFile.init)?.remove()
+    case .began(let record):
+      activeRun?.stage = .running(record)
+      outputs.runningRecord = record
+    case .ended(let status, let record):
+      endRun(.ended(status: status, record: record))
+    case .incomplete(let isGivenUp):
+      if !isGivenUp {
+        // Ctrl-C takes the shell back to its prompt, so that the session can be used again.
+        try? writeForRun([0x03])
+      }
+      endRun(.incomplete)
+    }
+  }
+
+  /// The session's program has ended, and a run with it.
+  func runEndedWithSession(_ record: CommandRecord?) {
+    guard let run = activeRun else { return }
+    endRun(.exit(record: record.flatMap { $0.run == run.id ? commands.record($0.id) : nil }))
+  }
+
+  /// The run is over: whoever waits finds its end, and the next may come.
+  private func endRun(_ end: RunEnd?) {
+    guard var run = activeRun else { return }
+    runFile.map(RunFile.init)?.remove()
+    outputs.running?.finish()
+    if case .running(let record) = run.stage, let output = outputs.running?.output { outputs.keep(output, for: record) }
+    let output = outputs.running?.output ?? CommandOutput()
+    outputs.running = nil
+    outputs.runningRecord = nil
+    commands.expected = nil
+    run.stage = .over
+    run.result = end
+    activeRun = nil
+    guard let end else { return }
+    let printed = end.isWithoutRecord ? screenText(since: run.typedAt) : nil
+    finishedRuns.append(FinishedRun(id: run.id, end: end, output: printed ?? output))
+    if finishedRuns.count > SessionLimits.finishedRuns { finishedRuns.removeFirst() }
+    if run.putsBack || !run.typedBefore.isEmpty { putBack = run.putsBack ? RunFile.putBack : run.typedBefore }
+    if !run.typedBefore.isEmpty { giveBackSoon() }
+  }
+
+  /// What stands between the line that was typed and the prompt: the word of a shell that ran nothing.
+  private func screenText(since typedAt: LinePosition) -> CommandOutput? {
+    let start = LinePosition(line: typedAt.line + 1, column: 0)
+    let end = cursorPosition
+    guard start < end else { return nil }
+    let text = CommandOutput()
+    let bytes = terminal.text(from: start, to: end)
+    bytes.withUnsafeBytes { text.append($0, lines: 0) }
+    text.finish()
+    return text
+  }
+
+  /// The prompt stands again: what had been half typed comes back.
+  func giveBackTypedLine() {
+    guard let bytes = putBack, exit == nil, activeRun == nil else { return }
+    guard case .atPrompt = commands.phase else {
+      guard bytes != RunFile.putBack, isForegroundReading else { return }
+      putBack = nil
+      try? writeForRun(bytes)
+      return
+    }
+    putBack = nil
+    try? writeForRun(bytes)
+  }
+
+  // MARK: Answering
+
+  private func awaitRun(
+    _ id: UInt64, until deadline: ContinuousClock.Instant, _ options: RunOptions
+  ) async throws -> CommandResult {
+    let rest = max(ContinuousClock.now.duration(to: deadline), .zero)
+    var conditions: [WaitCondition] = [.run(id, .over)]
+    if options.answersQuestions { conditions.append(.question(id)) }
+    let outcome: WaitOutcome
+    do {
+      outcome = try await wait(for: conditions, timeout: rest, onTimeout: Self.overtime)
+    } catch let error as SessionError where error.code == .runTimeout {
+      return result(.timeout, activeRecord(id), evidence: state().evidence, options)
+    }
+    guard let finished = finishedRuns.last(where: { $0.id == id }) else {
+      let record = activeRecord(id)
+      return result(outcome.evidence == .termios ? .password : .input, record, evidence: outcome.evidence, options)
+    }
+    switch finished.end {
+    case .incomplete:
+      throw SessionError(
+        .invalidRequest,
+        "The shell waits for more: the command is not complete (an open quote, 'if' without 'fi'). It was given up.")
+    case .ended(let status, let record):
+      return result(.command, record, status: status, finished.output, record?.evidence ?? .osc133, options)
+    case .exit(let record):
+      guard let record else {
+        throw SessionError(.sessionEnded, "The session \(name) ended before the command was seen to begin.")
+      }
+      return result(.exit, record, status: record.exitStatus, finished.output, .exit, options)
+    }
+  }
+
+  private func activeRecord(_ id: UInt64) -> CommandRecord? {
+    guard let run = activeRun, run.id == id, case .running(let record) = run.stage else { return nil }
+    return commands.record(record)
+  }
+
+  private func result(
+    _ reason: CommandResult.Reason, _ record: CommandRecord?, evidence: Evidence, _ options: RunOptions
+  ) -> CommandResult {
+    let output = record.flatMap { outputs.output(for: $0.id) } ?? CommandOutput()
+    return result(reason, record, status: record?.exitStatus, output, evidence, options)
+  }
+
+  private func result(
+    _ reason: CommandResult.Reason, _ record: CommandRecord?, status: Int?, _ output: CommandOutput,
+    _ evidence: Evidence, _ options: RunOptions
+  ) -> CommandResult {
+    let parts = output.parts(head: options.head, tail: options.tail)
+    let isWhole = parts.omitted == 0
     return CommandResult(
-      record: record, exitStatus: record.exitStatus, output: output, truncated: truncated, evidence: evidence,
+      reason: reason, record: record, exitStatus: status, head: isWhole ? [] : parts.head,
+      tail: isWhole ? parts.head + parts.tail : parts.tail, omitted: parts.omitted, evidence: evidence,
       generation: generation)
   }
+}
 
-  /// The text between two places; its last `limit` bytes when it is longer, since the end of an output tells more than its beginning.
-  private func text(from start: LinePosition, to end: LinePosition, limit: Int) -> (output: [UInt8], truncated: Bool) {
-    guard start < end else { return ([], start.line < terminal.firstLine) }
-    var output = terminal.text(from: start, to: end)
-    var truncated = start.line < terminal.firstLine
-    if output.count > limit {
-      var cut = output.count - limit
-      // Not in the middle of a character.
-      while cut < output.count, output[cut] & 0xC0 == 0x80 { cut += 1 }
-      output.removeFirst(cut)
-      truncated = true
-    }
-    return (output, truncated)
-  }
+extension ShellReadiness {
+  var isIntegrated: Bool { if case .integrated = self { true } else { false } }
+}
+
+extension RunEnd {
+  var isWithoutRecord: Bool { if case .ended(_, nil) = self { true } else { false } }
+}
+
+/// A run that is over, for those who wait for it.
+struct FinishedRun {
+  let id: UInt64
+  let end: RunEnd
+  let output: CommandOutput
 }

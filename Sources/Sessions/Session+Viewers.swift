@@ -43,7 +43,7 @@ extension Session {
       if viewers.entries[id]?.painter != nil {
         viewers.paint(id, terminal)
       } else {
-        viewers.repaint(id, picture: terminal.repaint())
+        viewers.repaint(id, picture: terminal.repaint(unfinished: false))
       }
       viewer.sessionEnded(exit)
       viewers.remove(id)
@@ -160,8 +160,6 @@ extension Session {
       case .nothing: return
       case .shown: continue
       case .repaint:
-        // In the middle of an escape sequence or a character a picture would be torn apart by the rest of it.
-        guard terminal.isAtRest else { return }
         viewers.tellWindow(id, terminal)
         viewers.repaint(id, picture: terminal.repaint())
       }

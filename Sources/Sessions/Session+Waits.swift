@@ -119,8 +119,12 @@ extension Session {
         if let text = find(pattern, since: since, for: number, waiter, final: final) {
           return met(.match, .match, match: text)
         }
-      case .prompt(let since):
-        if isPromptNew(since: since) { return met(.prompt, .osc133) }
+      case .prompt(let since, let count):
+        if isPromptNew(since: since, count: count) { return met(.prompt, .osc133) }
+        guard exit == nil, case .atPrompt = commands.phase else { continue }
+        // Only the kernel can tell that what was typed has been taken.
+        recheck(number, waiter, after: waiter.probePause)
+        waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
       case .change(let since):
         if terminal.screenStamp > since { return met(.change, .screenChange) }
       case .idle(let time, let beyond, let fresh):
@@ -130,43 +134,65 @@ extension Session {
         let rest = time - from.duration(to: .now)
         if rest <= .zero { return met(.idle, .screenQuiet) }
         recheck(number, waiter, after: rest)
-      case .input(let since):
+      case .looksLikePrompt(let time, let since):
+        guard exit == nil, looksLikePrompt, since.map({ terminal.rowStamp(terminal.cursor.row) > $0 }) ?? true else {
+          continue
+        }
+        let rest = time - activity.quiet()
+        if rest <= .zero { return met(.looksLikePrompt, .looksLikePrompt) }
+        recheck(number, waiter, after: rest)
+      case .input(let since, let count):
         guard exit == nil else { continue }
-        if let evidence = inputEvidence(since: since) { return met(.input, evidence) }
+        if let evidence = inputEvidence(since: since, count: count) { return met(.input, evidence) }
         recheck(number, waiter, after: waiter.probePause)
         waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
-      case .command(let first, let since):
-        if let record = commands.ended(from: first) { return met(.command, record.evidence) }
-        if commands.lastID < first, isPromptNew(since: since), case .atPrompt(let position) = commands.phase,
-          let typedAt, position.line > typedAt.line
-        {
-          return met(.prompt, .osc133)
-        }
-        if isCommandStuck(first) {
-          let rest = SessionLimits.incompleteAfter - activity.quiet()
-          if rest <= .zero { return met(.incomplete, .screenQuiet) }
-          recheck(number, waiter, after: rest)
-        }
+      case .run(let id, let stage):
+        guard let run = activeRun, run.id == id else { return met(.command, .osc133) }
+        if stage == .taken, run.stage != .told { return met(.command, .osc133) }
+      case .question(let id):
+        guard activeRun?.id == id, case .running = activeRun?.stage else { continue }
+        if let evidence = questionEvidence() { return met(.input, evidence) }
+        recheck(number, waiter, after: waiter.probePause)
+        waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
+      case .ended(let id):
+        guard let record = commands.record(id), record.endedAt == nil else { return met(.command, .osc133) }
+      case .activity(let since, let pause):
+        if generation > since { return met(.change, .output) }
+        let rest = pause - waiter.began.duration(to: .now)
+        if rest <= .zero { return met(.change, .output) }
+        recheck(number, waiter, after: rest)
       case .exit: break
       }
     }
     return exit == nil ? nil : met(.exit, .exit)
   }
 
-  /// Whether a command that was typed has not begun, or, in a plain shell, the shell reads again without having reported its end.
-  private func isCommandStuck(_ first: Int) -> Bool {
-    guard exit == nil, PseudoTerminal.foregroundGroup(of: pty.master) == pid else { return false }
-    return commands.lastID < first || commands.nonce == nil && isForegroundReading
-  }
-
-  private func isPromptNew(since: UInt64?) -> Bool {
+  /// Whether a prompt stands that answers what was typed before it: as many prompts have come as lines were sent off, or the kernel says that
+  /// the shell has taken everything and waits.
+  private func isPromptNew(since: UInt64?, count: UInt64?) -> Bool {
     guard case .atPrompt = commands.phase else { return false }
-    guard let since else { return true }
-    return commands.promptGeneration > since
+    if let since, commands.promptGeneration <= since { return false }
+    if commands.promptCount >= count ?? promptsOwed { return true }
+    guard hasTakenInput, activity.quiet() >= SessionLimits.settle, foregroundShellWaits else { return false }
+    // A shell that reads what a program of its own left unread owes nothing.
+    settlePrompts()
+    return true
   }
 
-  private func inputEvidence(since: UInt64?) -> Evidence? {
-    if isPromptNew(since: since) { return .osc133 }
+  /// Whether the run's command waits for input, by the strongest evidence alone: it is told as a fact.
+  private func questionEvidence() -> Evidence? {
+    let quiet = activity.quiet()
+    guard exit == nil, hasTakenInput, quiet >= SessionLimits.settle, !pty.hasOutput,
+      let evidence = readingEvidence(ProcessStatus.members(of:), quiet: quiet)
+    else { return nil }
+    if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return .termios }
+    // A program that polls may wait for more than the terminal: then its words must be a question, too.
+    if evidence == .ttyPoll, !looksLikePrompt || quiet < SessionLimits.quietAfter { return nil }
+    return evidence
+  }
+
+  private func inputEvidence(since: UInt64?, count: UInt64?) -> Evidence? {
+    if isPromptNew(since: since, count: count) { return .osc133 }
     // Right after an input the program has not had the time to take it, and still looks as if it waited.
     if let since, generation > since {
       if activity.quiet() < SessionLimits.settle || pty.queued > 0

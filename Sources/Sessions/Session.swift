@@ -52,9 +52,29 @@ package actor Session {
   var bells = 0
   /// Of whose typing the viewers were told last.
   var toldOfTyping: (viewer: ViewerID?, by: String?, at: ContinuousClock.Instant)?
-  var isRunningCommand = false
-  /// Where the command that `run` waits for was typed.
-  var typedAt: LinePosition?
+  /// The run whose command has been typed and is not over.
+  var activeRun: ActiveRun?
+  /// Runs that wait for their turn, the first first.
+  var queuedRuns: [QueuedRun] = []
+  /// What runs printed lately.
+  var outputs = CapturedOutputs()
+  /// What has been typed and not been sent off by an Enter.
+  var typedLine = TypedLine()
+  /// When nothing was owed last: how many lines had been sent off, and how many prompts had come.
+  var promptsSettled: (lines: UInt64, prompts: UInt64) = (0, 0)
+  /// Runs that are over, for those who still wait for them; the latest last.
+  var finishedRuns: [FinishedRun] = []
+  /// What brings back the line that somebody had half typed when a run came, once the prompt stands.
+  var putBack: [UInt8]?
+  var putBackTimer: LoopTimer?
+  var isRunTyping = false
+  /// Whether its shell has been seen to wait for a command.
+  var hasBeenReady = false
+  let began = ContinuousClock.now
+  /// The generation of the last input that was not a run's own.
+  var lastInputGeneration: UInt64 = 0
+  /// Where runs are handed to shells of this machine: the name of a file in a folder of the user's own.
+  nonisolated let runFile: String?
   /// An earlier server had it: what its shell said then is not known.
   var isAdopted = false
   var chronicle: Chronicle
@@ -67,8 +87,10 @@ package actor Session {
 
   init(
     id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop,
-    traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil, shelf: BoardShelf? = nil
+    traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil, shelf: BoardShelf? = nil,
+    runFile: String? = nil
   ) {
+    self.runFile = runFile
     self.id = id
     name = label.name
     tags = label.tags
@@ -142,7 +164,9 @@ package actor Session {
         case .bytes(let count):
           let present = turn ?? beginTurn()
           turn = present
-          feed(UnsafeRawBufferPointer(rebasing: buffer[filled..<(filled + count)]))
+          let piece = UnsafeRawBufferPointer(rebasing: buffer[filled..<(filled + count)])
+          outputs.running?.feed(piece)
+          feed(piece)
           let isFirst = filled == 0
           filled += count
           if count >= SessionLimits.shortRead {
@@ -192,6 +216,7 @@ package actor Session {
 
   /// The terminal has been fed; the others are told.
   private func endTurn(_ turn: OutputTurn, _ bytes: UnsafeRawBufferPointer) {
+    pty.followLineMode()
     if terminal.hasReplies { answerQueries() }
     if terminal.hasEvents { takeEvents() }
     if turn.wasUpdating || terminal.isSynchronized { followUpdate(wasUpdating: turn.wasUpdating) }
@@ -210,7 +235,9 @@ package actor Session {
   private func answerQueries() {
     let replies = terminal.takeReplies()
     guard pty.queued < SessionLimits.replyBacklog else { return }
-    replies.withUnsafeBytes { _ = pty.write($0) }
+    var line = pty.pendingLine
+    if let discipline = pty.discipline { _ = line.take(replies, discipline) }
+    _ = pty.write(replies, leaving: line)
     traffic.toPrograms.add(replies.count)
   }
 
@@ -230,12 +257,26 @@ package actor Session {
   }
 
   private func take(_ mark: Mark) {
-    let (before, typist) = (commands.lastID, commands.typist)
-    let finished = commands.take(mark, directory: workingDirectory, generation: activity.generation, at: .now())
-    if let finished { announceCommand(finished: finished) }
+    let (before, typist) = (commands.lastID, commands.expected?.cause ?? commands.typist)
+    let end = LinePosition(line: mark.line, column: mark.column)
+    let taken = commands.take(
+      mark, directory: workingDirectory, generation: activity.generation, at: .now(), typed: { typedText(to: end) })
+    if let finished = taken.finished { announceCommand(finished: finished) }
     if commands.lastID != before, let started = commands.records.last {
       announceCommand(started: started, because: typist)
     }
+    if let signal = taken.run { runSignalled(signal) }
+    if putBack != nil, case .atPrompt = commands.phase { giveBackTypedLine() }
+  }
+
+  /// The line that stands between the end of the prompt and that place.
+  private func typedText(to end: LinePosition) -> String {
+    guard case .atPrompt(let start) = commands.phase, start < end, end.line - start.line < terminal.size.rows else {
+      return ""
+    }
+    var text = terminal.text(from: start, to: end)
+    while text.last == 0x0A { text.removeLast() }
+    return String(decoding: text, as: UTF8.self)
   }
 
   /// Compresses old history once the session has been quiet for a while, so that nobody waits for it.
@@ -343,6 +384,7 @@ package actor Session {
     pty.close()
     let cut = commands.end(exitStatus: exit.jsonFields.status, at: .now(), position: cursorPosition)
     if let cut { announceCommand(finished: cut) }
+    runEndedWithSession(cut)
     announceEnd()
     announceAllDetached(.sessionEnded)
     sealTimer?.cancel()

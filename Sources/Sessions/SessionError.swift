@@ -15,11 +15,17 @@ package struct SessionError: Error, Sendable, Equatable {
     case resourceLimitReached = "resource_limit_reached"
     case sessionCreateFailed = "session_create_failed"
     case sessionEnded = "session_ended"
+    /// Something that the session started could not be ended.
+    case programsRemain = "programs_remain"
     case inputSendFailed = "input_send_failed"
+    case lineTooLong = "line_too_long"
     case idleTimeout = "idle_timeout"
     case waitTimeout = "wait_timeout"
     case runTimeout = "run_timeout"
     case commandRunning = "command_running"
+    case commandNotFound = "command_not_found"
+    case lineInUse = "line_in_use"
+    case runCancelled = "run_cancelled"
     case serverStopping = "server_stopping"
     case keeperUnavailable = "keeper_unavailable"
   }

@@ -11,21 +11,8 @@ struct SessionLaunch {
   /// The word by which the shell's own reports are told from a program's imitation of them; `nil` without integration.
   let nonce: String?
 
-  /// Variables of the server's own surroundings that would mislead a program, and secrets that it must not see.
-  private static let withheld: Set<String> = [
-    "ROOST_TOKEN", "ROOST_CORRELATION_ID", "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_SERVER_NAME",
-    "ROOST_ON",
-    "TMUX", "TMUX_PANE", "STY",
-    "WINDOW", "LINES",
-    "COLUMNS", "TERMCAP", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC",
-    "WATCHDOG_PID", "OLDPWD", "SHLVL",
-    "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "VTE_VERSION", "WT_SESSION", "KITTY_WINDOW_ID", "WINDOWID", "_",
-  ]
-
   init(spec: SessionSpec, name: SessionName, id: String, options: SessionStoreOptions) {
-    var environment = (spec.callersEnvironment ?? options.environment).filter {
-      !SessionLaunch.withheld.contains($0.key)
-    }
+    var environment = OuterVariables.removed(from: spec.callersEnvironment ?? options.environment)
     if spec.callersEnvironment != nil {
       // These the server has seen to be usable.
       environment["SHELL"] = options.environment["SHELL"]
@@ -56,6 +43,7 @@ struct SessionLaunch {
       if spec.integrates,
         let added = try? ShellIntegration.prepare(
           shell: shell, folder: options.integrationFolder, nonce: word,
+          runFile: RunFile.path(in: options.integrationFolder, session: id),
           environment: environment.map { "\($0.key)=\($0.value)" })
       {
         arguments += added.arguments

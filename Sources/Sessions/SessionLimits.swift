@@ -30,12 +30,18 @@ package enum SessionLimits {
   static let matchInterval = Duration.milliseconds(10)
   /// Longest text that one look for a match takes in.
   static let matchBytes = 1 << 20
-  /// Silence after which a shell that was given a command and has not begun it is taken to wait for the rest of it.
-  static let incompleteAfter = Duration.seconds(2)
+  /// How long a line editor may take to say that it has a run: it waits at its prompt, so only a busy machine makes it slow.
+  static let takenPatience = Duration.seconds(3)
+  /// How long a run whose command has ended waits for the prompt, to give back what had been half typed there.
+  static let putBackPatience = Duration.milliseconds(500)
+  /// How long a shell may read its own files before what it runs there counts as somebody's program.
+  static let shellStart = Duration.seconds(10)
+  /// Runs that may wait for their turn in one session.
+  static let queuedRuns = 64
+  /// Runs that are over and may still be asked for by those who wait for them.
+  static let finishedRuns = 16
   /// After an input, how long the terminal must have been still before a program is believed to wait for the next one.
   static let settle = Duration.milliseconds(20)
-  /// How long `run` waits for the next prompt after the command has ended.
-  static let promptPatience = Duration.milliseconds(500)
   /// Silence after which a screen is called quiet.
   static let quietAfter = Duration.milliseconds(1000)
   /// Longest wait that a caller may ask for.

@@ -35,16 +35,16 @@ package struct SessionRecord: Sendable, Codable {
 extension Session {
   /// - Parameter processes: the table of the machine's processes, where several records are made at once.
   package func record(server: String, serverID: String? = nil, processes: ProcessTable? = nil) -> SessionRecord {
-    let (state, evidence) =
-      if let processes { self.state(processes: processes.members(of:)) } else { self.state() }
+    let members = processes.map { table in table.members(of:) } ?? ProcessStatus.members(of:)
+    let (state, evidence) = self.state(processes: members)
     var record = SessionRecord(
       id: id, name: name.text, server: server, serverID: serverID, pid: Int(pid), command: command,
       rows: terminal.size.rows,
       cols: terminal.size.columns, sizePolicy: sizePolicy, clients: clientCount, tags: tags.map(\.text).sorted(),
       lastActivityMs: lastActivityMs,
       state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title,
-      cwd: workingDirectory,
-      foreground: foreground, generation: generation, bells: bells)
+      cwd: workingDirectory(among: members),
+      foreground: foreground(among: members), generation: generation, bells: bells)
     (record.exitStatus, record.exitSignal) = exit.jsonFields
     return record
   }

@@ -11,7 +11,7 @@ package enum SessionState: String, Sendable, CaseIterable, Codable {
   case prompt
   /// The terminal takes a line without showing it: a password is asked for.
   case password
-  /// The program in the foreground is blocked reading the terminal.
+  /// The program in the foreground waits for the terminal: blocked reading it, or polling it and nothing that others decide.
   case reading
   /// The screen has not changed for a second. The program may well be working.
   case quiet
@@ -29,6 +29,10 @@ package enum Evidence: String, Sendable, CaseIterable, Codable {
   case termios
   /// The kernel says that the process waits in a read of the terminal.
   case ttyRead = "tty_read"
+  /// The kernel says that the process polls the terminal, and beside it only descriptors of its own.
+  case ttyPoll = "tty_poll"
+  /// The cursor stands behind a text that ends as prompts do, and the screen is quiet. Nobody but the screen says so.
+  case looksLikePrompt = "looks_like_prompt"
   case screenQuiet = "screen_quiet"
   case output
   /// A text was found on the screen.
@@ -45,33 +49,101 @@ extension Session {
     processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
   ) -> (state: SessionState, evidence: Evidence) {
     if exit != nil { return (.exited, .exit) }
-    if case .atPrompt = commands.phase { return (.prompt, .osc133) }
+    // A prompt counts only while no line has been sent off behind it.
+    if case .atPrompt = commands.phase, commands.promptCount >= promptsOwed { return (.prompt, .osc133) }
     // A password prompt is also a blocked read, and the less usual thing to know; so it is looked at first.
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return (.password, .termios) }
-    if foregroundReads(processes) { return (.reading, .ttyRead) }
-    if activity.quiet() >= SessionLimits.quietAfter { return (.quiet, .screenQuiet) }
-    return (.busy, .output)
+    let quiet = activity.quiet()
+    if let evidence = readingEvidence(processes, quiet: quiet) { return (.reading, evidence) }
+    guard quiet >= SessionLimits.quietAfter else { return (.busy, .output) }
+    return (.quiet, looksLikePrompt ? .looksLikePrompt : .screenQuiet)
   }
 
-  /// Whether the kernel says that the foreground process waits for the terminal.
-  var isForegroundReading: Bool { foregroundReads(ProcessStatus.members(of:)) }
-
-  private func foregroundReads(_ processes: (ProcessID) -> [ProcessStatus]) -> Bool {
-    guard let device = pty.device, let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return false }
-    return ProcessStatus.isReading(group: group, terminal: device, among: processes) == true
+  /// The state that goes with the end of a wait: what was met is part of what is known, so that a shell whose prompt was seen is at its
+  /// prompt, and a program that was silent for as long as was asked is not called busy for being silent no longer.
+  package func state(after outcome: WaitOutcome) -> (state: SessionState, evidence: Evidence) {
+    state(knownAs: outcome.reason, by: outcome.evidence)
   }
 
-  /// The name of the program that owns the terminal.
-  package var foreground: String? {
-    guard exit == nil, let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return nil }
-    return ProcessStatus.name(group)
+  package func state(
+    knownAs reason: WaitOutcome.Reason, by evidence: Evidence
+  ) -> (state: SessionState, evidence: Evidence) {
+    if exit != nil { return (.exited, .exit) }
+    switch (reason, evidence) {
+    case (.prompt, _), (.input, .osc133), (.input, .osc633): return (.prompt, evidence)
+    case (.input, .termios): return (.password, evidence)
+    case (.input, _): return (.reading, evidence)
+    case (.idle, _), (.looksLikePrompt, _):
+      let now = state()
+      guard now.state == .busy || now.state == .quiet else { return now }
+      return (.quiet, reason == .idle && !looksLikePrompt ? .screenQuiet : .looksLikePrompt)
+    case (.match, _), (.change, _), (.command, _), (.exit, _): return state()
+    }
+  }
+
+  /// Whether what stands before the cursor ends as prompts do.
+  var looksLikePrompt: Bool {
+    let cursor = terminal.cursor
+    guard cursor.isVisible else { return false }
+    var before: [UInt8] = []
+    var column = 0
+    terminal.visitRuns(row: cursor.row, trim: .none) { run in
+      let room = cursor.column - column
+      column += run.columns
+      guard room > 0 else { return }
+      if run.columns <= room {
+        before += run.text
+      } else {
+        before += String(decoding: run.text, as: UTF8.self).prefix(room).utf8
+      }
+    }
+    if column < cursor.column { before += Array(repeating: 0x20, count: cursor.column - column) }
+    return PromptText.isPrompt(String(decoding: before, as: UTF8.self))
+  }
+
+  /// Whether the kernel says that the foreground process waits for the terminal now. A shell with line editing that has a time limit of a
+  /// second or more (TMOUT) counts too.
+  var isForegroundReading: Bool {
+    switch foregroundWaiting(ProcessStatus.members(of:)) {
+    case .reading, .polling: true
+    case .elsewhere, .unknown: false
+    }
+  }
+
+  private func readingEvidence(_ processes: (ProcessID) -> [ProcessStatus], quiet: Duration) -> Evidence? {
+    switch foregroundWaiting(processes) {
+    case .reading: .ttyRead
+    case .polling(isTimed: false): .ttyPoll
+    // It will do something by itself, but has done nothing for a while: editors wait so, and tools that show the time.
+    case .polling(isTimed: true): quiet >= SessionLimits.quietAfter ? .ttyPoll : nil
+    case .elsewhere, .unknown: nil
+    }
+  }
+
+  private func foregroundWaiting(_ processes: (ProcessID) -> [ProcessStatus]) -> TerminalWaiting {
+    guard let device = pty.device, let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return .unknown }
+    return ProcessStatus.waiting(group: group, terminal: device, among: processes)
+  }
+
+  /// The name of the program that owns the terminal: of the group's leader, or of the oldest program of it that lives.
+  package var foreground: String? { foreground(among: ProcessStatus.members(of:)) }
+
+  func foreground(among processes: (ProcessID) -> [ProcessStatus]) -> String? {
+    guard exit == nil else { return nil }
+    return foregroundProcess(processes).flatMap(ProcessStatus.name)
+  }
+
+  private func foregroundProcess(_ processes: (ProcessID) -> [ProcessStatus]) -> ProcessID? {
+    guard let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return nil }
+    return ProcessStatus.representative(of: group, among: processes)
   }
 
   /// Where the session's shell or program is: what it reported by OSC 7, or what the kernel says.
-  package var workingDirectory: String? {
+  package var workingDirectory: String? { workingDirectory(among: ProcessStatus.members(of:)) }
+
+  func workingDirectory(among processes: (ProcessID) -> [ProcessStatus]) -> String? {
     if let reported = Session.path(ofFileURI: terminal.workingDirectory) { return reported }
     guard exit == nil else { return nil }
-    return ProcessStatus.workingDirectory(PseudoTerminal.foregroundGroup(of: pty.master) ?? pid)
-      ?? ProcessStatus.workingDirectory(pid)
+    return foregroundProcess(processes).flatMap(ProcessStatus.workingDirectory) ?? ProcessStatus.workingDirectory(pid)
   }
 }

@@ -27,6 +27,8 @@ package struct SessionStoreOptions: Sendable {
   package var socketPath: String
   /// The server's name, told to children as `ROOST_SERVER_NAME`.
   package var serverName: String
+  /// A folder for the outputs of commands that are too long for memory, which are put into unnamed files.
+  package var outputFolder: String?
   /// Counts what goes through the sessions.
   package var traffic = SessionTraffic()
   /// Told of what happens to the sessions.
@@ -88,6 +90,10 @@ package actor SessionStore {
   private var onceEmpty: (@Sendable () -> Void)?
   /// Those who wait for a session to end, by its id.
   private var endings: [String: [CheckedContinuation<Void, Never>]] = [:]
+  /// What is left to SIGKILL and its effect after the grace. Longer than a busy machine needs to let a killed process go.
+  private static let killingTakes = Duration.milliseconds(1500)
+  /// Between looks at those that have not ended.
+  private static let lookAgain = Duration.milliseconds(50)
   private var endedCount = 0
 
   private struct Listing: Sendable {
@@ -103,6 +109,8 @@ package actor SessionStore {
     var label: SessionLabel
     /// Set when the program has ended, in the order of the endings.
     var ended: Int?
+    /// Set when something that the session started could not be ended.
+    var remains: SessionRemains?
     var removal: LoopTimer?
   }
 
@@ -192,9 +200,11 @@ package actor SessionStore {
     let loop = loops.next()
     let session = Session(
       id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loop,
-      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop))
+      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
+      runFile: RunFile.path(in: options.integrationFolder, session: id))
     enter(session, label)
     do {
+      await session.keepOutputs(in: options.outputFolder)
       try await session.start()
     } catch {
       await drop(name.text)
@@ -247,8 +257,10 @@ package actor SessionStore {
     let loop = loops.next()
     let session = Session(
       id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loop,
-      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop))
+      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
+      runFile: RunFile.path(in: options.integrationFolder, session: kept.id))
     enter(session, label)
+    await session.keepOutputs(in: options.outputFolder)
     guard (try? await session.start(isAdopted: true)) != nil else { return await drop(label.name.text) }
     tell(.created(label.name.text))
     if let status = kept.ended {
@@ -315,41 +327,95 @@ package actor SessionStore {
     return entry.session
   }
 
-  /// Ends a session's program and everything it started: `signal` first, and SIGKILL to what is left after `grace`. Returns when the
-  /// program has ended; the session stays listed.
+  /// Ends a session's program and everything it started: `signal` first, and SIGKILL to what is left after `grace`. Returns when that is
+  /// done; the session stays listed. Throws ``SessionError/Code/programsRemain`` when something is there still a moment after the grace.
   package func kill(_ name: SessionName, signal: Signal, grace: Duration) async throws(SessionError) -> Session {
     guard let entry = entries[name.text] else { throw .notFound(name.text) }
-    guard entry.ended == nil else { return entry.session }
+    if let remains = try await end(entry, signal, grace: grace) {
+      throw .remaining("The session \(name) has not ended", remains)
+    }
+    return entry.session
+  }
+
+  /// - Returns: What could not be ended; nil when nothing is left.
+  private func end(_ entry: Entry, _ signal: Signal, grace: Duration) async throws(SessionError) -> SessionRemains? {
+    let id = entry.session.id
+    if entry.ended != nil { return leftOver(of: id) }
+    let remains = await SessionRemains.find(leader: entry.session.pid)
     await entry.session.willEnd(because: Cause.current)
     do {
-      try await keeper.kill(id: entry.session.id, signal: signal, everything: true, grace: grace)
+      try await keeper.kill(id: id, signal: signal, everything: true, grace: grace)
     } catch {
       await entry.session.willNotEnd()
       throw SessionError(.keeperUnavailable, "The session could not be ended: \(error.message)")
     }
-    await ending(of: entry.session.id)
-    return entry.session
+    let left = await ending(of: id, remains, within: signal == .kill ? .zero : grace)
+    if left != nil { await entry.session.willNotEnd() }
+    return left
   }
 
-  private func ending(of id: String) async {
-    await withCheckedContinuation { continuation in
-      // Looked at here: others may have their turn before a continuation is made.
-      if let name = names[id], entries[name]?.ended == nil {
-        endings[id, default: []].append(continuation)
-      } else {
-        continuation.resume()
+  /// What an earlier attempt could not end and is still there.
+  private func leftOver(of id: String) -> SessionRemains? {
+    guard let name = names[id], var remains = entries[name]?.remains else { return nil }
+    let areGone = remains.areGone()
+    entries[name]?.remains = areGone ? nil : remains
+    return areGone ? nil : remains
+  }
+
+  /// Waits until a session's program has ended and nobody is left of what it started, but no longer than the grace and the time that killing
+  /// takes.
+  /// - Returns: Who is left then.
+  private func ending(of id: String, _ found: SessionRemains, within grace: Duration) async -> SessionRemains? {
+    var remains = found
+    let deadline = ContinuousClock.now + grace + Self.killingTakes
+    while true {
+      let isEnded = names[id].map { entries[$0]?.ended != nil } ?? true
+      if remains.areGone(), isEnded { break }
+      if ContinuousClock.now >= deadline {
+        remains = await remains.lookedAgain()
+        if remains.areGone() { break }
+        if let name = names[id] { entries[name]?.remains = remains }
+        return remains
       }
+      await change(of: id, within: Self.lookAgain)
     }
+    if let name = names[id] { entries[name]?.remains = nil }
+    return nil
   }
 
-  /// Ends a session at once and takes it off the list.
+  /// Waits until the session's program ends, or so long.
+  private func change(of id: String, within pause: Duration) async {
+    let timer = loop.schedule(after: pause) { [weak self] in self?.assumeIsolated { $0.wakeThoseWhoAwait(id) } }
+    await withCheckedContinuation { endings[id, default: []].append($0) }
+    timer.cancel()
+  }
+
+  private func wakeThoseWhoAwait(_ id: String) {
+    for continuation in endings.removeValue(forKey: id) ?? [] { continuation.resume() }
+  }
+
+  /// Ends a session at once and takes it off the list. Throws ``SessionError/Code/programsRemain``, and leaves it listed, when something that
+  /// it started cannot be ended.
   package func remove(_ name: SessionName) async throws(SessionError) {
     guard let entry = entries[name.text] else { throw .notFound(name.text) }
+    let id = entry.session.id
+    var left = leftOver(of: id)
     if entry.ended == nil {
-      // From now on the name is free, and the session is nobody's.
-      try? await keeper.kill(id: entry.session.id, signal: .kill, everything: true, grace: .zero)
+      let remains = await SessionRemains.find(leader: entry.session.pid)
+      await entry.session.willEnd(because: Cause.current)
+      if (try? await keeper.kill(id: id, signal: .kill, everything: true, grace: .zero)) != nil {
+        left = await ending(of: id, remains, within: .zero)
+      } else {
+        // Without a keeper nobody tells of the end; the session goes from the list all the same.
+        remains.kill()
+        left = nil
+      }
     }
-    guard let name = names[entry.session.id] else { return }
+    if let left {
+      await entry.session.willNotEnd()
+      throw .remaining("The session \(name) cannot be removed", left)
+    }
+    guard let name = names[id] else { return }
     await drop(name, because: Cause.current)
     tell(.destroyed(name))
   }
@@ -360,7 +426,7 @@ package actor SessionStore {
     let id = entry.session.id
     names[id] = nil
     entry.removal?.cancel()
-    for continuation in endings.removeValue(forKey: id) ?? [] { continuation.resume() }
+    wakeThoseWhoAwait(id)
     await entry.session.removed(because: cause)
     try? await keeper.forget(id: id)
     if entries.isEmpty { onceEmpty?() }
@@ -376,7 +442,7 @@ package actor SessionStore {
     guard let name = names[id], entries[name]?.ended == nil else { return }
     endedCount += 1
     entries[name]?.ended = endedCount
-    for continuation in endings.removeValue(forKey: id) ?? [] { continuation.resume() }
+    wakeThoseWhoAwait(id)
     tell(.ended(name))
     entries[name]?.removal = loop.schedule(after: options.keepEnded) { [weak self] in
       self?.assumeIsolated { store in _ = Task { await store.age(id) } }
@@ -396,12 +462,33 @@ package actor SessionStore {
   /// Refuses new sessions from now on.
   package func stopCreating() { isStopping = true }
 
-  /// Ends every session and refuses new ones: SIGHUP, then SIGKILL after the grace.
-  package func shutDown(grace: Duration) async {
+  /// Refuses new sessions and ends those that run: SIGHUP, then SIGKILL after the grace. They stay listed.
+  /// - Returns: A sentence for each of which something could not be ended.
+  package func endAll(grace: Duration) async -> [String] {
     isStopping = true
     let running = entries.values.filter { $0.ended == nil }.map(\.name)
-    let endings = running.map { name in Task { _ = try? await self.kill(name, signal: .hangUp, grace: grace) } }
-    for ending in endings { await ending.value }
+    let endings = running.map { name in
+      Task { () -> String? in
+        do throws(SessionError) {
+          _ = try await self.kill(name, signal: .hangUp, grace: grace)
+          return nil
+        } catch {
+          return error.code == .programsRemain ? error.message : nil
+        }
+      }
+    }
+    // Of sessions whose program has ended something may be left that an earlier attempt could not end.
+    var failures = entries.values.filter { $0.remains != nil }.compactMap { entry in
+      leftOver(of: entry.session.id).map {
+        SessionError.remaining("The session \(entry.name) has not ended", $0).message
+      }
+    }
+    for ending in endings { if let failure = await ending.value { failures.append(failure) } }
+    return failures
+  }
+
+  /// Takes every session off the list.
+  package func removeAll() async {
     for name in Array(entries.keys) { await drop(name, because: Cause.current) }
   }
 

@@ -2,15 +2,23 @@ import Glibc
 import Sys
 
 /// Where one server of this user keeps its things (XDG Base Directory Specification).
+///
+/// Folders that the environment names are used when they are the user's own and take files. Others are replaced, which
+/// ``replacements`` states: nothing of this user's is put into another user's folder, and nobody is kept from working by a folder that
+/// is not there.
 package struct Paths: Sendable, Equatable {
   /// What distinguishes several servers of one user; "default" unless said otherwise.
   package let serverName: String
   /// Configuration: `$XDG_CONFIG_HOME/roost` or `~/.config/roost`. Shared by all servers of the user.
   package let configuration: String
-  /// What must survive: `$XDG_STATE_HOME/roost/<server>` or `~/.local/state/roost/<server>`.
+  /// What must survive: `$XDG_STATE_HOME/roost/<server>` or `~/.local/state/roost/<server>`; with no home that can be written,
+  /// `state/<server>` below ``runtime``.
   package let state: String
-  /// What lives as long as the machine runs: `$XDG_RUNTIME_DIR/roost` or `/tmp/roost-<uid>`.
+  /// What lives as long as the machine runs: `$XDG_RUNTIME_DIR/roost`, else `/tmp/roost-<uid>`, or, where somebody else has that,
+  /// `roost/run` beside the state.
   package let runtime: String
+  /// What the environment names and is not used, and what is used instead: sentences for a person.
+  package let replacements: [String]
 
   package static let defaultServerName = "default"
   /// Leaves room for the runtime folder and the longest suffix in the 107 bytes of a socket's path.
@@ -18,7 +26,8 @@ package struct Paths: Sendable, Equatable {
 
   /// Works the paths out; nothing is touched. `environment` answers for a variable, nil when unset or empty.
   package init(
-    serverName: String = Paths.defaultServerName, environment: (String) -> String? = { Host.environment($0) }
+    serverName: String = Paths.defaultServerName, environment: (String) -> String? = { Host.environment($0) },
+    survey: FolderSurvey = .system
   ) throws(StoreError) {
     let allowed = serverName.utf8.allSatisfy { byte in
       switch byte {
@@ -39,18 +48,57 @@ package struct Paths: Sendable, Equatable {
       guard let value = environment(variable), value.hasPrefix("/") else { return nil }
       return value
     }
-    let home = folder("HOME") ?? Host.userHome
+    let home = Paths.home(folder("HOME"))
     self.serverName = serverName
-    configuration = (folder("XDG_CONFIG_HOME") ?? "\(home)/.config") + "/roost"
-    state = (folder("XDG_STATE_HOME") ?? "\(home)/.local/state") + "/roost/\(serverName)"
-    runtime = folder("XDG_RUNTIME_DIR").map { "\($0)/roost" } ?? "/tmp/roost-\(Host.userID)"
+    let state = Choice(
+      [folder("XDG_STATE_HOME"), home.map { "\($0)/.local/state" }, Host.databaseHome.map { "\($0)/.local/state" }]
+        .compactMap { $0 }
+    ) { base in
+      // Also what lies above: an earlier server of another user may have made it.
+      survey.faultInMaking("\(base)/roost") ?? survey.faultInMaking("\(base)/roost/\(serverName)")
+    }
+    let ownTemporary = "/tmp/roost-\(Host.userID)"
+    let runtime = Choice(
+      [folder("XDG_RUNTIME_DIR").map { "\($0)/roost" }, ownTemporary, state.taken.map { "\($0)/roost/run" }]
+        .compactMap { $0 }
+    ) { place in
+      if "\(place)/\(serverName).keeper.sock".utf8.count > UnixSocket.longestPath { return "is too long for a socket" }
+      // What the system gives its users it makes itself: a folder that is missing there is not ours to make.
+      if place.hasSuffix("/roost"), let fault = survey.fault(String(place.dropLast("/roost".count))) { return fault }
+      return survey.faultInMaking(place)
+    }
+    self.runtime = runtime.taken ?? ownTemporary
+    let configuration = Choice(
+      [folder("XDG_CONFIG_HOME"), home.map { "\($0)/.config" }, Host.databaseHome.map { "\($0)/.config" }]
+        .compactMap { $0 }
+    ) { base in Paths.isAnothers("\(base)/roost") ? "is not yours" : nil }
+    self.configuration = configuration.taken.map { "\($0)/roost" } ?? "\(self.runtime)/config"
+    self.state = state.taken.map { "\($0)/roost/\(serverName)" } ?? "\(self.runtime)/state/\(serverName)"
+    replacements =
+      runtime.statements(instead: self.runtime, without: "/roost")
+      + state.statements(instead: state.taken ?? "\(self.runtime)/state", without: "")
+      + (home == nil ? [] : configuration.statements(instead: self.configuration, without: ""))
+  }
+
+  /// Where the user is at home: what `HOME` says, or the user database.
+  private static func home(_ variable: String?) -> String? {
+    guard let home = variable ?? Host.databaseHome, home.hasPrefix("/") else { return nil }
+    return home == "/" ? "" : home
+  }
+
+  /// Whether there is such a folder, and neither we nor the system have made it: whoever did could tell our server what to do.
+  private static func isAnothers(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_uid != geteuid() && status.st_uid != 0
   }
 
   /// The server's socket for clients.
   package var socket: String { "\(runtime)/\(serverName).sock" }
   /// The keeper's socket for the server.
   package var keeperSocket: String { "\(runtime)/\(serverName).keeper.sock" }
-  /// Held by the running server of this name.
+  /// Held by the running server of this name, whatever folder its sockets are in; and what it says of itself.
+  package var stateLock: String { "\(state)/server.lock" }
+  /// Held by the server whose sockets are in this folder.
   package var lock: String { "\(runtime)/\(serverName).lock" }
   /// The scripts of the shell integration; the same for every server.
   package var shellIntegration: String { "\(runtime)/shell" }
@@ -80,6 +128,33 @@ package struct Paths: Sendable, Equatable {
 
   /// Makes the state folder, private to the user.
   package func prepareState() throws(StoreError) { try preparePrivateFolder(state) }
+}
+
+/// The first of several places that can be used.
+private struct Choice {
+  let taken: String?
+  /// Those before it, and why not.
+  private var faults: [(place: String, fault: String)] = []
+
+  init(_ places: [String], fault: (String) -> String?) {
+    for place in places {
+      guard let fault = fault(place) else {
+        taken = place
+        return
+      }
+      if !faults.contains(where: { $0.place == place }) { faults.append((place, fault)) }
+    }
+    taken = nil
+  }
+
+  /// One sentence: what was wanted first is what the user has to know of.
+  func statements(instead: String, without suffix: String) -> [String] {
+    guard let (place, fault) = faults.first else {
+      return taken == nil ? ["no home folder is known; using \(instead)"] : []
+    }
+    let named = place.hasSuffix(suffix) ? String(place.dropLast(suffix.count)) : place
+    return ["\(named) \(fault); using \(instead)"]
+  }
 }
 
 /// Makes a folder of mode 0700 (its parents as needed) and checks that it is a real folder of ours that nobody else

@@ -1,33 +1,171 @@
 import Glibc
-import Sys
+import Synchronization
+package import Sys
 
-/// Held for a server's life so that there is one server of a name. The kernel lets go of it however the server ends,
-/// so nothing stale is ever left behind.
+/// Held for a server's life so that there is one server of a name, and one that writes into a state folder. The kernel lets go of it however
+/// the server ends, so nothing stale is ever left behind.
+///
+/// There are two: one lies in the state folder, which nobody sweeps, and is what counts; it also says where the server is. The other one lies
+/// beside the sockets, for servers whose state folders differ.
 package final class ServerLock: Sendable {
-  private let descriptor: CInt
+  /// What the holder of a lock wrote into it.
+  package struct Holder: Sendable, Equatable {
+    package var pid: ProcessID
+    package var hostname: String
+    /// Where it listens for clients.
+    package var socket: String
+    /// Where its keeper listens for the next server. True also when the server is gone.
+    package var keeperSocket: String
 
-  /// Takes the lock at once or fails with `alreadyRunning`. The runtime folder must exist.
-  package init(paths: Paths) throws(StoreError) {
+    package init(pid: ProcessID, hostname: String, socket: String, keeperSocket: String) {
+      self.pid = pid
+      self.hostname = hostname
+      self.socket = socket
+      self.keeperSocket = keeperSocket
+    }
+
+    /// Lines, in the order of the fields; nil for a text that is not one of ours.
+    init?(_ text: String) {
+      let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+      guard lines.count >= 4, let pid = ProcessID(lines[0]), pid > 0, lines[2].hasPrefix("/"), lines[3].hasPrefix("/")
+      else { return nil }
+      self.init(pid: pid, hostname: lines[1], socket: lines[2], keeperSocket: lines[3])
+    }
+
+    var text: String { "\(pid)\n\(hostname)\n\(socket)\n\(keeperSocket)\n" }
+  }
+
+  /// A holder's text: two paths of sockets, a host's name and a number.
+  private static let longestText = 1024
+
+  /// What an earlier server of this name, or this state folder, wrote; nil when there was none.
+  package let previous: Holder?
+  private let state: CInt
+  private let runtime: Mutex<CInt>
+  private let paths: Paths
+  private let own: Holder
+
+  /// Takes the locks at once or fails with `alreadyRunning`. Both folders must exist.
+  /// - Parameter socket: Where the server will listen, when that is not `paths.socket`.
+  package init(paths: Paths, socket: String? = nil) throws(StoreError) {
+    self.paths = paths
+    // The file is never removed: two servers could otherwise hold locks on two files of the same name.
+    let opened = open(paths.stateLock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard opened >= 0 else {
+      throw StoreError(code: .systemFailure, message: "\(SystemError.last("open \(paths.stateLock)"))")
+    }
+    let earlier = ServerLock.read(paths.stateLock)
+    let isOurs: Bool
+    do throws(SystemError) {
+      isOurs = try FileLock.take(opened)
+    } catch {
+      close(opened)
+      throw StoreError(code: .systemFailure, message: "\(paths.stateLock): \(error)")
+    }
+    guard isOurs else {
+      close(opened)
+      throw ServerLock.alreadyRunning(paths, earlier)
+    }
+    previous = earlier
+    do throws(StoreError) {
+      runtime = Mutex(try ServerLock.takeRuntime(paths))
+    } catch {
+      close(opened)
+      throw error
+    }
+    state = opened
+    own = Holder(
+      pid: getpid(), hostname: Host.hostname, socket: socket ?? paths.socket, keeperSocket: paths.keeperSocket)
+    record(own)
+  }
+
+  deinit {
+    close(runtime.withLock { $0 })
+    close(state)
+  }
+
+  /// Says that the keeper is elsewhere than beside the server's sockets.
+  package func record(keeperSocket: String) {
+    var holder = own
+    holder.keeperSocket = keeperSocket
+    record(holder)
+  }
+
+  /// Says where the server is. For those who look for it; what counts is the lock itself.
+  private func record(_ holder: Holder) {
+    let bytes = Array(holder.text.utf8)
+    // In one piece, and cut after it: whoever reads meanwhile finds one text or the other.
+    _ = bytes.withUnsafeBytes { pwrite(state, $0.baseAddress, $0.count, 0) }
+    ftruncate(state, off_t(bytes.count))
+  }
+
+  /// Takes the lock beside the sockets once more when its file was taken away with the folder. Fails when another server has it by now.
+  package func renew() throws(StoreError) {
+    let old = runtime.withLock { $0 }
+    if let now = FileIdentity(paths.lock), now == FileIdentity(descriptor: old) { return }
+    let new = try ServerLock.takeRuntime(paths)
+    runtime.withLock { $0 = new }
+    close(old)
+  }
+
+  private static func takeRuntime(_ paths: Paths) throws(StoreError) -> CInt {
     let opened = open(paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard opened >= 0 else {
       throw StoreError(code: .systemFailure, message: "\(SystemError.last("open \(paths.lock)"))")
     }
-    // The file is never removed: two servers could otherwise hold locks on two files of the same name.
     guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
       let failure = SystemError.last("flock \(paths.lock)")
       let holder = (try? readFile(paths.lock, limit: 32)).map { String(decoding: $0, as: UTF8.self) } ?? ""
       close(opened)
       guard failure.code == EWOULDBLOCK else { throw StoreError(code: .systemFailure, message: "\(failure)") }
-      let pid = Int(holder.filter { $0 != "\n" }).map { " (pid \($0))" } ?? ""
-      throw StoreError(
-        code: .alreadyRunning,
-        message: "a server named \"\(paths.serverName)\" is already running\(pid); give this one another name")
+      let pid = ProcessID(holder.filter { $0 != "\n" })
+      throw alreadyRunning(
+        paths, pid.map { Holder(pid: $0, hostname: Host.hostname, socket: paths.socket, keeperSocket: "/") })
     }
     // For people and for the message above only; the lock itself is what counts.
     ftruncate(opened, 0)
     try? writeAll(opened, Array("\(getpid())\n".utf8))
-    descriptor = opened
+    return opened
   }
 
-  deinit { close(descriptor) }
+  private static func alreadyRunning(_ paths: Paths, _ holder: Holder?) -> StoreError {
+    var place = ""
+    if let holder {
+      let host = holder.hostname == Host.hostname ? "" : " on \(holder.hostname)"
+      place = " (pid \(holder.pid))\(host) at \(holder.socket)"
+    }
+    return StoreError(
+      code: .alreadyRunning,
+      message: "a server named \"\(paths.serverName)\" is already running\(place); give this one another name")
+  }
+
+  // MARK: looking
+
+  /// The server that runs with this state folder, as far as it has said; nil when none does.
+  package static func holder(_ paths: Paths) -> Holder? {
+    guard isHeld(paths) else { return nil }
+    return read(paths.stateLock)
+  }
+
+  /// Whether a server runs with this state folder. Looking keeps none from starting.
+  package static func isHeld(_ paths: Paths) -> Bool {
+    let opened = open(paths.stateLock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard opened >= 0 else { return false }
+    defer { close(opened) }
+    return FileLock.isTaken(opened)
+  }
+
+  /// What the last server of this state folder wrote, whether or not it still runs.
+  package static func read(_ paths: Paths) -> Holder? { read(paths.stateLock) }
+
+  private static func read(_ path: String) -> Holder? {
+    guard let text = try? readFile(path, limit: longestText) else { return nil }
+    return Holder(String(decoding: text, as: UTF8.self))
+  }
+
+  /// Whether that process has the lock's file open: its number may be an old one, which is another's by now.
+  package static func isHolder(_ pid: ProcessID, _ paths: Paths) -> Bool {
+    guard let lock = FileIdentity(paths.stateLock) else { return false }
+    return (ProcessStatus.openDescriptors(pid) ?? []).contains { FileIdentity(open: $0, of: pid) == lock }
+  }
 }

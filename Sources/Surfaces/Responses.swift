@@ -124,7 +124,7 @@ enum Responses {
     json.endObject()
   }
 
-  /// `server_path` and `failed_hop`, for a call that has left this server.
+  /// `details`, and `server_path` and `failed_hop` for a call that has left this server.
   static func writePath(of error: OperationError, to json: inout JSONWriter) {
     if !error.serverPath.isEmpty {
       json.key("server_path")
@@ -135,6 +135,10 @@ enum Responses {
     if let hop = error.failedHop {
       json.key("failed_hop")
       json.string(hop)
+    }
+    if let details = error.details {
+      json.key("details")
+      json.raw(details.bytes)
     }
   }
 

@@ -154,23 +154,37 @@ actor SessionRawSocket {
   private func type(_ bytes: [UInt8]) {
     let cause = typing?.begin() ?? call.cause()
     let viewer = viewer
-    let outcome: Result<(queued: Int, name: String), SessionError> = session.assumeIsolated { session in
+    let outcome: Result<(queued: Int, dropped: Int, name: String), SessionError> = session.assumeIsolated { session in
       do throws(SessionError) {
-        _ = try session.write(bytes, by: cause, from: viewer)
-        return .success((session.inputQueued, session.name.text))
+        let dropped = try session.type(bytes, by: cause, from: viewer)
+        return .success((session.inputQueued, dropped, session.name.text))
       } catch {
         return .failure(error)
       }
     }
     switch outcome {
-    case .success(let (queued, name)):
-      typing?.performed(on: name, bytes: bytes.count)
+    case .success(let (queued, dropped, name)):
+      typing?.performed(on: name, bytes: bytes.count - dropped)
+      if dropped > 0 { lineIsFull(dropped) }
       if queued > SessionLimits.inputHighWater { waitForInput() }
     case .failure(let error) where error.code == .inputSendFailed:
       // A stream has no one to tell that a piece of it did not fit: it is kept, and nothing more is read before it.
       held = bytes
       waitForInput()
     case .failure: break  // It has ended, which is told by itself.
+    }
+  }
+
+  /// What is typed beyond what the terminal keeps of a line is not typed, as at any terminal, and is not silent about it: a bell, as
+  /// IMAXBEL rings it, and a word where the protocol has room for one.
+  private func lineIsFull(_ dropped: Int) {
+    webSocket.send(binary: [0x07])
+    guard isAttach else { return }
+    control("refused") { json in
+      json.key("code")
+      json.string(SessionError.Code.lineTooLong.rawValue)
+      json.key("bytes")
+      json.integer(dropped)
     }
   }
 

@@ -27,6 +27,23 @@ package enum Host {
     return String(cString: shell)
   }
 
+  /// The home folder of the user database; nil for a user that is not in it.
+  package static var databaseHome: String? {
+    guard let entry = getpwuid(geteuid()), let home = entry.pointee.pw_dir, home.pointee != 0 else { return nil }
+    return String(cString: home)
+  }
+
+  /// The name of a user; nil for one that the user database does not know.
+  package static func userName(_ id: UInt32) -> String? {
+    var entry = passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    var buffer = [CChar](repeating: 0, count: 16 << 10)
+    guard getpwuid_r(id, &entry, &buffer, buffer.count, &found) == 0, found != nil, let name = entry.pw_name else {
+      return nil
+    }
+    return String(cString: name)
+  }
+
   /// A variable of our own environment; nil when unset or empty.
   package static func environment(_ name: String) -> String? {
     guard let value = getenv(name), value.pointee != 0 else { return nil }

@@ -1,4 +1,3 @@
-import CSys
 import Glibc
 
 /// What /proc/PID/stat says of a process (proc(5)). Every reader answers nil once the process is gone.
@@ -18,6 +17,9 @@ package struct ProcessStatus: Sendable, Equatable {
   package var residentBytes: Int
 
   package var isZombie: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+
+  /// By a signal (job control), or by who traces it.
+  package var isStopped: Bool { state == UInt8(ascii: "T") || state == UInt8(ascii: "t") }
 
   package static func read(_ pid: ProcessID) -> ProcessStatus? {
     guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096) else { return nil }
@@ -64,6 +66,18 @@ package struct ProcessStatus: Sendable, Equatable {
     return read(pid)?.name
   }
 
+  /// Where the stack of a process begins (proc(5), `startstack`): a copy that a program made of itself has its parent's. nil where the kernel
+  /// does not tell.
+  package static func stackStart(_ pid: ProcessID) -> UInt64? {
+    guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), let close = text.lastIndex(of: UInt8(ascii: ")"))
+    else { return nil }
+    let fields = text[(close + 1)...].split(separator: UInt8(ascii: " "))
+    guard fields.count > 25, let start = UInt64(String(decoding: fields[25], as: UTF8.self)), start > 1 else {
+      return nil
+    }
+    return start
+  }
+
   /// argv; empty for a kernel thread or a zombie. At most 64 KiB of it.
   package static func commandLine(_ pid: ProcessID) -> [String]? {
     guard var bytes = try? readFile("/proc/\(pid)/cmdline", limit: 64 << 10) else { return nil }
@@ -86,6 +100,26 @@ package struct ProcessStatus: Sendable, Equatable {
     return numericEntries(of: "/proc/\(pid)/fd")
   }
 
+  /// Whether the process has a handler for the signal (SigCgt of proc(5)).
+  package static func catches(_ signal: CInt, _ pid: ProcessID) -> Bool {
+    guard let mask = field("SigCgt", of: pid).flatMap({ UInt64($0, radix: 16) }), (1...64).contains(signal) else {
+      return false
+    }
+    return mask >> UInt64(signal - 1) & 1 == 1
+  }
+
+  /// The user whose rights the process has: the one who may send it signals is that user, or root.
+  package static func realUser(_ pid: ProcessID) -> UInt32? {
+    field("Uid", of: pid)?.split(separator: "\t").first.flatMap { UInt32($0) }
+  }
+
+  /// A line of /proc/PID/status, without its name.
+  private static func field(_ name: String, of pid: ProcessID) -> String? {
+    guard let text = try? readFile("/proc/\(pid)/status", limit: 16 << 10) else { return nil }
+    let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("\(name):\t") }
+    return line.map { String($0.dropFirst(name.utf8.count + 2)) }
+  }
+
   private static func link(_ path: String) -> String? {
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = readlink(path, &buffer, buffer.count - 1)
@@ -94,72 +128,22 @@ package struct ProcessStatus: Sendable, Equatable {
 }
 
 extension ProcessStatus {
-  /// The most processes of a group and threads of a process that are looked at: this runs while somebody waits.
-  private static let mostLookedAt = 64
-
-  /// Whether some process of the group is blocked in `read` or `readv` on the terminal, that is, waits for input now.
-  /// Waiting in poll or epoll, or in a select of more than the terminal, does not count: such programs wait for other things too.
-  ///
-  /// nil: the kernel would not say (it answers only to who may trace the process).
-  ///
-  /// - Parameter processes: Answers at least the processes of a group; for a caller that has read them already.
-  package static func isReading(
-    group: ProcessID, terminal device: UInt64,
-    among processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
-  ) -> Bool? {
-    // Nearly always the leader is the one who reads; the others need a walk over /proc.
-    let leader = isReading(process: group, terminal: device)
-    if leader == true { return true }
-    var refused = leader == nil && read(group) != nil
-    let others = processes(group).lazy.filter { $0.group == group && $0.pid != group && !$0.isZombie }
-    for process in others.prefix(mostLookedAt) {
-      switch isReading(process: process.pid, terminal: device) {
-      case true?: return true
-      case false?: continue
-      case nil: refused = true
-      }
-    }
-    return refused ? nil : false
-  }
-
   /// The living processes of a group. Asking the kernel for the group of each process that there is takes well under a
   /// microsecond, where reading its status takes ten.
   package static func members(of group: ProcessID) -> [ProcessStatus] {
     numericEntries(of: "/proc").filter { getpgid($0) == group }.compactMap(read)
   }
 
-  /// The one descriptor that a thread in this system call waits to read, if that is all it waits for.
-  ///
-  /// A `select` of descriptor 0 alone, without a time limit, counts: that is how programs with line editing (readline) read.
-  private static func descriptorWaitedFor(_ fields: [String]) -> UInt64? {
-    guard fields.count > 5, let call = Int(fields[0]) else { return nil }
-    let arguments = fields[1...5].map { UInt64($0.dropFirst(2), radix: 16) ?? .max }
-    switch call {
-    case csys_number_of_read, csys_number_of_readv: return arguments[0]
-    case csys_number_of_select, csys_number_of_pselect:
-      return arguments[0] == 1 && arguments[1] != 0 && arguments[2...4].allSatisfy({ $0 == 0 }) ? 0 : nil
-    default: return nil
-    }
-  }
-
-  private static func isReading(process: ProcessID, terminal device: UInt64) -> Bool? {
-    var answered = false
-    for thread in numericEntries(of: "/proc/\(process)/task").prefix(mostLookedAt) {
-      guard let text = try? readFile("/proc/\(process)/task/\(thread)/syscall", limit: 512) else { continue }
-      answered = true
-      // "0 0x0 0x7ffd… …": the call's number and its arguments; "running" when it is in none.
-      let fields = text.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
-      guard let descriptor = descriptorWaitedFor(fields) else { continue }
-      var status = stat()
-      guard stat("/proc/\(process)/fd/\(descriptor & 0xffff_ffff)", &status) == 0 else { continue }
-      // /dev/tty (5:0) is whatever terminal controls the process.
-      if UInt64(status.st_rdev) == device
-        || (csys_device_major(UInt64(status.st_rdev)) == 5 && csys_device_minor(UInt64(status.st_rdev)) == 0)
-      {
-        return true
-      }
-    }
-    return answered ? false : nil
+  /// The process that a group is known by: its leader, or the oldest that lives when the leader has ended, as the first
+  /// program of a pipeline may have. nil when none lives.
+  package static func representative(
+    of group: ProcessID, among processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
+  ) -> ProcessID? {
+    // A process that lives and is no kernel thread has arguments; nearly always the leader does.
+    if commandLine(group)?.isEmpty == false { return group }
+    let living = processes(group).filter { $0.group == group && !$0.isZombie }
+    if living.contains(where: { $0.pid == group }) { return group }
+    return living.min { ($0.startTicks, $0.pid) < ($1.startTicks, $1.pid) }?.pid
   }
 }
 

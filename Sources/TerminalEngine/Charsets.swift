@@ -80,4 +80,29 @@ struct Charsets {
     default: break
     }
   }
+
+  /// The escape sequences that bring a terminal in any state to that of a reset one.
+  static let plainSetup = "\u{1B}(B\u{1B})B\u{1B}*B\u{1B}+B\u{0F}"
+
+  /// SS2 or SS3, where one waits for its character. Nothing but that character may follow: other sequences might end it.
+  func appendSingleShift(to bytes: inout [UInt8]) { appendSingleShift(single, to: &bytes) }
+
+  func appendSingleShift(_ set: Int, to bytes: inout [UInt8]) {
+    if set == 2 || set == 3 { bytes += [0x1B, set == 2 ? 0x4E : 0x4F] }
+  }
+
+  /// The single shift with which a byte is shown as the ASCII character that it is: 0 when it needs none, nil when there is none.
+  func shift(showing byte: UInt8) -> Int? {
+    for shift in [0, 2, 3] {
+      var sets = self
+      sets.shiftOnce(shift)
+      if sets.map(UInt32(byte)) == UInt32(byte) { return shift }
+    }
+    return nil
+  }
+
+  /// Whether nothing differs from a reset terminal.
+  var isInitial: Bool {
+    left == 0 && single == 0 && (0..<4).allSatisfy { self[$0] == .ascii }
+  }
 }

@@ -47,10 +47,10 @@ extension Terminal {
   mutating func dispatchEscape(_ final: UInt8) {
     lastScalar = 0
     switch final {
-    case 0x36: backIndex()
+    case 0x36: if conformanceLevel >= 4 { backIndex() }
     case 0x37: saveCursor()
     case 0x38: restoreCursor()
-    case 0x39: forwardIndex()
+    case 0x39: if conformanceLevel >= 4 { forwardIndex() }
     case 0x3D: modeSet.insert(.applicationKeypad)
     case 0x3E: modeSet.remove(.applicationKeypad)
     case 0x44:
@@ -82,6 +82,8 @@ extension Terminal {
     switch intermediate {
     case 0x28...0x2B:
       charsets.designate(Int(intermediate - 0x28), Charset(rawValue: final) ?? .ascii)
+    case 0x20 where final == 0x46: repliesInEightBits = false
+    case 0x20 where final == 0x47: repliesInEightBits = conformanceLevel >= 2
     case 0x23 where final == 0x38: alignmentPattern()
     default: break
     }
@@ -90,14 +92,17 @@ extension Terminal {
   /// DECSCA, SPA and EPA.
   mutating func setProtection(_ on: Bool, _ kind: Protection) {
     penIsProtected = on
-    if on { protection = kind }
+    // DECSCA is DEC's way in either direction; EPA only ends what SPA began.
+    if on || kind == .dec { protection = kind }
     penIsStale = true
   }
 
-  /// DECALN: fills the screen with E, resets the margins and homes the cursor.
+  /// DECALN: fills the screen with E, resets the margins and origin mode, and homes the cursor.
   private mutating func alignmentPattern() {
     resetMargins()
+    modeSet.remove(.origin)
     placeCursor(row: 0, column: 0)
+    tear(above: 0)
     for index in 0..<rows {
       let line = grid.rows + index
       line.pointee.cells.update(repeating: 0x45, count: columns)
@@ -138,7 +143,7 @@ extension Terminal {
     penIsStale = true
   }
 
-  /// DECSTR: what a program may have left behind, but not the text.
+  /// DECSTR: what a program may have left behind, but not the text, and as in xterm not the pending wrap.
   mutating func softReset() {
     pen = .default
     penLink = 0
@@ -146,7 +151,6 @@ extension Terminal {
     penIsStale = true
     protection = .none
     resetMargins()
-    pendingWrap = false
     modeSet.subtract([
       .insert, .origin, .leftRightMargins, .applicationCursorKeys, .applicationKeypad, .reverseWrap,
       .reverseWrapExtended, .keyboardLocked, .synchronizedOutput,
@@ -172,8 +176,15 @@ extension Terminal {
     settlePen()
     resetMargins()
     placeCursor(row: 0, column: 0)
+    if modeSet.isSuperset(of: [.allowColumns132, .columns132]) {
+      emit(.sizeRequested(TerminalSize(rows: rows, columns: 80)))
+    }
     modeSet = .initial
     savedModes = .initial
+    attributeChangeExtent = 1
+    conformanceLevel = Self.highestLevel
+    repliesInEightBits = false
+    titleModes = TitleModes()
     charsets = Charsets()
     savedCursor = SavedCursor()
     dormantSavedCursor = SavedCursor()

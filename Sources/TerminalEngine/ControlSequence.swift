@@ -15,6 +15,8 @@ extension Terminal {
   mutating func dispatchControlSequence(_ final: UInt8) {
     let repeated = lastScalar
     lastScalar = 0
+    // Only SGR, which does not come here, has subparameters: what is written as `3:4` is not the position 3;4.
+    if subparameters != 0 { return }
     if intermediate != 0 {
       if intermediateCount == 1 { dispatchIntermediate(final) }
       return
@@ -24,7 +26,7 @@ extension Terminal {
     case 0x3F: dispatchPrivate(final)
     case 0x3E: dispatchGreater(final)
     case 0x3D:
-      if final == 0x63 && raw(0) == 0 { reportTertiaryAttributes() }
+      if final == 0x63 && raw(0) == 0 && conformanceLevel >= 4 { reportTertiaryAttributes() }
       if final == 0x75 { keyboard.set(raw(0), mode: argument(1)) }
     default:
       if final == 0x75 { keyboard.pop(argument(0)) }
@@ -98,7 +100,7 @@ extension Terminal {
     case 0x57: if raw(0) == 5 { resetTabStops(from: 0) }
     case 0x68: setPrivateModes(true)
     case 0x6C: setPrivateModes(false)
-    case 0x6D: if raw(0) == 4 { reply("\u{1B}[>4;\(modifyOtherKeys)m") }
+    case 0x6D: reportKeyModifiers(raw(0))
     case 0x6E: reportPrivateStatus(raw(0))
     case 0x72: restorePrivateModes()
     case 0x73: savePrivateModes()
@@ -110,23 +112,24 @@ extension Terminal {
   private mutating func dispatchGreater(_ final: UInt8) {
     switch final {
     case 0x63: if raw(0) == 0 { reportSecondaryAttributes() }
-    case 0x6D: if raw(0) == 4 { modifyOtherKeys = UInt8(truncatingIfNeeded: min(raw(1), 2)) }
+    case 0x6D: if raw(0) == 4 { modifyOtherKeys = raw(1) <= 2 ? UInt8(truncatingIfNeeded: raw(1)) : 0 }
     case 0x6E: if raw(0) == 4 { modifyOtherKeys = 0 }
+    case 0x54: setTitleModes(false)
     case 0x71: if raw(0) == 0 { reply("\u{1B}P>|\(Self.withoutControls(options.version))\u{1B}\\") }
+    case 0x74: setTitleModes(true)
     case 0x75: keyboard.push(raw(0))
     default: break
     }
   }
 
   private mutating func dispatchIntermediate(_ final: UInt8) {
+    guard isKnownAtLevel(intermediate: intermediate, final: final) else { return }
     switch (intermediate, final) {
     case (0x20, 0x40): shiftColumns(argument(0), at: leftMargin, toRight: false)
     case (0x20, 0x41): shiftColumns(argument(0), at: leftMargin, toRight: true)
     case (0x20, 0x71): setCursorStyle(raw(0))
     case (0x21, 0x70): softReset()
-    case (0x22, 0x70):
-      // DECSCL. Eight-bit replies are not given in UTF-8, so only the reset remains.
-      softReset()
+    case (0x22, 0x70): setConformanceLevel()
     case (0x22, 0x71): if raw(0) <= 2 { setProtection(raw(0) == 1, .dec) }
     case (0x23, 0x70), (0x23, 0x7B): pushPen()
     case (0x23, 0x71), (0x23, 0x7D): popPen()
@@ -137,10 +140,12 @@ extension Terminal {
     case (0x24, 0x78): fillRectangle()
     case (0x24, 0x7A): eraseRectangle(selective: false)
     case (0x24, 0x7B): eraseRectangle(selective: true)
+    case (0x24, 0x7C): requestPageColumns(raw(0))
     case (0x27, 0x7D): shiftColumns(argument(0), at: column, toRight: true)
     case (0x27, 0x7E): shiftColumns(argument(0), at: column, toRight: false)
-    case (0x2A, 0x78): attributeChangeIsStream = raw(0) != 2
+    case (0x2A, 0x78): if raw(0) <= 2 { attributeChangeExtent = raw(0) }
     case (0x2A, 0x79): reportChecksum()
+    case (0x2A, 0x7C): requestSize(rows: raw(0), columns: columns)
     default: break
     }
   }
@@ -168,7 +173,8 @@ extension Terminal {
   /// As many as xterm keeps.
   private static let penStackLimit = 10
 
-  /// REP. No more than fill the screen: beyond that nothing new is seen.
+  /// REP: the character printed right before it. Behind another control function, another REP too, there is none. No more than
+  /// fill the screen: beyond that nothing new is seen.
   private mutating func repeatCharacter(_ scalar: UInt32, _ count: Int) {
     guard scalar != 0, scalar != WidthTable.zeroWidthJoiner else { return }
     var left = min(count, columns * rows)
@@ -184,6 +190,6 @@ extension Terminal {
     } else {
       for _ in 0..<left { put(scalar) }
     }
-    lastScalar = scalar
+    lastScalar = 0
   }
 }

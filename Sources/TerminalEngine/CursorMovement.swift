@@ -82,7 +82,9 @@ extension Terminal {
 
   mutating func cursorBackward(_ count: Int) {
     if reversesWrap {
-      for _ in 0..<min(count, columns * rows) { backspace() }
+      // Once round the screen leads back to where it began.
+      let round = columns * rows
+      for _ in 0..<(count < round ? count : round + (count - round) % round) { backspace() }
       return
     }
     let left = column >= leftMargin ? leftMargin : 0
@@ -94,7 +96,8 @@ extension Terminal {
     modeSet.contains(.autowrap) && !modeSet.isDisjoint(with: [.reverseWrap, .reverseWrapExtended])
   }
 
-  /// BS. With reverse wrap (mode 45) it goes on at the end of the line before; a pending wrap counts as a column.
+  /// BS. With reverse wrap (mode 45) it goes on at the end of the line before, and from the top of the region (or of the screen) at the
+  /// end of the last one; a pending wrap counts as a column.
   mutating func backspace() {
     let wraps = reversesWrap
     if pendingWrap {
@@ -105,13 +108,14 @@ extension Terminal {
     if column > left {
       column -= 1
     } else if wraps {
-      if row == topMargin { row = bottomMargin } else if row > 0 { row -= 1 } else { return }
+      row = row == topMargin && isInsideColumns ? bottomMargin : row > 0 ? row - 1 : rows - 1
       column = rightMargin
     }
   }
 
-  /// CHT and HT.
+  /// CHT and HT. With xterm's "more" fix (mode 41) a pending wrap is made first, so that the tab is not lost.
   mutating func tab(_ count: Int) {
+    if pendingWrap && modeSet.isSuperset(of: [.tabWraps, .autowrap]) { wrapLine() }
     let right = column <= rightMargin ? rightMargin : columns - 1
     for _ in 0..<min(count, columns) {
       if column >= right { break }
@@ -120,9 +124,8 @@ extension Terminal {
     }
   }
 
-  /// CBT.
+  /// CBT. As in xterm a pending wrap stays pending.
   mutating func backTab(_ count: Int) {
-    pendingWrap = false
     let left = modeSet.contains(.origin) ? leftMargin : 0
     for _ in 0..<min(count, columns) {
       if column <= left { break }

@@ -18,12 +18,15 @@ extension Terminal {
     case "r": setting = "\(topMargin + 1);\(bottomMargin + 1)"
     case "s": setting = "\(leftMargin + 1);\(rightMargin + 1)"
     case " q": setting = "\(cursorStyle == 0 ? 1 : cursorStyle)"
-    case "\"q": setting = penIsProtected ? "1" : "0"
-    case "\"p": setting = "65;1"
-    case "t": setting = "\(max(24, rows))"
+    // SPA protects too, and is another function.
+    case "\"q": setting = penIsProtected && protection == .dec ? "1" : "0"
+    case "\"p": setting = "6\(conformanceLevel);\(repliesInEightBits ? 0 : 1)"
+    case "t": setting = "\(rows)"
     case "*|": setting = "\(rows)"
     case "$|": setting = "\(columns)"
-    case "*x": setting = attributeChangeIsStream ? "1" : "2"
+    case "*x": setting = "\(attributeChangeExtent)"
+    // DECSASD and DECSSDT: output goes to the main display, and there is no status line.
+    case "$}", "$~": setting = "0"
     default: setting = nil
     }
     if let setting { reply("\u{1B}P1$r\(setting)\(request)\u{1B}\\") } else { reply("\u{1B}P0$r\u{1B}\\") }

@@ -44,29 +44,60 @@ extension Terminal {
     if end >= columns { line.pointee.flags &= ~Row.wrapped }
   }
 
+  /// The line above no longer goes on in this row: rows came between the two, or the row is another now. Above the screen that is
+  /// the newest line of the history.
+  mutating func tear(above index: Int) {
+    if index > 0 {
+      guard grid.rows[index - 1].flags & Row.wrapped != 0 else { return }
+      grid.rows[index - 1].flags &= ~Row.wrapped
+      touch(index - 1)
+    } else if !isAlternateScreen {
+      history.tearLast(decompress)
+    }
+  }
+
+  /// A rectangle function has written these columns of a row: its text ends here when the last one is among them, and it is no
+  /// continuation any more when all are.
+  mutating func tearOverwritten(_ index: Int, _ left: Int, _ right: Int) {
+    guard right >= columns - 1 else { return }
+    grid.rows[index].flags &= ~Row.wrapped
+    if left == 0 { tear(above: index) }
+  }
+
   /// What of a row an erasure spares.
   enum Sparing {
     case nothing
-    /// DECSEL, DECSED, DECSERA: cells protected by DECSCA; the others lose their text and keep their style.
+    /// DECSERA where cells are protected by SPA, which is nothing to it, and all selective ones after a reset: text goes, style stays.
+    case nothingButStyle
+    /// DECSEL, DECSED, DECSERA: protected cells; the others lose their text and keep their style.
     case protectedKeepingStyle
     /// ED, EL and ECH when cells are protected by SPA.
     case protected
   }
 
-  /// ISO protection holds against the ordinary erasures, DEC protection against the selective ones.
+  /// ISO protection holds against ED, EL and ECH, and in xterm against the selective erasures too; DEC protection against the
+  /// selective ones alone.
   func sparing(selective: Bool) -> Sparing {
-    if selective { return protection == .iso ? .nothing : .protectedKeepingStyle }
+    if selective { return protection == .none ? .nothingButStyle : .protectedKeepingStyle }
     return protection == .iso ? .protected : .nothing
   }
 
-  mutating func erase(_ index: Int, _ first: Int, _ end: Int, _ sparing: Sparing) {
+  /// Returns whether everything went, so that nothing was spared.
+  @discardableResult
+  mutating func erase(_ index: Int, _ first: Int, _ end: Int, _ sparing: Sparing) -> Bool {
     guard sparing != .nothing else {
       erase(index, first, end)
-      return
+      return true
     }
     let line = grid.rows + index
     let cells = line.pointee.cells
-    for position in first..<max(first, end) where cells[position] & CellBits.protected == 0 {
+    let spared = sparing == .nothingButStyle ? 0 : CellBits.protected
+    var isComplete = true
+    for position in first..<max(first, end) {
+      if cells[position] & spared != 0 {
+        isComplete = false
+        continue
+      }
       // A wide character goes as a whole, and its halves are protected alike.
       let blank = sparing == .protected ? eraseCell : cells[position] & CellBits.rendition
       if cells[position].isWide && position + 1 == end && end < columns { cells[end] &= CellBits.rendition }
@@ -77,10 +108,13 @@ extension Terminal {
         line.pointee.flags |= Row.styled
       }
     }
+    if end >= columns && isComplete { line.pointee.flags &= ~Row.wrapped }
     touch(index)
+    return isComplete
   }
 
-  /// EL and DECSEL.
+  /// EL and DECSEL. All of them clear a pending wrap, by DEC STD 070 and in xterm; not there where protected cells of the row were
+  /// spared to the left.
   mutating func eraseLine(_ part: Int, selective: Bool = false) {
     settlePen()
     let spared = sparing(selective: selective)
@@ -91,8 +125,12 @@ extension Terminal {
     case 0:
       erase(row, column, columns, spared)
       pendingWrap = false
-    case 1: erase(row, 0, column + 1, spared)
-    case 2: erase(row, 0, columns, spared)
+    case 1: if erase(row, 0, column + 1, spared) { pendingWrap = false }
+    case 2:
+      if erase(row, 0, columns, spared) {
+        tear(above: row)
+        pendingWrap = false
+      }
     default: break
     }
   }
@@ -111,8 +149,10 @@ extension Terminal {
       pendingWrap = false
     case 1:
       eraseRows(0, row, spared)
-      erase(row, 0, column + 1, spared)
-    case 2: eraseRows(0, rows, spared)
+      if erase(row, 0, column + 1, spared) { pendingWrap = false }
+    case 2:
+      eraseRows(0, rows, spared)
+      pendingWrap = false
     case 3 where !selective: clearHistory()
     default: break
     }
@@ -120,6 +160,7 @@ extension Terminal {
 
   private mutating func eraseRows(_ first: Int, _ end: Int, _ sparing: Sparing) {
     guard first < end else { return }
+    tear(above: first)
     touch(first, through: end - 1)
     for index in first..<end {
       if sparing == .nothing { clearRow(index) } else { erase(index, 0, columns, sparing) }

@@ -5,6 +5,7 @@ extension Terminal {
   @inline(__always)
   mutating func selectGraphicRendition() {
     penIsStale = true
+    lastScalar = 0
     let count = parameterCount
     // The two commonest: a reset, and one colour as a list of numbers.
     if count == 1 && parameters[0] == 0 {

@@ -494,6 +494,15 @@ struct History: ~Copyable {
     return (saved, last == pages.count)
   }
 
+  /// The newest line does not go on in what stands below it now.
+  mutating func tearLast(_ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?) {
+    var isWrapped = false
+    _ = withLine(total - 1, decompress) { line, _ in isWrapped = line.isWrapped }
+    guard isWrapped, openLines > 0 || reopenLastPage(decompress), let open else { return }
+    _ = find(openLines - 1, from: UnsafePointer(open), page: total - openLines)
+    open[foundOffset] &= ~HistoryFlags.wrapped
+  }
+
   // MARK: taking back
 
   /// Removes the newest lines, which come back onto the screen; the caller has read them.

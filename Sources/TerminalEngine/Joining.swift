@@ -2,7 +2,7 @@
 
 extension Terminal {
   /// The column of the character before the cursor, or nil at the beginning of a line.
-  private func previousColumn() -> Int? {
+  func previousColumn() -> Int? {
     var previous = pendingWrap ? column : column - 1
     guard previous >= 0 else { return nil }
     if previous > 0 && grid.rows[row].cells[previous].isTail { previous -= 1 }

@@ -24,16 +24,30 @@ struct KeyboardFlags: Equatable {
     }
   }
 
-  /// Mode 1 replaces, 2 adds, 3 removes.
+  /// Mode 1 replaces, 2 adds, 3 removes; there are no others.
   mutating func set(_ new: Int, mode: Int) {
     let bits = UInt8(truncatingIfNeeded: new) & Self.mask
     switch mode {
     case 2: flags |= bits
     case 3: flags &= ~bits
-    default: flags = bits
+    case 1: flags = bits
+    default: break
     }
   }
 
   /// The flags from the oldest pushed to the one in force.
   var levels: [UInt8] { stack + [flags] }
+}
+
+extension Terminal {
+  /// XTQMODKEYS (`CSI ? Pp m`): modifyKeyboard, modifyCursorKeys, modifyFunctionKeys and modifyKeypadKeys are as xterm has them by default, and
+  /// stay so; modifyOtherKeys is what was set.
+  mutating func reportKeyModifiers(_ resource: Int) {
+    switch resource {
+    case 0, 3: reply("\u{1B}[>\(resource);0m")
+    case 1, 2: reply("\u{1B}[>\(resource);2m")
+    case 4: reply("\u{1B}[>4;\(modifyOtherKeys)m")
+    default: break
+    }
+  }
 }

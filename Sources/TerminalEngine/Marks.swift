@@ -30,6 +30,10 @@ extension Terminal {
       if rest.count > 1, let nonce = rest.last {
         mark.nonce = String(decoding: nonce.prefix(Self.markOptionLength), as: UTF8.self)
       }
+      // What stands between is ours: a word that says how sure the shell is of the line.
+      if rest.count > 2, let word = rest.dropFirst().first, word.count <= Self.markOptionLength {
+        mark.options[String(decoding: word, as: UTF8.self)] = ""
+      }
     case (.property, .osc633):
       if let text = rest.first { mark.text = Self.unescaped(text) }
     default:

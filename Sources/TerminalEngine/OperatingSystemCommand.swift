@@ -24,11 +24,11 @@ extension Terminal {
     }
     switch code {
     case 0:
-      let text = Self.titleText(rest)
+      guard let text = titleText(rest) else { return }
       setIconName(text)
       setTitle(text)
-    case 1: setIconName(Self.titleText(rest))
-    case 2: setTitle(Self.titleText(rest))
+    case 1: if let text = titleText(rest) { setIconName(text) }
+    case 2: if let text = titleText(rest) { setTitle(text) }
     case 4: setPalette(fields(), end: end)
     case 7:
       guard rest.count <= LinkTable.uriLimit else { return }

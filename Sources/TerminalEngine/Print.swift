@@ -328,14 +328,19 @@ extension Terminal {
   @inline(__always)
   mutating func wrapLine() {
     let isInside = column >= leftMargin && column <= rightMargin
-    if column == columns - 1 && leftMargin == 0 {
+    // Where there is no next line the text begins anew on this one.
+    let moves = row == bottomMargin ? isInside : row < rows - 1
+    let continues = moves && column == columns - 1 && leftMargin == 0
+    if continues {
       grid.rows[row].flags |= Row.wrapped
       rowStamps[row] = stamp
     }
-    if row == bottomMargin {
-      if isInside { scrollUp(1, from: topMargin, to: bottomMargin, intoHistory: true) }
-    } else if row < rows - 1 {
-      row += 1
+    if moves {
+      if row == bottomMargin {
+        scrollUp(1, from: topMargin, to: bottomMargin, intoHistory: true, continues: continues)
+      } else {
+        row += 1
+      }
     }
     column = isInside || column > rightMargin ? leftMargin : 0
     pendingWrap = false

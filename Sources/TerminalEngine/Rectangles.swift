@@ -28,8 +28,11 @@ extension Terminal {
   mutating func eraseRectangle(selective: Bool) {
     guard let area = rectangle(0) else { return }
     settlePen()
-    let spared = selective ? Sparing.protectedKeepingStyle : .nothing
-    for index in area.top...area.bottom { erase(index, area.left, area.right + 1, spared) }
+    let spared: Sparing = !selective ? .nothing : protection == .dec ? .protectedKeepingStyle : .nothingButStyle
+    for index in area.top...area.bottom {
+      erase(index, area.left, area.right + 1, spared)
+      tearOverwritten(index, area.left, area.right)
+    }
   }
 
   /// DECFRA.
@@ -49,6 +52,7 @@ extension Terminal {
       if area.right >= Int(line.pointee.length) {
         line.pointee.length = Int32(truncatingIfNeeded: area.right + 1)
       }
+      tearOverwritten(index, area.left, area.right)
       touch(index)
     }
   }
@@ -66,12 +70,14 @@ extension Terminal {
     for step in 0..<height {
       let offset = top > area.top ? height - 1 - step : step
       copyCells(from: area.top + offset, area.left, to: top + offset, left, count: width)
+      tearOverwritten(top + offset, left, left + width - 1)
     }
   }
 
   /// DECCARA and DECRARA: changes (or reverses) bold, underline, blink, inverse and invisible.
   mutating func changeAttributes(reverse: Bool) {
     guard let area = rectangle(0) else { return }
+    let attributeChangeIsStream = attributeChangeExtent != 2
     var knownCell: Cell = ~0
     var changedCell: Cell = 0
     for index in area.top...area.bottom {
@@ -135,24 +141,51 @@ extension Terminal {
     return style
   }
 
-  /// DECRQCRA: the negated sum of the characters, blanks as spaces.
+  /// DECRQCRA as xterm computes it: the negated sum of the characters (their low eight bits) and of what some attributes count.
+  /// Cells nothing was written to, which erasing makes again, do not count, but for the very first one, which is a space.
   mutating func reportChecksum() {
     var sum = 0
     if let area = rectangle(2) {
       for index in area.top...area.bottom {
         let cells = grid.rows[index].cells
         for position in area.left...area.right {
+          let isFirst = index == area.top && position == area.left
           let cell = cells[position]
-          if cell.isCluster {
-            clusters.text(Int(cell & CellBits.scalar)).forEach { sum += Int($0) }
-          } else {
-            let scalar = Int(cell & CellBits.scalar)
-            sum += scalar == 0 ? 0x20 : scalar
+          if cell.token != 0 || cell.isTail || cell.styleID != 0 && hasCountedAttribute(styles[cell.styleID]) {
+            sum += checksum(of: cell)
+          } else if isFirst {
+            sum += 0x20
           }
         }
       }
     }
     let checksum = String((0x10000 - sum & 0xFFFF) & 0xFFFF, radix: 16, uppercase: true)
     reply("\u{1B}P\(raw(0))!~\(String(repeating: "0", count: 4 - checksum.count))\(checksum)\u{1B}\\")
+  }
+
+  private func hasCountedAttribute(_ style: Style) -> Bool {
+    style.underline == .single || !style.attributes.isDisjoint(with: [.bold, .blink, .inverse, .invisible])
+  }
+
+  /// What one cell adds. The right half of a wide character counts as 0xFF, an invisible one as a space, accents do not.
+  private func checksum(of cell: Cell) -> Int {
+    var sum: Int
+    if cell.isTail {
+      sum = 0xFF
+    } else if cell.isCluster {
+      let text = clusters.text(Int(cell & CellBits.scalar))
+      sum = Int(truncatingIfNeeded: String(decoding: text, as: UTF8.self).unicodeScalars.first?.value ?? 0x20)
+    } else {
+      sum = max(Int(cell & CellBits.scalar), 0x20)
+    }
+    sum &= 0xFF
+    let style = styles[cell.styleID]
+    let attributes = style.attributes
+    if attributes.contains(.invisible) { sum = 0x20 }
+    if style.underline == .single { sum += 0x10 }
+    if attributes.contains(.inverse) { sum += 0x20 }
+    if attributes.contains(.blink) { sum += 0x40 }
+    if attributes.contains(.bold) { sum += 0x80 }
+    return sum
   }
 }

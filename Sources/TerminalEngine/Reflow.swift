@@ -148,8 +148,8 @@ private struct Reflow {
 
 extension Terminal {
   /// Changes the size. The main screen's lines, and those above them that belong to the same logical line, are wrapped anew;
-  /// the cursor stays on its character, and lines that no longer fit go to the history. When the screen was full and grows,
-  /// lines come back from the history.
+  /// the cursor stays on its character, and lines above it that no longer fit go to the history; with the cursor in the top row
+  /// those that do not fit below it are lost. When the screen was full and grows, lines come back from the history.
   package mutating func resize(_ size: TerminalSize) {
     var none: [LinePosition] = []
     resize(size, tracking: &none)
@@ -272,8 +272,9 @@ extension Terminal {
       positions[index] = LinePosition(line: base + place.row, column: place.column + (place.isPending ? 1 : 0))
     }
 
-    // Text below the cursor is kept too, even if the cursor's own line must leave for it.
-    let leaving = max(0, work.targets.count - size.rows)
+    // The cursor's row stays on the screen, or what is printed next would land in another line. What stands below it and then finds no
+    // room is cut.
+    let leaving = min(max(0, work.targets.count - size.rows), max(0, placed.row))
     history.removeLast(pulled, decompress)
     var fresh = Grid(size)
     // As much more than a row as grids have.

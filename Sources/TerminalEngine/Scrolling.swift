@@ -2,9 +2,14 @@
 
 extension Terminal {
   /// Moves the rows of the region up. Lines leave into the history when the region begins at the top of the main screen.
-  mutating func scrollUp(_ count: Int, from top: Int, to bottom: Int, intoHistory: Bool) {
+  ///
+  /// Rows that stood together and no longer do are two lines from now on. `continues` says that the last row wraps into the one
+  /// that comes in.
+  mutating func scrollUp(_ count: Int, from top: Int, to bottom: Int, intoHistory: Bool, continues: Bool = false) {
     guard top <= bottom, count > 0 else { return }
     settlePen()
+    if !continues { grid.rows[bottom].flags &= ~Row.wrapped }
+    if top > 0 || !intoHistory { tear(above: top) }
     touch(top, through: bottom)
     guard leftMargin == 0 && rightMargin == columns - 1 else {
       moveColumns(count, from: top, to: bottom, up: true)
@@ -31,6 +36,7 @@ extension Terminal {
   mutating func scrollDown(_ count: Int, from top: Int, to bottom: Int) {
     guard top <= bottom, count > 0 else { return }
     settlePen()
+    tear(above: top)
     touch(top, through: bottom)
     guard leftMargin == 0 && rightMargin == columns - 1 else {
       moveColumns(count, from: top, to: bottom, up: false)
@@ -42,10 +48,13 @@ extension Terminal {
       if bottom > top { (rows + top + 1).update(from: rows + top, count: bottom - top) }
       rows[top] = last
       clearRow(top)
+      // What it went on in is gone.
+      rows[bottom].flags &= ~Row.wrapped
       return
     }
     let count = min(count, bottom - top + 1)
     rotate(top, bottom + 1 - count, bottom + 1)
+    rows[bottom].flags &= ~Row.wrapped
     for index in top..<(top + count) { clearRow(index) }
   }
 
@@ -74,6 +83,7 @@ extension Terminal {
     let width = rightMargin - leftMargin + 1
     let height = bottom - top + 1
     let count = min(count, height)
+    tear(above: top)
     for step in 0..<height {
       let target = up ? top + step : bottom - step
       let source = up ? target + count : target - count
@@ -185,30 +195,30 @@ extension Terminal {
   mutating func shiftColumns(_ count: Int, at start: Int, toRight: Bool) {
     guard isInsideMargins else { return }
     settlePen()
+    tear(above: topMargin)
     for index in topMargin...bottomMargin {
       if toRight { shiftRight(index, start, count) } else { shiftLeft(index, start, count) }
       grid.rows[index].flags &= ~Row.wrapped
     }
   }
 
-  /// DECBI.
+  /// DECBI; away from the margin it is BS.
   mutating func backIndex() {
     if column == leftMargin {
       shiftColumns(1, at: leftMargin, toRight: true)
-    } else if column > 0 {
-      column -= 1
+      pendingWrap = false
+    } else {
+      backspace()
     }
-    pendingWrap = false
   }
 
-  /// DECFI.
+  /// DECFI. As in xterm a pending wrap stays pending.
   mutating func forwardIndex() {
     if column == rightMargin {
       shiftColumns(1, at: leftMargin, toRight: false)
     } else if column < columns - 1 {
       column += 1
     }
-    pendingWrap = false
   }
 
   /// Gives a row of the main screen to the history.

@@ -41,8 +41,14 @@ package struct Terminal: ~Copyable {
   var protection = Protection.none
   /// XTPUSHSGR.
   var penStack: [Style] = []
-  /// DECSACE: whether DECCARA and DECRARA take the cells from the first to the last position, or the rectangle.
-  var attributeChangeIsStream = true
+  /// DECSACE's parameter: with 2 DECCARA and DECRARA take the rectangle, else the cells from the first to the last position.
+  var attributeChangeExtent = 1
+  /// DECSCL: the level of the VT100, VT200 … VT500 (1…5) whose functions are understood.
+  var conformanceLevel = Terminal.highestLevel
+  /// S8C1T: answers begin with the single characters of C1 instead of ESC and a letter.
+  var repliesInEightBits = false
+  /// XTSMTITLE: how titles are set and reported.
+  var titleModes = TitleModes()
 
   var modeSet = ModeSet.initial
   var savedModes = ModeSet.initial
@@ -263,4 +269,9 @@ struct SavedCursor {
   var isProtected = false
   var origin = false
   var charsets = Charsets()
+
+  /// Whether it is what DECRC restores where nothing was saved.
+  var isInitial: Bool {
+    row == 0 && column == 0 && !pendingWrap && pen.isDefault && !isProtected && !origin && charsets.isInitial
+  }
 }

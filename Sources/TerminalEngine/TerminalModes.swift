@@ -97,8 +97,24 @@ struct ModeSet: OptionSet, Equatable {
   static let reverseWrapExtended = ModeSet(rawValue: 1 << 28)
   static let keyboardLocked = ModeSet(rawValue: 1 << 29)
   static let sendReceive = ModeSet(rawValue: 1 << 30)
+  /// xterm's mode 41, which it calls a fix for more(1).
+  static let tabWraps = ModeSet(rawValue: 1 << 41)
+  /// Mode 1046: whether programs get the alternate screen at all.
+  static let allowAlternateScreen = ModeSet(rawValue: 1 << 42)
+  /// Only among the saved modes: that the alternate screen was shown (47, 1047, 1049).
+  static let alternateScreen = ModeSet(rawValue: 1 << 43)
 
-  static let initial: ModeSet = [.autowrap, .cursorVisible, .sendReceive]
+  /// Modes of a window or a printer, neither of which is here: smooth scrolling, printing (18, 19), the scroll bar, font keys, the
+  /// margin bell, where a window scrolls to, selections, what a bell does to a window. They are kept, so that a program that saves and
+  /// restores one finds what it set, and do nothing. The n-th has bit 44 + n.
+  private static let remembered = [4, 18, 19, 30, 35, 44, 1010, 1011, 1040, 1041, 1042, 1043, 1044]
+  private static let firstRememberedBit = 44
+
+  /// As in an xterm that has just started: font keys, scrolling to the bottom on output and keeping the selection are on.
+  static let initial: ModeSet = [
+    .autowrap, .cursorVisible, .sendReceive, .allowAlternateScreen, ModeSet(remembered: 35), ModeSet(remembered: 1010),
+    ModeSet(remembered: 1040),
+  ]
   static let mouseTracking: ModeSet = [.mouseX10, .mouseNormal, .mouseButton, .mouseAny]
   static let mouseEncodings: ModeSet = [.mouseUTF8, .mouseSGR, .mouseURXVT, .mouseSGRPixels]
 
@@ -114,6 +130,7 @@ struct ModeSet: OptionSet, Equatable {
     case 12: self = .cursorBlink
     case 25: self = .cursorVisible
     case 40: self = .allowColumns132
+    case 41: self = .tabWraps
     case 45: self = .reverseWrap
     case 66: self = .applicationKeypad
     case 67: self = .backspaceSendsBackspace
@@ -129,14 +146,23 @@ struct ModeSet: OptionSet, Equatable {
     case 1015: self = .mouseURXVT
     case 1016: self = .mouseSGRPixels
     case 1045: self = .reverseWrapExtended
+    case 1046: self = .allowAlternateScreen
     case 2004: self = .bracketedPaste
     case 2026: self = .synchronizedOutput
     case 2048: self = .inBandResize
-    default: return nil
+    default:
+      self.init(remembered: number)
+      if isEmpty { return nil }
     }
   }
 
   init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  /// The bit of a mode that is only kept; none when it is not one of them.
+  private init(remembered number: Int) {
+    let index = Self.remembered.firstIndex(of: number)
+    rawValue = index.map { 1 << UInt64(Self.firstRememberedBit + $0) } ?? 0
+  }
 
   /// The bit of an ANSI mode.
   init?(ansiMode number: Int) {
@@ -200,20 +226,32 @@ extension Terminal {
   /// XTSAVE (`CSI ? Pm s`).
   mutating func savePrivateModes() {
     for index in 0..<max(parameterCount, 1) {
-      guard let mode = ModeSet(privateMode: raw(index)) else { continue }
-      if modeSet.contains(mode) { savedModes.insert(mode) } else { savedModes.remove(mode) }
+      switch raw(index) {
+      case 47, 1047, 1049:
+        if isAlternateScreen { savedModes.insert(.alternateScreen) } else { savedModes.remove(.alternateScreen) }
+      case 1048: saveCursor()
+      default:
+        guard let mode = ModeSet(privateMode: raw(index)) else { continue }
+        if modeSet.contains(mode) { savedModes.insert(mode) } else { savedModes.remove(mode) }
+      }
     }
   }
 
   /// XTRESTORE (`CSI ? Pm r`). What was never saved is as after a reset.
   mutating func restorePrivateModes() {
     for index in 0..<max(parameterCount, 1) {
-      guard let mode = ModeSet(privateMode: raw(index)) else { continue }
-      setPrivateMode(raw(index), savedModes.contains(mode))
+      switch raw(index) {
+      case 47, 1047, 1049: setPrivateMode(raw(index), savedModes.contains(.alternateScreen))
+      case 1048: restoreCursor()
+      default:
+        guard let mode = ModeSet(privateMode: raw(index)) else { continue }
+        setPrivateMode(raw(index), savedModes.contains(mode))
+      }
     }
   }
 
   mutating func setPrivateMode(_ number: Int, _ on: Bool) {
+    guard isKnownAtLevel(privateMode: number) else { return }
     if let mode = ModeSet(privateMode: number), mode != .columns132 {
       // One kind of mouse tracking, and one of its encodings, is in force at a time.
       if on, !ModeSet.mouseTracking.isDisjoint(with: mode) { modeSet.subtract(.mouseTracking) }
@@ -227,19 +265,27 @@ extension Terminal {
     case 12:
       // The odd styles of DECSCUSR blink, the even ones do not; style 0 leaves it to this mode.
       if cursorStyle != 0 { cursorStyle = on ? (cursorStyle - 1) | 1 : (cursorStyle + 1) & ~1 }
-    case 47: setAlternateScreen(on, keepsOnLeave: true)
+    case 47:
+      if modeSet.contains(.allowAlternateScreen) { setAlternateScreen(on, keepsOnLeave: true, startsBlank: false) }
     case 69:
       if !on {
         leftMargin = 0
         rightMargin = columns - 1
       }
-    case 1047: setAlternateScreen(on)
+    case 1046: if !on { setAlternateScreen(false) }
+    case 1047:
+      guard modeSet.contains(.allowAlternateScreen) else { return }
+      // xterm erases what it leaves, and erasing ends a pending wrap.
+      if !on && isAlternateScreen { pendingWrap = false }
+      setAlternateScreen(on, startsBlank: false)
     case 1048: if on { saveCursor() } else { restoreCursor() }
     case 1049:
+      guard modeSet.contains(.allowAlternateScreen) else { return }
       if on {
-        if !isAlternateScreen { saveCursor() }
-        setAlternateScreen(true)
-      } else if isAlternateScreen {
+        saveCursor()
+        if isAlternateScreen { eraseDisplay(2) } else { setAlternateScreen(true) }
+      } else {
+        // DECRC, on the main screen too: a program that says goodbye twice does no harm, one that had saved a cursor finds it.
         setAlternateScreen(false)
         restoreCursor()
       }
@@ -261,10 +307,11 @@ extension Terminal {
     placeCursor(row: 0, column: 0)
   }
 
-  /// Modes 47, 1047 and 1049. The alternate screen starts blank, except that mode 47 finds again what it left.
-  mutating func setAlternateScreen(_ on: Bool, keepsOnLeave: Bool = false) {
+  /// Modes 47, 1047 and 1049. Leaving by 47 keeps what is on the alternate screen, 47 and 1047 find it again, 1049 starts with a
+  /// blank one.
+  mutating func setAlternateScreen(_ on: Bool, keepsOnLeave: Bool = false, startsBlank: Bool = true) {
     guard on != isAlternateScreen else { return }
-    if on && !keepsOnLeave { dormant = nil }
+    if on && startsBlank { dormant = nil }
     var other: Grid
     if let kept = dormant.take() {
       other = kept

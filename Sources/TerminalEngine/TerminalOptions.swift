@@ -19,6 +19,9 @@ package struct TerminalOptions: Sendable {
   package var historyLines = 10_000
   /// Whether queries (DA, DSR, DECRQM, colours and so on) are answered at all.
   package var answersQueries = true
+  /// Whether `CSI 20 t` and `CSI 21 t` are answered. A title is text of somebody else's choice (a file that was printed, the other
+  /// end of a connection), and the answer is input to the program: with a shell in front it is typed at the prompt.
+  package var allowsTitleReports = false
   /// What XTVERSION (`CSI > q`) answers.
   package var version = "Roost(1)"
   /// The 256 colours that OSC 4 reports; shorter lists are completed with the usual xterm palette.

@@ -1,11 +1,11 @@
 // The window's title and icon name, and xterm's stack of them.
 
-/// An entry of the title stack: what was pushed (`CSI 22 ; 0, 1 or 2 t`).
+/// An entry of the title stack (`CSI 22 ; 0, 1 or 2 t`): always both names, as in xterm.
 struct SavedTitle {
-  var title: String?
-  var iconName: String?
+  var title: String
+  var iconName: String
 
-  var bytesHeld: Int { (title?.utf8.count ?? 0) + (iconName?.utf8.count ?? 0) + 32 }
+  var bytesHeld: Int { title.utf8.count + iconName.utf8.count + 32 }
 }
 
 extension Terminal {
@@ -40,15 +40,21 @@ extension Terminal {
     emit(.iconName(text))
   }
 
+  /// 0 pushes both, 1 the icon's name, 2 the title. The other name is the one pushed before, or the one in force when none was: so
+  /// one pushed after the other come back together.
   mutating func pushTitle(_ which: Int) {
     guard which <= 2 else { return }
+    let last = titleStack.last
     if titleStack.count == Self.titleStackLimit { titleStack.removeFirst() }
-    titleStack.append(SavedTitle(title: which != 1 ? title : nil, iconName: which != 2 ? iconName : nil))
+    titleStack.append(
+      SavedTitle(
+        title: which == 1 ? last?.title ?? title : title, iconName: which == 2 ? last?.iconName ?? iconName : iconName))
   }
 
+  /// Takes an entry off the stack, and of it both names, the icon's or the title.
   mutating func popTitle(_ which: Int) {
     guard which <= 2, let saved = titleStack.popLast() else { return }
-    if which != 1, let text = saved.title, text != title { setTitle(text) }
-    if which != 2, let text = saved.iconName, text != iconName { setIconName(text) }
+    if which != 1, saved.title != title { setTitle(saved.title) }
+    if which != 2, saved.iconName != iconName { setIconName(saved.iconName) }
   }
 }

@@ -281,12 +281,24 @@ struct OverlayTests {
     let help = Overlay.help(prefix: KeyName("ctrl+\\"), detachKey: .standard).joined(separator: "\n")
     for command in AttachCommand.allCases { #expect(help.contains(command.summary)) }
     var question = Overlay.kill(question: "end a? (y/n)")
-    guard case .kill = question.press(.text("y"), rows: 24) else { return Issue.record("y ends it") }
-    guard case .over = question.press(.text("x"), rows: 24) else { return Issue.record("any other key does not") }
-    guard case .over = question.press(.enter, rows: 24) else { return Issue.record("enter does not") }
+    guard case .kill = question.press(.text("y"), rows: 24) else {
+      Issue.record("y ends it")
+      return
+    }
+    guard case .over = question.press(.text("x"), rows: 24) else {
+      Issue.record("any other key does not")
+      return
+    }
+    guard case .over = question.press(.enter, rows: 24) else {
+      Issue.record("enter does not")
+      return
+    }
     var rename = Overlay.rename(PromptLine("name:", text: "a"))
     _ = rename.press(.text("b"), rows: 24)
-    guard case .rename(let name) = rename.press(.enter, rows: 24) else { return Issue.record("a name") }
+    guard case .rename(let name) = rename.press(.enter, rows: 24) else {
+      Issue.record("a name")
+      return
+    }
     #expect(name == "ab")
     var list = Overlay.help(top: 0)
     for (rows, columns) in [(24, 80), (4, 20), (1, 1)] {

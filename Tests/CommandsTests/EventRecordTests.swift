@@ -46,33 +46,69 @@ struct EventRecordTests {
     }
   }
 
-  @Test("a line has time, number, type, subject, origin and data in columns")
+  @Test("a line of any length has time, number, type, subject, who, origin and data in columns")
   func line() throws {
     var lines = EventLines(style: .plain, width: nil, zone: EventRecordTests.utc)
     let own = lines.line(
       try record(42, data: #"{"name":"build","pid":12,"argv":["a","b c"],"title":"two words","e":""}"#))
     #expect(
       own
-        == "2026-11-21 11:45:01.123      42  session.created       -        session:1f3a9c02  "
+        == "2026-11-21 11:45:01.123      42  session.created       -        -       session:1f3a9c02  "
         + #"name=build pid=12 argv=["a","b c"] title="two words" e="""# + "\n")
     let other = lines.line(try record(43, type: "done", subject: "build.finished", data: "3"))
-    #expect(other == "2026-11-21 11:45:01.123      43  done                  build.finished  session:1f3a9c02  3\n")
+    #expect(
+      other == "2026-11-21 11:45:01.123      43  done                  build.finished  -       session:1f3a9c02  3\n")
     let foreign = try record(1, subject: "hub.other.session.created")
     #expect(foreign.shortSubject == "hub.other.session.created")
   }
 
   @Test("what programs publish cannot move the cursor, and a line ends where the terminal does")
   func hostile() throws {
-    var lines = EventLines(style: .plain, width: 130, zone: EventRecordTests.utc)
+    var lines = EventLines(style: .plain, width: 140, zone: EventRecordTests.utc)
     let line = lines.line(
       try record(
         1, subject: #"a\u001b[2J"#,
         data: #"{"x":"\u001b]0;t\u0007\u202e","long":"\#(String(repeating: "y", count: 500))"}"#))
     #expect(!line.dropLast().unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202e })
-    #expect(displayWidth(String(line.dropLast())) == 130)
-    // On a narrow one the data are cut later: they are what one looks for.
-    var narrow = EventLines(style: .plain, width: 80, zone: EventRecordTests.utc)
-    #expect(narrow.line(try record(1, data: #"{"name":"build"}"#)).hasSuffix("  name=build\n"))
+    #expect(displayWidth(String(line.dropLast())) == 140)
+  }
+
+  @Test("80 columns hold when, what, about what, who, and the most telling of the data")
+  func narrow() throws {
+    let now: Int64 = 1_795_261_501_123_456
+    var lines = EventLines(style: .plain, width: 80, zone: EventRecordTests.utc, now: now)
+    let finished = try record(
+      5, type: "session.command_finished", at: now,
+      data: #"{"session":"build","number":1,"command":"make","exit_status":2,"duration_ms":23}"#, principal: "user:1000"
+    )
+    let audit = try record(
+      6, type: "audit.failed", at: now - 86_400_000_000,
+      data: #"{"operation":"session.remove","target":"nothere","outcome":"failed","code":"session_not_found"}"#,
+      principal: "token:ci")
+    lines.fit([finished, audit])
+    #expect(lines.heading == "TIME         TYPE                      SUBJECT  WHO        WHAT\n")
+    #expect(
+      lines.line(finished)
+        == "11:45:01     session.command_finished  build    user:1000  exit_status=2 make num…\n")
+    #expect(
+      lines.line(audit) == "11-20 11:45  audit.failed              nothere  token:ci   session.remove sessio…\n")
+    let published = try record(
+      7, type: "deploy.finished", subject: "deploy.production.finished", at: now, data: #"{"status":0}"#,
+      principal: "token:hub-a for user:1000")
+    #expect(
+      lines.line(published)
+        == "11:45:01     deploy.finished           deploy.prod…  token:hub-a …  status=0\n")
+  }
+
+  @Test("no line is longer than the terminal, however long its parts are", arguments: [20, 40, 60, 80, 100, 139])
+  func neverLonger(width: Int) throws {
+    let long = String(repeating: "ü", count: 300)
+    var lines = EventLines(style: .plain, width: width, zone: EventRecordTests.utc)
+    for type in ["session.created", "audit.refused", long] {
+      let line = lines.line(try record(1, type: type, data: #"{"session":"\#(long)","x":"\#(long)"}"#, principal: long))
+      #expect(displayWidth(String(line.dropLast())) <= width)
+      #expect(displayWidth(String(lines.heading.dropLast())) <= width)
+    }
   }
 
   @Test("moments are shown in the reader's zone and sent in UTC, to the microsecond")

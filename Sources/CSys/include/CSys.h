@@ -65,17 +65,45 @@ int csys_peer_credentials(int socket, pid_t *pid, uid_t *uid);
 // that it makes are not affected. -1 with errno where the kernel does not know how (Linux before 6.12 ignores it).
 int csys_prefer_short_turns(uint64_t nanoseconds);
 
+// An inotify descriptor (non-blocking, close-on-exec) that becomes readable when something is taken out of the folder, or the folder itself
+// goes or is moved. -1 with errno.
+int csys_watch_folder(const char *path);
+
+// An open file description lock (fcntl(2), F_OFD_SETLK) for writing on the whole file, without waiting: 0, or -1 with errno (EAGAIN: held).
+int csys_lock_file(int file);
+// 1: somebody else holds such a lock, 0: nobody does; -1 with errno. Takes nothing itself, so nobody is kept from taking it.
+int csys_is_file_locked(int file);
+
+// Reaps children that have ended and are not among `spared` (of count `spared_count`). Returns how many.
+int csys_reap_others(const pid_t *spared, size_t spared_count);
+// A signalfd (non-blocking, close-on-exec) for SIGCHLD, which is blocked from now on. -1 with errno.
+int csys_watch_children(void);
+
 int csys_pipe(int ends[2]);  // both close-on-exec
 int csys_memfd(const char *name);
+// A file without a name in `folder`, for reading and writing, close-on-exec.
+int csys_open_unnamed(const char *folder);
 void csys_give_back_freed_memory(void);
 int csys_device_major(uint64_t device);
 int csys_device_minor(uint64_t device);
 
-// System call numbers of this architecture that /proc/PID/syscall shows for a blocking read.
+// System call numbers of this architecture that /proc/PID/syscall shows for a blocking read, for waiting until one of
+// several descriptors is ready, and for a thread that rests; -1 for one that the architecture does not have.
 extern const long csys_number_of_read;
 extern const long csys_number_of_readv;
 extern const long csys_number_of_select;
 extern const long csys_number_of_pselect;
+extern const long csys_number_of_poll;
+extern const long csys_number_of_ppoll;
+extern const long csys_number_of_epoll_wait;
+extern const long csys_number_of_epoll_pwait;
+extern const long csys_number_of_epoll_pwait2;
+extern const long csys_number_of_futex;
+extern const long csys_number_of_sigtimedwait;
+
+// The inode of the socket at the other end of a Unix socket of this network namespace, by its own inode, as
+// sock_diag(7) tells it; 0 when it has none or is not known.
+uint32_t csys_unix_peer(uint32_t inode);
 
 // CRC-32C (Castagnoli, RFC 3720 §12.1) of `count` bytes, going on from `crc`; 0 begins. By the processor's instruction where it has one.
 uint32_t csys_crc32c(uint32_t crc, const void *bytes, size_t count);

@@ -54,6 +54,9 @@ struct LinkHeadFields {
     return try LinkHeadFields(value, "'\(name)'")
   }
 
+  /// Any value, already known to be JSON; `nil` where there is none.
+  func json(_ name: String) -> JSON? { value(name).flatMap { try? JSON(parsing: Array($0)) } }
+
   func integer(_ name: String) throws(LinkHeadError) -> Int {
     guard let number = value(name).flatMap({ JSONText.integer($0) }) else {
       throw LinkHeadError("'\(name)' must be a whole number")

@@ -6,7 +6,9 @@ extension RemoteFailure {
   static let maximumMessage = 4096
   static let maximumCode = 64
   static let maximumServerName = 256
-  static let maximumBytes = 32 << 10
+  static let maximumBytes = 64 << 10
+  /// Details beyond this are left out: they only add to the sentence.
+  static let maximumDetails = 32 << 10
 
   package func encoded() -> [UInt8] {
     var json = JSONWriter()
@@ -23,6 +25,10 @@ extension RemoteFailure {
       json.string(RemoteFailure.cut(name, to: RemoteFailure.maximumServerName))
     }
     json.endArray()
+    if let bytes = details?.bytes, bytes.count <= RemoteFailure.maximumDetails {
+      json.key("details")
+      json.raw(bytes)
+    }
     json.endObject()
     return json.finish()
   }
@@ -37,7 +43,7 @@ extension RemoteFailure {
       let path = try? fields.texts(
         "server_path", count: LinkHead.maximumHops, atMost: RemoteFailure.maximumServerName)
     else { return nil }
-    self.init(code: code, message: message, status: status, path: path)
+    self.init(code: code, message: message, status: status, path: path, details: fields.json("details"))
   }
 
   /// The way to a server was lost, or it said what nobody understands.

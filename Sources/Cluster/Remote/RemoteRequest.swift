@@ -1,3 +1,5 @@
+package import Formats
+
 /// An operation to be performed by a backend.
 package struct RemoteRequest: Sendable, Equatable {
   package enum Body: Sendable, Equatable {
@@ -82,8 +84,11 @@ package struct RemoteFailure: Error, Sendable, Equatable {
   package var status: Int
   /// Names of the servers that the call took from the backend on, the backend first; those behind a hop that failed are missing.
   package var path: [String]
+  /// What can be said beside the sentence, a JSON object.
+  package var details: JSON?
 
-  package init(code: String, message: String, status: Int, path: [String]) {
+  package init(code: String, message: String, status: Int, path: [String], details: JSON? = nil) {
+    self.details = details
     self.code = code
     self.message = message
     self.status = status

@@ -12,6 +12,9 @@ struct ServerAddress: Sendable {
   /// Folders of the server; nil when it was named by an address and may be anybody's.
   var paths: Paths?
 
+  /// It is what the session that this runs in names its own server by.
+  private(set) var isFromSession = false
+
   /// What is typed beats the environment; an address beats a socket's path, and that a server's name.
   init(_ invocation: Invocation) throws(CommandFailure) {
     serverName = try checkedServerName(invocation)
@@ -26,6 +29,7 @@ struct ServerAddress: Sendable {
       }
       if invocation.source(of: Options.socket) == source, let path = invocation.text(Options.socket) {
         endpoint = .unix(path: path)
+        isFromSession = source == .environment && invocation.environment["ROOST_SESSION_ID"] != nil
         return
       }
       if invocation.source(of: Options.serverName) == source { break }

@@ -1,19 +1,38 @@
 import Glibc
 import Net
+import Sessions
 import Store
 import Sys
 
-/// Starting a server in the background when a command needs one and none runs.
+/// Finding the user's own server before a command talks to it, and starting one in the background when it needs one and none runs.
 enum ServerLaunch {
   /// Variables of a session that mean nothing, or the wrong thing, to a server started from inside it.
   private static let sessionVariables = [
     "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_CONNECT", "ROOST_TLS_CA", "ROOST_TLS_FINGERPRINT",
     "ROOST_CORRELATION_ID",
   ]
+  /// How long a server that runs is waited for while nothing answers at its socket: it may be starting, stopping, or making that anew.
+  private static let patience: UInt64 = 10_000_000_000
+  /// Between looks.
+  private static let pause: CInt = 20
 
-  /// Makes sure that a server listens at the address. Does nothing when one does, or when it is not ours to start.
-  static func ensureRunning(_ address: ServerAddress) throws(CommandFailure) {
-    guard case .unix(let path) = address.endpoint, !isListening(path), let paths = address.paths else { return }
+  /// Makes sure that a server answers at the address, if one is to: the one that runs, wherever it is, or a new one when `starts` says so
+  /// or sessions of an earlier one wait for it. Does nothing when the server is not ours to look for.
+  /// - Parameter adopts: Whether sessions that wait are a reason to start one.
+  static func find(
+    _ address: ServerAddress, starts: Bool, adopts: Bool = true, note: (String) -> Void
+  ) throws(CommandFailure) -> ServerAddress {
+    guard case .unix(let path) = address.endpoint, let paths = address.paths ?? owner(of: path, address) else {
+      return address
+    }
+    if isListening(path) { return address }
+    if let found = try awaitRunning(paths, at: path) {
+      var address = address
+      address.endpoint = .unix(path: found)
+      return address
+    }
+    guard address.paths != nil || isRecorded(path, paths) else { return address }
+    guard starts || adopts && sessionsWait(paths) else { return address }
     do {
       try paths.prepareRuntime()
       try paths.prepareState()
@@ -26,8 +45,57 @@ enum ServerLaunch {
     if lock >= 0 {
       while flock(lock, LOCK_EX) != 0, errno == EINTR {}
     }
-    guard !isListening(path) else { return }
+    var found = address
+    found.endpoint = .unix(path: paths.socket)
+    if isListening(paths.socket) { return found }
+    for replacement in UserSurroundings().replacements { note(replacement) }
     try launch(paths)
+    return found
+  }
+
+  /// The server of a session names its socket to the programs in it; it is ours if it has written the same down.
+  private static func owner(of path: String, _ address: ServerAddress) -> Paths? {
+    guard address.isFromSession, let paths = try? Paths(serverName: address.serverName), isRecorded(path, paths) else {
+      return nil
+    }
+    return paths
+  }
+
+  private static func isRecorded(_ path: String, _ paths: Paths) -> Bool { ServerLock.read(paths)?.socket == path }
+
+  /// Whether a keeper has sessions for a server to take over.
+  private static func sessionsWait(_ paths: Paths) -> Bool {
+    let places = [paths.keeperSocket] + (ServerLock.read(paths).map { [$0.keeperSocket] } ?? [])
+    return places.contains { (KeeperProbe.sessionsWaiting(at: $0) ?? 0) > 0 }
+  }
+
+  /// Waits for the server that holds the lock until it answers.
+  /// - Returns: Its socket; nil when none runs (any more).
+  private static func awaitRunning(_ paths: Paths, at path: String) throws(CommandFailure) -> String? {
+    let deadline = Clock.monotonic &+ patience
+    var isAsked = false
+    while ServerLock.isHeld(paths) {
+      let holder = ServerLock.read(paths)
+      for place in [path, holder?.socket].compactMap({ $0 }) where isListening(place) { return place }
+      guard Clock.monotonic < deadline else { throw outOfReach(paths, holder) }
+      if let holder, holder.hostname != Host.hostname { throw outOfReach(paths, holder) }
+      if !isAsked, let holder, ServerLock.isHolder(holder.pid, paths) {
+        // It looks after its socket by itself; where a file system was mounted over the folder nothing has told it to. One that is
+        // still starting would be ended by the signal.
+        isAsked = true
+        if ProcessStatus.catches(SIGUSR1, holder.pid) { kill(holder.pid, SIGUSR1) }
+      }
+      poll(nil, 0, pause)
+    }
+    return nil
+  }
+
+  private static func outOfReach(_ paths: Paths, _ holder: ServerLock.Holder?) -> CommandFailure {
+    let who = holder.map { " (pid \($0.pid) on \(printable($0.hostname)), at \(printable($0.socket)))" } ?? ""
+    return CommandFailure(
+      .noServer, "a server named '\(paths.serverName)' runs\(who), but cannot be reached from here",
+      hint: "It keeps its things in \(paths.state). With -L NAME you get a server that has its own.",
+      serverCode: "no_server")
   }
 
   private static func isListening(_ path: String) -> Bool {

@@ -48,14 +48,49 @@ struct EventRecord: Sendable {
 
   /// `session:1f3a9c02`: a UUID is known by its beginning.
   var origin: String {
-    let isUUID = originID.utf8.count == 36 && originID.split(separator: "-").map(\.utf8.count) == [8, 4, 4, 4, 12]
-    return "\(originKind):\(isUUID ? String(originID.prefix(8)) : originID)"
+    "\(originKind):\(EventRecord.isUUID(originID) ? String(originID.prefix(8)) : originID)"
   }
 
   /// The data in one short line: `name=build pid=1234`.
   var summary: String {
     guard let members = data.members else { return data.isNull ? "" : data.text }
     return members.map { "\($0.name)=\(EventRecord.short($0.value))" }.joined(separator: " ")
+  }
+
+  /// What it is about, in a word: the session's name, what a call was made on, the subject of what a program published, or the origin.
+  var about: String {
+    if shortSubject != type { return shortSubject }
+    if type.hasPrefix("audit."), let target = data["target"].string {
+      return EventRecord.isUUID(target) ? String(target.prefix(8)) : target
+    }
+    if type.hasPrefix("audit.") { return "-" }
+    // The server itself, and who published: the one goes without saying, the other is said already.
+    return data["session"].string ?? data["name"].string ?? (["server", "user"].contains(originKind) ? "-" : origin)
+  }
+
+  /// The most telling of the data, the rest behind it: of a call its operation and what went wrong, of a command the command and its
+  /// status, and not again what ``about`` says.
+  var gist: String {
+    guard let members = data.members else { return summary }
+    if type.hasPrefix("audit."), let operation = data["operation"].string {
+      return ([operation] + ["code", "server", "address"].compactMap { data[$0].string }).joined(separator: " ")
+    }
+    let told = shortSubject == type ? [data["session"].isNull ? "name" : "session"] : []
+    let rest = members.filter { !told.contains($0.name) && $0.value != .null }
+    let first = EventRecord.telling.compactMap { name in rest.first { $0.name == name } }
+    let others = rest.filter { !EventRecord.telling.contains($0.name) }
+    return (first + others).map { member in
+      let text = EventRecord.short(member.value)
+      // A command line is known by its looks.
+      return member.name == "command" ? member.value.string ?? text : "\(member.name)=\(text)"
+    }.joined(separator: " ")
+  }
+
+  /// What is said first, in this order. A status says more than the command line that it is the status of.
+  private static let telling = ["exit_status", "exit_signal", "state", "reason", "command"]
+
+  private static func isUUID(_ text: String) -> Bool {
+    text.utf8.count == 36 && text.split(separator: "-").map(\.utf8.count) == [8, 4, 4, 4, 12]
   }
 
   private static func short(_ value: JSON) -> String {

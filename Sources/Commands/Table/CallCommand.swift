@@ -101,7 +101,7 @@ func exitCode(serverCode: String) -> ExitCode {
   case "server_ambiguous", "link_refused": .conflict
   case "server_unavailable": .noServer
   case "gateway_timeout": .timedOut
-  case "sessions_running", "session_exited": .conflict
+  case "sessions_running", "session_exited", "programs_remain": .conflict
   case let code where code.hasSuffix("not_found") || code == "no_sessions": .notFound
   case let code where code.hasSuffix("_conflict"): .conflict
   case let code where code.hasPrefix("invalid_"): .usage

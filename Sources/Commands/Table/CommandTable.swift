@@ -25,7 +25,7 @@ package enum CommandTable {
     ],
     subcommands: [
       new, attach, ls, rename, tag, resize, clients, detach, kill, signal, rm,
-      run, send, keys, interact, wait, screen, scrollback, commands,
+      run, send, keys, interact, wait, screen, scrollback, commands, output,
       events,
       status, serveCommand, stop, servers, token, call,
       completions, help, version, keeperCommand,

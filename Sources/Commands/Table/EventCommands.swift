@@ -4,8 +4,9 @@ extension CommandTable {
     discussion: """
       Everything that happens on a server is an event in its log: sessions, commands, tokens, every call that changed \
       something or was refused, and what programs publish. Without a subcommand the newest events that match are \
-      printed, the oldest of them first. A subject of the server's own is shown without 'hub.<server id>.', and as '-' \
-      where it is the type.
+      printed, the oldest of them first: when, what kind, about what, who asked for it, and the most telling of its data. \
+      A terminal of 140 columns and more, or a pipe, gets all of it in a line: also the number, the origin and the whole \
+      data. A subject of the server's own is shown without 'hub.<server id>.', and there as '-' where it is the type.
 
       Times are RFC 3339, how long ago (15m, 2h, 3d, 1h30m), or words: now, today, yesterday 14:00, monday 8:00, 9:30. \
       Without an offset they are in your time zone. In patterns '*' is one token, and '>' at the end one or more.

@@ -50,7 +50,7 @@ func createSession(_ request: JSON, _ context: ClientContext) async throws(Comma
 
 /// The body of `POST /sessions` from the options that say what a session is.
 func creationRequest(
-  _ invocation: Invocation, _ configuration: ClientConfiguration, name: String?
+  _ invocation: Invocation, _ configuration: ClientConfiguration = ClientConfiguration(), name: String?
 ) throws(CommandFailure) -> JSON {
   let commandLine = invocation.text(Options.command)
   let program = invocation.command.trailing == nil ? [] : invocation.trailing
@@ -103,7 +103,8 @@ func creationRequest(
 private func workingDirectory(_ invocation: Invocation) throws(CommandFailure) -> String? {
   let isRemote = invocation.has(Options.connect) || invocation.server != nil
   guard let asked = invocation.text(Options.workingDirectory) else {
-    return isRemote ? nil : ClientContext.currentDirectory
+    // One that a program cannot start in (after 'su', root's own) is not what was asked for: the home is, then.
+    return isRemote || access(".", X_OK) != 0 ? nil : ClientContext.currentDirectory
   }
   if asked.hasPrefix("/") || isRemote { return asked }
   guard let resolved = realpath(asked, nil) else {

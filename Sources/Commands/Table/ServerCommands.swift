@@ -45,7 +45,8 @@ extension CommandTable {
   static let stop = CommandDefinition(
     name: "stop", summary: "stop the server",
     discussion: """
-      Returns when the server has ended. While sessions run it refuses, unless --kill-sessions says to end them.
+      Returns when the server has ended. While sessions run it refuses, unless --kill-sessions says to end them. What of \
+      them cannot be ended (a program that has become another user's) is named, and the exit status is not 0.
       """,
     section: .server, options: [Options.killSessions, Options.stopTimeout],
     examples: [CommandExample("roost stop --kill-sessions", "the server and everything in it")],
@@ -118,14 +119,27 @@ private func stopServer(_ context: ClientContext) async throws(CommandFailure) -
   if case .unix = context.client.address.endpoint, context.client.server == nil { isLocal = true }
   let process = isLocal ? pid.flatMap { try? openPidfd(ProcessID(truncatingIfNeeded: $0)).release() } : nil
   defer { if let process { close(process) } }
-  let answer = try await context.client.call(
-    "POST", "/server/shutdown", body: ["kill_sessions": .bool(context.invocation.has(Options.killSessions))])
+  var answer = JSON.null
+  var remaining: CommandFailure?
+  do {
+    answer = try await context.client.call(
+      "POST", "/server/shutdown", body: ["kill_sessions": .bool(context.invocation.has(Options.killSessions))])
+  } catch {
+    var failure = error
+    if failure.serverCode == "sessions_running" {
+      failure.hint = "'roost stop --kill-sessions' ends them too; 'roost ls' lists them."
+    }
+    // It stops all the same.
+    guard failure.serverCode == "programs_remain" else { throw failure }
+    remaining = failure
+  }
   if let process {
     var entry = pollfd(fd: process, events: Int16(POLLIN), revents: 0)
     guard poll(&entry, 1, CInt(clamping: timeout.wholeMilliseconds)) == 1 else {
       throw CommandFailure(.timedOut, "the server is stopping, but has not ended after \(timeout)")
     }
   }
+  if let remaining { throw remaining }
   context.show(answer.isNull ? [:] : answer) { "" }
   return .ok
 }

@@ -180,8 +180,8 @@ extension CommandTable {
   static let kill = CommandDefinition(
     name: "kill", summary: "end sessions with everything they started",
     discussion: """
-      Sends a signal to every process of the session, and kills those that are still there after a grace period. The \
-      session stays listed as exited; 'roost rm' takes it away. To interrupt only what runs in the foreground, use \
+      Sends a signal to every process of the session, and kills those that are still there after a grace period. What \
+      cannot be ended (a program that has become another user's) is named, and the exit status is not 0. The session stays listed as exited; 'roost rm' takes it away. To interrupt only what runs in the foreground, use \
       'roost signal' or 'roost keys SESSION ctrl+c'.
       """,
     section: .sessions, arguments: [Arguments.sessions], options: [Options.signal, Options.grace],
@@ -214,7 +214,10 @@ extension CommandTable {
 
   static let rm = CommandDefinition(
     name: "rm", aliases: ["delete"], summary: "end sessions at once and forget them",
-    discussion: "What still runs in them is killed without warning. 'roost kill' is gentler and keeps the last screen.",
+    discussion: """
+      What still runs in them is killed without warning. 'roost kill' is gentler and keeps the last screen. A session of \
+      which something cannot be ended stays listed, and that is named.
+      """,
     section: .sessions, arguments: [Arguments.sessions],
     examples: [CommandExample("roost rm build test", "both are gone")],
     action: .client { context async throws(CommandFailure) in

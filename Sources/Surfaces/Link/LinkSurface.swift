@@ -102,6 +102,6 @@ package final class LinkSurface: Sendable {
   private func failure(_ error: OperationError) -> RemoteFailure {
     RemoteFailure(
       code: error.codeText, message: error.message, status: error.httpStatus,
-      path: error.serverPath.isEmpty ? [hostname] : error.serverPath)
+      path: error.serverPath.isEmpty ? [hostname] : error.serverPath, details: error.details)
   }
 }

@@ -36,17 +36,19 @@ package enum ShellIntegration {
   ///
   /// - Parameters:
   ///   - nonce: Random, of letters and digits, one for each session.
+  ///   - runFile: Where the shell's line editor finds the commands that it is given.
   ///   - login: The shell is to be a login shell. The arguments then include what makes it one.
   ///   - environment: Of the shell to be started, "NAME=value" each: some of it has to be kept aside.
   package static func prepare(
-    shell path: String, folder: String, nonce: String, login: Bool = false, environment: [String] = []
+    shell path: String, folder: String, nonce: String, runFile: String = "", login: Bool = false,
+    environment: [String] = []
   ) throws(StoreError) -> Injection? {
     guard let shell = Shell(path: path) else { return nil }
     func present(_ name: String) -> String? {
       environment.last { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.utf8.count + 1)) }
     }
     try preparePrivateFolder(folder)
-    var variables = ["ROOST_SHELL_NONCE": nonce]
+    var variables = ["ROOST_SHELL_NONCE": nonce, "ROOST_SHELL_RUN": runFile]
     switch shell {
     case .bash:
       let script = "\(folder)/roost.bash"

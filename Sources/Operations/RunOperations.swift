@@ -1,0 +1,214 @@
+import Formats
+package import Sessions
+import Store
+
+// Runs: a command, its end, and what can be done meanwhile.
+extension SessionOperations {
+  private static let defaultRun = Duration.seconds(120)
+  /// The most of an output that an error carries.
+  private static let detailedOutput = 8 << 10
+  private static let runBound = Wait("timeout_ms", standard: defaultRun)
+
+  var running: [Operation] {
+    [
+      Operation(
+        "session.run",
+        "Run a command in a session's shell, and answer its exit status and output, or that it asks for something",
+        .sessionsInput, "POST", "/sessions/{session}/run", .changes
+      ) {
+        (call: Call, input: RunInput) -> RunOutput in
+        let bounds = try input.bounds()
+        let session = try session(input.session, for: call)
+        let options = RunOptions(
+          timeout: input.timeoutMs?.duration ?? Self.defaultRun, queues: input.queue ?? false,
+          inShell: input.in == .shell, answersQuestions: input.questions ?? true, head: bounds.head, tail: bounds.tail)
+        let result = try await session.run(input.command, options: options)
+        return try await answer(result, of: session, command: input.command, options.timeout)
+      }.waiting(Self.runBound),
+      Operation(
+        "session.run.wait", "Go on waiting for a command, by its number", .sessionsRead, "POST",
+        "/sessions/{session}/commands/{id}/wait", .reads
+      ) {
+        (call: Call, input: RunWaitInput) -> RunOutput in
+        let bounds = try OutputBounds(input.head, input.tail, input.maxOutputBytes)
+        let session = try session(input.session, for: call)
+        let options = RunOptions(
+          timeout: input.timeoutMs?.duration ?? Self.defaultRun, answersQuestions: input.questions ?? true,
+          head: bounds.head, tail: bounds.tail)
+        let result = try await session.waitForCommand(input.id, options: options)
+        return try await answer(result, of: session, command: nil, options.timeout)
+      }.waiting(Self.runBound),
+      Operation(
+        "session.runs", "List the run in progress and those that wait for their turn", .sessionsRead, "GET",
+        "/sessions/{session}/runs", .reads
+      ) {
+        (call: Call, input: SessionInput) -> [QueuedRunOutput] in
+        await (try session(input.session, for: call)).runsInProgress.map(QueuedRunOutput.init)
+      },
+      Operation(
+        silent: "session.run.cancel", "Take a run out of the queue, or interrupt the one in progress ('active')",
+        .sessionsInput, "DELETE", "/sessions/{session}/runs/{run}", .changes
+      ) {
+        (call: Call, input: RunCancelInput) in
+        guard input.run == "active" || Int(input.run) != nil else {
+          throw OperationError(.invalidRequest, "Invalid request: 'run' is a number from 'session.runs', or 'active'.")
+        }
+        try await (try session(input.session, for: call)).cancelRun(Int(input.run))
+      },
+    ]
+  }
+
+  private func answer(
+    _ result: CommandResult, of session: Session, command: String?, _ timeout: Duration
+  ) async throws -> RunOutput {
+    let output = RunOutput(result, session: await session.name.text, command: command)
+    guard result.reason == .timeout else { return output }
+    let time = timeout.milliseconds
+    let (state, evidence) = await session.state()
+    let goesOn =
+      output.commandID.map { "it goes on as command \($0); wait for it with 'run.wait', or send ctrl+c" }
+      ?? "it has not begun yet"
+    // The rest of a long output can be asked for by the number.
+    let soFar = result.tail.suffix(SessionOperations.detailedOutput).drop { $0 & 0xC0 == 0x80 }
+    throw OperationError(
+      .runTimeout, "The command did not end within \(time) ms in \(output.session): \(goesOn)."
+    ).with(details: [
+      "state": .string(state.rawValue), "evidence": .string(evidence.rawValue),
+      "command_id": output.commandID.map { .integer($0) } ?? .null,
+      "output": .string(String(decoding: soFar, as: UTF8.self)),
+      "truncated": .bool(output.truncated || soFar.count < result.tail.count),
+      "generation": .integer(Int(clamping: output.generation)),
+    ])
+  }
+}
+
+/// How much of an output is answered: its first and its last bytes.
+struct OutputBounds: Sendable {
+  let head: Int
+  let tail: Int
+
+  init(_ head: Int?, _ tail: Int?, _ most: Int?) throws(OperationError) {
+    let limit = 0...SessionLimits.runOutputLimit
+    for (name, value) in [("head", head), ("tail", tail), ("max_output_bytes", most)] {
+      guard let value, !limit.contains(value) else { continue }
+      throw OperationError(
+        .invalidRequest, "Invalid request: '\(name)' must be 0 to \(SessionLimits.runOutputLimit).")
+    }
+    guard most == nil || head == nil && tail == nil else {
+      throw OperationError(.invalidRequest, "Invalid request: give 'max_output_bytes', or 'head' and 'tail'.")
+    }
+    self.head = head ?? 0
+    // The end of an output tells more than its beginning.
+    self.tail = tail ?? most ?? (head == nil ? SessionLimits.runOutputBytes : 0)
+  }
+}
+
+struct RunInput: Decodable, Sendable {
+  var session: SessionName
+  var command: String
+  var timeoutMs: Milliseconds?
+  /// The last bytes of a longer output; the same as `tail`.
+  var maxOutputBytes: Int?
+  var head: Int?
+  var tail: Int?
+  /// Whether it waits for its turn where the shell is busy.
+  var queue: Bool?
+  /// `shell`: a POSIX shell reads the terminal, though it cannot be seen from here.
+  var `in`: RunPlace?
+  /// Whether it answers as soon as the command asks for something (the default).
+  var questions: Bool?
+
+  func bounds() throws(OperationError) -> OutputBounds {
+    guard !command.isEmpty, !command.utf8.contains(0) else {
+      throw OperationError(.invalidRequest, "Invalid request: 'command' is empty or contains NUL.")
+    }
+    return try OutputBounds(head, tail, maxOutputBytes)
+  }
+}
+
+enum RunPlace: String, Codable, Sendable, CaseIterable, SchemaDescribing {
+  case shell
+  static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  static let sample = RunPlace.shell
+}
+
+struct RunWaitInput: Decodable, Sendable {
+  var session: SessionName
+  var id: Int
+  var timeoutMs: Milliseconds?
+  var maxOutputBytes: Int?
+  var head: Int?
+  var tail: Int?
+  var questions: Bool?
+}
+
+struct RunCancelInput: Decodable, Sendable {
+  var session: SessionName
+  var run: String
+}
+
+extension CommandResult.Reason: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = CommandResult.Reason.command
+}
+
+/// What a run answers. Of a longer output `head` is the beginning and `output` the end; `command_output` has all of it.
+struct RunOutput: Codable, Sendable {
+  var session: String
+  /// Why it answers now.
+  var reason: CommandResult.Reason
+  /// The number of its record, by which `run.wait` and `command_output` know it.
+  var commandID: Int?
+  var command: String?
+  var exitStatus: Int?
+  var head: String?
+  var output: String
+  var omittedBytes: Int?
+  var truncated: Bool
+  var durationMs: Int?
+  var startedAt: Timestamp?
+  var endedAt: Timestamp?
+  var cwd: String?
+  var evidence: Evidence
+  var generation: UInt64
+
+  init(_ result: CommandResult, session: String, command: String?) {
+    self.session = session
+    reason = result.reason
+    let record = result.record
+    commandID = record?.id
+    self.command = record?.command ?? command
+    exitStatus = result.exitStatus
+    truncated = result.omitted > 0
+    head = result.head.isEmpty ? nil : String(decoding: result.head, as: UTF8.self)
+    output = String(decoding: result.tail, as: UTF8.self)
+    omittedBytes = truncated ? result.omitted : nil
+    durationMs = record.flatMap { record in
+      record.endedAt.map { Int($0.milliseconds - record.startedAt.milliseconds) }
+    }
+    startedAt = record?.startedAt
+    endedAt = record?.endedAt
+    cwd = record?.directory
+    evidence = result.evidence
+    generation = result.generation
+  }
+}
+
+/// A run in progress, or one that waits for its turn.
+struct QueuedRunOutput: Codable, Sendable {
+  /// Absent for the one in progress.
+  var run: Int?
+  var command: String
+  var principal: String?
+  /// The record of the one in progress.
+  var commandID: Int?
+  var waitedMs: Int?
+
+  init(_ run: RunInProgress) {
+    self.run = run.number
+    command = run.command
+    principal = run.principal
+    commandID = run.record
+    waitedMs = run.waited?.milliseconds
+  }
+}

@@ -1,0 +1,56 @@
+import Glibc
+import Store
+import Sys
+
+/// Hands commands to shells by a file in a folder of the user's own: no byte of them goes through a line editor, a terminal in line mode, or
+/// a history's expansion.
+struct RunFile {
+  /// What the line editor of a shell with our scripts is sent; no keyboard has this key.
+  static let take = Array("\u{1B}[777;1~".utf8)
+  /// Asks for what had been half typed.
+  static let putBack = Array("\u{1B}[777;4~".utf8)
+
+  let path: String
+  var innerPath: String { path + "c" }
+
+  static func path(in folder: String, session id: String) -> String { "\(folder)/run-\(id.prefix(13))" }
+
+  /// For a shell with our scripts: the number, a line's end, the command.
+  func write(_ command: String, run: UInt64) -> Bool { Self.write("\(run)\n\(command)", to: path) }
+
+  /// For a plain shell.
+  func write(plain command: String, run: UInt64, program: String) -> Bool {
+    let (outer, inner) = CommandMarker.files(for: command, run: run, program: program, inner: innerPath)
+    return Self.write(inner, to: innerPath) && Self.write(outer, to: path)
+  }
+
+  /// The shell has read it.
+  func remove() {
+    unlink(path)
+    unlink(innerPath)
+  }
+
+  /// Nobody else may read it, and it is not somebody else's.
+  private static func write(_ text: String, to path: String) -> Bool {
+    unlink(path)
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+    var file = open(path, flags, 0o600)
+    if file < 0, let slash = path.lastIndex(of: "/") {
+      // Nobody has needed the folder yet, or it was swept away.
+      try? preparePrivateFolder(String(path[..<slash]))
+      file = open(path, flags, 0o600)
+    }
+    guard file >= 0 else { return false }
+    defer { close(file) }
+    return (try? writeAll(file, Array(text.utf8))) != nil
+  }
+
+  /// Whether a process sees our files as we do, and may read them.
+  static func isReadable(by process: ProcessID) -> Bool {
+    var status = stat()
+    guard stat("/proc/\(process)", &status) == 0, status.st_uid == getuid() || status.st_uid == 0 else { return false }
+    var (own, other) = (stat(), stat())
+    guard stat("/", &own) == 0, stat("/proc/\(process)/root/", &other) == 0 else { return false }
+    return own.st_dev == other.st_dev && own.st_ino == other.st_ino
+  }
+}

@@ -1,0 +1,177 @@
+import Formats
+import Sys
+import TerminalEngine
+
+/// Whether a shell of the session can be given a command now.
+enum ShellReadiness {
+  /// The line editor of a shell with our scripts waits, and everything that was typed has been taken.
+  case integrated
+  /// A POSIX shell without them reads the terminal.
+  case plain(program: String, pid: ProcessID)
+  /// Not yet; worth another look after the pause, or when output comes.
+  case notYet(Duration)
+  /// Something else has the terminal, and may have it for long.
+  case busy(SessionError)
+}
+
+extension Session {
+  /// How long the terminal must have been still before a shell that was typed to is believed to have taken it all.
+  private static let typingSettle = Duration.milliseconds(5)
+  /// The pause before another look where only the kernel can tell.
+  private static let probe = Duration.milliseconds(4)
+  /// Silence after which a shell is believed to wait where the kernel does not say it.
+  private static let silence = Duration.milliseconds(150)
+
+  /// Looks at the marks first, and asks the kernel where they do not tell.
+  func shellReadiness(inShell: Bool) -> ShellReadiness {
+    if inShell { return remoteShell() }
+    switch commands.phase {
+    case .atPrompt where commands.isSigned && !commands.isWithoutMarks: return integratedPrompt()
+    case .atPrompt, .unknown, .prompting, .betweenCommands, .running: break
+    }
+    if isAdopted, commands.phase == .unknown, commands.nonce != nil, !commands.isSigned,
+      PseudoTerminal.foregroundGroup(of: pty.master) == pid,
+      PseudoTerminal.lineMode(of: pty.master)?.canonical == false
+    {
+      // Its prompt was announced to the server before.
+      return hasTakenInput && foregroundShellWaits ? .integrated : .notYet(Session.silence)
+    }
+    if let plain = plainShell() { return plain }
+    if isStarting { return .notYet(Session.probe) }
+    let front = foreground.map { "\($0) has the terminal of \(name)" } ?? "A program has the terminal of \(name)"
+    switch commands.phase {
+    case .running
+    where commands.records.last.map({ Timestamp.now().milliseconds - $0.startedAt.milliseconds < 300 }) == true:
+      // A line that was typed a moment ago is mostly over in a moment.
+      return .notYet(Session.probe)
+    case .running:
+      let line = commands.records.last?.command.map { " (\($0))" } ?? ""
+      return .busy(
+        SessionError(
+          .commandRunning,
+          "A command is running in \(name)\(line): \(front). Wait for its end ('wait --prompt'), have the run wait its turn ('queue'), or drive it by 'interact'."
+        ))
+    case .prompting, .betweenCommands: return .notYet(Session.silence)
+    case .unknown, .atPrompt:
+      return foregroundIsShell
+        ? .notYet(Session.probe)
+        : .busy(
+          SessionError(
+            .commandRunning,
+            "\(front), which is no shell that 'run' knows. Drive it by 'interact'; if a POSIX shell reads the terminal (ssh, a container), say so with 'in: shell', or type the integration with 'roost integrate'."
+          ))
+    }
+  }
+
+  /// The prompt of a shell with our scripts stands, as far as its marks have come.
+  private func integratedPrompt() -> ShellReadiness {
+    guard let mode = PseudoTerminal.lineMode(of: pty.master) else { return .notYet(Session.probe) }
+    // The mark is written a moment before the line editor takes the terminal over.
+    if mode.canonical {
+      if let plain = plainShell() { return plain }
+      return .notYet(.milliseconds(1))
+    }
+    guard lastInputGeneration > commands.promptGeneration else { return .integrated }
+    // Something was typed after the prompt came: a line may have been sent off that has not begun.
+    guard hasTakenInput, activity.quiet() >= Session.typingSettle, !pty.hasOutput, foregroundIsOwn else {
+      return .notYet(Session.probe)
+    }
+    return isForegroundReading || activity.quiet() >= Session.silence ? .integrated : .notYet(Session.probe)
+  }
+
+  /// The kernel says that the program in front waits for the terminal, and nothing that it printed is still to be read.
+  var foregroundShellWaits: Bool { isForegroundReading && !pty.hasOutput }
+
+  /// The session's own shell reads its files: it has shown no prompt yet.
+  private var isStarting: Bool {
+    guard !hasBeenReady, commands.phase == .unknown, began.duration(to: .now) < SessionLimits.shellStart,
+      let name = ProcessStatus.name(pid)
+    else { return false }
+    return commands.nonce != nil && ShellIntegration.Shell(path: name) != nil
+      || PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(pid) ?? []) != nil
+  }
+
+  /// No program has the terminal, as far as the shells tell that are followed.
+  private var foregroundIsOwn: Bool {
+    guard let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return false }
+    return commands.current > 0 || group == pid
+  }
+
+  private var foregroundIsShell: Bool {
+    foregroundShell(of: PseudoTerminal.foregroundGroup(of: pty.master)) != nil
+  }
+
+  /// A POSIX shell in front that reads the terminal at its prompt, or may do so in a moment; `nil` when none has it.
+  private func plainShell() -> ShellReadiness? {
+    guard let group = PseudoTerminal.foregroundGroup(of: pty.master), let shell = foregroundShell(of: group),
+      let mode = PseudoTerminal.lineMode(of: pty.master)
+    else { return nil }
+    // In a shell that edits its lines, a terminal in line mode is one that a program or `read` reads.
+    let edits = CommandMarker.editing.contains(shell.program)
+    if mode.canonical, edits, shell.program != "busybox", shell.program != "ash" { return nil }
+    if mode.canonical, !mode.echo { return nil }
+    let isReading = isForegroundReading
+    guard hasTakenInput, activity.quiet() >= SessionLimits.settle, !pty.hasOutput else { return .notYet(Session.probe) }
+    guard isReading || activity.quiet() >= Session.silence && ProcessStatus.read(group)?.state == UInt8(ascii: "S")
+    else { return .notYet(Session.silence) }
+    // `read x` in such a shell waits just as its prompt does, but has printed none.
+    if mode.canonical, terminal.cursor.column == 0, !typedLine.isEmpty || isStrangeLine { return nil }
+    return .plain(program: shell.program, pid: shell.pid)
+  }
+
+  /// The cursor stands at the beginning of a line on which nothing is.
+  private var isStrangeLine: Bool { terminal.cursor.column == 0 }
+
+  private func remoteShell() -> ShellReadiness {
+    guard hasTakenInput, activity.quiet() >= Session.silence, !pty.hasOutput else { return .notYet(Session.silence) }
+    return .plain(program: "sh", pid: 0)
+  }
+
+  /// The interactive POSIX shell that owns the terminal.
+  private func foregroundShell(of group: ProcessID?) -> (program: String, pid: ProcessID)? {
+    guard let group, let name = ProcessStatus.name(group) else { return nil }
+    let words = ProcessStatus.commandLine(group) ?? []
+    guard let program = PlainShell.program(named: name, commandLine: words) else { return nil }
+    // A subshell that reads has the command line of its parent.
+    if group != pid, PlainShell.isFork(group) { return nil }
+    return (program, group)
+  }
+}
+
+/// What a process's command line tells of a shell.
+enum PlainShell {
+  /// The shell's name, if the command line is that of an interactive POSIX shell: no script, no `-c`.
+  static func program(named name: String, commandLine words: [String]) -> String? {
+    var name = name
+    var rest = words.dropFirst()
+    if name == "busybox" {
+      guard let applet = rest.first, CommandMarker.shells.contains(applet) else { return nil }
+      name = "busybox"
+      rest = rest.dropFirst()
+    }
+    guard CommandMarker.shells.contains(name) else { return nil }
+    var takesValue = false
+    for word in rest {
+      if takesValue {
+        takesValue = false
+      } else if ["--rcfile", "--init-file", "-O", "+O", "-o", "+o"].contains(word) {
+        takesValue = true
+      } else if word.hasPrefix("--") || word.hasPrefix("+") {
+        continue
+      } else if word.hasPrefix("-") {
+        if word.contains("c") { return nil }
+      } else {
+        return nil
+      }
+    }
+    return name
+  }
+
+  /// Whether a process is a copy that a shell made of itself: where its memory begins is the parent's.
+  static func isFork(_ pid: ProcessID) -> Bool {
+    guard let parent = ProcessStatus.read(pid)?.parent, let own = ProcessStatus.stackStart(pid),
+      let other = ProcessStatus.stackStart(parent)
+    else { return false }
+    return own == other
+  }
+}

@@ -1,0 +1,71 @@
+/// What one run printed, taken from the raw bytes of its terminal between the marks that carry the run's own number.
+///
+/// Before the first mark of the beginning (``RunMark``) nothing is taken, and nothing after that of the end; a shell may say several
+/// times that the output begins (bash does for each line of a command), and only the first counts. Marks of other runs, of nobody, or with
+/// another number are not seen.
+package struct RunCapture: ~Copyable {
+  package enum State: Sendable, Equatable {
+    case waiting
+    case capturing
+    case ended
+  }
+
+  /// The number that the run's marks carry.
+  package let id: UInt64
+  package private(set) var state = State.waiting
+  /// What the mark of the end said of how the command ended.
+  package private(set) var exitStatus: Int?
+  /// What was printed; behind the bytes that were fed until ``settle()`` was called.
+  package var output: CommandOutput { text.output }
+  private let run: [UInt8]
+  private var text: OutputText
+
+  /// `columns` only says how far the cursor can be sent to the right; lines are not wrapped there.
+  package init(
+    id: UInt64, rows: Int, columns: Int = OutputText.longestLine, output: CommandOutput = CommandOutput()
+  ) {
+    self.id = id
+    run = Array(String(id).utf8)
+    text = OutputText(rows: rows, columns: columns, output: output)
+    text.isMuted = true
+  }
+
+  /// Takes what was read from the terminal, cut anywhere.
+  package mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+    guard state != .ended, let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+    var index = 0
+    while index < bytes.count {
+      index = text.feed(base, index, bytes.count)
+      guard text.command, let mark = RunMark(text.string, run: run) else { continue }
+      switch mark.kind {
+      case .outputStart:
+        guard state == .waiting else { continue }
+        state = .capturing
+        text.isMuted = false
+      case .commandEnd(let status):
+        exitStatus = status
+        finish()
+        return
+      }
+    }
+  }
+
+  /// The terminal has another size.
+  package mutating func resize(rows: Int, columns: Int) {
+    guard state != .ended else { return }
+    text.resize(rows: rows, columns: columns)
+  }
+
+  /// Makes ``output`` tell everything printed so far, what the program may still write over included.
+  package mutating func settle() {
+    guard state == .capturing else { return }
+    text.settle()
+  }
+
+  /// Nothing more will come, with or without a mark of the end: the session's program has ended, or the run was given up.
+  package mutating func finish() {
+    guard state != .ended else { return }
+    state = .ended
+    text.finish()
+  }
+}

@@ -1,0 +1,36 @@
+/// A mark (OSC 133) that says where the output of one run begins or ends:
+/// `133;C;…;run=ID` and `133;D;STATUS;…;run=ID`, with other options among them.
+struct RunMark: Equatable {
+  enum Kind: Equatable {
+    case outputStart
+    case commandEnd(exitStatus: Int?)
+  }
+  let kind: Kind
+
+  /// Fields of a mark that are looked at; a shell sends a few.
+  private static let fieldLimit = 32
+
+  /// Reads the text of an OSC; `nil` for whatever is not a mark with this very identity.
+  init?(_ text: [UInt8], run: [UInt8]) {
+    guard text.starts(with: "133;".utf8) else { return nil }
+    let fields = text[4...].split(separator: 0x3B, maxSplits: RunMark.fieldLimit, omittingEmptySubsequences: false)
+    guard let letter = fields.first, letter.count == 1 else { return nil }
+    var isOurs = false
+    for field in fields.dropFirst() where field.starts(with: "run=".utf8) {
+      // One of another run beside ours is nobody's.
+      guard field.dropFirst(4).elementsEqual(run) else { return nil }
+      isOurs = true
+    }
+    guard isOurs else { return nil }
+    switch letter.first {
+    case 0x43: kind = .outputStart
+    case 0x44: kind = .commandEnd(exitStatus: fields.count > 1 ? RunMark.number(fields[1]) : nil)
+    default: return nil
+    }
+  }
+
+  private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
+    guard digits.count <= 11 else { return nil }
+    return Int(String(decoding: digits, as: UTF8.self))
+  }
+}

@@ -1,0 +1,309 @@
+import Causality
+import Formats
+import TerminalEngine
+
+/// Follows a shell's marks and keeps the records of its commands. Pure: times come in as values.
+///
+/// A mark is a shell's own when it carries the shell's nonce (`aid`) and a number (`n`) that is no smaller than the last: the numbers count the
+/// prompts, so a mark that was recorded and is printed again is not believed. A shell inside the shell (over ssh, or `bash` typed at the
+/// prompt) that was given our scripts has a nonce of its own.
+struct CommandLog {
+  /// Enough for a day of work; an older record's output has left the history long before.
+  static let maximumRecords = 512
+  /// Shells within shells that are followed.
+  static let maximumSigners = 16
+  /// The longest command line that lines of one paste grow to.
+  static let maximumCommand = 64 << 10
+
+  /// Where the shell is.
+  enum Phase: Equatable {
+    /// No mark yet: a program that is not a shell, or one without integration.
+    case unknown
+    /// The prompt is being printed.
+    case prompting
+    /// The prompt stands and waits for a line. `at` is where the line begins.
+    case atPrompt(at: LinePosition)
+    /// A command runs.
+    case running
+    /// A command has ended and the next prompt has not begun.
+    case betweenCommands
+  }
+
+  /// What the marks told of the run that is in progress.
+  enum RunSignal: Equatable {
+    /// The line editor has the command. `putBack`: what had been half typed is to be asked for once the prompt stands.
+    case taken(putBack: Bool)
+    /// Its command has begun, as the record of that number.
+    case began(Int)
+    /// It is over; without a record when the shell found nothing to run in it.
+    case ended(status: Int?, record: CommandRecord?)
+    /// The shell wants more lines. `isGivenUp`: it has dropped the command itself.
+    case incomplete(isGivenUp: Bool)
+  }
+
+  /// A run that was typed and is to come back.
+  struct Expected {
+    var id: UInt64
+    var command: String
+    var cause: Cause?
+  }
+
+  /// One shell that signs its marks.
+  private struct Signer {
+    var nonce: String?
+    /// The greatest number seen.
+    var count: UInt64 = 0
+    /// Whether it has marked its prompts and commands at all.
+    var isSeen = false
+    /// The record that runs in it.
+    var open: Int?
+  }
+
+  private(set) var phase = Phase.unknown
+  private(set) var records: [CommandRecord] = []
+  /// The session's generation when the last prompt came to stand.
+  private(set) var promptGeneration: UInt64 = 0
+  /// How many prompts have come to stand.
+  private(set) var promptCount: UInt64 = 0
+  /// The status that the shell reported last, of a command or of a line that never became one.
+  private(set) var lastExitStatus: Int?
+  /// Who typed last, and so the line that runs next.
+  var typist: Cause?
+  private var nextID = 1
+  /// The command line that runs next: what the shell announced.
+  private var announced: (text: String, isRepeat: Bool)?
+  /// The session's own shell first, then those inside it.
+  private var signers: [Signer]
+  /// Which of them the marks came from last.
+  private(set) var current = 0
+  /// The shell has said that it can mark nothing.
+  private(set) var isWithoutMarks = false
+  /// The run in progress.
+  var expected: Expected?
+  /// Where the last prompt came to stand, after which command, and its number.
+  private var lastPrompt: (position: LinePosition, id: Int, count: UInt64)?
+
+  init(nonce: String?) { signers = [Signer(nonce: nonce)] }
+
+  /// The nonce that the session's own shell was given.
+  var nonce: String? { signers[0].nonce }
+  /// Whether the shell whose marks came last is one of ours: it can be given a run.
+  var isSigned: Bool { signers[current].nonce != nil && signers[current].isSeen }
+
+  /// Follows a shell inside the session's, which was given this nonce.
+  mutating func follow(nonce: String) {
+    if signers.count >= CommandLog.maximumSigners { signers.remove(at: 1) }
+    signers.append(Signer(nonce: nonce))
+    current = min(current, signers.count - 2)
+  }
+
+  /// What one mark changed.
+  struct Taken {
+    /// The record that it completed.
+    var finished: CommandRecord?
+    var run: RunSignal?
+  }
+
+  /// Takes one mark.
+  ///
+  /// - Parameter typed: The line as it stands on the screen, from the end of the prompt to the mark.
+  @discardableResult
+  mutating func take(
+    _ mark: Mark, directory: String?, generation: UInt64, at time: Timestamp, typed: () -> String = { "" }
+  ) -> Taken {
+    let run = mark.options["run"].flatMap { UInt64($0) }
+    let isExpected = run != nil && run == expected?.id
+    // The marks of a plain shell's run carry nothing but its number.
+    let isPlainRun = isExpected && mark.options[CommandMarker.option] != nil
+    if mark.kind != .commandLine, !isPlainRun {
+      guard let signer = signer(of: mark) else { return Taken() }
+      current = signer
+    }
+    let position = LinePosition(line: mark.line, column: mark.column)
+    switch mark.kind {
+    case .promptStart:
+      // A shell that lost its command to an interrupt prints a prompt without having said D.
+      let interrupted = finish(from: current, exitStatus: nil, at: position, time: time)
+      phase = .prompting
+      return Taken(finished: interrupted)
+    case .promptEnd:
+      promptStands(at: position, generation: generation)
+      return Taken()
+    case .commandLine:
+      if signers.contains(where: { $0.nonce == nil || $0.nonce == mark.nonce }) {
+        announced = (mark.text, mark.options["again"] != nil)
+      }
+      return Taken()
+    case .outputStart:
+      return begin(mark, isExpected, at: position, directory: directory, time: time, typed: typed)
+    case .commandEnd:
+      return end(mark, isExpected, at: position, time: time)
+    case .property:
+      if isExpected, mark.options["roost"] == "back" {
+        // The prompt of a plain shell that gave the whole command up.
+        let finished = finish(from: current, exitStatus: nil, at: position, time: time)
+        phase = .unknown
+        return Taken(finished: finished, run: .ended(status: nil, record: finished))
+      }
+      return Taken(run: property(mark, isExpected))
+    }
+  }
+
+  /// Which shell signed it; `nil` when none did whose marks are believed.
+  private mutating func signer(of mark: Mark) -> Int? {
+    guard let index = signers.lastIndex(where: { $0.nonce != nil && $0.nonce == mark.options["aid"] }) else {
+      // Where a shell signs, nobody else is believed.
+      return signers.contains { $0.nonce != nil && $0.isSeen } || expected != nil ? nil : 0
+    }
+    let number = mark.options["n"].flatMap { UInt64($0) } ?? 0
+    guard number >= signers[index].count else { return nil }
+    signers[index].count = number
+    signers[index].isSeen = true
+    return index
+  }
+
+  private mutating func promptStands(at position: LinePosition, generation: UInt64) {
+    let count = signers[current].count
+    // A prompt that is painted again is no new one.
+    let isNew =
+      if let last = lastPrompt {
+        last.id != lastID || last.count != count || count == 0 && last.position.line != position.line
+      } else {
+        true
+      }
+    if isNew {
+      promptGeneration = generation
+      promptCount += 1
+    }
+    lastPrompt = (position, lastID, count)
+    phase = .atPrompt(at: position)
+  }
+
+  private mutating func begin(
+    _ mark: Mark, _ isExpected: Bool, at position: LinePosition, directory: String?, time: Timestamp,
+    typed: () -> String
+  ) -> Taken {
+    let told = announced
+    announced = nil
+    // A shell that runs its input line by line says so for each: it is one command, and the first line began it.
+    if let open = signers[current].open, phase == .running {
+      if let told, let index = index(of: open), records[index].run == nil, let before = records[index].command,
+        before.utf8.count + told.text.utf8.count < CommandLog.maximumCommand
+      {
+        records[index].command = before + "\n" + told.text
+      }
+      return Taken()
+    }
+    let interrupted = finish(from: current, exitStatus: nil, at: position, time: time)
+    var command = isExpected ? expected?.command : mark.text.isEmpty ? nil : mark.text
+    if !isExpected, let told {
+      command = !told.isRepeat || typed() == told.text ? told.text : nil
+    }
+    let cause = isExpected ? expected?.cause : typist
+    records.append(
+      CommandRecord(
+        id: nextID, command: command, directory: directory, startedAt: time, outputStart: position,
+        evidence: mark.options[CommandMarker.option] != nil ? .marker : mark.dialect == .osc633 ? .osc633 : .osc133,
+        principal: cause?.principal, correlationID: cause?.correlationID, run: isExpected ? expected?.id : nil))
+    signers[current].open = nextID
+    nextID += 1
+    typist = nil
+    if records.count > CommandLog.maximumRecords { records.removeFirst(records.count - CommandLog.maximumRecords) }
+    phase = .running
+    return Taken(finished: interrupted, run: isExpected ? .began(lastID) : nil)
+  }
+
+  private mutating func end(_ mark: Mark, _ isExpected: Bool, at position: LinePosition, time: Timestamp) -> Taken {
+    let isOpen = signers[current].open != nil
+    // A prompt that is painted again may tell once more what it told already.
+    if !isOpen, !isExpected, signers[current].isSeen { return Taken() }
+    lastExitStatus = mark.exitStatus
+    let finished = finish(from: current, exitStatus: mark.exitStatus, at: position, time: time)
+    phase = .betweenCommands
+    guard isExpected else { return Taken(finished: finished) }
+    return Taken(
+      finished: finished,
+      run: .ended(status: mark.exitStatus, record: finished.flatMap { $0.run == expected?.id ? $0 : nil }))
+  }
+
+  private mutating func property(_ mark: Mark, _ isExpected: Bool) -> RunSignal? {
+    switch mark.options["roost"] {
+    case "none": isWithoutMarks = true
+    case "here": isWithoutMarks = false
+    case "taken" where isExpected: return .taken(putBack: mark.options["saved"] != nil)
+    case "incomplete" where isExpected: return .incomplete(isGivenUp: true)
+    default:
+      // The mark of a continuation prompt (`k=s`): only a run is waited for that way.
+      if mark.options["k"] == "s", expected != nil, phase != .running { return .incomplete(isGivenUp: false) }
+    }
+    return nil
+  }
+
+  private func index(of id: Int) -> Int? {
+    guard let first = records.first?.id, id >= first, id - first < records.count else { return nil }
+    return id - first
+  }
+
+  /// Ends what runs in a shell and in those inside it. Returns the record of that shell.
+  private mutating func finish(
+    from signer: Int, exitStatus: Int?, at position: LinePosition, time: Timestamp
+  ) -> CommandRecord? {
+    var finished: CommandRecord?
+    for inner in (signer..<signers.count).reversed() {
+      guard let open = signers[inner].open else { continue }
+      signers[inner].open = nil
+      guard let index = index(of: open) else { continue }
+      records[index].endedAt = time
+      records[index].exitStatus = inner == signer ? exitStatus : nil
+      records[index].outputEnd = position
+      finished = records[index]
+    }
+    return finished
+  }
+
+  /// The number of the latest command; 0 before the first.
+  var lastID: Int { nextID - 1 }
+
+  /// The command with this number, while it is kept.
+  func record(_ id: Int) -> CommandRecord? { index(of: id).map { records[$0] } }
+
+  /// The first command with at least this number, once it has ended.
+  func ended(from id: Int) -> CommandRecord? { records.first { $0.id >= id && $0.endedAt != nil } }
+
+  /// The session's program is gone: what ran has ended with it.
+  @discardableResult
+  mutating func end(exitStatus: Int?, at time: Timestamp, position: LinePosition) -> CommandRecord? {
+    defer { phase = .unknown }
+    guard let finished = finish(from: 0, exitStatus: exitStatus, at: position, time: time),
+      let index = index(of: finished.id)
+    else { return nil }
+    records[index].evidence = .exit
+    return records[index]
+  }
+
+  /// The screen was cleared: what the command that runs prints begins anew at its top.
+  mutating func cleared(line: Int) {
+    guard phase == .running, let last = records.indices.last else { return }
+    records[last].outputStart = LinePosition(line: line, column: 0)
+  }
+}
+
+extension CommandLog: HoldsPositions {
+  mutating func visitPositions(_ body: (inout LinePosition) -> Void) {
+    for index in records.indices {
+      body(&records[index].outputStart)
+      if var end = records[index].outputEnd {
+        body(&end)
+        records[index].outputEnd = end
+      }
+    }
+    if case .atPrompt(var position) = phase {
+      body(&position)
+      phase = .atPrompt(at: position)
+    }
+    if var last = lastPrompt {
+      body(&last.position)
+      lastPrompt = last
+    }
+  }
+}

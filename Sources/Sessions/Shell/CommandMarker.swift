@@ -1,0 +1,67 @@
+/// Makes a plain POSIX shell, which reports nothing by itself, report one command. Every mark carries the number of its run, and nothing else
+/// that is printed is taken for one.
+enum CommandMarker {
+  /// The option by which marks of this kind are told from a shell's own.
+  static let option = "plain"
+
+  /// Shells that read such lines, by the name of their program.
+  static let shells: Set<String> = [
+    "sh", "dash", "ash", "ksh", "ksh93", "mksh", "lksh", "posh", "yash", "busybox", "bash", "rbash", "zsh",
+    "ash.static",
+  ]
+
+  /// Of those, the ones that edit the line themselves: their terminal is not in line mode while their prompt stands.
+  static let editing: Set<String> = ["ksh", "ksh93", "mksh", "lksh", "yash", "busybox", "ash", "bash", "rbash", "zsh"]
+
+  /// The most bytes that a terminal in line mode takes for one line (n_tty(4): `N_TTY_BUF_SIZE` less the line's end).
+  static let lineLimit = 4095
+
+  /// Two files: the shell is told to read the outer one (`. FILE`), which reads the inner one, where the command stands as it is. What is
+  /// left open in the command ends with its file. A command that the shell gives up altogether (it could not be parsed, or a special builtin
+  /// failed) never comes to the mark of the end; the prompt then tells, which carries a mark until the outer file has ended.
+  ///
+  /// - Parameter program: Name of the shell's program: some have no `printf` of their own, and the program that had printed the last mark
+  ///   would hold the terminal a moment longer than the mark says.
+  static func files(
+    for command: String, run: UInt64, program: String, inner path: String
+  ) -> (outer: String, inner: String) {
+    let sign = ";\(option)=1;run=\(run)\u{7}"
+    let prints = program.contains("ksh") ? "print -rn --" : "printf %s"
+    // A group's redirections come first, so that a trace of ours goes nowhere.
+    let aside = "9>&1 >/dev/null 2>&1"
+    let outer = """
+      { case "${PS1-}" in (*"\u{1B}]133;P;roost=back;"*) PS1=${PS1#*"\u{7}"};; esac; PS1="\u{1B}]133;P;roost=back\(sign)${PS1-}"; } \(aside)
+      . \(quoted(path))
+      { \(prints) "\u{1B}]133;D;$?\(sign)" >&9; PS1=${PS1#*"\u{7}"}; } \(aside)
+
+      """
+    return (outer, "{ \(prints) \"\u{1B}]133;C\(sign)\" >&9; } \(aside)\n\(command)\n")
+  }
+
+  /// What to type so that the shell reads the file.
+  static func reading(_ path: String) -> String { " . \(quoted(path))" }
+
+  /// One line for a shell that cannot read our files. The command is one quoted word of which nothing means anything to a line editor, a
+  /// history or a terminal.
+  static func line(for command: String, run: UInt64) -> String {
+    var text = ""
+    for scalar in command.unicodeScalars {
+      switch scalar {
+      case "\\": text += "\\\\"
+      case "'", "!", "^": text += octal(scalar)
+      default: text += scalar.value < 0x20 || scalar.value == 0x7F ? octal(scalar) : String(scalar)
+      }
+    }
+    return #" printf '\033]133;C;\#(option)=1;run=\#(run)\007';eval "$(printf %b '\#(text)')";"#
+      + #"printf '\033]133;D;%s;\#(option)=1;run=\#(run)\007' "$?""#
+  }
+
+  private static func octal(_ scalar: Unicode.Scalar) -> String {
+    let digits = String(scalar.value, radix: 8)
+    return "\\0" + String(repeating: "0", count: 3 - digits.count) + digits
+  }
+
+  static func quoted(_ text: String) -> String {
+    "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+  }
+}

@@ -1,0 +1,119 @@
+import Formats
+import Glibc
+import Sys
+import TestKit
+import Testing
+
+@Suite("Programs that cannot be ended", .bounded, .enabled(if: OtherUser.isPossible))
+struct ProgramsThatRemainTests {
+  /// A session in which a program has become root's and takes no hang-up, as after `sudo`.
+  private func withRootsProgram(
+    _ body: (_ user: OtherUser, _ environment: [String: String], _ pid: pid_t) async throws -> Void
+  ) async throws {
+    let user = OtherUser()
+    try await user.withHome { roost, environment in
+      let sudo = "\(roost.home.path)/sudo"
+      _ = try await runProcess("/bin/cp", ["/usr/bin/setpriv", sudo], environment: [:])
+      chmod(sudo, 0o4755)
+      let script = "trap '' HUP TERM; echo ready; while :; do sleep 60; done"
+      let made = try await user.run(
+        ["new", "v", "-d", "--", sudo, "--reuid=0", "--regid=0", "--clear-groups", "/bin/sh", "-c", script], environment
+      )
+      #expect(made.exitCode == 0, "\(made)")
+      let ready = try await user.run(["wait", "v", "--match", "ready"], environment)
+      #expect(ready.exitCode == 0, "\(ready)")
+      let record = try await user.run(["ls", "--json"], environment)
+      let pid = try #require(try JSON(parsing: record.output)[0]["pid"].integer)
+      try await body(user, environment, pid_t(pid))
+    }
+  }
+
+  @Test("kill answers and names them, rm leaves the session listed, and both say so by their status")
+  func killAndRemove() async throws {
+    try await withRootsProgram { user, environment, pid in
+      for words in [["kill", "--grace", "100ms", "v"], ["rm", "v"], ["kill", "--signal", "KILL", "v"]] {
+        let result = try await user.run(words, environment)
+        #expect(result.exitCode == 4, "\(result)")
+        #expect(result.errorText.contains("sh (pid \(pid), user root)"), "\(result)")
+        #expect(try await user.run(["ls", "--names"], environment).text == "v\n")
+      }
+      let typed = try await user.run(["rm", "v", "--json"], environment)
+      #expect(typed.errorText.contains(#""code":"programs_remain""#), "\(typed)")
+      kill(pid, SIGKILL)
+      let removed = try await user.run(["rm", "v"], environment)
+      #expect(removed.exitCode == 0, "\(removed)")
+      #expect(try await user.run(["ls", "--names"], environment).text == "")
+    }
+  }
+
+  @Test("a server that is stopped with its sessions says what it leaves behind")
+  func stop() async throws {
+    try await withRootsProgram { user, environment, pid in
+      let refused = try await user.run(["stop"], environment)
+      #expect(refused.exitCode == 4 && refused.errorText.contains("roost stop --kill-sessions"), "\(refused)")
+      let stopped = try await user.run(["stop", "--kill-sessions"], environment)
+      #expect(stopped.exitCode == 4, "\(stopped)")
+      #expect(stopped.errorText.contains("sh (pid \(pid), user root)"), "\(stopped)")
+      #expect(try await user.run(["status"], environment).exitCode == 7)
+      #expect(kill(pid, SIGKILL) == 0)
+    }
+  }
+}
+
+@Suite("How sessions end, told", .bounded)
+struct EndReasonTests {
+  @Test(
+    "what is asked of an ended session is refused with how it ended",
+    arguments: [("kill -9 $$", "killed by signal 9, SIGKILL"), ("exit 3", "exited with status 3")])
+  func reasons(script: String, reason: String) async throws {
+    try await withRoost { roost in
+      try await roost.session(["name": "t", "shell": "/bin/sh"])
+      _ = try await roost.http.request("POST", "/sessions/t/input", body: Array("\(script)\r".utf8))
+      try await roost.wait("t", ["for": "exit"])
+      let refused = try await roost.run("send", "t", "x")
+      #expect(refused.exitCode == 4)
+      #expect(refused.errorText.contains("The session t has ended (the shell"), "\(refused)")
+      #expect(refused.errorText.contains(reason), "\(refused)")
+    }
+  }
+
+  @Test("kill returns when nothing is left of what the session started, not only its first program")
+  func everything() async throws {
+    try await withRoost { roost in
+      let script = "(trap '' HUP; echo child=$(sh -c 'echo $PPID') ; while :; do sleep 60; done) & wait"
+      try await roost.session(["name": "t", "argv": ["/bin/sh", "-c", .string(script)]])
+      try await roost.wait("t", ["for": "match", "pattern": "child=[0-9]+"])
+      let line = try #require(try await roost.screen("t").first { $0.hasPrefix("child=") })
+      let child = try #require(pid_t(line.dropFirst("child=".count)))
+      let killed = try await roost.run("kill", "--grace", "100ms", "t")
+      #expect(killed.exitCode == 0, "\(killed)")
+      #expect(ProcessStatus.read(child).map(\.isZombie) ?? true)
+    }
+  }
+}
+
+@Suite(
+  "The first process of a container", .bounded,
+  .enabled(if: getuid() == 0 && isExecutable("/usr/bin/unshare")))
+struct FirstProcessTests {
+  @Test("process 1 reaps what loses its parent, and sessions keep their exit statuses")
+  func reaps() async throws {
+    try await withScratchHome { roost in
+      try await roost.start(
+        through: ["/usr/bin/unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child"])
+      let outer = try #require(roost.serverPID)
+      let ended = "\(roost.home.path)/ended"
+      let script = "for i in 1 2 3 4 5; do (setsid sh -c '(sh -c \"echo x >>\(ended)\" &)' &); done; exit 7"
+      let record = try await roost.session(["name": "t", "argv": ["/bin/sh", "-c", .string(script)]])
+      #expect(record["name"] == "t")
+      try await roost.wait("t", ["for": "exit"])
+      #expect(try await roost.http.get("/sessions/t")["exit_status"] == 7)
+      try await eventually("all have ended and none is a zombie") {
+        let all = ProcessStatus.all()
+        let first = all.first { $0.parent == outer }?.pid
+        let zombies = all.filter { $0.parent == first && $0.isZombie }
+        return (try? textOfFile(ended)) == String(repeating: "x\n", count: 5) && zombies.isEmpty
+      }
+    }
+  }
+}
