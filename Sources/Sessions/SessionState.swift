@@ -110,7 +110,7 @@ extension Session {
     }
   }
 
-  private func readingEvidence(_ processes: (ProcessID) -> [ProcessStatus], quiet: Duration) -> Evidence? {
+  func readingEvidence(_ processes: (ProcessID) -> [ProcessStatus], quiet: Duration) -> Evidence? {
     switch foregroundWaiting(processes) {
     case .reading: .ttyRead
     case .polling(isTimed: false): .ttyPoll

@@ -29,7 +29,7 @@ extension Terminal {
     paintScreen(grid.rows, &out)
     paintKeyboard(keyboard, &out)
     paintMargins(&out)
-    if !attributeChangeIsStream { out.add("\u{1B}[2*x") }
+    if attributeChangeExtent == 2 { out.add("\u{1B}[2*x") }
     if protection == .iso { out.add("\u{1B}V\u{1B}W") }
     paintModes(&out)
     paintCursor(&out)
@@ -193,9 +193,7 @@ extension Terminal {
 
   private func paintTitles(_ out: inout RepaintStream) {
     for saved in titleStack {
-      if let text = saved.iconName { out.add("\u{1B}]1;\(text)\u{1B}\\") }
-      if let text = saved.title { out.add("\u{1B}]2;\(text)\u{1B}\\") }
-      out.add("\u{1B}[22;\(saved.title == nil ? 1 : saved.iconName == nil ? 2 : 0)t")
+      out.add("\u{1B}]1;\(saved.iconName)\u{1B}\\\u{1B}]2;\(saved.title)\u{1B}\\\u{1B}[22;0t")
     }
     // A title that nobody has set is not unset: the user's own stays.
     if !iconName.isEmpty || !titleStack.isEmpty { out.add("\u{1B}]1;\(iconName)\u{1B}\\") }

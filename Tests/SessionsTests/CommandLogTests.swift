@@ -26,7 +26,8 @@ struct CommandLogTests {
     #expect(log.phase == .running)
     #expect(log.ended(from: 1) == nil)
     let record = log.take(
-      mark(.commandEnd, line: 5, status: 2), directory: "/src", generation: 3, at: Timestamp(milliseconds: 3000))
+      mark(.commandEnd, line: 5, status: 2), directory: "/src", generation: 3, at: Timestamp(milliseconds: 3000)
+    ).finished
     #expect(record?.command == "make")
     #expect(record?.exitStatus == 2)
     #expect(record?.directory == "/src")
@@ -58,9 +59,104 @@ struct CommandLogTests {
   func strayEnd() {
     var log = CommandLog(nonce: nil)
     #expect(
-      log.take(mark(.commandEnd, line: 1, status: 1), directory: nil, generation: 1, at: .init(milliseconds: 0)) == nil)
+      log.take(mark(.commandEnd, line: 1, status: 1), directory: nil, generation: 1, at: .init(milliseconds: 0)).finished
+        == nil)
     #expect(log.records.isEmpty)
     #expect(log.lastExitStatus == 1)
+  }
+
+  private func signed(_ kind: Mark.Kind, n: Int, run: UInt64? = nil, status: Int? = nil, nonce: String = "n") -> Mark {
+    var mark = mark(kind, line: 0, status: status)
+    mark.options = ["aid": nonce, "n": String(n)]
+    if let run { mark.options["run"] = String(run) }
+    return mark
+  }
+
+  private func log(expecting id: UInt64) -> CommandLog {
+    var log = CommandLog(nonce: "n")
+    _ = log.take(signed(.promptStart, n: 1), directory: nil, generation: 1, at: .init(milliseconds: 0))
+    _ = log.take(signed(.promptEnd, n: 1), directory: nil, generation: 1, at: .init(milliseconds: 0))
+    log.expected = .init(id: id, command: "make", cause: nil)
+    return log
+  }
+
+  private func take(_ log: inout CommandLog, _ mark: Mark) -> CommandLog.Taken {
+    log.take(mark, directory: nil, generation: 2, at: .init(milliseconds: 0))
+  }
+
+  @Test("a run's own marks answer it, and those of a line that was typed before do not")
+  func ownRun() {
+    var log = log(expecting: 7)
+    #expect(take(&log, signed(.outputStart, n: 1, run: 0)).run == nil)
+    #expect(take(&log, signed(.commandEnd, n: 1, run: 0, status: 1)).run == nil)
+    #expect(take(&log, signed(.outputStart, n: 2, run: 7)).run == .began(2))
+    let end = take(&log, signed(.commandEnd, n: 2, run: 7, status: 3))
+    #expect(end.run == .ended(status: 3, record: log.record(2)))
+    #expect(log.record(2)?.command == "make")
+    #expect(log.record(2)?.run == 7)
+    #expect(log.record(1)?.run == nil)
+  }
+
+  @Test("marks with a guessed run, a guessed nonce, none, or a number that has been, are not believed")
+  func forgedRun() {
+    var log = log(expecting: 7)
+    _ = take(&log, signed(.outputStart, n: 2, run: 7))
+    for forged in [
+      signed(.commandEnd, n: 2, run: 8, status: 0, nonce: "guess"), mark(.commandEnd, line: 0, status: 0),
+      signed(.commandEnd, n: 1, run: 7, status: 0), mark(.promptStart, line: 0), mark(.promptEnd, line: 0),
+    ] {
+      let taken = take(&log, forged)
+      #expect(taken.run == nil && taken.finished == nil)
+    }
+    #expect(log.phase == .running)
+  }
+
+  @Test("of a command of several lines the first beginning counts, and the last end")
+  func severalLines() {
+    var log = log(expecting: 7)
+    #expect(take(&log, signed(.outputStart, n: 1, run: 7)).run == .began(1))
+    #expect(take(&log, signed(.outputStart, n: 1, run: 7)).run == nil)
+    #expect(log.records.count == 1)
+    #expect(take(&log, signed(.commandEnd, n: 1, run: 7, status: 5)).run == .ended(status: 5, record: log.record(1)))
+    #expect(log.records.allSatisfy { $0.endedAt != nil })
+  }
+
+  @Test("a shell that found nothing to run, or wants more lines, says so for the run")
+  func nothingRan() {
+    var log = log(expecting: 7)
+    #expect(take(&log, signed(.commandEnd, n: 1, run: 7)).run == .ended(status: nil, record: nil))
+    log.expected = .init(id: 8, command: "(", cause: nil)
+    var more = signed(.property, n: 2)
+    more.options["k"] = "s"
+    #expect(take(&log, more).run == .incomplete(isGivenUp: false))
+  }
+
+  @Test("what runs in a shell inside the shell has records of its own, and ends with it")
+  func nested() {
+    var log = CommandLog(nonce: "n")
+    _ = take(&log, signed(.outputStart, n: 1))
+    log.follow(nonce: "inner")
+    _ = take(&log, signed(.promptEnd, n: 1, nonce: "inner"))
+    #expect(log.phase == .atPrompt(at: LinePosition(line: 0, column: 0)))
+    _ = take(&log, signed(.outputStart, n: 1, nonce: "inner"))
+    _ = take(&log, signed(.commandEnd, n: 1, status: 4, nonce: "inner"))
+    #expect(log.record(2)?.exitStatus == 4)
+    #expect(log.record(1)?.endedAt == nil)
+    _ = take(&log, signed(.commandEnd, n: 1, status: 0))
+    #expect(log.record(1)?.exitStatus == 0)
+  }
+
+  @Test("a line that repeats the one before is known by what stands on the screen")
+  func repeated() {
+    for (typed, known) in [("make", "make" as String?), (" secret", nil)] {
+      var log = log(expecting: 9)
+      var line = mark(.commandLine, line: 0, text: "make", nonce: "n")
+      line.options["again"] = ""
+      _ = take(&log, line)
+      _ = log.take(
+        signed(.outputStart, n: 1), directory: nil, generation: 2, at: .init(milliseconds: 0), typed: { typed })
+      #expect(log.records.last?.command == known)
+    }
   }
 
   @Test("the log is bounded, and numbers go on")

@@ -12,6 +12,7 @@ private final class ShellTalk {
   private var bytes: [UInt8] = []
   /// Where in `bytes` the next mark is looked for.
   private var position = 0
+  private var isRunning = false
 
   static let nonce = "n0nce"
 
@@ -116,10 +117,16 @@ private final class ShellTalk {
       let body = String(decoding: bytes[(start + 2)..<end], as: UTF8.self)
       position = end + 1
       start = position
+      if body.hasPrefix("133;P") { continue }
       if body.hasPrefix("133;") {
-        // Every mark is signed.
-        #expect(body.hasSuffix(";aid=\(Self.nonce)"))
-        return String(body.dropFirst(4).dropLast(";aid=".utf8.count + Self.nonce.utf8.count))
+        // Every mark is signed, and numbered.
+        let fields = body.split(separator: ";", omittingEmptySubsequences: false).dropFirst()
+        #expect(fields.contains("aid=\(Self.nonce)") && fields.contains { $0.hasPrefix("n=") }, "\(body)")
+        let mark = fields.prefix { !$0.hasPrefix("aid=") }.joined(separator: ";")
+        // An end where nothing ran tells nothing: zsh says it before every prompt.
+        if mark.hasPrefix("D"), !isRunning { continue }
+        isRunning = mark == "C" || isRunning && !mark.hasPrefix("D")
+        return mark
       }
       if body.hasPrefix("633;") {
         #expect(body.hasSuffix(";\(Self.nonce)"))
@@ -250,8 +257,10 @@ struct ShellIntegrationTests {
     #expect(talk.text.contains("first=5."))
     #expect(talk.text.contains("p5> "))
     #expect(talk.text.contains("zero"))
-    // A line that the history does not take: that it ran is known, its text is not.
-    #expect(try talk.run(" true") == ["C", "D;0", "A", "B"])
+    // A line that the history does not take: that it ran is known. Whether it repeats the line before, the screen tells.
+    #expect(try talk.run(" true") == ["E;sh -c 'exit 5';again", "C", "D;0", "A", "B"])
+    _ = try talk.run("true")
+    #expect(try talk.run("true") == ["E;true;again", "C", "D;0", "A", "B"])
     _ = try talk.run("again")
     #expect(talk.text.contains("\nalias works") || talk.text.contains("alias works\r\n"))
     _ = try talk.run("echo ${#PROMPT_COMMAND[@]}=${PROMPT_COMMAND[1]}")
