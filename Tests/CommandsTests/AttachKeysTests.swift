@@ -255,7 +255,7 @@ struct OverlayTests {
     line.typist = "ci"
     line.marked = ["db!", "log*"]
     #expect(
-      line.text(columns: 80) == " web1:build  read-only  db!  log*                        ci types  2 others here ")
+      line.text(columns: 80) == " web1:build  read-only  db!  log*                       ci types  2 others here ")
     for columns in 0...100 { #expect(displayWidth(line.text(columns: columns)) == columns) }
     #expect(line.text(columns: 12) == " web1:build…" || line.text(columns: 12).hasPrefix(" web1:build"))
     line.message = "no\u{1b}[2J"
