@@ -24,7 +24,7 @@ package struct ExitCode: RawRepresentable, Sendable, Equatable {
     (.failed, "failed for a reason not listed below"),
     (.usage, "the command line or a value in it is wrong"),
     (.notFound, "no such session, token or operation"),
-    (.conflict, "conflict: the name is taken, or sessions still run"),
+    (.conflict, "conflict: the name is taken, sessions still run, or something of them cannot be ended"),
     (.refused, "refused: not authorised, or not allowed"),
     (.timedOut, "what was waited for did not happen in time"),
     (.noServer, "no server is running, or it cannot be reached"),

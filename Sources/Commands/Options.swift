@@ -59,6 +59,8 @@ package enum Options {
   )
   package static let noIntegration = OptionDefinition(
     "--no-integration", help: "start the shell without Roost's integration (no command records, weaker waits)")
+  package static let allowTitleReport = OptionDefinition(
+    "--allow-title-report", help: "let programs read the title (then what a file prints may be typed at the prompt)")
   package static let detached = OptionDefinition("--detached", short: "d", help: "do not attach; print the name")
   package static let detachKey = OptionDefinition(
     "--detach-key", placeholder: "KEYS", environment: "ROOST_DETACH_KEY", defaultText: "'ctrl+\\ ctrl+\\'",
@@ -105,6 +107,9 @@ package enum Options {
   package static let key = OptionDefinition(
     "--key", short: "k", placeholder: "KEY", kind: .key, repeats: true,
     help: "press a key after the text: enter, f5, ctrl+c")
+  package static let paste = OptionDefinition(
+    "--paste", help: "as a paste: the program is told that it is one, and nothing in it acts by itself")
+  package static let raw = OptionDefinition("--raw", help: "with --paste: leave control characters in it")
   package static let listKeys = OptionDefinition("--list", help: "print the names of the keys")
   package static let idle = OptionDefinition(
     "--idle", placeholder: "DURATION", kind: .duration, help: "until the screen has not changed for this long")
@@ -114,6 +119,8 @@ package enum Options {
   package static let exit = OptionDefinition("--exit", help: "until the session's program has ended")
   package static let change = OptionDefinition("--change", help: "until anything on the screen changes")
   package static let reading = OptionDefinition("--reading", help: "until a program waits for input")
+  package static let looksLikePrompt = OptionDefinition(
+    "--looks-like-prompt", help: "until the cursor stands behind what looks like a prompt, and nothing moves")
   package static let timeout = OptionDefinition(
     "--timeout", placeholder: "DURATION", kind: .duration, defaultText: "30s", help: "give up after this long")
   package static let showScreen = OptionDefinition("--screen", help: "print the screen when it is so")

@@ -105,6 +105,7 @@ struct CreateInput: Decodable, Sendable {
   var env: [String: String]?
   /// The environment that the session begins from instead of the server's own; `env` is laid over it.
   var environment: [String: String]?
+  var allowTitleReport: Bool?
   var tags: [Tag]?
   var integration: Bool?
   var historyLines: Int?

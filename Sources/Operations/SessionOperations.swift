@@ -46,7 +46,8 @@ package struct SessionOperations: Sendable {
         "session.create", "Start a session: a shell, a command line, or a program with arguments", .sessionsManage,
         "POST", "/sessions", .changes, status: 201
       ) { (call: Call, input: CreateInput) -> SessionRecord in
-        let spec = try input.spec()
+        var spec = try input.spec()
+        spec.allowsTitleReports = input.allowTitleReport ?? false
         if call.access.sessions != nil || call.access.tags != nil {
           guard call.access.covers(name: spec.name?.text ?? "", tags: spec.tags) else {
             throw OperationError(

@@ -8,21 +8,27 @@ struct MouseReports {
   /// A report that was cut off, from its `<`. The longest that is one: three numbers of up to five digits.
   private var held: [UInt8] = []
   private static let longest = 20
-  /// `CSI` ended the last piece and was passed on, as alt and `[` would be.
-  private var hasPassedIntroducer = false
+  /// Far beyond every screen; what is greater is cut.
+  private static let greatest = 99_999
+  /// How much of `CSI` ended the last piece and was passed on: it may have been the escape key, or alt and `[`.
+  private var passed = 0
 
   private static let introducer: [UInt8] = [0x1B, 0x5B]
 
   mutating func translate(_ bytes: [UInt8], window: ScreenWindow, modes: TerminalModes) -> [UInt8] {
-    if held.isEmpty, !hasPassedIntroducer, !bytes.contains(0x1B) { return bytes }
-    let isWithoutIntroducer = hasPassedIntroducer
-    hasPassedIntroducer = false
+    if held.isEmpty, passed == 0, !bytes.contains(0x1B) { return bytes }
+    let missing = MouseReports.introducer[passed...]
+    let isWithoutIntroducer = passed > 0
+    passed = 0
     let bytes = held + bytes
     var out: [UInt8] = []
     var index = 0
-    // What is held begins with the introducer; one that was passed on begins behind it.
-    if isWithoutIntroducer, bytes.first == 0x3C {
-      index = take(bytes, from: 0, isWithoutIntroducer: true, window, modes, &out)
+    if isWithoutIntroducer, bytes.starts(with: missing + [0x3C]) {
+      out += missing
+      index = take(bytes, from: missing.count, isWithoutIntroducer: true, window, modes, &out)
+    } else if isWithoutIntroducer, !missing.isEmpty, bytes.elementsEqual(missing) {
+      passed = MouseReports.introducer.count
+      return bytes
     }
     held = []
     while index < bytes.count {
@@ -35,7 +41,7 @@ struct MouseReports {
       if rest.count >= 3, rest.starts(with: MouseReports.introducer), bytes[index + 2] == 0x3C {
         index = take(bytes, from: index + 2, isWithoutIntroducer: false, window, modes, &out)
       } else {
-        hasPassedIntroducer = rest.elementsEqual(MouseReports.introducer)
+        if MouseReports.introducer.starts(with: rest) { passed = rest.count }
         out.append(0x1B)
         index += 1
       }
@@ -55,7 +61,8 @@ struct MouseReports {
       let byte = bytes[index]
       index += 1
       switch byte {
-      case 0x30...0x39: numbers[numbers.count - 1] = numbers[numbers.count - 1] * 10 + Int(byte - 0x30)
+      case 0x30...0x39:
+        numbers[numbers.count - 1] = min(numbers[numbers.count - 1] * 10 + Int(byte - 0x30), MouseReports.greatest)
       case 0x3B: numbers.append(0)
       case 0x4D, 0x6D:
         guard numbers.count == 3 else {

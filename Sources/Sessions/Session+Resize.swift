@@ -32,6 +32,13 @@ extension Session {
     if !waiters.isEmpty { checkWaiters() }
   }
 
+  /// The program asked for a size (`CSI 8 t`, DECCOLM with mode 40, DECSLPP, DECSCPP, DECSNLS). It gets it as long as nobody looks: a
+  /// viewer's window is the viewer's own.
+  func programWishes(for size: TerminalEngine.TerminalSize) {
+    guard exit == nil, viewers.isEmpty else { return }
+    try? resize(size)
+  }
+
   /// Wraps the lines anew, and brings what is remembered of them to where its characters are then.
   private func resizeTerminal(_ size: TerminalEngine.TerminalSize) {
     var positions: [LinePosition] = []

@@ -101,7 +101,9 @@ package actor Session {
     self.traffic = traffic
     self.shelf = shelf
     self.pid = pid
-    terminal = Terminal(size: size, options: label.history.options)
+    var options = label.history.options
+    options.allowsTitleReports = label.allowsTitleReports
+    terminal = Terminal(size: size, options: options)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
     commands = CommandLog(nonce: label.nonce)
     pty = PTY(master: master)
@@ -242,6 +244,7 @@ package actor Session {
   }
 
   private func takeEvents() {
+    var wishedSize: TerminalEngine.TerminalSize?
     for event in terminal.takeEvents() {
       switch event {
       case .mark(let mark):
@@ -251,9 +254,11 @@ package actor Session {
       case .bell:
         bells += 1
         tellPainted(event)
+      case .sizeRequested(let size): wishedSize = size
       default: tellPainted(event)
       }
     }
+    if let wishedSize { programWishes(for: wishedSize) }
   }
 
   private func take(_ mark: Mark) {
@@ -331,14 +336,27 @@ package actor Session {
       // The end of the update may have begun in the piece before: until that is sure, byte by byte.
       let isSureHere = rest.count < bytes.count - Session.updateEnd.count
       guard let end = isSureHere ? Session.endOfUpdate(in: rest) : 1 else { break }
-      terminal.feed(UnsafeRawBufferPointer(rebasing: rest[..<end]))
+      feedTerminal(UnsafeRawBufferPointer(rebasing: rest[..<end]))
       rest = UnsafeRawBufferPointer(rebasing: rest[end...])
       guard !terminal.isSynchronized else { continue }
       updateEnded()
       // What follows came after what they have seen.
       if !rest.isEmpty { beginPiece(at: .now) }
     }
-    if !rest.isEmpty { terminal.feed(rest) }
+    if !rest.isEmpty { feedTerminal(rest) }
+  }
+
+  /// A size that the program asks for is given before what it prints next is shown, and before what it asks next is answered. Of more
+  /// sizes in one piece than anybody means the last one counts: each wraps all lines anew.
+  private func feedTerminal(_ bytes: UnsafeRawBufferPointer) {
+    var rest = bytes
+    for _ in 0..<SessionLimits.sizeRequests {
+      let taken = terminal.feedUntilSizeRequest(rest)
+      guard taken < rest.count else { return }
+      rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
+      takeEvents()
+    }
+    terminal.feed(rest)
   }
 
   private static let updateEnd = Array("\u{1B}[?2026l".utf8)

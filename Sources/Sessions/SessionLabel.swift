@@ -6,6 +6,7 @@ struct SessionLabel: Equatable {
   var tags: Set<Tag>
   var command: String
   var startedAt: Timestamp
+  var allowsTitleReports = false
   var nonce: String?
   var sizePolicy: SizePolicy
   var history: HistoryBounds
@@ -26,7 +27,7 @@ struct SessionLabel: Equatable {
   var encoded: [UInt8] {
     let fields: [(String, String?)] = [
       ("name", name.text), ("tags", tags.sorted().map(\.text).joined(separator: ",")), ("command", command),
-      ("started_at", startedAt.text), ("nonce", nonce),
+      ("started_at", startedAt.text), ("nonce", nonce), ("title_reports", allowsTitleReports ? "yes" : nil),
       ("size_policy", sizePolicy == .latest ? nil : sizePolicy.rawValue), ("history", history.text),
     ]
     let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(
@@ -51,5 +52,6 @@ struct SessionLabel: Equatable {
       startedAt: startedAt, nonce: fields["nonce"],
       sizePolicy: fields["size_policy"].flatMap(SizePolicy.init(rawValue:)) ?? .latest,
       history: HistoryBounds(text: fields["history"]))
+    allowsTitleReports = fields["title_reports"] == "yes"
   }
 }

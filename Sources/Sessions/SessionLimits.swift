@@ -8,6 +8,8 @@ package enum SessionLimits {
   static let turnTime = Duration.microseconds(100)
   /// A read shorter than this has emptied the line discipline's buffer (it hands out up to 4095 bytes).
   static let shortRead = 2048
+  /// Sizes that a program may ask for, and be given at once, in one piece of output: a program that means it asks for one or two.
+  static let sizeRequests = 2
   /// Input that waits for a program that does not read. More is refused, so that a stuck program costs a bounded amount.
   static let inputBytes = 1 << 20
   /// Above this, those who feed input from a stream should pause.

@@ -14,11 +14,13 @@ struct SessionRemains: Sendable {
   /// The longest name of a program in it, in bytes: a process may call itself what it likes.
   private static let longestName = 64
 
-  /// - Parameter leader: The session's first process, which has not been reaped.
+  /// - Parameters:
+  ///   - leader: The session's first process, which has not been reaped.
+  ///   - processes: All of the machine's, where they have been read already.
   @concurrent
-  static func find(leader: ProcessID) async -> SessionRemains {
+  static func find(leader: ProcessID, among processes: [ProcessStatus]? = nil) async -> SessionRemains {
     var remains = SessionRemains(leader: leader, leaderStart: ProcessStatus.read(leader)?.startTicks)
-    remains.tree.grow(from: leader, startedAt: remains.leaderStart)
+    remains.tree.grow(from: leader, startedAt: remains.leaderStart, among: processes ?? ProcessStatus.all())
     return remains
   }
 

@@ -28,6 +28,10 @@ package struct SessionSpec: Sendable {
   package var integrates: Bool
   package var history = HistoryBounds()
 
+  /// Whether the terminal answers a program that asks for its title (`CSI 21 t`). A title is what somebody printed, and the answer is
+  /// typed into the session, so it does not unless asked for.
+  package var allowsTitleReports = false
+
   package static let defaultSize = TerminalSize(rows: 24, columns: 80)
   /// Longest command line, argument list or environment that is passed on, in bytes: well below the kernel's own limit, so that the
   /// refusal is ours and clear.

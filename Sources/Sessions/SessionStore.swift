@@ -187,9 +187,10 @@ package actor SessionStore {
     var present = options
     for (variable, value) in surroundings.withLock({ $0 }) { present.environment[variable] = value }
     let launch = SessionLaunch(spec: spec, name: name, id: id, options: present)
-    let label = SessionLabel(
+    var label = SessionLabel(
       name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce,
       sizePolicy: spec.sizePolicy, history: spec.history)
+    label.allowsTitleReports = spec.allowsTitleReports
     let child: KeptChild
     do {
       child = try await keeper.spawn(id: id, launch.child, label: label.encoded)
@@ -338,10 +339,13 @@ package actor SessionStore {
   }
 
   /// - Returns: What could not be ended; nil when nothing is left.
-  private func end(_ entry: Entry, _ signal: Signal, grace: Duration) async throws(SessionError) -> SessionRemains? {
+  /// - Parameter processes: All of the machine's, where several sessions are ended at once.
+  private func end(
+    _ entry: Entry, _ signal: Signal, grace: Duration, among processes: [ProcessStatus]? = nil
+  ) async throws(SessionError) -> SessionRemains? {
     let id = entry.session.id
     if entry.ended != nil { return leftOver(of: id) }
-    let remains = await SessionRemains.find(leader: entry.session.pid)
+    let remains = await SessionRemains.find(leader: entry.session.pid, among: processes)
     await entry.session.willEnd(because: Cause.current)
     do {
       try await keeper.kill(id: id, signal: signal, everything: true, grace: grace)
@@ -466,15 +470,12 @@ package actor SessionStore {
   /// - Returns: A sentence for each of which something could not be ended.
   package func endAll(grace: Duration) async -> [String] {
     isStopping = true
-    let running = entries.values.filter { $0.ended == nil }.map(\.name)
-    let endings = running.map { name in
+    let processes = ProcessStatus.all()
+    let endings = entries.values.filter { $0.ended == nil }.map { entry in
       Task { () -> String? in
-        do throws(SessionError) {
-          _ = try await self.kill(name, signal: .hangUp, grace: grace)
-          return nil
-        } catch {
-          return error.code == .programsRemain ? error.message : nil
-        }
+        // Without a keeper there is nothing that ends it, and nothing that is known of it.
+        guard let remains = try? await self.end(entry, .hangUp, grace: grace, among: processes) else { return nil }
+        return SessionError.remaining("The session \(entry.name) has not ended", remains).message
       }
     }
     // Of sessions whose program has ended something may be left that an earlier attempt could not end.

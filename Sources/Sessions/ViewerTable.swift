@@ -264,7 +264,8 @@ struct ViewerTable: ~Copyable {
       isPainted: entry.painter != nil,
       // Raw output says itself which screen it is on.
       isAlternateScreen: entry.painter?.isAlternateScreen ?? entry.told?.isAlternateScreen ?? false)
-    guard window != entry.told else { return }
+    // Who has always followed the raw output sees the whole screen, and knows it.
+    guard window != entry.told, window.isPainted || entry.told != nil else { return }
     entries[id]?.told = window
     entry.viewer.windowChanged(window)
   }

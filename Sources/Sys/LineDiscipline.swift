@@ -27,8 +27,6 @@ package struct LineDiscipline: Sendable, Equatable {
 
   /// ICANON: input comes in lines.
   package var isCanonical: Bool { has(ICANON) }
-  /// IUTF8: erasing takes back a character, not a byte.
-  package var erasesCharacters: Bool { input & tcflag_t(IUTF8) != 0 }
 
   package init(_ settings: termios) {
     input = settings.c_iflag

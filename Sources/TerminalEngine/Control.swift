@@ -177,7 +177,7 @@ extension Terminal {
     resetMargins()
     placeCursor(row: 0, column: 0)
     if modeSet.isSuperset(of: [.allowColumns132, .columns132]) {
-      emit(.sizeRequested(TerminalSize(rows: rows, columns: 80)))
+      requestSize(rows: rows, columns: 80)
     }
     modeSet = .initial
     savedModes = .initial

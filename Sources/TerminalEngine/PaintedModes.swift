@@ -65,8 +65,8 @@ struct PaintedModes: Equatable {
     var old = old
     if isAlternateScreen != old.isAlternateScreen {
       out.add("\u{1B}[?1049\(isAlternateScreen ? "h" : "l")")
-      // Each screen has flags of its own.
-      out.add("\u{1B}[=0;1u")
+      // Each screen has keyboard flags of its own, and mode 1049 restores what DECSC had saved, pen, charsets and origin among it.
+      out.add("\u{1B}[=0;1u\u{1B}[?6l\u{1B}(B\u{0F}\u{1B}]8;;\u{1B}\\\u{1B}[m\u{1B}[0\"q")
       old.kittyKeyboardFlags = 0
     }
     func mode(_ number: String, _ now: Bool, _ before: Bool) {

@@ -15,6 +15,8 @@ enum ParserState {
   case ignoredString
   /// ESC inside a string: a backslash ends it, anything else cancels it.
   case stringEscape
+  /// A size was asked for and the rest waits for it. Only inside a `feed`; between two the state is that of the ground.
+  case suspended
 }
 
 extension Terminal {
@@ -28,8 +30,19 @@ extension Terminal {
   /// Never traps, whatever the bytes. A sequence or a character may be cut anywhere between two calls.
   package mutating func feed(_ bytes: UnsafeRawBufferPointer) {
     guard let base = bytes.baseAddress else { return }
-    consume(base.assumingMemoryBound(to: UInt8.self), bytes.count)
+    _ = consume(base.assumingMemoryBound(to: UInt8.self), bytes.count)
     noteCursor()
+  }
+
+  /// The same, but it stops behind a sequence that asks for another size, so that the host can give it before the rest is printed or
+  /// answered. Returns how many bytes were taken.
+  package mutating func feedUntilSizeRequest(_ bytes: UnsafeRawBufferPointer) -> Int {
+    guard let base = bytes.baseAddress else { return 0 }
+    suspendsAtSizeRequest = true
+    let taken = consume(base.assumingMemoryBound(to: UInt8.self), bytes.count)
+    suspendsAtSizeRequest = false
+    noteCursor()
+    return taken
   }
 
   /// The same for bytes in an array, for tests and small texts.
@@ -37,10 +50,12 @@ extension Terminal {
     bytes.withUnsafeBytes { feed($0) }
   }
 
-  private mutating func consume(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+  /// Returns how many bytes were taken: all, but where a size was asked for and the rest is to wait.
+  private mutating func consume(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
     var index = 0
     while index < count {
       guard state == .ground else {
+        if state == .suspended { break }
         index = resume(bytes, index, count)
         continue
       }
@@ -68,6 +83,8 @@ extension Terminal {
         if byte != 0x7F { control(byte) }
       }
     }
+    if state == .suspended { state = .ground }
+    return index
   }
 
   /// The end of a run of printable ASCII: eight bytes at a time, the first byte outside 0x20…0x7E sets a high bit.
@@ -114,7 +131,7 @@ extension Terminal {
   /// One step outside the ground state; it may take many bytes.
   private mutating func resume(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int {
     switch state {
-    case .ground: return start
+    case .ground, .suspended: return start
     case .utf8: return resumeCharacter(bytes, start, count)
     case .controlSequence: return readControlSequence(bytes, start, count)
     case .controlSequenceIgnore: return readRareControlSequence(bytes, start, count)

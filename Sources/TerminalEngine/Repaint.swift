@@ -29,7 +29,7 @@ extension Terminal {
     paintScreen(grid.rows, &out)
     paintKeyboard(keyboard, &out)
     paintMargins(&out)
-    if attributeChangeExtent == 2 { out.add("\u{1B}[2*x") }
+    if attributeChangeExtent != 1 { out.add("\u{1B}[\(attributeChangeExtent)*x") }
     if protection == .iso { out.add("\u{1B}V\u{1B}W") }
     paintModes(&out)
     paintCursor(&out)
@@ -42,8 +42,8 @@ extension Terminal {
   /// (colours, the backspace key, what the wheel does) is left alone.
   private static let tidying =
     "\u{1B}\\\u{1B}[?2026l\u{1B}[?1047l\u{1B}[!p\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1006;1015;1016;2004;2048l"
-    + "\u{1B}[?1l\u{1B}>\u{1B}[?5;6;45;69;1045l\u{1B}[2;4;20l\u{1B}[12h\u{1B}[r\u{1B}[?7;25h\(Charsets.plainSetup)"
-    + "\u{1B}]8;;\u{1B}\\\u{1B}[1\"q\u{1B}[0\"q\u{1B}[0 q\u{1B}[<99u\u{1B}[=0;1u\u{1B}[>4m\u{1B}[*x\u{1B}[m"
+    + "\u{1B}[?1l\u{1B}>\u{1B}[?5;6;41;45;69;1045l\u{1B}[2;4;20l\u{1B}[12h\u{1B}[r\u{1B}[?7;25h\(Charsets.plainSetup)"
+    + "\u{1B}]8;;\u{1B}\\\u{1B}[1\"q\u{1B}[0\"q\u{1B}[0 q\u{1B}[<99u\u{1B}[=0;1u\u{1B}[>4m\u{1B}[>0;1T\u{1B}[1*x\u{1B}[m"
 
   // MARK: screens
 
@@ -153,11 +153,12 @@ extension Terminal {
     (.backspaceSendsBackspace, 67), (.mouseNormal, 1000), (.mouseButton, 1002), (.mouseAny, 1003),
     (.focusReporting, 1004), (.mouseUTF8, 1005), (.mouseSGR, 1006), (.alternateScroll, 1007), (.mouseURXVT, 1015),
     (.mouseSGRPixels, 1016), (.reverseWrapExtended, 1045), (.bracketedPaste, 2004), (.inBandResize, 2048),
-    (.allowColumns132, 40), (.noClearOnColumnChange, 95),
+    (.allowColumns132, 40), (.tabWraps, 41), (.noClearOnColumnChange, 95),
   ]
 
   private func paintModes(_ out: inout RepaintStream) {
     for (mode, number) in Self.toldModes where modeSet.contains(mode) { out.add("\u{1B}[?\(number)h") }
+    if !modeSet.contains(.allowAlternateScreen) { out.add("\u{1B}[?1046l") }
     if !modeSet.contains(.autowrap) { out.add("\u{1B}[?7l") }
     if !modeSet.contains(.cursorVisible) { out.add("\u{1B}[?25l") }
     if cursorStyle == 0 && modeSet.contains(.cursorBlink) { out.add("\u{1B}[?12h") }
@@ -169,9 +170,10 @@ extension Terminal {
 
   /// What XTSAVE has kept for XTRESTORE: a mode is set for a moment, saved and unset. (Not so mode 2048, whose setting is answered.)
   private func paintSavedModes(_ out: inout RepaintStream) {
+    if savedModes.contains(.alternateScreen) { out.add("\u{1B}[?47h\u{1B}[?47s\u{1B}[?47l") }
     let others: [(ModeSet, Int)] = [
       (.origin, 6), (.autowrap, 7), (.cursorBlink, 12), (.cursorVisible, 25), (.leftRightMargins, 69),
-      (.synchronizedOutput, 2026),
+      (.synchronizedOutput, 2026), (.allowAlternateScreen, 1046),
     ]
     for (mode, number) in Self.toldModes + others where mode != .inBandResize {
       let isSaved = savedModes.contains(mode)
@@ -198,6 +200,8 @@ extension Terminal {
     // A title that nobody has set is not unset: the user's own stays.
     if !iconName.isEmpty || !titleStack.isEmpty { out.add("\u{1B}]1;\(iconName)\u{1B}\\") }
     if !title.isEmpty || !titleStack.isEmpty { out.add("\u{1B}]2;\(title)\u{1B}\\") }
+    if titleModes.setsInHexadecimal { out.add("\u{1B}[>0t") }
+    if titleModes.reportsInHexadecimal { out.add("\u{1B}[>1t") }
     if !workingDirectory.isEmpty { out.add("\u{1B}]7;\(workingDirectory)\u{1B}\\") }
     if let progress { out.add("\u{1B}]9;4;\(progress.state);\(progress.percent)\u{1B}\\") }
   }

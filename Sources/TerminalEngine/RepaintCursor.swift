@@ -46,8 +46,11 @@ extension Terminal {
   /// Margins and modes are set; the other terminal's pen and charsets are plain. This ends the stream: the last character, the pending
   /// wrap and a single shift do not outlive another sequence.
   func paintCursor(_ out: inout RepaintStream) {
-    if modeSet.contains(.origin) { out.add("\u{1B}[?6h") }
     let last = lastCharacter()
+    // A joiner at the left margin joins what stands before it, where origin mode does not go.
+    let isOutside = modeSet.contains(.origin) && (last?.column ?? column) < leftMargin
+    if isOutside, let last { paintHead(last, &out) }
+    if modeSet.contains(.origin) { out.add("\u{1B}[?6h") }
     if let last, last.head.isEmpty {
       out.set(rendition: last.cell & CellBits.rendition, styles: styles, links: links)
       out.set(protected: penIsProtected)
@@ -62,12 +65,9 @@ extension Terminal {
       return
     }
     if let last {
-      move(row, last.column, &out)
-      out.set(rendition: last.cell & CellBits.rendition, styles: styles, links: links)
-      out.set(protected: last.cell & CellBits.protected != 0)
-      out.bytes.append(contentsOf: last.head)
+      if !isOutside { paintHead(last, &out) }
       // A joiner alone may have come where the cursor had been moved into a wide character.
-      if !pendingWrap && column != last.column + last.width { move(row, column, &out) }
+      if isOutside || !pendingWrap && column != last.column + last.width { move(row, column, &out) }
     } else if pendingWrap {
       paintPendingWrap(row, column, grid.rows, isMargin: limit(at: column) == column + 1, &out)
       // A control that moves nothing, so that what was printed is not repeated.
@@ -81,6 +81,17 @@ extension Terminal {
     paintCharsetsAndInsertion(&out)
     charsets.appendSingleShift(to: &out.bytes)
     if let last { out.bytes.append(contentsOf: last.tail) }
+  }
+
+  private func paintHead(_ last: LastCharacter, _ out: inout RepaintStream) {
+    out.set(rendition: last.cell & CellBits.rendition, styles: styles, links: links)
+    out.set(protected: last.cell & CellBits.protected != 0)
+    if last.column < leftMargin {
+      out.move(row: row + 1, column: last.column + 1)
+    } else {
+      move(row, last.column, &out)
+    }
+    out.bytes.append(contentsOf: last.head)
   }
 
   /// The columns that were pushed away: a character that grew wide afterwards took its second one from the next.

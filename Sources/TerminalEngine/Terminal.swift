@@ -89,6 +89,7 @@ package struct Terminal: ~Copyable {
   /// The last byte of the string so far, to find U+009C when it was cut in two.
   var stringLast: UInt8 = 0
   var controlStringFinal: UInt8 = 0
+  var suspendsAtSizeRequest = false
   /// The last character printed, for REP and for joining emoji; 0 after anything else.
   var lastScalar: UInt32 = 0
 

@@ -299,7 +299,7 @@ extension Terminal {
   private mutating func setColumns132(_ on: Bool) {
     if on { modeSet.insert(.columns132) } else { modeSet.remove(.columns132) }
     if modeSet.contains(.allowColumns132) {
-      emit(.sizeRequested(TerminalSize(rows: rows, columns: on ? 132 : 80)))
+      requestSize(rows: rows, columns: on ? 132 : 80)
     }
     resetMargins()
     modeSet.remove(.leftRightMargins)

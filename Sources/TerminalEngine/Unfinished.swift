@@ -10,7 +10,7 @@ extension Terminal {
   /// They are made from the parser's state: what the bytes were is not kept. Controls inside a sequence have had their effect already.
   func appendUnfinished(to bytes: inout [UInt8]) {
     switch state {
-    case .ground: break
+    case .ground, .suspended: break
     case .utf8: appendCutCharacter(to: &bytes)
     case .escape: bytes.append(0x1B)
     case .escapeIntermediate:

@@ -144,7 +144,7 @@ package final class WindowPainter {
     var column = 0
     while column < window.columns {
       let cell = line[column]
-      if !isWhole, shown[base + column] == cell {
+      if !isWhole, shown[base + column] == cell, !bridges(row, column, out) {
         column += 1
         continue
       }
@@ -169,6 +169,18 @@ package final class WindowPainter {
       out.add("\u{1B}[m")
     }
   }
+
+  /// Whether it costs less to write a cell once more, which is shown already, than to go to the next that differs.
+  private func bridges(_ row: Int, _ column: Int, _ out: PaintStream) -> Bool {
+    guard out.isAt(row: row, column: column) else { return false }
+    let base = row * window.columns
+    return (column..<min(column + WindowPainter.bridgedCells, window.columns)).contains {
+      shown[base + $0] != line[$0] && line[$0] != WindowPainter.blank
+    }
+  }
+
+  /// The bytes of a position (`CSI 10 ; 20 H`).
+  private static let bridgedCells = 8
 
   /// The border below a screen that is not as high as the viewer's, and what is outside.
   private func paintBelow(_ out: inout PaintStream) {
@@ -322,8 +334,10 @@ struct PaintStream {
     bytes.append(0x48)
   }
 
+  func isAt(row: Int, column: Int) -> Bool { position.map { $0 == (row, column) } ?? false }
+
   mutating func place(row: Int, column: Int) {
-    if let position, position == (row, column) { return }
+    if isAt(row: row, column: column) { return }
     move(row: row, column: column)
     position = (row, column)
   }

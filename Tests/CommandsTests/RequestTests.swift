@@ -24,7 +24,7 @@ struct RequestTests {
   func creation() throws {
     let invocation = try invocation(
       "new", "web", "-d", "-t", "a", "-t", "b", "-e", "K=V=W", "--rows", "30", "--cols", "90", "--cwd", "/",
-      "--no-integration",
+      "--no-integration", "--allow-title-report",
       "--", "top", "-b")
     let request = try creationRequest(invocation, name: "web")
     #expect(request["name"] == "web")
@@ -35,6 +35,7 @@ struct RequestTests {
     #expect(request["cwd"] == "/")
     #expect(request["argv"] == ["top", "-b"])
     #expect(request["integration"] == false)
+    #expect(request["allow_title_report"] == true)
     #expect(request["command"].isNull)
   }
 
@@ -44,6 +45,7 @@ struct RequestTests {
     #expect(request["cwd"].string == ClientContext.currentDirectory)
     #expect(request["name"].isNull)
     #expect(request["integration"].isNull)
+    #expect(request["allow_title_report"].isNull)
   }
 
   @Test("a command line and a program exclude each other")

@@ -43,6 +43,35 @@ struct ScreenTests {
     }
   }
 
+  @Test(
+    "a program gets the size it asks for while nobody looks, before the rest of what it prints is shown or answered",
+    arguments: [
+      ("[8;30;100t", 30, 100), ("[30t", 30, 80), ("[?40h\\033[?3h", 24, 132), ("[132$|", 24, 132), ("[30*|", 30, 80),
+    ])
+  func wishedSize(_ sequence: String, _ rows: Int, _ columns: Int) async throws {
+    // What the terminal answers comes to cat, which shows it.
+    let script = "stty raw -echo; printf '\\033\(sequence)\\033[18t'; exec cat -v"
+    try await withScript(script) { session in
+      try await session.wait(match: #"\^\[\[8;\#(rows);\#(columns)t"#)
+      let record = try await session.record
+      #expect(record["rows"].integer == rows)
+      #expect(record["cols"].integer == columns)
+    }
+  }
+
+  @Test("a title is typed back to the program only in a session that allows it")
+  func titleReport() async throws {
+    let script = "stty raw -echo; printf '\\033]2;a title\\007\\033[21t\\033[5n'; exec cat -v"
+    try await withScript(script) { session in
+      try await session.wait(match: #"\[0n"#)
+      #expect(try await session.text() == "^[[0n")
+    }
+    try await withScript(script, ["allow_title_report": true]) { session in
+      try await session.wait(match: #"\[0n"#)
+      #expect(try await session.text() == #"^[]la title^[\^[[0n"#)
+    }
+  }
+
   @Test("a format that does not exist is refused")
   func format() async throws {
     try await withSession { session in

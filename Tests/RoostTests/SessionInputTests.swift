@@ -135,12 +135,143 @@ struct SessionInputTests {
 
   @Test("a paste is marked as one when the program asked for that, and cannot end itself")
   func paste() async throws {
-    try await withScript("stty raw -echo; printf '\\033[?2004hready\\r\\n'; head -c 19 | od -An -c | sed 's/$/\\r/'") {
+    try await withScript("stty raw -echo; printf '\\033[?2004hready\\r\\n'; head -c 20 | od -An -c | sed 's/$/\\r/'") {
       session in
       try await session.wait(match: "ready")
       try await session.interact(["text": "a\u{1B}[201~b", "paste": true, "for": "exit"])
       let shown = try await session.lines().dropFirst().joined().split(separator: " ").joined()
       #expect(shown == "033[200~a[201~b033[201~", "\(shown)")
+    }
+  }
+
+  @Test("a key that is mistyped is refused before anything is typed, and named with what it is near to")
+  func mistypedKeys() async throws {
+    try await withSession { session in
+      let before = try await session.record["generation"]
+      for (key, guess) in [("ctrl+foo", "ctrl+foo"), ("entr", "'enter'"), ("f99", "f99"), ("^C", "'ctrl+c'")] {
+        for (action, more) in [("keys", [:]), ("interact", ["text": "typed", "for": "idle"])] as [(String, JSON)] {
+          let answer = try await session.answer(action, more.adding(["keys": ["a", .string(key), "enter"]]))
+          #expect(answer.status == 400 && answer.errorCode == "invalid_key", "\(answer)")
+          #expect(answer.json["error"]["message"].string?.contains(guess) == true, "\(answer)")
+        }
+      }
+      #expect(try await session.record["generation"] == before)
+      try await session.press("echo hello", "enter")
+      try await session.wait(match: "echo hello\necho hello")
+    }
+  }
+
+  @Test(
+    "a key is sent as the program has asked for it",
+    arguments: [
+      ("\\033[>4;1m", "shift+enter", "033[27;2;13~"), ("\\033[>4;2m", "ctrl+c", "033[27;5;99~"),
+      ("\\033[>1u", "escape", "033[27u"), ("\\033[=8u", "a", "033[97u"), ("\\033[?67h", "backspace", "\\b"),
+      ("\\033[20h", "enter", "\\r\\n"), ("\\033=", "kpenter", "033OM"),
+    ])
+  func keysAsAsked(modes: String, key: String, sent: String) async throws {
+    let length = sent.replacing("033", with: "E").replacing("\\", with: "").count
+    let script = "stty raw -echo; printf '\(modes)ready\\r\\n'; head -c \(length) | od -An -c | sed 's/$/\\r/'"
+    try await withScript(script) { session in
+      try await session.wait(match: "ready")
+      try await session.press(key)
+      try await session.waitForExit()
+      let shown = try await session.lines().dropFirst().joined().split(separator: " ").joined()
+      #expect(shown == sent, "\(shown)")
+    }
+  }
+
+  // MARK: Pastes
+
+  @Test("nothing of a paste acts by itself, in no shell", arguments: Shell.allCases)
+  func pasteInShell(shell: Shell) async throws {
+    try await withShell(shell) { session in
+      // What would end the line, run it, or interrupt the line editor.
+      let text = "echo one \u{3}echo two \u{4}\u{1B}[201~echo three \u{1A}\u{0F}\u{16}\u{0}echo four"
+      let typed = try await session.client.request(
+        "POST", "\(session.path)/input?paste=true", body: Array(text.utf8))
+      #expect(typed.status == 200, "\(typed)")
+      try await session.wait(match: "echo four")
+      try await session.press("enter")
+      try await session.wait(match: "(?m)^one echo two .*echo four *$")
+      #expect(try await session.record["exit_status"].isNull)
+    }
+  }
+
+  @Test("a paste keeps its control characters when it is to be raw, and 'raw' is nothing without a paste")
+  func rawPaste() async throws {
+    try await withScript("stty raw -echo; echo ready; head -c 4 | od -An -c | sed 's/$/\\r/'") { session in
+      try await session.wait(match: "ready")
+      let refusals = [
+        try await session.answer("interact", ["text": "x", "raw": true, "for": "idle", "idle_ms": 1]),
+        try await session.client.request("POST", "\(session.path)/input?raw=true", body: [0x78]),
+      ]
+      for refused in refusals { #expect(refused.status == 400 && refused.errorCode == "invalid_request", "\(refused)") }
+      try await session.interact(["text": "a\u{1B}\u{3}\n", "paste": true, "raw": true, "for": "exit"])
+      #expect(try await session.text().contains("a 033 003  \\r"))
+    }
+  }
+
+  @Test("a paste is text")
+  func pasteOfBytes() async throws {
+    try await withSession { session in
+      let answer = try await session.client.request("POST", "\(session.path)/input?paste=true", body: [0x61, 0xFF])
+      #expect(answer.status == 400 && answer.errorCode == "invalid_request", "\(answer)")
+    }
+  }
+
+  // MARK: Line mode
+
+  @Test("a line that a terminal in line mode would cut is refused whole, however it is typed")
+  func longLine() async throws {
+    try await withScript("stty -echo; echo ready; head -n 1 | wc -c; exec cat") { session in
+      try await session.wait(match: "ready")
+      let long = String(repeating: "b", count: 4096)
+      let typed = try await session.client.request("POST", "\(session.path)/input", body: Array((long + "\r").utf8))
+      #expect(typed.status == 413 && typed.errorCode == "line_too_long", "\(typed)")
+      for (action, fields) in [
+        ("keys", ["keys": [.string(long), "enter"]]),
+        ("interact", ["text": .string(long), "paste": true, "for": "idle"]),
+        ("interact", ["text": .string("short\r" + long + "\rshort\r"), "for": "idle"]),
+      ] as [(String, JSON)] {
+        let refused = try await session.answer(action, fields)
+        #expect(refused.status == 413 && refused.errorCode == "line_too_long", "\(action): \(refused)")
+        #expect(refused.json["error"]["message"].string?.contains("too long for this terminal (4,095)") == true)
+      }
+      // What fits is taken, over two pieces; a third that would make it too long is not.
+      try await session.type(String(repeating: "b", count: 4000))
+      let refused = try await session.client.request(
+        "POST", "\(session.path)/input", body: [UInt8](repeating: 0x62, count: 96))
+      #expect(refused.errorCode == "line_too_long", "\(refused)")
+      try await session.type(String(repeating: "b", count: 95) + "\r")
+      try await session.wait(match: "4096")
+    }
+  }
+
+  @Test("many lines that fit arrive whole, although nobody reads yet")
+  func manyLines() async throws {
+    let gate = try await Gate(in: SharedServer.roost)
+    let line = String(repeating: "abcdefghij", count: 400)
+    let script = "stty -echo; echo ready; read go <\(gate.path); head -c \(40 * 4001) | cksum"
+    try await withScript(script) { session in
+      try await session.wait(match: "ready")
+      try await session.type(String(repeating: line + "\r", count: 40))
+      try await gate.open()
+      try await session.waitForExit()
+      let bytes = Array(String(repeating: line + "\n", count: 40).utf8)
+      let sum = try await runProcess("/usr/bin/cksum", [], environment: [:], input: bytes).text
+      #expect(try await session.text().contains(sum.split(separator: "\n").first ?? "no sum"))
+    }
+  }
+
+  @Test("who types at a terminal whose line is full hears a bell, and can still end or erase the line")
+  func fullLine() async throws {
+    try await withScript("stty -echo; echo ready; head -n 1 | wc -c; exec cat") { session in
+      let socket = try await session.client.another().webSocket("\(session.path)/ws/raw")
+      _ = try await socket.bytes(until: "ready")
+      await socket.type(String(repeating: "b", count: 5000))
+      _ = try await socket.bytes(until: "\u{7}")
+      await socket.type("\u{7F}c\r")
+      try await session.wait(match: "4096")
     }
   }
 

@@ -147,6 +147,63 @@ struct SessionStateTests {
     }
   }
 
+  @Test("of a pipeline whose first program has ended the one that runs has the foreground")
+  func pipeline() async throws {
+    try await withShell(.dash) { session in
+      try await session.type("true | sleep 1000\r")
+      try await eventually("sleep has the terminal") { try await session.record["foreground"] == "sleep" }
+    }
+  }
+
+  @Test("a program that polls its terminal and itself is waited for as one that reads, and told apart")
+  func polling() async throws {
+    let program = "import os, select; a, b = os.pipe(); os.write(1, b'name? '); select.select([0, a], [], [])"
+    try await withSession(["argv": ["/usr/bin/python3", "-c", .string(program)]]) { session in
+      let waited = try await session.wait(["for": "input"])
+      #expect(waited["evidence"] == "tty_poll" && waited["state"] == "reading", "\(waited.text)")
+      #expect(waited["state_evidence"] == "tty_poll")
+      #expect(try await session.record["state"] == "reading")
+    }
+  }
+
+  @Test("what looks like a prompt is said to look like one, and is never taken for input")
+  func looksLikePrompt() async throws {
+    let gate = try await Gate(in: SharedServer.roost)
+    try await withScript("printf 'Continue? [y/N] '; read go <\(gate.path); exec cat") { session in
+      let looks = try await session.wait(["for": ["input", "looks_like_prompt"], "idle_ms": 100])
+      #expect(looks["reason"] == "looks_like_prompt" && looks["evidence"] == "looks_like_prompt", "\(looks.text)")
+      #expect(looks["met"] == true && looks["state"] == "quiet" && looks["state_evidence"] == "looks_like_prompt")
+      try await expect("quiet", "looks_like_prompt", of: session, never: ["exited", "prompt", "reading", "password"])
+      let input = try await session.answer("wait", ["for": "input", "timeout_ms": 300])
+      #expect(input.errorCode == "wait_timeout", "\(input)")
+      try await gate.open()
+    }
+    try await withScript("echo working; exec sleep 1000") { session in
+      try await session.wait(match: "working")
+      let answer = try await session.answer("wait", ["for": "looks_like_prompt", "idle_ms": 50, "timeout_ms": 400])
+      #expect(answer.errorCode == "wait_timeout", "\(answer)")
+    }
+  }
+
+  @Test("the state in an answer follows from what was met")
+  func stateOfOutcome() async throws {
+    try await withScript("echo begin; exec sleep 1000") { session in
+      try await session.wait(match: "begin")
+      let idle = try await session.wait(["for": "idle", "idle_ms": 50])
+      #expect(
+        idle["reason"] == "idle" && idle["state"] == "quiet" && idle["state_evidence"] == "screen_quiet", "\(idle.text)"
+      )
+      let plain = try await session.client.get("\(session.path)/idle?timeout_ms=50&fresh=true&format=plain")
+      #expect(plain["state"] == "quiet", "\(plain.text)")
+    }
+    try await withShell { session in
+      for _ in 0..<5 {
+        let met = try await session.interact(["keys": ["enter"], "for": ["prompt", "input"]])
+        #expect(met["state"] == "prompt" && met["state_evidence"] == "osc133", "\(met.text)")
+      }
+    }
+  }
+
   @Test("the title that a program sets is told")
   func title() async throws {
     try await withScript("printf '\\033]2;a title \\342\\202\\254\\007done'; exec cat") { session in

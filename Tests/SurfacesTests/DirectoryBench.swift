@@ -63,7 +63,8 @@ final class DirectoryBench: Sendable {
   }
 
   func close() async {
-    await store.shutDown(grace: .zero)
+    _ = await store.endAll(grace: .zero)
+    await store.removeAll()
     try? await keeper.quit(grace: .zero)
     await keeper.close()
     loops.stop()

@@ -107,7 +107,8 @@ final class LinkedServer: Sendable {
   func close() async {
     for link in links.all { await link.end("over") }
     await http.close(graceful: .zero)
-    await store.shutDown(grace: .zero)
+    _ = await store.endAll(grace: .zero)
+    await store.removeAll()
     try? await keeper.quit(grace: .zero)
     await keeper.close()
     loops.stop()

@@ -51,6 +51,92 @@ struct TerminalAndProcessTests {
     #expect(try isReading(["bash", "-c", "echo up; exec cat < <(exec sleep 1000)"]) == false)
   }
 
+  /// A Python program on a terminal, which has said that it is up.
+  private func python(_ program: String) throws -> (TestChild, UInt64) {
+    let child = try TestChild(["python3", "-c", "import os, select, sys, time\nos.write(1, b'up')\n" + program])
+    return (child, try #require(PseudoTerminal.device(of: child.master)))
+  }
+
+  static let hasPython = access("/usr/bin/python3", X_OK) == 0
+
+  @Test(
+    "a program that polls its terminal and what is its own waits for the terminal", .enabled(if: hasPython),
+    arguments: [
+      ("p = select.poll(); p.register(0, select.POLLIN); p.poll()", TerminalWaiting.reading),
+      ("select.select([0], [], [])", .reading),
+      ("a, b = os.pipe(); select.select([0, a], [], [])", .polling(isTimed: false)),
+      ("a, b = os.pipe(); p = select.poll(); p.register(0, 1); p.register(a, 1); p.poll()", .polling(isTimed: false)),
+      (
+        """
+        import socket
+        a, b = socket.socketpair(); e = select.epoll(); e.register(0, 1); e.register(a.fileno(), 1); e.poll()
+        """, .polling(isTimed: false)
+      ),
+      (
+        "e = select.epoll(); e.register(0, 1); f = select.epoll(); f.register(e.fileno(), 1); f.poll()",
+        .polling(isTimed: false)
+      ),
+      ("select.select([0], [], [], 5000)", .polling(isTimed: true)),
+    ])
+  func polling(program: String, waiting: TerminalWaiting) throws {
+    let (child, device) = try python(program)
+    #expect(eventually { ProcessStatus.waiting(group: child.pid, terminal: device) == waiting })
+  }
+
+  @Test(
+    "a program that others can make go on does not wait for its terminal", .enabled(if: hasPython),
+    arguments: [
+      // What it started writes into the pipe.
+      "a, b = os.pipe()\nif os.fork() == 0: os.close(a); time.sleep(1000)\nos.close(b); select.select([0, a], [], [])",
+      // It may wait for its child, which has the same terminal.
+      "a, b = os.pipe()\nif os.fork() == 0: time.sleep(1000)\nselect.select([0, a], [], [])",
+      "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); select.select([0, s], [], [])",
+      "import socket; a, b = socket.socketpair()\nif os.fork() == 0: a.close(); time.sleep(1000)\nb.close(); select.select([0, a], [], [])",
+      "a, b = os.pipe(); select.select([a], [], [])",
+      // A thread of it works.
+      "import threading; threading.Thread(target=time.sleep, args=(1000,)).start(); a, b = os.pipe(); select.select([0, a], [], [])",
+      "while True: select.select([0], [], [], 0.2)",
+      "time.sleep(1000)",
+    ])
+  func notPolling(program: String) throws {
+    let (child, device) = try python(program)
+    _ = child.output(until: "up")
+    // Whenever one looks, and once it sleeps for sure.
+    for _ in 0..<200 {
+      let waiting = ProcessStatus.waiting(group: child.pid, terminal: device)
+      if waiting != .elsewhere, waiting != .unknown { Issue.record("\(waiting): \(program)") }
+      usleep(1000)
+    }
+    #expect(ProcessStatus.waiting(group: child.pid, terminal: device) == .elsewhere)
+  }
+
+  @Test("a program that is stopped does not wait for its terminal")
+  func stoppedReader() throws {
+    let child = try TestChild(["sh", "-c", "exec cat"])
+    let device = try #require(PseudoTerminal.device(of: child.master))
+    #expect(eventually { ProcessStatus.waiting(group: child.pid, terminal: device) == .reading })
+    _ = try sendSignal(try #require(Signal("STOP")), to: .group(child.pid))
+    #expect(eventually { ProcessStatus.waiting(group: child.pid, terminal: device) == .elsewhere })
+    _ = try sendSignal(.continue, to: .group(child.pid))
+    #expect(eventually { ProcessStatus.waiting(group: child.pid, terminal: device) == .reading })
+  }
+
+  @Test("a group is known by its leader, and by the oldest that lives when the leader has ended")
+  func representative() throws {
+    let child = try TestChild(["bash", "-ic", "true | sleep 1000; echo"])
+    var pipeline = child.pid
+    #expect(
+      eventually {
+        pipeline = PseudoTerminal.foregroundGroup(of: child.master) ?? child.pid
+        return pipeline != child.pid && ProcessStatus.read(pipeline)?.isZombie != false
+      })
+    let process = try #require(ProcessStatus.representative(of: pipeline))
+    #expect(process != pipeline)
+    #expect(eventually { ProcessStatus.representative(of: pipeline).flatMap(ProcessStatus.name) == "sleep" })
+    #expect(ProcessStatus.representative(of: child.pid) == child.pid)
+    _ = try sendSignal(.kill, to: .group(pipeline))
+  }
+
   @Test("a process that is gone has no status, name or folder")
   func gone() throws {
     let child = try TestChild(["true"])

@@ -71,6 +71,32 @@ struct AnnouncementTests {
     #expect(Self.events("\u{1B}[36t") == [.sizeRequested(TerminalSize(rows: 36, columns: 20))])
     #expect(Self.events("\u{1B}[?3h") == [.cleared(line: 0)])
     #expect(Self.events("\u{1B}[?40h\u{1B}[?3h").contains(.sizeRequested(TerminalSize(rows: 4, columns: 132))))
+    #expect(Self.events("\u{1B}[132$|") == [.sizeRequested(TerminalSize(rows: 4, columns: 132))])
+    #expect(Self.events("\u{1B}[$|") == [.sizeRequested(TerminalSize(rows: 4, columns: 80))])
+    #expect(Self.events("\u{1B}[100$|") == [])
+    #expect(Self.events("\u{1B}[12*|") == [.sizeRequested(TerminalSize(rows: 12, columns: 20))])
+    #expect(Self.events("\u{1B}[4;160;320t") == [.sizeRequested(TerminalSize(rows: 10, columns: 40))])
+    #expect(
+      Self.events("\u{1B}[?40h\u{1B}[?3h\u{1B}c").contains(.sizeRequested(TerminalSize(rows: 4, columns: 80))))
+  }
+
+  @Test("a host can give a wished size before the rest of the output is taken")
+  func sizeInBetween() {
+    var terminal = Terminal(size: TerminalSize(rows: 4, columns: 20))
+    let bytes = [UInt8]("ab\u{1B}[8;6;30t\u{1B}[18tc".utf8)
+    let taken = bytes.withUnsafeBytes { terminal.feedUntilSizeRequest($0) }
+    #expect(taken == 11)
+    #expect(terminal.isAtRest == true)
+    for event in terminal.takeEvents() {
+      if case .sizeRequested(let size) = event { terminal.resize(size) }
+    }
+    let rest = bytes[taken...].withUnsafeBytes { terminal.feedUntilSizeRequest($0) }
+    #expect(rest == bytes.count - taken)
+    #expect(String(decoding: terminal.takeReplies(), as: UTF8.self) == "\u{1B}[8;6;30t")
+    #expect(terminal.rowText(0) == "abc")
+    // Nobody has to wait.
+    terminal.feed("\u{1B}[8;6;10td")
+    #expect(terminal.rowText(0) == "abcd")
   }
 
   @Test("colours are set, told, and reset")

@@ -69,6 +69,16 @@ struct ConformanceControlTests {
     ControlCase("SGR does not forget a pending wrap", "12345678\u{1B}[1mX", ["12345678", "X"]),
     ControlCase("wrapping scrolls at the bottom", "\u{1B}[4;1H123456789", ["", "", "12345678", "9"]),
     ControlCase(
+      "reverse wrap goes from the top of the screen to its end", "\u{1B}[?45h\u{08}X", ["", "", "", "       X"]),
+    ControlCase(
+      "reverse wrap inside margins goes from the region's top to its end",
+      "\u{1B}[?45h\u{1B}[?69h\u{1B}[3;6s\u{1B}[2;3r\u{1B}[2;3H\u{08}X", ["", "", "     X"]),
+    ControlCase(
+      "reverse wrap left of the margins goes to the line above",
+      "\u{1B}[?45h\u{1B}[?69h\u{1B}[3;6s\u{1B}[2;3r\u{1B}[2;1H\u{08}X", ["     X"]),
+    ControlCase("CUB goes on round the screen", "\u{1B}[?45h\u{1B}[2;3H\u{1B}[33DX", ["", " X"]),
+    ControlCase("DECBI goes back as BS does", "\u{1B}[?45h\u{1B}[2;2H\u{1B}6X", ["", "X"]),
+    ControlCase(
       "reverse wrap goes back over a line's end", "\u{1B}[?45h123456789\u{08}\u{08}X", ["1234567X", "9"]),
     ControlCase("a wide character that does not fit wraps whole", "1234567中", ["1234567", "中"], at: [1, 2]),
     ControlCase("wide characters fill a row exactly", "中中中中x", ["中中中中", "x"]),
@@ -110,6 +120,9 @@ struct ConformanceControlTests {
     ControlCase("DECALN fills the screen", "\u{1B}#8", Array(repeating: "EEEEEEEE", count: 4), at: [0, 0]),
     ControlCase("REP repeats the last character", "ab\u{1B}[3bc", ["abbbbc"]),
     ControlCase("REP without a character before it does nothing", "\u{1B}[3bX", ["X"]),
+    ControlCase("REP behind another function repeats nothing", "a\u{1B}[1m\u{1B}[3bX", ["aX"]),
+    ControlCase("REP behind REP repeats nothing", "a\u{1B}[2b\u{1B}[2bX", ["aaaX"]),
+    ControlCase("REP behind a string repeats nothing", "a\u{1B}]2;t\u{07}\u{1B}[3bX", ["aX"]),
     ControlCase("REP wraps", "1234567x\u{1B}[3b", ["1234567x", "xxx"]),
   ]
 
@@ -159,6 +172,13 @@ struct ConformanceControlTests {
     ControlCase(
       "DECSERA spares what is protected", "a\u{1B}[1\"qb\u{1B}[0\"qc\u{1B}[1;1;1;3${", [" b"]),
     ControlCase("DECSEL spares what is protected", "a\u{1B}[1\"qb\u{1B}[0\"qc\u{1B}[?2K", [" b"]),
+    ControlCase("DECSEL spares what SPA protects, too", "a\u{1B}Vb\u{1B}Wc\u{1B}[?2K", [" b"]),
+    ControlCase("EL and ECH spare what SPA protects", "a\u{1B}Vb\u{1B}Wc\u{1B}[2K\u{1B}[1G\u{1B}[8X", [" b"]),
+    ControlCase("EL does not spare what DECSCA protects", "a\u{1B}[1\"qb\u{1B}[0\"qc\u{1B}[2K", [""]),
+    ControlCase("DECSCA makes SPA's protection DEC's", "\u{1B}Va\u{1B}[2\"q\u{1B}[2K", [""]),
+    ControlCase("DECSERA spares what DECSCA protects", "a\u{1B}[1\"qb\u{1B}[0\"qc\u{1B}[1;1;1;8${", [" b"]),
+    ControlCase("DECSERA does not spare what SPA protects", "a\u{1B}Vb\u{1B}Wc\u{1B}[1;1;1;8${", [""]),
+    ControlCase("after DECSTR nothing is protected", "a\u{1B}[1\"qb\u{1B}[!p\u{1B}[?2K", [""]),
     ControlCase("DECSED spares what is protected", "a\u{1B}[1\"qb\u{1B}[0\"qc\u{1B}[?2J", [" b"]),
     ControlCase("EL takes what DECSCA protects", "a\u{1B}[1\"qb\u{1B}[2K", [""]),
     ControlCase("a rectangle upside down is ignored", fourRows + "\u{1B}[3;3;2;2$z", ["AAAA", "BBBB", "CCCC", "DDDD"]),
@@ -204,6 +224,8 @@ struct ConformanceControlTests {
     ControlCase("an unknown sequence prints nothing", "a\u{1B}[1;2;3;4\u{22}\u{22}zb\u{1B}[?1;2~c", ["abc"]),
     ControlCase("a private prefix keeps its meaning apart", "abc\u{1B}[?1Dd", ["abcd"]),
     ControlCase("more parameters than anyone reads", "\u{1B}[" + String(repeating: "1;", count: 200) + "1mX", ["X"]),
+    ControlCase(
+      "colons belong to SGR alone", "\u{1B}[2;2H\u{1B}[3:4H\u{1B}[4;1:2H\u{1B}[2:3J\u{1B}[?7:1lX", ["", " X"]),
     ControlCase("OSC ends with BEL", "a\u{1B}]0;title\u{07}b", ["ab"]),
     ControlCase("OSC ends with ST", "a\u{1B}]0;title\u{1B}\\b", ["ab"]),
     ControlCase("CAN ends an OSC", "a\u{1B}]0;tit\u{18}b", ["ab"]),
@@ -215,6 +237,14 @@ struct ConformanceControlTests {
   static let screens: [ControlCase] = [
     ControlCase("1049 shows an empty screen and gives the old one back", "ab\u{1B}[?1049hXX\u{1B}[?1049lc", ["abc"]),
     ControlCase("1049 clears on entry", "\u{1B}[?1049hold\u{1B}[?1049l\u{1B}[?1049hX", ["X"]),
+    ControlCase(
+      "1049 erases where the alternate screen is shown already", "\u{1B}[?1049hold\u{1B}[?1049h\u{1B}[HX", ["X"]),
+    ControlCase(
+      "1049 l restores the cursor on the main screen too", "\u{1B}[2;2H\u{1B}7\u{1B}[4;4H\u{1B}[?1049lX", ["", " X"]),
+    ControlCase("1047 finds what 47 left", "\u{1B}[?47hA\u{1B}[?47l\u{1B}[?1047h", ["A"]),
+    ControlCase(
+      "DECALN ends origin mode", "\u{1B}[2;3r\u{1B}[?6h\u{1B}#8\u{1B}[2;3r\u{1B}[HX",
+      ["XEEEEEEE", "EEEEEEEE", "EEEEEEEE", "EEEEEEEE"]),
     ControlCase("47 keeps what was on the alternate screen", "\u{1B}[?47hA\u{1B}[?47l\u{1B}[?47h", ["A"]),
     ControlCase("1047 clears on leaving", "\u{1B}[?1047hA\u{1B}[?1047l\u{1B}[?1047h", [""]),
     ControlCase("1048 saves and restores the cursor", "ab\u{1B}[?1048h\u{1B}[4;4H\u{1B}[?1048lX", ["abX"]),

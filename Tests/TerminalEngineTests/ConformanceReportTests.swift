@@ -33,10 +33,54 @@ struct ConformanceReportTests {
       ("\u{1B}[=7;1u\u{1B}[=2;3u\u{1B}[?u", "\u{1B}[?5u"), ("\u{1B}[>1u\u{1B}[?1049h\u{1B}[?u", "\u{1B}[?0u"),
       ("\u{1B}[>9999u\u{1B}[<99999u\u{1B}[?u", "\u{1B}[?0u"),
       ("\u{1B}]4;1;rgb:12/34/56\u{1B}\\\u{1B}]4;1;?\u{1B}\\", "\u{1B}]4;1;rgb:1212/3434/5656\u{1B}\\"),
-      ("\u{1B}]52;c;?\u{07}", ""), ("\u{1B}[21t", ""),
+      ("\u{1B}]52;c;?\u{07}", ""), ("\u{1B}[21t", ""), ("\u{1B}[1*x\u{1B}P$q*x\u{1B}\\", "\u{1B}P1$r1*x\u{1B}\\"),
+      ("\u{1B}[0*x\u{1B}P$q*x\u{1B}\\", "\u{1B}P1$r0*x\u{1B}\\"), ("\u{1B}P$q$}\u{1B}\\", "\u{1B}P1$r0$}\u{1B}\\"),
+      ("\u{1B}P$q$~\u{1B}\\", "\u{1B}P1$r0$~\u{1B}\\"), ("\u{1B}P$qt\u{1B}\\", "\u{1B}P1$r24t\u{1B}\\"),
+      ("\u{1B}[1\"q\u{1B}P$q\"q\u{1B}\\", "\u{1B}P1$r1\"q\u{1B}\\"),
+      ("\u{1B}V\u{1B}P$q\"q\u{1B}\\", "\u{1B}P1$r0\"q\u{1B}\\"),
+      ("\u{1B}[?5n", "\u{1B}[?0n"), ("\u{1B}[?53n", "\u{1B}[?53n"), ("\u{1B}[?62n", "\u{1B}[0000*{"),
+      ("\u{1B}[?63;123n", "\u{1B}P123!~0000\u{1B}\\"),
     ] as [(String, String)])
   func query(_ input: String, answer: String) {
     #expect(replies(to: input) == answer)
+  }
+
+  @Test("what cannot be changed is told as always set or always reset")
+  func fixedModes() {
+    for (modes, answer) in [
+      ([2, 8, 14, 1036, 1039], 3),
+      ([13, 38, 46, 80, 1001, 1034, 1035, 1037, 1050, 1051, 1060, 1061, 2001, 2002, 2003, 2005, 2006, 8452], 4),
+      ([10, 57, 60, 61, 64, 68, 73, 81, 9001], 0),
+    ] {
+      for mode in modes {
+        let input = "\u{1B}[?\(mode)h\u{1B}[?\(mode)$p\u{1B}[?\(mode)l\u{1B}[?\(mode)$p"
+        let expected = "\u{1B}[?\(mode);\(answer)$y"
+        #expect(replies(to: input) == expected + expected)
+      }
+    }
+    for mode in [1, 5, 7, 10, 11, 13, 14, 15, 16, 17, 18, 19] {
+      #expect(replies(to: "\u{1B}[\(mode)$p") == "\u{1B}[\(mode);4$y")
+    }
+    for mode in [6, 8, 9, 21] { #expect(replies(to: "\u{1B}[\(mode)$p") == "\u{1B}[\(mode);0$y") }
+  }
+
+  @Test("a mode that does nothing here is kept for who saves and restores it")
+  func rememberedModes() {
+    for mode in [4, 18, 19, 30, 35, 41, 44, 1010, 1011, 1040, 1041, 1042, 1043, 1044, 1045, 1046] {
+      func told(_ value: Int) -> String { "\u{1B}[?\(mode);\(value)$y" }
+      let ask = "\u{1B}[?\(mode)$p"
+      let initially = [35, 1010, 1040, 1046].contains(mode) ? 1 : 2
+      #expect(
+        replies(to: ask + "\u{1B}[?\(mode)h" + ask + "\u{1B}[?\(mode)l" + ask) == told(initially) + told(1) + told(2))
+      #expect(replies(to: "\u{1B}[?\(mode)h\u{1B}[?\(mode)s\u{1B}[?\(mode)l\u{1B}[?\(mode)r" + ask) == told(1))
+    }
+  }
+
+  @Test("mode 1046 keeps programs off the alternate screen")
+  func alternateScreenAllowed() {
+    #expect(events(of: "\u{1B}[?1046l\u{1B}[?1049h\u{1B}[?47h\u{1B}[?1047h") == [])
+    #expect(events(of: "\u{1B}[?1049h\u{1B}[?1046l") == [.alternateScreen(true), .alternateScreen(false)])
+    #expect(replies(to: "\u{1B}[?1049h\u{1B}[?1049s\u{1B}[?1049l\u{1B}[?1049r\u{1B}[?1049$p") == "\u{1B}[?1049;1$y")
   }
 
   @Test("device attributes name a terminal that programs know")
@@ -69,6 +113,17 @@ struct ConformanceReportTests {
   func checksum() {
     // xterm's default: the negated sum of the characters, as 16 bits.
     #expect(replies(to: "A\u{1B}[1;1;1;1;1;1*y") == "\u{1B}P1!~FFBF\u{1B}\\")
+    for (text, area, sum) in [
+      ("", "1;1;1;1", 0x20), ("A", "1;1;1;2", 0x41), ("A ", "1;1;1;2", 0x61), ("\u{1B}[2GA", "1;1;1;2", 0x61),
+      ("A\u{1B}[3GA", "1;1;1;3", 0x82), ("hello", "", 532), ("A\u{1B}[2J", "1;1;1;1", 0x20),
+      ("\u{1B}[1mA", "1;1;1;1", 0xC1), ("\u{1B}[4mA", "1;1;1;1", 0x51), ("\u{1B}[5mA", "1;1;1;1", 0x81),
+      ("\u{1B}[7mA", "1;1;1;1", 0x61), ("\u{1B}[8mA", "1;1;1;1", 0x20), ("\u{1B}[1;4;5;7;8mA", "1;1;1;1", 0x110),
+      ("\u{1B}[2;3;9;31;42;53mA", "1;1;1;1", 0x41), ("é", "1;1;1;1", 0xE9), ("λ", "1;1;1;1", 0xBB),
+      ("漢", "1;1;1;2", 0x121), ("\u{1B}#8", "1;1;2;2", 0x114),
+    ] {
+      let expected = String(0x10000 - sum, radix: 16, uppercase: true)
+      #expect(replies(to: "\(text)\u{1B}[9;1;\(area)*y") == "\u{1B}P9!~\(expected)\u{1B}\\", "\(text) \(area)")
+    }
   }
 
   @Test("titles, bells, directories, clipboard, progress and notifications are told")

@@ -17,6 +17,16 @@ struct FuzzTests {
     Issue.record("seed \(seed): \(Invariants.firstViolation(short) ?? violation)\n\(short)")
   }
 
+  @Test(
+    "a picture at any moment, and what follows it, is the same on another terminal", arguments: Array(UInt64(1)...400))
+  func pictures(seed: UInt64) {
+    var grammar = TerminalGrammar(seed: seed)
+    let scenario = grammar.pictureScenario()
+    guard let violation = Invariants.firstViolationUncut(scenario) else { return }
+    let short = scenario.minimized { Invariants.firstViolationUncut($0)?.promise == violation.promise }
+    Issue.record("seed \(seed): \(Invariants.firstViolationUncut(short) ?? violation)\n\(short)")
+  }
+
   @Test("the engine keeps its promises for plain random bytes", arguments: Array(UInt64(1)...20))
   func randomBytes(seed: UInt64) {
     var random = RandomSource(seed: seed)

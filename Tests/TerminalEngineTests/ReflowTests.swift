@@ -35,6 +35,27 @@ struct ReflowTests {
     }
   }
 
+  @Test("the cursor stays on its character where not all of the text has room, and is back when it has")
+  func noRoom() {
+    var terminal = Terminal(size: TerminalSize(rows: 4, columns: 20))
+    terminal.feed("abcd".map { String(repeating: $0, count: 16) }.joined(separator: "\r\n") + "\u{1B}[2;1H")
+    terminal.resize(TerminalSize(rows: 4, columns: 8))
+    #expect(terminal.rowText(terminal.cursor.row).hasPrefix("bbbb"))
+    terminal.feed("X")
+    terminal.resize(TerminalSize(rows: 4, columns: 20))
+    #expect((terminal.firstLine..<(terminal.screenTop + 4)).contains { terminal.lineText($0) == "Xbbbbbbbbbbbbbbb" })
+
+    terminal = Terminal(size: TerminalSize(rows: 10, columns: 20))
+    terminal.feed((0..<10).map { String(repeating: "r\($0)", count: 6) }.joined(separator: "\r\n") + "\u{1B}[5;3H")
+    terminal.resize(TerminalSize(rows: 10, columns: 7))
+    #expect(terminal.rowText(terminal.cursor.row) == "r4r4r4r")
+    terminal.resize(TerminalSize(rows: 10, columns: 20))
+    #expect([terminal.cursor.row, terminal.cursor.column] == [4, 2])
+    // A lower window too.
+    terminal.resize(TerminalSize(rows: 3, columns: 20))
+    #expect(terminal.rowText(terminal.cursor.row) == "r4r4r4r4r4r4")
+  }
+
   @Test("styles stay with their characters")
   func styles() {
     var terminal = Terminal(size: TerminalSize(rows: 4, columns: 20))

@@ -49,7 +49,13 @@ enum ServerLaunch {
     found.endpoint = .unix(path: paths.socket)
     if isListening(paths.socket) { return found }
     for replacement in UserSurroundings().replacements { note(replacement) }
-    try launch(paths)
+    do {
+      try launch(paths)
+    } catch {
+      // The lock beside the sockets may have gone with them, and another command been quicker.
+      guard let running = try awaitRunning(paths, at: paths.socket) else { throw error }
+      found.endpoint = .unix(path: running)
+    }
     return found
   }
 

@@ -1,6 +1,7 @@
 import Formats
 import Glibc
 import Net
+import Sessions
 import Sys
 
 extension CommandTable {
@@ -30,12 +31,15 @@ extension CommandTable {
     name: "send", summary: "type text into a session",
     discussion: """
       The text goes to the session as it is, in one piece; nothing is pressed after it without --enter. '-' sends \
-      standard input, byte for byte.
+      standard input, byte for byte. With --paste it is pasted: line ends are what Enter sends, and control characters, \
+      which could end the paste or interrupt a program, become blanks.
       """,
-    section: .driving, arguments: [Arguments.session, Arguments.text], options: [Options.enter, Options.key],
+    section: .driving, arguments: [Arguments.session, Arguments.text],
+    options: [Options.enter, Options.key, Options.paste, Options.raw],
     examples: [
       CommandExample("roost send build 'make test' --enter", "type a command line and run it"),
       CommandExample("roost send build - < commands.sql", "send a file"),
+      CommandExample("roost send editor --paste - < notes.txt", "paste a file"),
       CommandExample("roost send build -- --help", "text that begins with a dash"),
     ],
     action: .client(sendText))
@@ -44,7 +48,8 @@ extension CommandTable {
     name: "keys", summary: "press keys in a session",
     discussion: """
       Each word is the name of a key, with ctrl+, alt+ and shift+ before it as needed, and is sent as the terminal \
-      would send it in the mode the program has chosen. A word that names no key is typed as text.
+      would send it in the mode the program has chosen. A word that names no key is typed as text, unless it looks like a \
+      key that is mistyped ('ctrl+foo', 'entr').
       """,
     section: .driving,
     arguments: [
@@ -67,8 +72,8 @@ extension CommandTable {
       """,
     section: .driving, arguments: [Arguments.session, Arguments.text],
     options: [
-      Options.enter, Options.key, Options.idle, Options.prompt, Options.match, Options.exit, Options.change,
-      Options.reading, Options.timeout, Options.screenFormat,
+      Options.enter, Options.key, Options.paste, Options.raw, Options.idle, Options.prompt, Options.match, Options.exit,
+      Options.change, Options.reading, Options.looksLikePrompt, Options.timeout, Options.screenFormat,
     ],
     examples: [
       CommandExample("roost interact build 'git status' --enter --prompt", "run it and see the screen after it"),
@@ -84,8 +89,8 @@ extension CommandTable {
       """,
     section: .driving, arguments: [Arguments.session],
     options: [
-      Options.idle, Options.prompt, Options.match, Options.exit, Options.change, Options.reading, Options.since,
-      Options.timeout, Options.showScreen,
+      Options.idle, Options.prompt, Options.match, Options.exit, Options.change, Options.reading,
+      Options.looksLikePrompt, Options.since, Options.timeout, Options.showScreen,
     ],
     examples: [
       CommandExample("roost wait build --prompt --timeout 10m", "until the command is done"),
@@ -136,16 +141,18 @@ private func sendText(_ context: ClientContext) async throws(CommandFailure) -> 
   let keys = keysAfterText(context.invocation)
   let path = ServerClient.sessionPath(session, "input")
   guard !words.isEmpty || !keys.isEmpty else { throw CommandFailure(.usage, "there is nothing to send") }
+  let query = try pasteQuery(context.invocation)
+  let text = Array(words.joined(separator: " ").utf8)
   var answer = JSON.null
   if words == ["-"] {
-    answer = try await sendStandardInput(context, path)
-  } else if !words.isEmpty, keys == ["enter"] {
+    answer = try await sendStandardInput(context, path, query)
+  } else if !words.isEmpty, keys == ["enter"], query.isEmpty {
     // One request, so that nobody else's input comes between the text and Enter.
-    answer = try await input(context, path, Array(words.joined(separator: " ").utf8) + [0x0d])
+    answer = try await input(context, path, query, text + [0x0d])
     context.show(answer) { "" }
     return .ok
   } else if !words.isEmpty {
-    answer = try await input(context, path, Array(words.joined(separator: " ").utf8))
+    answer = try await input(context, path, query, text)
   }
   if !keys.isEmpty {
     let pressed = try await context.client.call(
@@ -157,24 +164,48 @@ private func sendText(_ context: ClientContext) async throws(CommandFailure) -> 
   return .ok
 }
 
-private func input(_ context: ClientContext, _ path: String, _ bytes: [UInt8]) async throws(CommandFailure) -> JSON {
-  try await context.client.send("POST", path, body: bytes, contentType: "application/octet-stream")
+private func input(
+  _ context: ClientContext, _ path: String, _ query: [(String, String?)], _ bytes: [UInt8]
+) async throws(CommandFailure) -> JSON {
+  try await context.client.send("POST", path, query: query, body: bytes, contentType: "application/octet-stream")
+}
+
+/// What `--paste` and `--raw` ask of `session.input`; empty for plain typing.
+private func pasteQuery(_ invocation: Invocation) throws(CommandFailure) -> [(String, String?)] {
+  guard invocation.has(Options.paste) else {
+    guard !invocation.has(Options.raw) else {
+      throw CommandFailure(.usage, "--raw is a way to paste", hint: "Give --paste too, or leave it out.")
+    }
+    return []
+  }
+  return [("paste", "true")] + (invocation.has(Options.raw) ? [("raw", "true")] : [])
 }
 
 /// Pieces that are well below what the server takes in one body.
 private let inputPieceBytes = 256 * 1024
+/// A paste goes in one piece, and a session takes no more than this at a time.
+private let pasteBytes = 1024 * 1024
 
-private func sendStandardInput(_ context: ClientContext, _ path: String) async throws(CommandFailure) -> JSON {
+private func sendStandardInput(
+  _ context: ClientContext, _ path: String, _ query: [(String, String?)]
+) async throws(CommandFailure) -> JSON {
   var first = JSON.null
+  var pasted: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: inputPieceBytes)
   while true {
     let result = buffer.withUnsafeMutableBytes { readBytes(STDIN_FILENO, into: $0) }
     switch result {
-    case .bytes(let count):
-      let answer = try await input(context, path, Array(buffer[..<count]))
+    case .bytes(let count) where query.isEmpty:
+      let answer = try await input(context, path, query, Array(buffer[..<count]))
       if first.isNull { first = answer }
+    case .bytes(let count):
+      pasted += buffer[..<count]
+      guard pasted.count <= pasteBytes else {
+        throw CommandFailure(
+          .usage, "standard input is too long for one paste (1 MiB)", hint: "Send it without --paste.")
+      }
     case .endOfFile:
-      return first
+      return query.isEmpty ? first : try await input(context, path, query, pasted)
     case .wouldBlock:
       var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
       poll(&entry, 1, -1)
@@ -190,32 +221,19 @@ private func keysAfterText(_ invocation: Invocation) -> [String] {
 
 private func pressKeys(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   if context.invocation.has(Options.listKeys) {
-    context.show(JSON(strings: KeyName.completions)) { KeyName.completions.joined(separator: "\n") + "\n" }
+    let names = KeyEncoding.names + KeyName.completions.filter { $0.contains("+") }
+    context.show(JSON(strings: names)) { names.joined(separator: "\n") + "\n" }
     return .ok
   }
   let session = try context.invocation.required(Arguments.session)
   let keys = context.invocation.arguments(Arguments.keys)
   guard !keys.isEmpty else { throw CommandFailure(.usage, "KEY is missing") }
-  for key in keys { try refuseMistypedKey(key) }
   // `^C` is a way to write a key here; to the server it is text.
   let named = keys.map { $0.count == 2 && $0.hasPrefix("^") ? KeyName($0)?.text ?? $0 : $0 }
   let answer = try await context.client.call(
     "POST", ServerClient.sessionPath(session, "keys"), body: ["keys": JSON(strings: named)])
   context.show(answer) { "" }
   return .ok
-}
-
-/// `ctrl+foo` is no text that anybody means to type.
-private func refuseMistypedKey(_ word: String) throws(CommandFailure) {
-  let lowered = word.lowercased()
-  guard
-    ["ctrl+", "alt+", "shift+"].contains(where: { lowered.hasPrefix($0) && lowered.count > $0.count }),
-    KeyName(word) == nil
-  else { return }
-  let guess = nearest(to: word, among: KeyName.completions)
-  throw CommandFailure(
-    .usage, "there is no key '\(printable(word))'",
-    hint: guess.map { "Did you mean '\($0)'?" } ?? "To type it as text use 'roost send'.")
 }
 
 // MARK: Waiting
@@ -231,6 +249,7 @@ func waitCondition(_ invocation: Invocation) throws(CommandFailure) -> [JSON.Mem
   }
   let switches = [
     (Options.prompt, "prompt"), (Options.exit, "exit"), (Options.change, "change"), (Options.reading, "reading"),
+    (Options.looksLikePrompt, "looks_like_prompt"),
   ]
   for (option, name) in switches where invocation.has(option) {
     conditions.append((option, [JSON.Member("for", .string(name))]))
@@ -247,7 +266,8 @@ private func waitForSession(_ context: ClientContext) async throws(CommandFailur
   let session = try invocation.required(Arguments.session)
   guard let condition = try waitCondition(invocation) else {
     throw CommandFailure(
-      .usage, "say what to wait for", hint: "--idle 500ms, --prompt, --match REGEX, --exit, --change or --reading")
+      .usage, "say what to wait for",
+      hint: "--idle 500ms, --prompt, --match REGEX, --exit, --change, --reading or --looks-like-prompt")
   }
   var members = waitTerms(condition, invocation, format: context.usesJSON ? nil : "plain")
   if let since = invocation.integer(Options.since) { members.append(JSON.Member("since", .integer(since))) }
@@ -289,6 +309,7 @@ private func interactWithSession(_ context: ClientContext) async throws(CommandF
   let format = ScreenFormat(context)
   var members: [JSON.Member] = []
   if !words.isEmpty { members.append(JSON.Member("text", .string(words.joined(separator: " ")))) }
+  members += try pasteQuery(invocation).map { JSON.Member($0.0, true) }
   if !keys.isEmpty { members.append(JSON.Member("keys", JSON(strings: keys))) }
   let condition = try waitCondition(invocation) ?? [JSON.Member("for", "idle"), JSON.Member("idle_ms", 500)]
   members += waitTerms(condition, invocation, format: format.requested)

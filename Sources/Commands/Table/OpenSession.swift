@@ -90,6 +90,7 @@ func creationRequest(
     "cols": columns.map { .integer($0) },
     "size_policy": wish.policy.map { .string($0) },
     "cwd": try workingDirectory(invocation).map { .string($0) },
+    "allow_title_report": invocation.has(Options.allowTitleReport) ? true : nil,
     "env": variables.isEmpty ? nil : .object(variables),
     "environment": callersEnvironment(invocation).map { .object($0) },
     "history_lines": history.flatMap { if case .lines(let count) = $0 { .integer(count) } else { nil } },

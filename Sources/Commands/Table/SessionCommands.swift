@@ -13,8 +13,8 @@ extension CommandTable {
     section: .sessions, arguments: [Arguments.newName], trailing: Arguments.program,
     options: [
       Options.detached, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
-      Options.rows, Options.columns, Options.size, Options.history, Options.noIntegration, Options.prefix,
-      Options.detachKey, Options.noStatus,
+      Options.rows, Options.columns, Options.size, Options.history, Options.noIntegration, Options.allowTitleReport,
+      Options.prefix, Options.detachKey, Options.noStatus,
     ],
     examples: [
       CommandExample("roost new", "a session with a number for a name"),

@@ -36,21 +36,14 @@ extension Session {
       // Its prompt was announced to the server before.
       return hasTakenInput && foregroundShellWaits ? .integrated : .notYet(Session.silence)
     }
+    if commands.isSigned, !commands.isWithoutMarks, commands.phase != .unknown, foregroundIsOwn {
+      return markedShellWithoutPrompt()
+    }
     if let plain = plainShell() { return plain }
     if isStarting { return .notYet(Session.probe) }
     let front = foreground.map { "\($0) has the terminal of \(name)" } ?? "A program has the terminal of \(name)"
     switch commands.phase {
-    case .running
-    where commands.records.last.map({ Timestamp.now().milliseconds - $0.startedAt.milliseconds < 300 }) == true:
-      // A line that was typed a moment ago is mostly over in a moment.
-      return .notYet(Session.probe)
-    case .running:
-      let line = commands.records.last?.command.map { " (\($0))" } ?? ""
-      return .busy(
-        SessionError(
-          .commandRunning,
-          "A command is running in \(name)\(line): \(front). Wait for its end ('wait --prompt'), have the run wait its turn ('queue'), or drive it by 'interact'."
-        ))
+    case .running: return isFresh ? .notYet(Session.probe) : .busy(commandRunning)
     case .prompting, .betweenCommands: return .notYet(Session.silence)
     case .unknown, .atPrompt:
       return foregroundIsShell
@@ -89,6 +82,36 @@ extension Session {
     else { return false }
     return commands.nonce != nil && ShellIntegration.Shell(path: name) != nil
       || PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(pid) ?? []) != nil
+  }
+
+  /// One of our shells has the terminal, and has not said that its prompt stands.
+  private func markedShellWithoutPrompt() -> ShellReadiness {
+    guard PseudoTerminal.lineMode(of: pty.master)?.canonical == false, hasTakenInput, !pty.hasOutput,
+      activity.quiet() >= Session.silence, isForegroundReading
+    else {
+      guard commands.phase == .running, !isFresh else { return .notYet(Session.probe) }
+      return .busy(commandRunning)
+    }
+    // The prompt was interrupted while it was painted, or somebody took the marks out of it. The line editor says whether it has a prompt:
+    // only a builtin that edits a line itself must not be asked.
+    guard commands.phase == .running else { return .integrated }
+    let command = commands.records.last?.command ?? "read"
+    let reads = command.contains("read") || command.contains("vared") || command.contains("select")
+    return !reads && looksLikePrompt ? .integrated : .busy(commandRunning)
+  }
+
+  /// A line that was typed a moment ago is mostly over in a moment.
+  private var isFresh: Bool {
+    commands.records.last.map { Timestamp.now().milliseconds - $0.startedAt.milliseconds < 300 } ?? false
+  }
+
+  private var commandRunning: SessionError {
+    let line = commands.records.last?.command.map { " (\($0.prefix(200)))" } ?? ""
+    let front = foreground.map { "\($0) has the terminal" } ?? "a program has the terminal"
+    return SessionError(
+      .commandRunning,
+      "A command is running in \(name)\(line): \(front). Wait for its end ('wait --prompt'), have the run wait its turn ('queue'), or drive it by 'interact'."
+    )
   }
 
   /// No program has the terminal, as far as the shells tell that are followed.
