@@ -65,6 +65,17 @@ package enum Options {
   package static let detachKey = OptionDefinition(
     "--detach-key", placeholder: "KEYS", environment: "ROOST_DETACH_KEY", defaultText: "'ctrl+\\ ctrl+\\'",
     help: "keys that detach: 'f12', 'ctrl+b d' (a prefix and a key), or 'none'")
+  package static let prefix = OptionDefinition(
+    "--prefix", placeholder: "KEY", environment: "ROOST_PREFIX", defaultText: "the first of the detach keys",
+    help: "key before those that switch sessions, search and so on, or 'none'")
+  package static let noStatus = OptionDefinition(
+    "--no-status", help: "show no status line: every row is the session's")
+  package static let attachScrollback = OptionDefinition(
+    "--scrollback", placeholder: "N", environment: "ROOST_SCROLLBACK", defaultText: "a screenful",
+    help: "lines of history that go into this terminal's own scrollback before the session is shown: a number, 'all' or 'none'")
+  package static let history = OptionDefinition(
+    "--history", placeholder: "SIZE", defaultText: "10000 lines, and no more than 8M",
+    help: "how much history it keeps: a number of lines, or of bytes with K, M or G")
   package static let readOnly = OptionDefinition("--readonly", short: "r", help: "watch only: nothing typed is sent")
   package static let force = OptionDefinition("--force", help: "attach even from inside the session itself")
   package static let detachOthers = OptionDefinition(

@@ -103,9 +103,13 @@ struct CreateInput: Decodable, Sendable {
   var sizePolicy: SizePolicy?
   var cwd: String?
   var env: [String: String]?
+  /// The environment that the session begins from instead of the server's own; `env` is laid over it.
+  var environment: [String: String]?
   var allowTitleReport: Bool?
   var tags: [Tag]?
   var integration: Bool?
+  var historyLines: Int?
+  var historyBytes: Int?
 
   func spec() throws(OperationError) -> SessionSpec {
     guard command == nil || argv == nil else {
@@ -116,12 +120,15 @@ struct CreateInput: Decodable, Sendable {
     }
     let program: SessionSpec.Program =
       if let argv { .argv(argv) } else if let command { .command(command) } else { .shell(shell) }
-    return SessionSpec(
+    var spec = SessionSpec(
       name: name, program: program,
       size: TerminalSize(rows: rows ?? SessionSpec.defaultSize.rows, columns: cols ?? SessionSpec.defaultSize.columns),
       directory: cwd,
       environment: env ?? [:], tags: Set(tags ?? []), integrates: integration ?? true,
       sizePolicy: sizePolicy ?? .latest)
+    spec.callersEnvironment = environment
+    spec.history = HistoryBounds(lines: historyLines, bytes: historyBytes)
+    return spec
   }
 }
 

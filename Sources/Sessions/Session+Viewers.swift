@@ -14,10 +14,12 @@ extension Session {
   private static let gathering = Duration.milliseconds(1)
 
   /// Adds a viewer. The first thing it is shown is a picture of the screen.
-  /// - Parameter screen: its own terminal; `nil` for one that follows the raw output, whatever the session's size.
+  /// - Parameters:
+  ///   - screen: its own terminal; `nil` for one that follows the raw output, whatever the session's size.
+  ///   - history: so many of the newest lines that have scrolled off are given before the picture, for the terminal's own scrollback.
   /// Throws ``SessionError/Code/resourceLimitReached`` above ``SessionLimits/clients``.
   package func addViewer(
-    _ viewer: any RawViewer, client: ClientInfo, screen: ViewerScreen? = nil
+    _ viewer: any RawViewer, client: ClientInfo, screen: ViewerScreen? = nil, history: Int = 0
   ) throws(SessionError) -> ViewerID {
     guard clientCount < SessionLimits.clients else {
       throw SessionError(
@@ -29,8 +31,14 @@ extension Session {
     announceAttached(id.number, client)
     viewers.noteActivity(id)
     viewers.fit(to: terminal.size)
+    if history > 0, let screen {
+      let outer = TerminalEngine.TerminalSize(
+        rows: screen.size.rows + screen.reservedRows, columns: screen.size.columns)
+      viewers.setHistory(id, terminal.historyStream(lines: history, on: outer))
+    }
     if exit != nil {
       // Nothing more will come, so the picture is the whole story.
+      viewers.setHistory(id, nil)
       viewers.tellWindow(id, terminal)
       if viewers.entries[id]?.painter != nil {
         viewers.paint(id, terminal)
@@ -41,6 +49,7 @@ extension Session {
       viewers.remove(id)
     } else {
       followSizePolicy()
+      giveHistory(to: id)
       showViewers()
     }
     return id
@@ -49,6 +58,7 @@ extension Session {
   /// The viewer's socket has taken everything it was given.
   package func viewerIsReady(_ id: ViewerID) {
     viewers.setReady(id)
+    giveHistory(to: id)
     if exit == nil { showViewers() } else { finishViewer(id) }
   }
 
@@ -70,6 +80,24 @@ extension Session {
     announceDetached(id.number, .left)
     // One that left without having decided leaves the size as it is, also one that a caller gave.
     if sizePolicy.size(for: viewers.claims) != decided { followSizePolicy() }
+  }
+
+  /// Gives a viewer the next piece of the history that it is to have, if it can take it. Others of the loop have their turn between two pieces;
+  /// behind the last comes the picture.
+  private func giveHistory(to id: ViewerID) {
+    guard exit == nil, let entry = viewers.entries[id], entry.isReady, var stream = entry.history else { return }
+    guard let piece = terminal.nextPiece(of: &stream) else {
+      viewers.setHistory(id, nil)
+      return showViewers()
+    }
+    viewers.setHistory(id, stream)
+    guard viewers.give(id, history: piece) else { return }
+    loop.later { [weak self] in self?.assumeIsolated { $0.giveHistory(to: id) } }
+  }
+
+  /// Tells the viewers something that is not on the screen; all but the one whose doing it is.
+  func tellViewers(_ news: ViewerNews, except id: ViewerID? = nil) {
+    for (viewer, entry) in viewers.entries where viewer != id { entry.viewer.told(news) }
   }
 
   /// Who streams the session.
@@ -158,6 +186,8 @@ extension Session {
   }
 
   private func finishViewer(_ id: ViewerID) {
+    // What is left of the history is in the session's own, and a client that ends waits for its last picture.
+    viewers.setHistory(id, nil)
     pump(id)
     viewers.paint(id, terminal)
     guard let entry = viewers.entries[id], entry.isReady else { return }

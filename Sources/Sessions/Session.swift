@@ -48,6 +48,10 @@ package actor Session {
   /// When the pause between two rounds of writing to viewers ends.
   var pumpTimer: LoopTimer?
   private var sealTimer: LoopTimer?
+  /// Bells that the program has rung.
+  var bells = 0
+  /// Of whose typing the viewers were told last.
+  var toldOfTyping: (viewer: ViewerID?, by: String?, at: ContinuousClock.Instant)?
   /// The run whose command has been typed and is not over.
   var activeRun: ActiveRun?
   /// Runs that wait for their turn, the first first.
@@ -97,7 +101,7 @@ package actor Session {
     self.traffic = traffic
     self.shelf = shelf
     self.pid = pid
-    var options = TerminalOptions()
+    var options = label.history.options
     options.allowsTitleReports = label.allowsTitleReports
     terminal = Terminal(size: size, options: options)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
@@ -247,6 +251,9 @@ package actor Session {
         take(mark)
       case .cleared(let line): commands.cleared(line: line)
       case .reset: commands.cleared(line: terminal.screenTop)
+      case .bell:
+        bells += 1
+        tellPainted(event)
       case .sizeRequested(let size): wishedSize = size
       default: tellPainted(event)
       }
@@ -449,5 +456,6 @@ extension Session {
     self.name = name
     self.tags = tags
     announceIdentity(before: oldName, oldTags)
+    if name != oldName { tellViewers(.renamed(name.text)) }
   }
 }

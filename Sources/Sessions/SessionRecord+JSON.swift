@@ -60,6 +60,7 @@ extension SessionRecord {
     text("cwd", cwd.map(shown), &json)
     text("foreground", foreground.map(shown), &json)
     number("generation", generation, &json)
+    number("bells", bells, &json)
   }
 }
 

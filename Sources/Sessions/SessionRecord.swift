@@ -28,6 +28,8 @@ package struct SessionRecord: Sendable, Codable {
   package var cwd: String?
   package var foreground: String?
   package var generation: UInt64
+  /// Bells that it has rung since its server knows it.
+  package var bells: Int?
 }
 
 extension Session {
@@ -42,7 +44,7 @@ extension Session {
       lastActivityMs: lastActivityMs,
       state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title,
       cwd: workingDirectory(among: members),
-      foreground: foreground(among: members), generation: generation)
+      foreground: foreground(among: members), generation: generation, bells: bells)
     (record.exitStatus, record.exitSignal) = exit.jsonFields
     return record
   }

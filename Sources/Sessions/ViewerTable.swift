@@ -39,6 +39,17 @@ package protocol RawViewer: AnyObject, Sendable {
   func sessionResized(_ size: TerminalEngine.TerminalSize)
   /// What it is shown from now on is another part of the screen, or comes in another way. Told to viewers whose size is known.
   func windowChanged(_ window: ViewerWindow)
+  /// Something about the session that is not on its screen.
+  func told(_ news: ViewerNews)
+}
+
+/// What viewers are told beside the picture.
+package enum ViewerNews: Sendable, Equatable {
+  /// How many clients stream the session, the one that is told included.
+  case clients(Int)
+  case renamed(String)
+  /// Somebody else has typed: who, and whether by an operation rather than at a terminal.
+  case typed(by: String?, isCall: Bool)
 }
 
 /// The viewers of a session: those that follow its raw output through the ring that they share, and those that are painted.
@@ -62,6 +73,8 @@ struct ViewerTable: ~Copyable {
     /// What it was last told of its window.
     var told: ViewerWindow?
     var mouse = MouseReports()
+    /// History that it is still to be given before the first picture.
+    var history: HistoryStream?
   }
 
   /// What may wait to be told to a painted viewer that does not read; more is dropped.
@@ -114,6 +127,16 @@ struct ViewerTable: ~Copyable {
   }
 
   mutating func setReady(_ id: ViewerID) { entries[id]?.isReady = true }
+
+  mutating func setHistory(_ id: ViewerID, _ history: HistoryStream?) { entries[id]?.history = history }
+
+  /// Shows a viewer a piece of the history. Returns whether it may have the next at once.
+  mutating func give(_ id: ViewerID, history piece: [UInt8]) -> Bool {
+    guard let entry = entries[id] else { return false }
+    let isReady = piece.withUnsafeBytes { entry.viewer.show($0) }
+    entries[id]?.isReady = isReady
+    return isReady
+  }
 
   /// The viewer has lost what it was shown.
   mutating func setStale(_ id: ViewerID) {
@@ -194,7 +217,7 @@ struct ViewerTable: ~Copyable {
 
   /// Shows one viewer its next piece from the ring.
   mutating func advance(_ id: ViewerID, pieceBytes: Int) -> Step {
-    guard var entry = entries[id], entry.isReady, entry.painter == nil else { return .nothing }
+    guard var entry = entries[id], entry.isReady, entry.painter == nil, entry.history == nil else { return .nothing }
     guard let start = ring?.start else { return .nothing }
     if entry.needsRepaint || entry.offset < start { return .repaint }
     if entry.offset >= end { return .nothing }
@@ -224,7 +247,7 @@ struct ViewerTable: ~Copyable {
 
   /// Shows a painted viewer what has changed, if it can take it.
   mutating func paint(_ id: ViewerID, _ terminal: borrowing Terminal) {
-    guard let entry = entries[id], let painter = entry.painter, entry.isReady else { return }
+    guard let entry = entries[id], let painter = entry.painter, entry.isReady, entry.history == nil else { return }
     let bytes = painter.paint(terminal) + entry.remarks
     tellWindow(id, terminal)
     guard !bytes.isEmpty else { return }

@@ -12,12 +12,13 @@ import enum Sys.ExitStatus
 /// ``SessionRawSocket/attachProtocol`` text is control, one JSON object a message:
 ///
 /// - from the client `{"resize":{"rows","cols","reserved_rows"?,"synchronized"?}}`, how large its terminal is, and `{"repaint":{}}` when that
-///   has lost what it showed;
-/// - from the client also `{"colors":{"foreground","background","cursor"}}`, the default colours of its terminal, each as `#rrggbb` (or as X11
-///   writes it);
+///   has lost what it showed; `{"environment":{NAME: text or null}}`, variables of its surroundings that new sessions are to have (from
+///   this machine only); `{"colors":{"foreground","background","cursor"}}`, the default colours of its terminal, each as `#rrggbb` (or as
+///   X11 writes it);
 /// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}` when the session has
 ///   another size, `{"window":{"row","col","rows","cols","painted","alternate"}}` before bytes that show another part of the screen or come
-///   in another way, `{"exited":{"exit_status","exit_signal"}}` after the last ones, `{"detached":{"reason"}}`.
+///   in another way, `{"clients":{"attached"}}` how many stream the session, `{"renamed":{"session"}}`, `{"typed":{"by","call"}}` when somebody
+///   else types, `{"exited":{"exit_status","exit_signal"}}` after the last bytes, `{"detached":{"reason"}}`.
 ///
 /// A client of the session's own size is sent the program's bytes; one of another size, or that reserves rows for itself, is painted: each
 /// binary message is whole, leaves the default pen and the cursor where it belongs, and touches nothing below `rows`.
@@ -26,6 +27,8 @@ import enum Sys.ExitStatus
 /// costs what the kernel holds for it; a terminal that does not read stops the socket from being read.
 actor SessionRawSocket {
   static let attachProtocol = "roost.attach.v1"
+  /// What may wait for the client before it is told no news beside the picture.
+  private static let maximumNewsQueue = 1 << 20
 
   nonisolated let session: Session
   nonisolated var unownedExecutor: UnownedSerialExecutor { session.unownedExecutor }
@@ -40,13 +43,16 @@ actor SessionRawSocket {
   private let typing: RepeatedAudit?
   private let resizing: RepeatedAudit?
   private let onClosed: @Sendable () -> Void
+  /// Takes what the client says of its surroundings; nil for one whose surroundings are no concern of this machine.
+  private let onEnvironment: (@Sendable (ArraySlice<UInt8>) -> Void)?
   private var isClosed = false
 
   init(
     _ session: Session, _ webSocket: any MessageSocket, call: Call, audit: AuditTrail? = nil, isAttach: Bool,
-    isReadOnly: Bool,
+    isReadOnly: Bool, onEnvironment: (@Sendable (ArraySlice<UInt8>) -> Void)? = nil,
     onClosed: @escaping @Sendable () -> Void = {}
   ) {
+    self.onEnvironment = onEnvironment
     self.onClosed = onClosed
     self.session = session
     self.webSocket = webSocket
@@ -59,13 +65,15 @@ actor SessionRawSocket {
   }
 
   /// Shows the screen. Called once, when the socket is open.
-  /// - Parameter size: of the client's terminal.
-  func open(size: TerminalSize? = nil) {
+  /// - Parameters:
+  ///   - screen: the client's terminal.
+  ///   - history: lines of history to show before the screen, for the terminal's own scrollback.
+  func open(screen: ViewerScreen? = nil, history: Int = 0) {
     webSocket.handler = self
     let before = session.assumeIsolated { session in
       let before = session.size
       // One that is told of no size has none of its own: it gets what it asked for once, and then what there is.
-      if !isAttach, !isReadOnly, let size { session.wish(for: size) }
+      if !isAttach, !isReadOnly, let screen { session.wish(for: screen.size) }
       return before
     }
     if isAttach {
@@ -82,7 +90,7 @@ actor SessionRawSocket {
     let joined: Result<ViewerID, SessionError> = session.assumeIsolated { session in
       do throws(SessionError) {
         return .success(
-          try session.addViewer(self, client: client, screen: isAttach ? size.map { ViewerScreen($0) } : nil))
+          try session.addViewer(self, client: client, screen: isAttach ? screen : nil, history: history))
       } catch {
         return .failure(error)
       }
@@ -107,6 +115,7 @@ actor SessionRawSocket {
       session.assumeIsolated { $0.repaintViewer(viewer) }
     }
     if let told = members.last(where: { $0.name == "colors" })?.value { tellColors(told) }
+    if let environment = members.last(where: { $0.name == "environment" })?.value { onEnvironment?(environment) }
     // What a later version may say is none of our business.
     guard let resize = members.last(where: { $0.name == "resize" })?.value else { return }
     let fields = JSONText.members(of: resize) ?? []
@@ -159,9 +168,10 @@ actor SessionRawSocket {
 
   private func type(_ bytes: [UInt8]) {
     let cause = typing?.begin() ?? call.cause()
+    let viewer = viewer
     let outcome: Result<(queued: Int, dropped: Int, name: String), SessionError> = session.assumeIsolated { session in
       do throws(SessionError) {
-        let dropped = try session.type(bytes, by: cause)
+        let dropped = try session.type(bytes, by: cause, from: viewer)
         return .success((session.inputQueued, dropped, session.name.text))
       } catch {
         return .failure(error)
@@ -294,6 +304,31 @@ actor SessionRawSocket {
     }
   }
 
+  private func tell(_ news: ViewerNews) {
+    guard isAttach, !isClosed else { return }
+    // A client that does not read is not told every key of another one: the news of now are old when it does.
+    guard webSocket.queuedBytes < SessionRawSocket.maximumNewsQueue else { return }
+    switch news {
+    case .clients(let count):
+      control("clients") { json in
+        json.key("attached")
+        json.integer(count)
+      }
+    case .renamed(let name):
+      control("renamed") { json in
+        json.key("session")
+        json.string(name)
+      }
+    case .typed(let principal, let isCall):
+      control("typed") { json in
+        json.key("by")
+        if let principal { json.string(principal) } else { json.null() }
+        json.key("call")
+        json.bool(isCall)
+      }
+    }
+  }
+
   private func close(_ code: UInt16, _ reason: String) {
     if isClosed { return }
     cleanUp()
@@ -325,6 +360,8 @@ extension SessionRawSocket: RawViewer {
   nonisolated func sessionResized(_ size: TerminalSize) { assumeIsolated { $0.resized(size) } }
 
   nonisolated func windowChanged(_ window: ViewerWindow) { assumeIsolated { $0.tell(window) } }
+
+  nonisolated func told(_ news: ViewerNews) { assumeIsolated { $0.tell(news) } }
 }
 
 extension SessionRawSocket: WebSocketHandler {

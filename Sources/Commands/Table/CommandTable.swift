@@ -13,8 +13,8 @@ package enum CommandTable {
       """,
     options: [
       Options.name, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
-      Options.noIntegration, Options.allowTitleReport,
-      Options.detachKey,
+      Options.history, Options.noIntegration, Options.allowTitleReport, Options.prefix, Options.detachKey,
+      Options.noStatus,
     ],
     examples: [
       CommandExample("roost", "a new session, right here"),

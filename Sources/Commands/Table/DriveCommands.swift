@@ -355,7 +355,9 @@ private func makeIfMissing(_ session: String, _ context: ClientContext) async th
     guard error.exitCode == .notFound else { throw error }
   }
   do {
-    _ = try await context.client.call("POST", "/sessions", body: try creationRequest(context.invocation, name: session))
+    _ = try await createSession(
+      try creationRequest(
+        context.invocation, try ClientConfiguration.load(context.invocation.environment), name: session), context)
   } catch {
     // Somebody made it in the meantime, which is as good.
     guard error.exitCode == .conflict else { throw error }

@@ -13,8 +13,8 @@ extension CommandTable {
     section: .sessions, arguments: [Arguments.newName], trailing: Arguments.program,
     options: [
       Options.detached, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
-      Options.rows, Options.columns, Options.size, Options.noIntegration, Options.allowTitleReport,
-      Options.detachKey,
+      Options.rows, Options.columns, Options.size, Options.history, Options.noIntegration, Options.allowTitleReport,
+      Options.prefix, Options.detachKey, Options.noStatus,
     ],
     examples: [
       CommandExample("roost new", "a session with a number for a name"),
@@ -32,14 +32,22 @@ extension CommandTable {
       'f12' is one key; 'none' leaves only 'roost detach'.
 
       Detaching leaves the session running. The terminal is put back as it was, whatever the session did to it.
+
+      ctrl+\\ is the prefix of other keys, too: ctrl+\\ and then n or p is the next session or the one before, l the last one, w a \
+      list to choose from, / searches in the history, ? lists all of them. The status line on the last row says which session \
+      this is and what happens elsewhere. Settings for every attach are in ~/.config/roost/client.toml.
       """,
     section: .sessions, arguments: [Arguments.attachedSession],
-    options: [Options.readOnly, Options.detachKey, Options.detachOthers, Options.force],
+    options: [
+      Options.readOnly, Options.attachScrollback, Options.noStatus, Options.prefix, Options.detachKey,
+      Options.detachOthers, Options.force,
+    ],
     examples: [
       CommandExample("roost attach build", "go on where you left"),
       CommandExample("roost attach --readonly build", "look over somebody's shoulder"),
       CommandExample("roost attach web1:build", "a session of the server web1, through this one"),
       CommandExample("roost attach --detach-key 'ctrl+a d' build", "leave it as you would leave screen"),
+      CommandExample("roost attach --scrollback all build", "with its whole history to scroll back through"),
     ],
     action: .client(attachSession))
 
