@@ -130,6 +130,15 @@ package enum Options {
   package static let runTimeout = OptionDefinition(
     "--timeout", placeholder: "DURATION", kind: .duration, defaultText: "none",
     help: "stop waiting after this long; the command goes on")
+  package static let cancelRun = OptionDefinition(
+    "--cancel", placeholder: "RUN", kind: .text, help: "take this run out of the queue, or interrupt the 'active' one")
+  package static let remoteShell = OptionDefinition(
+    "--shell", placeholder: "SHELL", kind: .choice(["bash", "zsh", "fish"]),
+    help: "what reads the terminal somewhere else")
+  package static let noQueue = OptionDefinition(
+    "--no-queue", help: "refuse at once where the shell is busy, instead of waiting for a turn")
+  package static let inShell = OptionDefinition(
+    "--in-shell", help: "a POSIX shell reads the terminal, though it cannot be seen from here (ssh, a container)")
   package static let maxOutput = OptionDefinition(
     "--max-output", placeholder: "BYTES", kind: .integer(1...Int.max), help: "keep at most this much of the output")
 

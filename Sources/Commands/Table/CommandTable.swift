@@ -26,7 +26,7 @@ package enum CommandTable {
     ],
     subcommands: [
       new, attach, ls, rename, tag, resize, clients, detach, kill, signal, rm,
-      run, send, keys, interact, wait, screen, scrollback, commands, output,
+      run, send, keys, interact, wait, screen, scrollback, commands, output, runs, integrate,
       events,
       status, serveCommand, stop, servers, token, call,
       completions, help, version, keeperCommand,
