@@ -182,8 +182,13 @@ private struct Run: ~Copyable {
         let properties = WidthTable.properties(of: scalar.value)
         let width = Int(properties & WidthTable.widthMask)
         sum += width
-        widest += properties & WidthTable.variationCapable != 0 ? 2 : max(width, 1)
-        if width == 0 || properties & ~(WidthTable.widthMask | WidthTable.variationCapable) != 0 { mayCluster = true }
+        let mayWiden = properties & (WidthTable.variationCapable | WidthTable.regionalIndicator) != 0
+        widest += mayWiden ? 2 : max(width, 1)
+        if width == 0 || properties & ~(WidthTable.widthMask | WidthTable.variationCapable) != 0
+          || ClusterClass(scalar.value) == .spacingMark
+        {
+          mayCluster = true
+        }
       }
       guard wasTooNarrow || (mayCluster ? run.columns <= widest : run.columns == sum) else {
         throw Violation(promise: "wide characters take two columns, others one", detail: "\(name): \(run)")

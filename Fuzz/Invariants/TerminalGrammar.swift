@@ -97,7 +97,8 @@ package struct TerminalGrammar {
       case 0..<3: random.pick(["中", "文", "字", "한", "Ａ", "あ"])
       case 3..<5: random.pick(["é", "я", "─", "→", "\u{FFFD}", "\u{2028}", "ǅ", "ﷺ"])
       case 5: random.pick(["😀", "🚀", "👩", "🇫", "𐍈", "𠀀"])
-      case 6: random.pick(["\u{301}", "\u{FE0F}", "\u{200D}", "🏽", "❤", "⚠"])
+      case 6:
+        random.pick(["\u{301}", "\u{FE0F}", "\u{200D}", "🏽", "❤", "⚠", "⌚", "\u{FE0E}", "क", "\u{94D}", "\u{93E}"])
       default: String(Unicode.Scalar(UInt8(0x21 + random.below(94))))
       }
     }
@@ -163,7 +164,7 @@ package struct TerminalGrammar {
   private static let privateModes = [
     1, 3, 4, 5, 6, 6, 7, 7, 8, 9, 12, 25, 40, 45, 47, 66, 69, 69, 80, 95, 1000, 1002, 1003, 1004, 1005, 1006, 1015,
     1016,
-    1045, 1047, 1048, 1049, 1049, 2004, 2026, 2027, 2031, 9_999,
+    1045, 1047, 1048, 1049, 1049, 2004, 2026, 2027, 2027, 2031, 9_999,
   ]
 
   private static let escapes = [

@@ -52,6 +52,11 @@ package enum Options {
     "--rows", placeholder: "N", kind: .integer(1...1000), help: "height of the screen")
   package static let columns = OptionDefinition(
     "--cols", placeholder: "N", kind: .integer(1...1000), help: "width of the screen")
+  package static let size = OptionDefinition(
+    "--size", placeholder: "SIZE",
+    help:
+      "who decides the size: 'latest' (who typed last; the default), 'smallest', 'largest', 'fixed' (nobody), or a fixed size such as 80x24"
+  )
   package static let noIntegration = OptionDefinition(
     "--no-integration", help: "start the shell without Roost's integration (no command records, weaker waits)")
   package static let allowTitleReport = OptionDefinition(
@@ -60,6 +65,17 @@ package enum Options {
   package static let detachKey = OptionDefinition(
     "--detach-key", placeholder: "KEYS", environment: "ROOST_DETACH_KEY", defaultText: "'ctrl+\\ ctrl+\\'",
     help: "keys that detach: 'f12', 'ctrl+b d' (a prefix and a key), or 'none'")
+  package static let prefix = OptionDefinition(
+    "--prefix", placeholder: "KEY", environment: "ROOST_PREFIX", defaultText: "the first of the detach keys",
+    help: "key before those that switch sessions, search and so on, or 'none'")
+  package static let noStatus = OptionDefinition(
+    "--no-status", help: "show no status line: every row is the session's")
+  package static let attachScrollback = OptionDefinition(
+    "--scrollback", placeholder: "N", environment: "ROOST_SCROLLBACK", defaultText: "a screenful",
+    help: "lines of history that go into this terminal's own scrollback before the session is shown: a number, 'all' or 'none'")
+  package static let history = OptionDefinition(
+    "--history", placeholder: "SIZE", defaultText: "10000 lines, and no more than 8M",
+    help: "how much history it keeps: a number of lines, or of bytes with K, M or G")
   package static let readOnly = OptionDefinition("--readonly", short: "r", help: "watch only: nothing typed is sent")
   package static let force = OptionDefinition("--force", help: "attach even from inside the session itself")
   package static let detachOthers = OptionDefinition(
@@ -114,6 +130,15 @@ package enum Options {
   package static let runTimeout = OptionDefinition(
     "--timeout", placeholder: "DURATION", kind: .duration, defaultText: "none",
     help: "stop waiting after this long; the command goes on")
+  package static let cancelRun = OptionDefinition(
+    "--cancel", placeholder: "RUN", kind: .text, help: "take this run out of the queue, or interrupt the 'active' one")
+  package static let remoteShell = OptionDefinition(
+    "--shell", placeholder: "SHELL", kind: .choice(["bash", "zsh", "fish"]),
+    help: "what reads the terminal somewhere else")
+  package static let noQueue = OptionDefinition(
+    "--no-queue", help: "refuse at once where the shell is busy, instead of waiting for a turn")
+  package static let inShell = OptionDefinition(
+    "--in-shell", help: "a POSIX shell reads the terminal, though it cannot be seen from here (ssh, a container)")
   package static let maxOutput = OptionDefinition(
     "--max-output", placeholder: "BYTES", kind: .integer(1...Int.max), help: "keep at most this much of the output")
 

@@ -39,6 +39,16 @@ extension SessionOperations {
         return try await answer(result, of: session, command: nil, options.timeout)
       }.waiting(Self.runBound),
       Operation(
+        "session.integrate", "Type the shell integration into the shell that reads the terminal: one in a shell, or elsewhere",
+        .sessionsInput, "POST", "/sessions/{session}/integrate", .changes
+      ) {
+        (call: Call, input: IntegrateInput) -> GenerationOutput in
+        let session = try session(input.session, for: call)
+        let before = await session.generation
+        try await session.integrate(input.shell)
+        return GenerationOutput(generation: before)
+      },
+      Operation(
         "session.runs", "List the run in progress and those that wait for their turn", .sessionsRead, "GET",
         "/sessions/{session}/runs", .reads
       ) {
@@ -130,6 +140,17 @@ enum RunPlace: String, Codable, Sendable, CaseIterable, SchemaDescribing {
   case shell
   static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   static let sample = RunPlace.shell
+}
+
+extension ShellIntegration.Shell: SchemaDescribing, Decodable {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = ShellIntegration.Shell.bash
+}
+
+struct IntegrateInput: Decodable, Sendable {
+  var session: SessionName
+  /// What reads the terminal, where that cannot be seen from here.
+  var shell: ShellIntegration.Shell?
 }
 
 struct RunWaitInput: Decodable, Sendable {

@@ -46,6 +46,16 @@ extension Evidence: SchemaDescribing {
   package static let sample = Evidence.output
 }
 
+extension SizePolicy: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = SizePolicy.latest
+}
+
+extension ViewMode: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = ViewMode.ownSize
+}
+
 extension WaitOutcome.Reason: SchemaDescribing {
   package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = WaitOutcome.Reason.idle
@@ -90,11 +100,16 @@ struct CreateInput: Decodable, Sendable {
   var shell: String?
   var rows: Int?
   var cols: Int?
+  var sizePolicy: SizePolicy?
   var cwd: String?
   var env: [String: String]?
+  /// The environment that the session begins from instead of the server's own; `env` is laid over it.
+  var environment: [String: String]?
   var allowTitleReport: Bool?
   var tags: [Tag]?
   var integration: Bool?
+  var historyLines: Int?
+  var historyBytes: Int?
 
   func spec() throws(OperationError) -> SessionSpec {
     guard command == nil || argv == nil else {
@@ -105,11 +120,15 @@ struct CreateInput: Decodable, Sendable {
     }
     let program: SessionSpec.Program =
       if let argv { .argv(argv) } else if let command { .command(command) } else { .shell(shell) }
-    return SessionSpec(
+    var spec = SessionSpec(
       name: name, program: program,
       size: TerminalSize(rows: rows ?? SessionSpec.defaultSize.rows, columns: cols ?? SessionSpec.defaultSize.columns),
       directory: cwd,
-      environment: env ?? [:], tags: Set(tags ?? []), integrates: integration ?? true)
+      environment: env ?? [:], tags: Set(tags ?? []), integrates: integration ?? true,
+      sizePolicy: sizePolicy ?? .latest)
+    spec.callersEnvironment = environment
+    spec.history = HistoryBounds(lines: historyLines, bytes: historyBytes)
+    return spec
   }
 }
 
@@ -120,6 +139,7 @@ struct UpdateInput: Decodable, Sendable {
   var name: SessionName?
   var addTags: [Tag]?
   var removeTags: [Tag]?
+  var sizePolicy: SizePolicy?
 }
 
 struct KillInput: Decodable, Sendable {
@@ -270,6 +290,12 @@ struct ClientOutput: Codable, Sendable {
   var kind: String
   var peer: String
   var readOnly: Bool
+  /// Who it is, as audit records name principals.
+  var principal: String?
+  /// Of the client's own terminal, if it has told.
+  var rows: Int?
+  var cols: Int?
+  var mode: ViewMode
   var since: Timestamp
 }
 

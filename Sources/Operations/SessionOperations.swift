@@ -1,3 +1,4 @@
+import Causality
 package import Cluster
 import Formats
 package import Sessions
@@ -64,13 +65,15 @@ package struct SessionOperations: Sendable {
         await (try session(input.session, for: call)).record(server: server, serverID: serverID)
       },
       Operation(
-        "session.update", "Rename a session, add and remove tags: all of it or nothing", .sessionsManage, "PATCH",
+        "session.update", "Rename a session, add and remove tags, say who decides its size: all of it or nothing",
+        .sessionsManage, "PATCH",
         "/sessions/{session}", .changes
       ) {
         (call: Call, input: UpdateInput) -> SessionRecord in
         _ = try session(input.session, for: call)
         let session = try await store.update(
-          input.session, newName: input.name, add: input.addTags ?? [], remove: input.removeTags ?? [])
+          input.session, newName: input.name, add: input.addTags ?? [], remove: input.removeTags ?? [],
+          sizePolicy: input.sizePolicy)
         return await session.record(server: server, serverID: serverID)
       },
       Operation(
@@ -122,7 +125,9 @@ package struct SessionOperations: Sendable {
         (call: Call, input: SessionInput) -> [ClientOutput] in
         await (try session(input.session, for: call)).clients.map {
           ClientOutput(
-            id: $0.id, kind: $0.info.kind, peer: $0.info.peer, readOnly: $0.info.readOnly, since: $0.info.since)
+            id: $0.id, kind: $0.info.kind, peer: $0.info.peer, readOnly: $0.info.readOnly,
+            principal: $0.info.cause?.principal, rows: $0.size?.rows, cols: $0.size?.columns, mode: $0.mode,
+            since: $0.info.since)
         }
       },
     ]

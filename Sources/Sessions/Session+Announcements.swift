@@ -76,6 +76,7 @@ extension Session {
 
   func announceAttached(_ number: Int, _ client: ClientInfo) {
     recordChanged(.fact)
+    if exit == nil { tellViewers(.clients(clientCount)) }
     guard exit == nil, let cause = announce(.attached(number: number, client), because: client.cause ?? Cause.current)
     else { return }
     chronicle.attachments[number] = Chronicle.Attachment(client: client, cause: cause)
@@ -84,6 +85,7 @@ extension Session {
   /// `cause` is who sent it away; `nil` when it left by itself.
   func announceDetached(_ number: Int, _ reason: SessionAnnouncement.DetachReason, because cause: Cause? = nil) {
     recordChanged(.fact)
+    if exit == nil { tellViewers(.clients(clientCount)) }
     guard let attachment = chronicle.attachments.removeValue(forKey: number) else { return }
     announce(.detached(number: number, attachment.client, reason), because: cause ?? attachment.cause)
   }

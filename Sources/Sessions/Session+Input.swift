@@ -12,10 +12,12 @@ extension Session {
   /// In line mode a line that is longer than the terminal keeps is refused (``SessionError/Code/lineTooLong``), with what has been typed of
   /// it before; of several lines those that do not fit yet wait until the reader has taken some.
   ///
-  /// `typist` is whose the command is that the shell may begin because of this.
+  /// `typist` is whose the command is that the shell may begin because of this; `viewer` is at whose terminal it was typed.
   @discardableResult
-  package func write(_ bytes: [UInt8], by typist: Cause? = Cause.current) throws(SessionError) -> UInt64 {
-    guard !bytes.isEmpty, exit == nil else { return try deliver(bytes, leaving: pty.pendingLine, by: typist) }
+  package func write(
+    _ bytes: [UInt8], by typist: Cause? = Cause.current, from viewer: ViewerID? = nil
+  ) throws(SessionError) -> UInt64 {
+    guard !bytes.isEmpty, exit == nil else { return try deliver(bytes, leaving: pty.pendingLine, by: typist, from: viewer) }
     try bringBackLine()
     var line = pty.pendingLine
     let longest = pty.discipline.map { line.take(bytes, $0) } ?? 0
@@ -28,21 +30,23 @@ extension Session {
         lost. Nothing was typed. Send shorter lines, or put the text in a file.
         """)
     }
-    return try deliver(bytes, leaving: line, by: typist)
+    return try deliver(bytes, leaving: line, by: typist, from: viewer)
   }
 
   /// Types what comes key by key from somebody who sees the screen, and cannot be refused a piece of it: in line mode what the terminal would
   /// drop is left out, and counted in the answer.
-  package func type(_ bytes: [UInt8], by typist: Cause? = Cause.current) throws(SessionError) -> Int {
+  package func type(
+    _ bytes: [UInt8], by typist: Cause? = Cause.current, from viewer: ViewerID? = nil
+  ) throws(SessionError) -> Int {
     try bringBackLine()
     guard exit == nil, let discipline = pty.discipline else {
-      try deliver(bytes, leaving: pty.pendingLine, by: typist)
+      try deliver(bytes, leaving: pty.pendingLine, by: typist, from: viewer)
       return 0
     }
     var line = pty.pendingLine
     let kept = discipline.isCanonical ? line.takeFitting(bytes, discipline) : bytes
     if !discipline.isCanonical { line.clear() }
-    try deliver(kept, leaving: line, by: typist)
+    try deliver(kept, leaving: line, by: typist, from: viewer)
     return bytes.count - kept.count
   }
 
@@ -54,7 +58,9 @@ extension Session {
   }
 
   @discardableResult
-  private func deliver(_ bytes: [UInt8], leaving line: PendingLine, by typist: Cause?) throws(SessionError) -> UInt64 {
+  private func deliver(
+    _ bytes: [UInt8], leaving line: PendingLine, by typist: Cause?, from viewer: ViewerID?
+  ) throws(SessionError) -> UInt64 {
     let before = activity.generation
     if bytes.isEmpty { return before }
     guard exit == nil else { throw endedError }
@@ -67,6 +73,7 @@ extension Session {
       settlePromptsIfNothingIsOwed()
       typedLine.take(bytes)
       lastInputGeneration = activity.generation
+      tellOfTyping(typist, from: viewer)
       return before
     case .full:
       throw SessionError(
@@ -75,6 +82,19 @@ extension Session {
     case .gone:
       throw endedError
     }
+  }
+
+  /// The other viewers are told that somebody types, at most once a second of each who does.
+  private func tellOfTyping(_ typist: Cause?, from viewer: ViewerID?) {
+    guard viewers.count > (viewer == nil ? 0 : 1) else { return }
+    let now = ContinuousClock.now
+    if let told = toldOfTyping, told.viewer == viewer, told.by == typist?.principal,
+      told.at.duration(to: now) < SessionLimits.typingInterval
+    {
+      return
+    }
+    toldOfTyping = (viewer, typist?.principal, now)
+    tellViewers(.typed(by: typist?.principal, isCall: viewer == nil), except: viewer)
   }
 
   /// How many prompts must have come before all lines that were sent off are answered.

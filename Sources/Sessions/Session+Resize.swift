@@ -22,15 +22,20 @@ extension Session {
     terminal.stamp = activity.generation
     resizeTerminal(size)
     outputs.running?.resize(rows: size.rows, columns: size.columns)
-    tellViewersOfResize()
+    if !viewers.isEmpty {
+      viewers.setResized()
+      viewers.fit(to: size)
+      tellViewersOfResize()
+      showViewers()
+    }
     if !observers.isEmpty { outputReachedObservers() }
     if !waiters.isEmpty { checkWaiters() }
   }
 
-  /// The program asked for a size (`CSI 8 t`, DECCOLM with mode 40, DECSLPP, DECSCPP, DECSNLS). It gets it as long as nobody looks: a
-  /// viewer's window is the viewer's own.
+  /// The program asked for a size (`CSI 8 t`, DECCOLM with mode 40, DECSLPP, DECSCPP, DECSNLS). It gets it where the size
+  /// is not fixed and no viewer's counts: a viewer's window is the viewer's own.
   func programWishes(for size: TerminalEngine.TerminalSize) {
-    guard exit == nil, viewers.isEmpty else { return }
+    guard exit == nil, sizePolicy != .fixed, viewers.claims.isEmpty else { return }
     try? resize(size)
   }
 

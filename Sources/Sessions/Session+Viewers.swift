@@ -1,36 +1,56 @@
 import Causality
 import Net
-import TerminalEngine
+package import TerminalEngine
 
 extension Session {
   /// Bytes that one viewer is given before the next has its turn.
   private static let pieceBytes = 64 << 10
   /// A round of writing to viewers may take at most one part in this many of the loop's time while output streams in: the child's
   /// speed comes before its viewers'. A viewer that cannot follow at that pace is shown pictures instead of every byte.
-  private static let pumpShare = 12
+  static let pumpShare = 12
   /// Rounds shorter than this are not followed by a pause: a keystroke's echo goes out at once.
   private static let freePump = Duration.microseconds(150)
   /// How long the output of a flood is gathered: far below a frame, and less than the ring of the viewers holds at any speed of a PTY.
   private static let gathering = Duration.milliseconds(1)
 
   /// Adds a viewer. The first thing it is shown is a picture of the screen.
+  /// - Parameters:
+  ///   - screen: its own terminal; `nil` for one that follows the raw output, whatever the session's size.
+  ///   - history: so many of the newest lines that have scrolled off are given before the picture, for the terminal's own scrollback.
   /// Throws ``SessionError/Code/resourceLimitReached`` above ``SessionLimits/clients``.
-  package func addViewer(_ viewer: any RawViewer, client: ClientInfo) throws(SessionError) -> ViewerID {
+  package func addViewer(
+    _ viewer: any RawViewer, client: ClientInfo, screen: ViewerScreen? = nil, history: Int = 0
+  ) throws(SessionError) -> ViewerID {
     guard clientCount < SessionLimits.clients else {
       throw SessionError(
         .resourceLimitReached,
         "Resource limit reached: \(SessionLimits.clients) clients are attached to \(name) already.")
     }
     let id = ViewerID(number: ticket())
-    viewers.add(viewer, client, id: id)
+    viewers.add(viewer, client, id: id, screen: screen)
     announceAttached(id.number, client)
+    viewers.noteActivity(id)
+    viewers.fit(to: terminal.size)
+    if history > 0, let screen {
+      let outer = TerminalEngine.TerminalSize(
+        rows: screen.size.rows + screen.reservedRows, columns: screen.size.columns)
+      viewers.setHistory(id, terminal.historyStream(lines: history, on: outer))
+    }
     if exit != nil {
       // Nothing more will come, so the picture is the whole story.
-      viewers.repaint(id, picture: terminal.repaint(unfinished: false))
+      viewers.setHistory(id, nil)
+      viewers.tellWindow(id, terminal)
+      if viewers.entries[id]?.painter != nil {
+        viewers.paint(id, terminal)
+      } else {
+        viewers.repaint(id, picture: terminal.repaint(unfinished: false))
+      }
       viewer.sessionEnded(exit)
       viewers.remove(id)
     } else {
-      pumpViewers()
+      followSizePolicy()
+      giveHistory(to: id)
+      showViewers()
     }
     return id
   }
@@ -38,24 +58,68 @@ extension Session {
   /// The viewer's socket has taken everything it was given.
   package func viewerIsReady(_ id: ViewerID) {
     viewers.setReady(id)
-    if exit == nil { pumpViewers() } else { finishViewer(id) }
+    giveHistory(to: id)
+    if exit == nil { showViewers() } else { finishViewer(id) }
   }
 
   /// Shows a viewer a picture of the screen once more, and then what follows.
   package func repaintViewer(_ id: ViewerID) {
     viewers.setStale(id)
-    pumpViewers()
+    showViewers()
+  }
+
+  /// The default colours of a terminal on which the session is looked at: what its program is answered that asks for them. Nothing
+  /// that is shown changes by it.
+  package func setDefaultColors(_ colors: DefaultColors) {
+    terminal.setDefaultColors(colors)
   }
 
   package func removeViewer(_ id: ViewerID) {
+    let decided = sizePolicy.size(for: viewers.claims)
     viewers.remove(id)
     announceDetached(id.number, .left)
+    // One that left without having decided leaves the size as it is, also one that a caller gave.
+    if sizePolicy.size(for: viewers.claims) != decided { followSizePolicy() }
   }
 
-  package var clients: [(id: Int, info: ClientInfo)] {
-    (viewers.clients.map { ($0.0.number, $0.1) }
-      + observers.compactMap { id, observer in observer.client.map { (id.number, $0) } })
-      .sorted { $0.0 < $1.0 }
+  /// Gives a viewer the next piece of the history that it is to have, if it can take it. Others of the loop have their turn between two pieces;
+  /// behind the last comes the picture.
+  private func giveHistory(to id: ViewerID) {
+    guard exit == nil, let entry = viewers.entries[id], entry.isReady, var stream = entry.history else { return }
+    guard let piece = terminal.nextPiece(of: &stream) else {
+      viewers.setHistory(id, nil)
+      return showViewers()
+    }
+    viewers.setHistory(id, stream)
+    guard viewers.give(id, history: piece) else { return }
+    loop.later { [weak self] in self?.assumeIsolated { $0.giveHistory(to: id) } }
+  }
+
+  /// Tells the viewers something that is not on the screen; all but the one whose doing it is.
+  func tellViewers(_ news: ViewerNews, except id: ViewerID? = nil) {
+    for (viewer, entry) in viewers.entries where viewer != id { entry.viewer.told(news) }
+  }
+
+  /// Who streams the session.
+  package struct Client: Sendable {
+    package let id: Int
+    package let info: ClientInfo
+    /// Of its own terminal, if it has told.
+    package let size: TerminalEngine.TerminalSize?
+    package let mode: ViewMode
+  }
+
+  package var clients: [Client] {
+    let size = terminal.size
+    let viewing = viewers.ids.compactMap { id in
+      viewers.entries[id].map { entry in
+        Client(id: id.number, info: entry.client, size: entry.screen?.size, mode: viewers.mode(entry, of: size))
+      }
+    }
+    let observing = observers.compactMap { id, observer in
+      observer.client.map { Client(id: id.number, info: $0, size: nil, mode: .events) }
+    }
+    return (viewing + observing).sorted { $0.id < $1.id }
   }
 
   /// Sends every attached client away.
@@ -64,6 +128,12 @@ extension Session {
     for id in viewers.ids { announceDetached(id.number, .detached, because: Cause.current) }
     viewers.removeAll()
     for viewer in leaving { viewer.detached(reason: reason) }
+  }
+
+  /// Shows every viewer what it has not seen.
+  func showViewers() {
+    if viewers.hasRaw { pumpViewers() }
+    if viewers.hasPainted { paintViewers() }
   }
 
   /// Gives every ready viewer what it has not seen, and then pauses in proportion to what that took.
@@ -96,6 +166,7 @@ extension Session {
       case .nothing: return
       case .shown: continue
       case .repaint:
+        viewers.tellWindow(id, terminal)
         viewers.repaint(id, picture: terminal.repaint())
       }
     }
@@ -110,11 +181,15 @@ extension Session {
   func endViewers() {
     pumpTimer?.cancel()
     pumpTimer = nil
+    frames.stop()
     for id in viewers.ids { finishViewer(id) }
   }
 
   private func finishViewer(_ id: ViewerID) {
+    // What is left of the history is in the session's own, and a client that ends waits for its last picture.
+    viewers.setHistory(id, nil)
     pump(id)
+    viewers.paint(id, terminal)
     guard let entry = viewers.entries[id], entry.isReady else { return }
     entry.viewer.sessionEnded(exit)
     viewers.remove(id)

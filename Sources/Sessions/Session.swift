@@ -34,6 +34,9 @@ package actor Session {
   var places = OutputPlaces()
   var pty: PTY
   var viewers = ViewerTable()
+  var frames = FramePace()
+  /// Who decides how large it is.
+  package internal(set) var sizePolicy: SizePolicy
   var observers: [ObserverID: Observer] = [:]
   var waiters: [Int: Waiter] = [:]
   var nextTicket = 1
@@ -45,6 +48,10 @@ package actor Session {
   /// When the pause between two rounds of writing to viewers ends.
   var pumpTimer: LoopTimer?
   private var sealTimer: LoopTimer?
+  /// Bells that the program has rung.
+  var bells = 0
+  /// Of whose typing the viewers were told last.
+  var toldOfTyping: (viewer: ViewerID?, by: String?, at: ContinuousClock.Instant)?
   /// The run whose command has been typed and is not over.
   var activeRun: ActiveRun?
   /// Runs that wait for their turn, the first first.
@@ -87,13 +94,14 @@ package actor Session {
     self.id = id
     name = label.name
     tags = label.tags
+    sizePolicy = label.sizePolicy
     command = label.command
     startedAt = label.startedAt
     self.loop = loop
     self.traffic = traffic
     self.shelf = shelf
     self.pid = pid
-    var options = TerminalOptions()
+    var options = label.history.options
     options.allowsTitleReports = label.allowsTitleReports
     terminal = Terminal(size: size, options: options)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
@@ -216,7 +224,8 @@ package actor Session {
     if turn.wasUpdating || terminal.isSynchronized { followUpdate(wasUpdating: turn.wasUpdating) }
     if !viewers.isEmpty {
       viewers.append(bytes)
-      if turn.isOfFlood { pumpViewersSoon() } else { pumpViewers() }
+      if viewers.hasRaw { if turn.isOfFlood { pumpViewersSoon() } else { pumpViewers() } }
+      if viewers.hasPainted { paintViewers() }
     }
     if !observers.isEmpty { outputReachedObservers() }
     if !waiters.isEmpty { checkWaiters() }
@@ -242,8 +251,11 @@ package actor Session {
         take(mark)
       case .cleared(let line): commands.cleared(line: line)
       case .reset: commands.cleared(line: terminal.screenTop)
+      case .bell:
+        bells += 1
+        tellPainted(event)
       case .sizeRequested(let size): wishedSize = size
-      default: break
+      default: tellPainted(event)
       }
     }
     if let wishedSize { programWishes(for: wishedSize) }
@@ -444,5 +456,6 @@ extension Session {
     self.name = name
     self.tags = tags
     announceIdentity(before: oldName, oldTags)
+    if name != oldName { tellViewers(.renamed(name.text)) }
   }
 }

@@ -8,19 +8,27 @@ struct SessionLabel: Equatable {
   var startedAt: Timestamp
   var allowsTitleReports = false
   var nonce: String?
+  var sizePolicy: SizePolicy
+  var history: HistoryBounds
 
-  init(name: SessionName, tags: Set<Tag>, command: String, startedAt: Timestamp, nonce: String?) {
+  init(
+    name: SessionName, tags: Set<Tag>, command: String, startedAt: Timestamp, nonce: String?,
+    sizePolicy: SizePolicy = .latest, history: HistoryBounds = HistoryBounds()
+  ) {
     self.name = name
     self.tags = tags
     self.command = command
     self.startedAt = startedAt
     self.nonce = nonce
+    self.sizePolicy = sizePolicy
+    self.history = history
   }
 
   var encoded: [UInt8] {
     let fields: [(String, String?)] = [
       ("name", name.text), ("tags", tags.sorted().map(\.text).joined(separator: ",")), ("command", command),
       ("started_at", startedAt.text), ("nonce", nonce), ("title_reports", allowsTitleReports ? "yes" : nil),
+      ("size_policy", sizePolicy == .latest ? nil : sizePolicy.rawValue), ("history", history.text),
     ]
     let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(
       separator: "&")
@@ -41,7 +49,9 @@ struct SessionLabel: Equatable {
     self.init(
       name: name, tags: Set((fields["tags"] ?? "").split(separator: ",").compactMap { try? Tag(String($0)) }),
       command: command,
-      startedAt: startedAt, nonce: fields["nonce"])
+      startedAt: startedAt, nonce: fields["nonce"],
+      sizePolicy: fields["size_policy"].flatMap(SizePolicy.init(rawValue:)) ?? .latest,
+      history: HistoryBounds(text: fields["history"]))
     allowsTitleReports = fields["title_reports"] == "yes"
   }
 }

@@ -12,7 +12,12 @@ struct SessionLaunch {
   let nonce: String?
 
   init(spec: SessionSpec, name: SessionName, id: String, options: SessionStoreOptions) {
-    var environment = OuterVariables.removed(from: options.environment)
+    var environment = OuterVariables.removed(from: spec.callersEnvironment ?? options.environment)
+    if spec.callersEnvironment != nil {
+      // These the server has seen to be usable.
+      environment["SHELL"] = options.environment["SHELL"]
+      if (environment["HOME"] ?? "").isEmpty { environment["HOME"] = options.environment["HOME"] }
+    }
     environment["TERM"] = "xterm-256color"
     environment["COLORTERM"] = "truecolor"
     environment["ROOST_SESSION"] = name.text

@@ -18,6 +18,8 @@ package enum SessionLimits {
   static let replyBacklog = 64 << 10
   /// Streaming clients of one session.
   package static let clients = 64
+  /// Least time between two words to viewers that the same one types.
+  static let typingInterval = Duration.seconds(1)
   /// Waits in progress on one session.
   static let waiters = 256
   /// How long a reader of the screen waits for a synchronized update (DEC 2026) to end before it takes what is there.

@@ -43,6 +43,7 @@ extension SessionRecord {
     text("command", shown(command), &json)
     number("rows", rows, &json)
     number("cols", cols, &json)
+    text("size_policy", sizePolicy.rawValue, &json)
     number("clients", clients, &json)
     json.key("tags")
     json.beginArray()
@@ -59,6 +60,7 @@ extension SessionRecord {
     text("cwd", cwd.map(shown), &json)
     text("foreground", foreground.map(shown), &json)
     number("generation", generation, &json)
+    number("bells", bells, &json)
   }
 }
 

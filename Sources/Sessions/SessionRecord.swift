@@ -14,6 +14,7 @@ package struct SessionRecord: Sendable, Codable {
   package var command: String
   package var rows: Int
   package var cols: Int
+  package var sizePolicy: SizePolicy
   package var clients: Int
   package var tags: [String]
   package var lastActivityMs: Int
@@ -27,6 +28,8 @@ package struct SessionRecord: Sendable, Codable {
   package var cwd: String?
   package var foreground: String?
   package var generation: UInt64
+  /// Bells that it has rung since its server knows it.
+  package var bells: Int?
 }
 
 extension Session {
@@ -37,11 +40,11 @@ extension Session {
     var record = SessionRecord(
       id: id, name: name.text, server: server, serverID: serverID, pid: Int(pid), command: command,
       rows: terminal.size.rows,
-      cols: terminal.size.columns, clients: clientCount, tags: tags.map(\.text).sorted(),
+      cols: terminal.size.columns, sizePolicy: sizePolicy, clients: clientCount, tags: tags.map(\.text).sorted(),
       lastActivityMs: lastActivityMs,
       state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title,
       cwd: workingDirectory(among: members),
-      foreground: foreground(among: members), generation: generation)
+      foreground: foreground(among: members), generation: generation, bells: bells)
     (record.exitStatus, record.exitSignal) = exit.jsonFields
     return record
   }

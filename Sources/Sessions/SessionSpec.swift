@@ -15,13 +15,18 @@ package struct SessionSpec: Sendable {
   package var name: SessionName?
   package var program: Program
   package var size: TerminalSize
+  /// Who decides how large it is afterwards.
+  package var sizePolicy: SizePolicy
   /// Working directory; `nil` for the server's user's home.
   package var directory: String?
-  /// Laid over the server's own environment.
+  /// Laid over the environment that it begins from.
   package var environment: [String: String]
+  /// What it begins from; `nil` for the server's own.
+  package var callersEnvironment: [String: String]?
   package var tags: Set<Tag>
   /// Whether a shell gets the scripts that make it report its commands.
   package var integrates: Bool
+  package var history = HistoryBounds()
 
   /// Whether the terminal answers a program that asks for its title (`CSI 21 t`). A title is what somebody printed, and the answer is
   /// typed into the session, so it does not unless asked for.
@@ -36,7 +41,8 @@ package struct SessionSpec: Sendable {
   package init(
     name: SessionName? = nil, program: Program = .shell(nil), size: TerminalSize = defaultSize,
     directory: String? = nil,
-    environment: [String: String] = [:], tags: Set<Tag> = [], integrates: Bool = true
+    environment: [String: String] = [:], tags: Set<Tag> = [], integrates: Bool = true,
+    sizePolicy: SizePolicy = .latest
   ) {
     self.name = name
     self.program = program
@@ -45,6 +51,7 @@ package struct SessionSpec: Sendable {
     self.environment = environment
     self.tags = tags
     self.integrates = integrates
+    self.sizePolicy = sizePolicy
   }
 
   /// Refuses what could not be started.
@@ -63,9 +70,11 @@ package struct SessionSpec: Sendable {
       if argv.contains(where: { $0.utf8.contains(0) }) { throw refuse("'argv' must not contain NUL") }
     }
     if case .command(let command) = program, command.utf8.contains(0) { throw refuse("'command' must not contain NUL") }
-    for (name, value) in environment {
+    for (field, name, value) in environment.map({ ("env", $0, $1) })
+      + (callersEnvironment ?? [:]).map({ ("environment", $0, $1) })
+    {
       if name.isEmpty || name.utf8.contains(0x3D) || name.utf8.contains(0) || value.utf8.contains(0) {
-        throw refuse("'env' has a name that is empty or contains '=', or a NUL")
+        throw refuse("'\(field)' has a name that is empty or contains '=', or a NUL")
       }
       bytes += name.utf8.count + value.utf8.count + 2
     }
@@ -73,6 +82,7 @@ package struct SessionSpec: Sendable {
       throw refuse("the command and its environment are larger than 512 KiB")
     }
     if let directory, directory.utf8.contains(0) { throw refuse("'cwd' must not contain NUL") }
+    try history.check()
     if tags.count > SessionSpec.maximumTags { throw refuse("more than \(SessionSpec.maximumTags) tags") }
   }
 }

@@ -74,6 +74,8 @@ package actor SessionStore {
   private var entries: [String: Entry] = [:]
   /// What ``find(_:)`` answers from: the sessions of `entries` by name, for every thread.
   private nonisolated let directory = Mutex<[String: Listing]>([:])
+  /// What whoever attached last said of the surroundings of his terminal; `nil` for a variable that is not set there.
+  private nonisolated let surroundings = Mutex<[String: String?]>([:])
   /// Names by the sessions' ids, which the keeper knows them by.
   private var names: [String: String] = [:]
   /// Names that are being created or renamed to.
@@ -151,6 +153,25 @@ package actor SessionStore {
 
   // MARK: creating
 
+  /// Variables that one client may bring, and the bytes of each with its name: a path or an address, not a text.
+  private static let mostSurroundings = 64
+  private static let longestSurrounding = 4096
+
+  /// Sessions that are made from now on without an environment of their caller's have these variables: sockets and displays of the
+  /// terminal at which somebody sits now, in place of those that were there when the server began.
+  package nonisolated func take(surroundings values: [String: String?]) {
+    guard values.count <= SessionStore.mostSurroundings else { return }
+    surroundings.withLock { known in
+      for (name, value) in values where !name.isEmpty && !name.utf8.contains(0x3D) && !name.utf8.contains(0) {
+        let bytes = name.utf8.count + (value?.utf8.count ?? 0)
+        guard bytes <= SessionStore.longestSurrounding, value?.utf8.contains(0) != true,
+          known.keys.contains(name) || known.count < SessionStore.mostSurroundings
+        else { continue }
+        known[name] = .some(value)
+      }
+    }
+  }
+
   package func create(_ spec: SessionSpec) async throws(SessionError) -> Session {
     try spec.check()
     guard !isStopping else { throw SessionError(.serverStopping, "The server is stopping; start it again and retry.") }
@@ -163,8 +184,12 @@ package actor SessionStore {
     let name = try reserve(spec.name)
     defer { reserved.remove(name.text) }
     let id = makeUUID()
-    let launch = SessionLaunch(spec: spec, name: name, id: id, options: options)
-    var label = SessionLabel(name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce)
+    var present = options
+    for (variable, value) in surroundings.withLock({ $0 }) { present.environment[variable] = value }
+    let launch = SessionLaunch(spec: spec, name: name, id: id, options: present)
+    var label = SessionLabel(
+      name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce,
+      sizePolicy: spec.sizePolicy, history: spec.history)
     label.allowsTitleReports = spec.allowsTitleReports
     let child: KeptChild
     do {
@@ -266,9 +291,9 @@ package actor SessionStore {
 
   // MARK: changing
 
-  /// Renames and tags a session: all of it, or nothing.
+  /// Renames and tags a session, and says who decides how large it is: all of it, or nothing.
   package func update(
-    _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag]
+    _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag], sizePolicy: SizePolicy? = nil
   ) async throws(SessionError) -> Session {
     guard var entry = entries[name.text] else { throw .notFound(name.text) }
     if let newName, newName != name, entries[newName.text] != nil || reserved.contains(newName.text) {
@@ -285,6 +310,7 @@ package actor SessionStore {
     if let newName { entry.name = newName }
     entry.label.name = entry.name
     entry.label.tags = tags
+    if let sizePolicy { entry.label.sizePolicy = sizePolicy }
     entries[name.text] = nil
     entries[entry.name.text] = entry
     let listing = Listing(session: entry.session, tags: tags)
@@ -296,6 +322,7 @@ package actor SessionStore {
     if entry.name != name { tell(.renamed(old: name.text, new: entry.name.text)) }
     if !added.isEmpty || !removed.isEmpty { tell(.tagsChanged(entry.name.text, added: added, removed: removed)) }
     await entry.session.identify(name: entry.name, tags: tags)
+    if let sizePolicy { await entry.session.setSizePolicy(sizePolicy) }
     // A later server is to know it by the new name; when the keeper is out of reach there will be none.
     try? await keeper.update(id: entry.session.id, label: entry.label.encoded)
     return entry.session

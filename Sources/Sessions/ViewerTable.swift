@@ -37,9 +37,22 @@ package protocol RawViewer: AnyObject, Sendable {
   /// The viewer is sent away.
   func detached(reason: String)
   func sessionResized(_ size: TerminalEngine.TerminalSize)
+  /// What it is shown from now on is another part of the screen, or comes in another way. Told to viewers whose size is known.
+  func windowChanged(_ window: ViewerWindow)
+  /// Something about the session that is not on its screen.
+  func told(_ news: ViewerNews)
 }
 
-/// The raw viewers of a session and the ring that they share.
+/// What viewers are told beside the picture.
+package enum ViewerNews: Sendable, Equatable {
+  /// How many clients stream the session, the one that is told included.
+  case clients(Int)
+  case renamed(String)
+  /// Somebody else has typed: who, and whether by an operation rather than at a terminal.
+  case typed(by: String?, isCall: Bool)
+}
+
+/// The viewers of a session: those that follow its raw output through the ring that they share, and those that are painted.
 struct ViewerTable: ~Copyable {
   struct Entry {
     let viewer: any RawViewer
@@ -49,32 +62,63 @@ struct ViewerTable: ~Copyable {
     var isReady = true
     /// It lost its place, or has just come: it is shown a picture before it follows.
     var needsRepaint = true
+    /// Its own terminal; `nil` for one that has not told, and is shown the raw output whatever the size.
+    var screen: ViewerScreen?
+    /// When it was last active, for ``SizePolicy``.
+    var activity = 0
+    /// Paints for one whose size is not the session's.
+    var painter: WindowPainter?
+    /// What its terminal is told beside the picture: a bell, a text for the clipboard.
+    var remarks: [UInt8] = []
+    /// What it was last told of its window.
+    var told: ViewerWindow?
+    var mouse = MouseReports()
+    /// History that it is still to be given before the first picture.
+    var history: HistoryStream?
   }
+
+  /// What may wait to be told to a painted viewer that does not read; more is dropped.
+  static let remarkBytes = 256 << 10
 
   private(set) var entries: [ViewerID: Entry] = [:]
   private var ring: OutputRing?
   /// Raw bytes of output since the first viewer came.
   private var end: UInt64 = 0
+  private var activities = 0
+  private(set) var hasPainted = false
 
   var isEmpty: Bool { entries.isEmpty }
   var count: Int { entries.count }
-  var clients: [(ViewerID, ClientInfo)] { entries.map { ($0.key, $0.value.client) } }
   var viewers: [any RawViewer] { entries.values.map(\.viewer) }
   var ids: [ViewerID] { Array(entries.keys) }
+  /// Whether any follows the raw output.
+  var hasRaw: Bool {
+    switch ring {
+    case .some: true
+    case .none: false
+    }
+  }
 
-  mutating func add(_ viewer: any RawViewer, _ client: ClientInfo, id: ViewerID) {
-    if ring == nil { ring = OutputRing(at: end) }
-    entries[id] = Entry(viewer: viewer, client: client, offset: end)
+  /// The viewers that count for the session's size.
+  var claims: [SizePolicy.Claim] {
+    entries.values.compactMap { entry in
+      guard !entry.client.readOnly, let screen = entry.screen else { return nil }
+      return SizePolicy.Claim(screen.size, activity: entry.activity)
+    }
+  }
+
+  mutating func add(_ viewer: any RawViewer, _ client: ClientInfo, id: ViewerID, screen: ViewerScreen? = nil) {
+    entries[id] = Entry(viewer: viewer, client: client, offset: end, screen: screen)
   }
 
   mutating func remove(_ id: ViewerID) {
     entries[id] = nil
-    if entries.isEmpty { ring = nil }
+    arrangeRing()
   }
 
   mutating func removeAll() {
     entries = [:]
-    ring = nil
+    arrangeRing()
   }
 
   mutating func append(_ bytes: UnsafeRawBufferPointer) {
@@ -84,8 +128,82 @@ struct ViewerTable: ~Copyable {
 
   mutating func setReady(_ id: ViewerID) { entries[id]?.isReady = true }
 
+  mutating func setHistory(_ id: ViewerID, _ history: HistoryStream?) { entries[id]?.history = history }
+
+  /// Shows a viewer a piece of the history. Returns whether it may have the next at once.
+  mutating func give(_ id: ViewerID, history piece: [UInt8]) -> Bool {
+    guard let entry = entries[id] else { return false }
+    let isReady = piece.withUnsafeBytes { entry.viewer.show($0) }
+    entries[id]?.isReady = isReady
+    return isReady
+  }
+
   /// The viewer has lost what it was shown.
-  mutating func setStale(_ id: ViewerID) { entries[id]?.needsRepaint = true }
+  mutating func setStale(_ id: ViewerID) {
+    entries[id]?.needsRepaint = true
+    entries[id]?.painter?.forget()
+  }
+
+  // MARK: Sizes
+
+  mutating func setScreen(_ id: ViewerID, _ screen: ViewerScreen) { entries[id]?.screen = screen }
+
+  /// The viewer has done something by which people take a session's size over.
+  mutating func noteActivity(_ id: ViewerID) {
+    activities += 1
+    entries[id]?.activity = activities
+  }
+
+  /// Decides for every viewer how it is shown a session of that size: one of the same size follows the raw output, one that has told
+  /// another size, or keeps rows for itself, is painted.
+  mutating func fit(to size: TerminalEngine.TerminalSize) {
+    for (id, var entry) in entries {
+      guard let screen = entry.screen else { continue }
+      if screen.size == size, screen.reservedRows == 0 {
+        if entry.painter != nil {
+          entry.painter = nil
+          entry.remarks = []
+          entry.needsRepaint = true
+        }
+      } else if let painter = entry.painter {
+        if painter.size != screen.size { painter.resize(screen.size) }
+        painter.synchronizes = screen.synchronizes
+      } else {
+        entry.painter = WindowPainter(size: screen.size, synchronizes: screen.synchronizes)
+      }
+      entries[id] = entry
+    }
+    arrangeRing()
+  }
+
+  /// The session has another size: the terminal of a viewer that follows it, and of itself has the same, wraps its lines in its own way.
+  mutating func setResized() {
+    for (id, entry) in entries where entry.painter == nil && entry.screen != nil { entries[id]?.needsRepaint = true }
+  }
+
+  /// A ring is kept while somebody follows it.
+  private mutating func arrangeRing() {
+    hasPainted = entries.values.contains { $0.painter != nil }
+    if entries.values.contains(where: { $0.painter == nil }) {
+      if !hasRaw { ring = OutputRing(at: end) }
+    } else {
+      ring = nil
+    }
+  }
+
+  func mode(_ entry: Entry, of session: TerminalEngine.TerminalSize) -> ViewMode {
+    entry.screen.map { ViewMode(of: $0.size, session: session) } ?? .stream
+  }
+
+  /// What comes from a viewer, in the session's coordinates and as its programs want it.
+  mutating func translate(
+    _ bytes: [UInt8], from id: ViewerID, modes: @autoclosure () -> TerminalModes, session: TerminalEngine.TerminalSize
+  ) -> [UInt8] {
+    guard let painter = entries[id]?.painter else { return bytes }
+    return entries[id]?.mouse.translate(bytes, window: painter.window, modes: modes()) ?? bytes
+  }
+
+  // MARK: Raw output
 
   /// One piece of a viewer's stream.
   enum Step {
@@ -99,7 +217,7 @@ struct ViewerTable: ~Copyable {
 
   /// Shows one viewer its next piece from the ring.
   mutating func advance(_ id: ViewerID, pieceBytes: Int) -> Step {
-    guard var entry = entries[id], entry.isReady else { return .nothing }
+    guard var entry = entries[id], entry.isReady, entry.painter == nil, entry.history == nil else { return .nothing }
     guard let start = ring?.start else { return .nothing }
     if entry.needsRepaint || entry.offset < start { return .repaint }
     if entry.offset >= end { return .nothing }
@@ -123,5 +241,39 @@ struct ViewerTable: ~Copyable {
     entry.offset = end
     entry.isReady = picture.withUnsafeBytes { entry.viewer.show($0) }
     if entries[id] != nil { entries[id] = entry }
+  }
+
+  // MARK: Painted viewers
+
+  /// Shows a painted viewer what has changed, if it can take it.
+  mutating func paint(_ id: ViewerID, _ terminal: borrowing Terminal) {
+    guard let entry = entries[id], let painter = entry.painter, entry.isReady, entry.history == nil else { return }
+    let bytes = painter.paint(terminal) + entry.remarks
+    tellWindow(id, terminal)
+    guard !bytes.isEmpty else { return }
+    entries[id]?.remarks = []
+    entries[id]?.isReady = bytes.withUnsafeBytes { entry.viewer.show($0) }
+  }
+
+  /// Tells a viewer which part of the screen it sees, before it is shown that part for the first time.
+  mutating func tellWindow(_ id: ViewerID, _ terminal: borrowing Terminal) {
+    guard let entry = entries[id], entry.screen != nil else { return }
+    let size = terminal.size
+    let window = ViewerWindow(
+      window: entry.painter?.window ?? ScreenWindow(row: 0, column: 0, rows: size.rows, columns: size.columns),
+      isPainted: entry.painter != nil,
+      // Raw output says itself which screen it is on.
+      isAlternateScreen: entry.painter?.isAlternateScreen ?? entry.told?.isAlternateScreen ?? false)
+    // Who has always followed the raw output sees the whole screen, and knows it.
+    guard window != entry.told, window.isPainted || entry.told != nil else { return }
+    entries[id]?.told = window
+    entry.viewer.windowChanged(window)
+  }
+
+  /// Tells the terminals of painted viewers something beside the picture.
+  mutating func remark(_ bytes: [UInt8]) {
+    for (id, entry) in entries where entry.painter != nil && entry.remarks.count + bytes.count <= Self.remarkBytes {
+      entries[id]?.remarks += bytes
+    }
   }
 }

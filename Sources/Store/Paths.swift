@@ -108,6 +108,8 @@ package struct Paths: Sendable, Equatable {
   package var cursorDatabase: String { "\(state)/cursors.sqlite" }
   /// What the user has written down: ``configuration`` and a name.
   package var configurationFile: String { "\(configuration)/config.toml" }
+  /// How the user wants sessions shown, on whichever server.
+  package var clientConfigurationFile: String { "\(configuration)/client.toml" }
   /// The servers behind this one, without their tokens.
   package var registryDatabase: String { "\(state)/servers.sqlite" }
   /// A file with the token of each of them.

@@ -11,14 +11,24 @@ import enum Sys.ExitStatus
 /// Binary messages are terminal bytes; the first shown are a repaint. Without a subprotocol text is terminal input too. With
 /// ``SessionRawSocket/attachProtocol`` text is control, one JSON object a message:
 ///
-/// - from the client `{"resize":{"rows","cols"}}`, and `{"repaint":{}}` when its terminal has lost what it showed;
-/// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}`,
-///   `{"exited":{"exit_status","exit_signal"}}` after the last ones, `{"detached":{"reason"}}`.
+/// - from the client `{"resize":{"rows","cols","reserved_rows"?,"synchronized"?}}`, how large its terminal is, and `{"repaint":{}}` when that
+///   has lost what it showed; `{"environment":{NAME: text or null}}`, variables of its surroundings that new sessions are to have (from
+///   this machine only); `{"colors":{"foreground","background","cursor"}}`, the default colours of its terminal, each as `#rrggbb` (or as
+///   X11 writes it);
+/// - from the server `{"attached":{"session","generation"}}` before the first bytes, `{"resized":{"rows","cols"}}` when the session has
+///   another size, `{"window":{"row","col","rows","cols","painted","alternate"}}` before bytes that show another part of the screen or come
+///   in another way, `{"clients":{"attached"}}` how many stream the session, `{"renamed":{"session"}}`, `{"typed":{"by","call"}}` when somebody
+///   else types, `{"exited":{"exit_status","exit_signal"}}` after the last bytes, `{"detached":{"reason"}}`.
+///
+/// A client of the session's own size is sent the program's bytes; one of another size, or that reserves rows for itself, is painted: each
+/// binary message is whole, leaves the default pen and the cursor where it belongs, and touches nothing below `rows`.
 ///
 /// The socket lives on the session's loop. A viewer that does not read is shown nothing more until it has, and then a repaint, so it
 /// costs what the kernel holds for it; a terminal that does not read stops the socket from being read.
 actor SessionRawSocket {
   static let attachProtocol = "roost.attach.v1"
+  /// What may wait for the client before it is told no news beside the picture.
+  private static let maximumNewsQueue = 1 << 20
 
   nonisolated let session: Session
   nonisolated var unownedExecutor: UnownedSerialExecutor { session.unownedExecutor }
@@ -33,13 +43,16 @@ actor SessionRawSocket {
   private let typing: RepeatedAudit?
   private let resizing: RepeatedAudit?
   private let onClosed: @Sendable () -> Void
+  /// Takes what the client says of its surroundings; nil for one whose surroundings are no concern of this machine.
+  private let onEnvironment: (@Sendable (ArraySlice<UInt8>) -> Void)?
   private var isClosed = false
 
   init(
     _ session: Session, _ webSocket: any MessageSocket, call: Call, audit: AuditTrail? = nil, isAttach: Bool,
-    isReadOnly: Bool,
+    isReadOnly: Bool, onEnvironment: (@Sendable (ArraySlice<UInt8>) -> Void)? = nil,
     onClosed: @escaping @Sendable () -> Void = {}
   ) {
+    self.onEnvironment = onEnvironment
     self.onClosed = onClosed
     self.session = session
     self.webSocket = webSocket
@@ -52,10 +65,17 @@ actor SessionRawSocket {
   }
 
   /// Shows the screen. Called once, when the socket is open.
-  /// - Parameter size: of the client's terminal, which the session is to have before it is shown.
-  func open(size: TerminalSize? = nil) {
+  /// - Parameters:
+  ///   - screen: the client's terminal.
+  ///   - history: lines of history to show before the screen, for the terminal's own scrollback.
+  func open(screen: ViewerScreen? = nil, history: Int = 0) {
     webSocket.handler = self
-    if let size { give(size) }
+    let before = session.assumeIsolated { session in
+      let before = session.size
+      // One that is told of no size has none of its own: it gets what it asked for once, and then what there is.
+      if !isAttach, !isReadOnly, let screen { session.wish(for: screen.size) }
+      return before
+    }
     if isAttach {
       let (name, generation) = session.assumeIsolated { ($0.name.text, $0.generation) }
       control("attached") { json in
@@ -68,10 +88,14 @@ actor SessionRawSocket {
     let client = ClientInfo(
       kind: isAttach ? "attach" : "raw", peer: call.peer, readOnly: isReadOnly, cause: call.cause())
     let joined: Result<ViewerID, SessionError> = session.assumeIsolated { session in
-      do throws(SessionError) { return .success(try session.addViewer(self, client: client)) } catch {
+      do throws(SessionError) {
+        return .success(
+          try session.addViewer(self, client: client, screen: isAttach ? screen : nil, history: history))
+      } catch {
         return .failure(error)
       }
     }
+    recordResize(from: before)
     switch joined {
     case .success(let id):
       // The session may have ended, and closed this, while it showed the screen.
@@ -90,32 +114,64 @@ actor SessionRawSocket {
     if members.contains(where: { $0.name == "repaint" }), let viewer {
       session.assumeIsolated { $0.repaintViewer(viewer) }
     }
+    if let told = members.last(where: { $0.name == "colors" })?.value { tellColors(told) }
+    if let environment = members.last(where: { $0.name == "environment" })?.value { onEnvironment?(environment) }
     // What a later version may say is none of our business.
     guard let resize = members.last(where: { $0.name == "resize" })?.value else { return }
-    let sides = JSONText.members(of: resize) ?? []
-    func side(_ name: String) -> Int { sides.last { $0.name == name }.flatMap { JSONText.integer($0.value) } ?? 0 }
-    let (rows, columns) = (side("rows"), side("cols"))
+    let fields = JSONText.members(of: resize) ?? []
+    func field(_ name: String) -> ArraySlice<UInt8>? { fields.last { $0.name == name }?.value }
+    func number(_ name: String) -> Int { field(name).flatMap { JSONText.integer($0) } ?? 0 }
+    let (rows, columns) = (number("rows"), number("cols"))
     guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
-    give(TerminalSize(rows: rows, columns: columns))
+    let synchronizes = field("synchronized").flatMap { JSONText.firstByte($0) } == UInt8(ascii: "t")
+    setScreen(
+      ViewerScreen(
+        TerminalSize(rows: rows, columns: columns), reservedRows: max(0, number("reserved_rows")),
+        synchronizes: synchronizes))
   }
 
-  private func give(_ wanted: TerminalSize) {
-    if isReadOnly { return }
-    // It can only have ended, which is told by itself.
-    let name = session.assumeIsolated { session in (try? session.resize(wanted)).map { session.name.text } }
-    if let name { resizing?.performed(on: name) }
+  /// The default colours of the client's terminal: programs that ask for them are answered with those of who told them last. One that
+  /// is no colour is left out.
+  private func tellColors(_ text: ArraySlice<UInt8>) {
+    if isReadOnly || !isAllowed() { return }
+    let named = JSONText.members(of: text) ?? []
+    func color(_ name: String) -> RGB? {
+      named.last { $0.name == name }.flatMap { JSONText.utf8($0.value) }.flatMap { RGB(specification: $0) }
+    }
+    let colors = DefaultColors(
+      foreground: color("foreground"), background: color("background"), cursor: color("cursor"))
+    session.assumeIsolated { $0.setDefaultColors(colors) }
+  }
+
+  private func setScreen(_ screen: ViewerScreen) {
+    guard let viewer else { return }
+    let before = session.assumeIsolated { session in
+      let before = session.size
+      session.setScreen(of: viewer, screen)
+      return before
+    }
+    recordResize(from: before)
+  }
+
+  /// For the audit: this client has given the session another size than it had.
+  private func recordResize(from before: TerminalSize) {
+    let (size, name) = session.assumeIsolated { ($0.size, $0.name.text) }
+    if size != before { resizing?.performed(on: name) }
   }
 
   private func receivedInput(_ bytes: [UInt8]) {
     if isClosed || isReadOnly || bytes.isEmpty || !isAllowed() { return }
-    type(bytes)
+    guard let viewer else { return type(bytes) }
+    let typed = session.assumeIsolated { $0.input(from: viewer, bytes) }
+    if !typed.isEmpty { type(typed) }
   }
 
   private func type(_ bytes: [UInt8]) {
     let cause = typing?.begin() ?? call.cause()
+    let viewer = viewer
     let outcome: Result<(queued: Int, dropped: Int, name: String), SessionError> = session.assumeIsolated { session in
       do throws(SessionError) {
-        let dropped = try session.type(bytes, by: cause)
+        let dropped = try session.type(bytes, by: cause, from: viewer)
         return .success((session.inputQueued, dropped, session.name.text))
       } catch {
         return .failure(error)
@@ -230,6 +286,49 @@ actor SessionRawSocket {
     }
   }
 
+  private func tell(_ window: ViewerWindow) {
+    guard isAttach, !isClosed else { return }
+    control("window") { json in
+      let sides: [(StaticString, Int)] = [
+        ("row", window.window.row), ("col", window.window.column), ("rows", window.window.rows),
+        ("cols", window.window.columns),
+      ]
+      for (name, value) in sides {
+        json.key(name)
+        json.integer(value)
+      }
+      json.key("painted")
+      json.bool(window.isPainted)
+      json.key("alternate")
+      json.bool(window.isAlternateScreen)
+    }
+  }
+
+  private func tell(_ news: ViewerNews) {
+    guard isAttach, !isClosed else { return }
+    // A client that does not read is not told every key of another one: the news of now are old when it does.
+    guard webSocket.queuedBytes < SessionRawSocket.maximumNewsQueue else { return }
+    switch news {
+    case .clients(let count):
+      control("clients") { json in
+        json.key("attached")
+        json.integer(count)
+      }
+    case .renamed(let name):
+      control("renamed") { json in
+        json.key("session")
+        json.string(name)
+      }
+    case .typed(let principal, let isCall):
+      control("typed") { json in
+        json.key("by")
+        if let principal { json.string(principal) } else { json.null() }
+        json.key("call")
+        json.bool(isCall)
+      }
+    }
+  }
+
   private func close(_ code: UInt16, _ reason: String) {
     if isClosed { return }
     cleanUp()
@@ -259,6 +358,10 @@ extension SessionRawSocket: RawViewer {
   nonisolated func detached(reason: String) { assumeIsolated { $0.dismissed(reason) } }
 
   nonisolated func sessionResized(_ size: TerminalSize) { assumeIsolated { $0.resized(size) } }
+
+  nonisolated func windowChanged(_ window: ViewerWindow) { assumeIsolated { $0.tell(window) } }
+
+  nonisolated func told(_ news: ViewerNews) { assumeIsolated { $0.tell(news) } }
 }
 
 extension SessionRawSocket: WebSocketHandler {

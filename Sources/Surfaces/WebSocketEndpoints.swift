@@ -1,4 +1,5 @@
 import Cluster
+import Formats
 import Net
 import Operations
 import Sessions
@@ -70,17 +71,34 @@ extension HTTPSurface {
         "This token may not type: it needs the scope '\(Scope.sessionsInput.rawValue)'. Add '?readonly=true' to watch.",
         at: .sessionRaw, path.first?.value, for: call)
     }
-    let size = try takeSize(from: &query)
+    let screen = try takeScreen(from: &query)
+    let history = try takeHistory(from: &query)
     let session = try await roomySession(path, query, for: call)
     let (open, audit) = (authenticator.sockets, catalogue.audit)
+    let onEnvironment = surroundings(call, isReadOnly: isReadOnly)
     let isAttach = offered.contains(SessionRawSocket.attachProtocol)
     return .upgrade(
       WebSocketUpgrade(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) { webSocket in
         let socket = SessionRawSocket(
           session, webSocket, call: call, audit: audit, isAttach: isAttach, isReadOnly: isReadOnly,
-          onClosed: open.add(webSocket, call))
-        socket.assumeIsolated { $0.open(size: size) }
+          onEnvironment: onEnvironment, onClosed: open.add(webSocket, call))
+        socket.assumeIsolated { $0.open(screen: screen, history: history) }
       })
+  }
+
+  /// What takes the surroundings of a client: those of this server's own user on this machine are what new sessions are to have.
+  private func surroundings(_ call: Call, isReadOnly: Bool) -> (@Sendable (ArraySlice<UInt8>) -> Void)? {
+    guard !isReadOnly, call.via.isEmpty, case .localUser = call.principal else { return nil }
+    let store = sessions
+    return { document in
+      var values: [String: String?] = [:]
+      for (name, value) in JSONText.members(of: document) ?? [] {
+        // What is neither a text nor null says nothing.
+        guard JSONText.isNull(value) || JSONText.string(value) != nil else { continue }
+        values[name] = .some(JSONText.string(value))
+      }
+      store.take(surroundings: values)
+    }
   }
 
   /// Whether the client only watches.
@@ -92,18 +110,31 @@ extension HTTPSurface {
     }
   }
 
-  /// `rows` and `cols` of the client's terminal: both or neither.
-  private func takeSize(
+  /// `scrollback`: how many lines of history go before the first picture.
+  private func takeHistory(from query: inout [(name: String, value: String)]) throws(OperationError) -> Int {
+    guard let text = take("scrollback", from: &query) else { return 0 }
+    guard let count = Int(text), count >= 0 else {
+      throw OperationError(.invalidRequest, "Invalid request: 'scrollback' is a number of lines.")
+    }
+    return count
+  }
+
+  /// `rows` and `cols` of the client's terminal: both or neither. `reserved_rows` below them are its own.
+  private func takeScreen(
     from query: inout [(name: String, value: String)]
-  ) throws(OperationError) -> TerminalSize? {
+  ) throws(OperationError) -> ViewerScreen? {
+    let reserved = take("reserved_rows", from: &query)
+    guard let reservedRows = Int(reserved ?? "0"), (0...Int(UInt16.max)).contains(reservedRows) else {
+      throw OperationError(.invalidRequest, "Invalid request: 'reserved_rows' is a number of rows.")
+    }
     let (rows, columns) = (take("rows", from: &query), take("cols", from: &query))
-    if rows == nil, columns == nil { return nil }
+    if rows == nil, columns == nil, reserved == nil { return nil }
     guard let rows = rows.flatMap({ Int($0) }), let columns = columns.flatMap({ Int($0) }),
       (1...Int(UInt16.max)).contains(rows), (1...Int(UInt16.max)).contains(columns)
     else {
       throw OperationError(.invalidRequest, "Invalid request: 'rows' and 'cols' are numbers from 1, and go together.")
     }
-    return TerminalSize(rows: rows, columns: columns)
+    return ViewerScreen(TerminalSize(rows: rows, columns: columns), reservedRows: reservedRows)
   }
 
   /// The session, if it has room for one more client. Joining checks again; here the refusal still has a status.

@@ -35,6 +35,8 @@ extension Cell {
   @inline(__always) var isWide: Bool { self & CellBits.wide != 0 }
   @inline(__always) var isCluster: Bool { self & CellBits.cluster != 0 }
   @inline(__always) var isLeadSpacer: Bool { self & CellBits.leadSpacer != 0 }
+  /// A letter of a flag without the other (U+1F1E6…U+1F1FF): wide where clusters are joined, narrow elsewhere.
+  @inline(__always) var isHalfFlag: Bool { token &- 0x1F1E6 < 26 }
   /// Shows nothing, or a space.
   @inline(__always) var isBlank: Bool {
     self & (CellBits.token | CellBits.tail) == 0 || self & (CellBits.token | CellBits.tail) == 0x20
@@ -53,7 +55,7 @@ struct Row {
   static let unicode: UInt8 = 2
   /// Some cell may have a style or a link.
   static let styled: UInt8 = 4
-  /// Some cell may be a cluster or a lead spacer.
+  /// Some cell may be a cluster or a lead spacer, or wider or narrower than its character alone says.
   static let clustered: UInt8 = 8
 }
 

@@ -1,14 +1,28 @@
-// The colours that programs may change and ask for (OSC 4, 10 to 19, 104, 110 to 119).
+// The colours that programs may change and ask for (OSC 4, 5, 10 to 19, 104, 105, 110 to 119).
 
 /// Colours that differ from the options'.
 struct ColorTable {
   private var palette: [UInt8: RGB] = [:]
   /// OSC 10…19: foreground, background, cursor, and seven that only remember what was set.
   private var dynamic: [RGB?] = []
+  /// OSC 5: the colours of bold, underlined, blinking, reversed and italic text. They only remember what was set.
+  private var special: [RGB?] = []
+  /// How many special colours xterm has; they are also those behind the palette in OSC 4 and 104.
+  static let specialCount = 5
 
   init() {}
 
-  var bytesHeld: Int { palette.capacity * 5 + dynamic.capacity * 4 }
+  var bytesHeld: Int { palette.capacity * 5 + (dynamic.capacity + special.capacity) * 4 }
+
+  subscript(special index: Int) -> RGB? {
+    get { index < special.count ? special[index] : nil }
+    set {
+      if special.isEmpty { special = Array(repeating: nil, count: Self.specialCount) }
+      special[index] = newValue
+    }
+  }
+
+  mutating func resetSpecial() { special = [] }
 
   subscript(palette index: UInt8) -> RGB? {
     get { palette[index] }
@@ -46,31 +60,6 @@ struct ColorTable {
     RGB(0x00, 0xFF, 0x00), RGB(0xFF, 0xFF, 0x00), RGB(0x5C, 0x5C, 0xFF), RGB(0xFF, 0x00, 0xFF), RGB(0x00, 0xFF, 0xFF),
     RGB(0xFF, 0xFF, 0xFF),
   ]
-
-  /// XParseColor's numeric forms: `rgb:h/h/h` with one to four digits each, `#rgb` to `#rrrrggggbbbb`.
-  static func parse(_ text: ArraySlice<UInt8>) -> RGB? {
-    if text.starts(with: "rgb:".utf8) {
-      let parts = text.dropFirst(4).split(separator: 0x2F, omittingEmptySubsequences: false)
-      guard parts.count == 3 else { return nil }
-      var channels: [UInt8] = []
-      for part in parts {
-        guard (1...4).contains(part.count), let value = hexadecimal(part) else { return nil }
-        channels.append(UInt8(truncatingIfNeeded: value * 255 / ((1 << (4 * part.count)) - 1)))
-      }
-      return RGB(channels[0], channels[1], channels[2])
-    }
-    guard text.first == 0x23 else { return nil }
-    let digits = Array(text.dropFirst())
-    guard [3, 6, 9, 12].contains(digits.count) else { return nil }
-    let size = digits.count / 3
-    var channels: [UInt8] = []
-    for index in 0..<3 {
-      guard let value = hexadecimal(digits[(index * size)..<(index * size + size)]) else { return nil }
-      // The digits are the most significant ones of a channel.
-      channels.append(UInt8(truncatingIfNeeded: size == 1 ? value << 4 : value >> (4 * size - 8)))
-    }
-    return RGB(channels[0], channels[1], channels[2])
-  }
 
   static func hexadecimal(_ digits: ArraySlice<UInt8>) -> Int? {
     var value = 0
@@ -111,34 +100,59 @@ extension Terminal {
   }
 
   /// The default foreground, or what OSC 10 made it.
-  package var foregroundColor: RGB { colors[dynamic: 10] ?? options.defaultForeground }
+  package var foregroundColor: RGB { colors[dynamic: 10] ?? defaultColors.foreground ?? options.defaultForeground }
   /// The default background, or what OSC 11 made it.
-  package var backgroundColor: RGB { colors[dynamic: 11] ?? options.defaultBackground }
+  package var backgroundColor: RGB { colors[dynamic: 11] ?? defaultColors.background ?? options.defaultBackground }
   /// The cursor's colour, or what OSC 12 made it.
-  package var cursorColor: RGB { colors[dynamic: 12] ?? options.cursorColor }
+  package var cursorColor: RGB {
+    colors[dynamic: 12] ?? defaultColors.cursor ?? defaultColors.foreground ?? options.cursorColor
+  }
+
+  /// The colours of the terminal on which this one is looked at: what programs are answered that ask for the default colours
+  /// and have not set others. What is nil is as the options say.
+  package mutating func setDefaultColors(_ colors: DefaultColors) {
+    defaultColors = colors
+  }
 
   private func dynamicColor(_ code: Int) -> RGB {
     switch code {
-    case 11, 14, 16: colors[dynamic: code] ?? backgroundColor
-    case 12: cursorColor
+    case 12, 18: colors[dynamic: code] ?? cursorColor
+    // xterm highlights with the colours reversed, so that its highlight's background is the foreground.
+    case 11, 14, 16, 19: colors[dynamic: code] ?? backgroundColor
     default: colors[dynamic: code] ?? foregroundColor
     }
   }
 
-  /// OSC 4: pairs of an index and a colour, or `?`.
-  mutating func setPalette(_ fields: [ArraySlice<UInt8>], end: String) {
+  /// OSC 4 and 5: pairs of an index and a colour, or `?`. As in xterm, a pair that means nothing ends the command, and the
+  /// special colours are behind the 256 of the palette.
+  mutating func setColors(_ fields: [ArraySlice<UInt8>], special isSpecial: Bool, end: String) {
     var position = 0
     while position + 1 < fields.count {
-      if let index = Self.decimal(fields[position]), let number = UInt8(exactly: index) {
-        if fields[position + 1].elementsEqual([0x3F]) {
-          reply("\u{1B}]4;\(number);\(paletteColor(number).report)\(end)")
-        } else if let color = ColorTable.parse(fields[position + 1]) {
-          colors[palette: number] = color
-          touchAll()
-        }
+      guard let number = Self.decimal(fields[position]), let index = ColorIndex(number, isSpecial: isSpecial) else {
+        return
+      }
+      let field = fields[position + 1]
+      if field.elementsEqual([0x3F]) {
+        let color =
+          switch index {
+          case .palette(let index): paletteColor(index)
+          case .special(let index): colors[special: index] ?? foregroundColor
+          }
+        reply("\u{1B}]\(isSpecial ? 5 : 4);\(number);\(color.report)\(end)")
+      } else {
+        guard let color = ColorSpecification.parse(field) else { return }
+        set(index, to: color)
       }
       position += 2
     }
+  }
+
+  private mutating func set(_ index: ColorIndex, to color: RGB?) {
+    switch index {
+    case .palette(let index): colors[palette: index] = color
+    case .special(let index): colors[special: index] = color
+    }
+    touchAll()
   }
 
   /// OSC 10…19: each further field is for the next code.
@@ -148,18 +162,58 @@ extension Terminal {
       guard code <= 19 else { return }
       if field.elementsEqual([0x3F]) {
         reply("\u{1B}]\(code);\(dynamicColor(code).report)\(end)")
-      } else if let color = ColorTable.parse(field) {
+      } else if let color = ColorSpecification.parse(field) {
         colors[dynamic: code] = color
         touchAll()
       }
     }
   }
 
-  /// OSC 104.
-  mutating func resetPalette(_ fields: [ArraySlice<UInt8>]) {
+  /// OSC 104 and 105: the colours of the indexes, or all.
+  mutating func resetColors(_ fields: [ArraySlice<UInt8>], special isSpecial: Bool) {
     touchAll()
-    let indexes = fields.compactMap { Self.decimal($0).flatMap { UInt8(exactly: $0) } }
-    if indexes.isEmpty { colors.resetPalette() }
-    for index in indexes { colors[palette: index] = nil }
+    if fields.allSatisfy(\.isEmpty) {
+      if isSpecial { colors.resetSpecial() } else { colors.resetPalette() }
+    }
+    for field in fields {
+      if let index = Self.decimal(field).flatMap({ ColorIndex($0, isSpecial: isSpecial) }) { set(index, to: nil) }
+    }
+  }
+}
+
+/// A colour that OSC 4 or 5 names by its number.
+private enum ColorIndex {
+  case palette(UInt8)
+  case special(Int)
+
+  init?(_ number: Int, isSpecial: Bool) {
+    if !isSpecial, let index = UInt8(exactly: number) {
+      self = .palette(index)
+      return
+    }
+    let index = isSpecial ? number : number - 256
+    guard index >= 0, index < ColorTable.specialCount else { return nil }
+    self = .special(index)
+  }
+}
+
+/// Default colours as somebody who looks at the terminal has told them; nil where he has not.
+package struct DefaultColors: Sendable, Equatable {
+  package var foreground: RGB?
+  package var background: RGB?
+  package var cursor: RGB?
+
+  package init(foreground: RGB? = nil, background: RGB? = nil, cursor: RGB? = nil) {
+    self.foreground = foreground
+    self.background = background
+    self.cursor = cursor
+  }
+}
+
+extension RGB {
+  /// A colour as X11 writes it: `#rrggbb`, `rgb:rrrr/gggg/bbbb`, a name; nil for anything else.
+  package init?(specification: some Sequence<UInt8>) {
+    guard let color = ColorSpecification.parse(Array(specification)[...]) else { return nil }
+    self = color
   }
 }

@@ -80,11 +80,24 @@ extension Terminal {
   mutating func dispatchEscape(_ intermediate: UInt8, _ final: UInt8) {
     lastScalar = 0
     switch intermediate {
-    case 0x28...0x2B:
-      charsets.designate(Int(intermediate - 0x28), Charset(rawValue: final) ?? .ascii)
+    case 0x28...0x2B, 0x2D...0x2F: designate(intermediate, 0, final)
     case 0x20 where final == 0x46: repliesInEightBits = false
     case 0x20 where final == 0x47: repliesInEightBits = conformanceLevel >= 2
     case 0x23 where final == 0x38: alignmentPattern()
+    default: break
+    }
+  }
+
+  /// Gives G0…G3 a set: `ESC (` to `ESC +` one of 94 characters, `ESC -` to `ESC /` one of 96, which G0 cannot have.
+  mutating func designate(_ which: UInt8, _ intermediate: UInt8, _ final: UInt8) {
+    lastScalar = 0
+    switch which {
+    // What nobody knows is ASCII: better than lines and corners that were left there.
+    case 0x28...0x2B:
+      charsets.designate(Int(which - 0x28), Charset(intermediate, final, is96: false) ?? .ascii)
+    case 0x2D...0x2F:
+      guard let set = Charset(intermediate, final, is96: true) else { return }
+      charsets.designate(Int(which - 0x2C), set)
     default: break
     }
   }
@@ -135,6 +148,7 @@ extension Terminal {
     pen = saved.pen
     penIsProtected = saved.isProtected
     charsets = saved.charsets
+    charsets.isNational = modeSet.contains(.nationalReplacement)
     if saved.origin { modeSet.insert(.origin) } else { modeSet.remove(.origin) }
     if saved.origin {
       row = min(max(row, topMargin), bottomMargin)
@@ -153,7 +167,7 @@ extension Terminal {
     resetMargins()
     modeSet.subtract([
       .insert, .origin, .leftRightMargins, .applicationCursorKeys, .applicationKeypad, .reverseWrap,
-      .reverseWrapExtended, .keyboardLocked, .synchronizedOutput,
+      .reverseWrapExtended, .keyboardLocked, .synchronizedOutput, .nationalReplacement,
     ])
     modeSet.formUnion([.cursorVisible, .autowrap])
     charsets = Charsets()

@@ -333,6 +333,10 @@ struct History: ~Copyable {
           target[0] = HistoryMarker.narrow
           target[1] = UInt8(truncatingIfNeeded: scalar < 0x10000 ? 3 : 4)
           target += 2
+        } else if cell.isWide && cell.isHalfFlag {
+          target[0] = HistoryMarker.wide
+          target[1] = 4
+          target += 2
         }
         UTF8Text.write(scalar == 0 ? 0x20 : scalar, to: &target)
       }

@@ -29,7 +29,8 @@ extension Terminal {
       setTitle(text)
     case 1: if let text = titleText(rest) { setIconName(text) }
     case 2: if let text = titleText(rest) { setTitle(text) }
-    case 4: setPalette(fields(), end: end)
+    case 4: setColors(fields(), special: false, end: end)
+    case 5: setColors(fields(), special: true, end: end)
     case 7:
       guard rest.count <= LinkTable.uriLimit else { return }
       workingDirectory = Self.withoutControls(String(decoding: rest, as: UTF8.self))
@@ -39,7 +40,8 @@ extension Terminal {
     case 10...19: setDynamicColors(code, fields(), end: end)
     case 52: setClipboard(rest)
     case 99: kittyNotification(rest)
-    case 104: resetPalette(fields())
+    case 104: resetColors(fields(), special: false)
+    case 105: resetColors(fields(), special: true)
     case 110...119:
       colors[dynamic: code - 100] = nil
       touchAll()

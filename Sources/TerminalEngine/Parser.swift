@@ -80,7 +80,11 @@ extension Terminal {
         index = printUnicode(bytes, index, count)
       } else {
         index += 1
-        if byte != 0x7F { control(byte) }
+        if byte != 0x7F {
+          control(byte)
+        } else if !charsets.isPlain && charsets.showsDelete {
+          put(0x7F)
+        }
       }
     }
     if state == .suspended { state = .ground }
@@ -161,8 +165,9 @@ extension Terminal {
     case 0x18, 0x1A: state = .ground
     case 0..<0x20: control(byte)
     case 0x20..<0x30:
+      if intermediateCount == 0 { designated = byte }
       intermediate = byte
-      if intermediateCount < 2 { intermediateCount += 1 }
+      if intermediateCount < 3 { intermediateCount += 1 }
       state = .escapeIntermediate
     case 0x7F...:
       // DEL is ignored; a byte of UTF-8 inside an escape sequence ends it.
@@ -170,7 +175,11 @@ extension Terminal {
     default:
       if state == .escapeIntermediate {
         state = .ground
-        if intermediateCount == 1 { dispatchEscape(intermediate, byte) }
+        if intermediateCount == 1 {
+          dispatchEscape(intermediate, byte)
+        } else if intermediateCount == 2 {
+          designate(designated, intermediate, byte)
+        }
         return
       }
       switch byte {

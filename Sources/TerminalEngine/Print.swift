@@ -124,7 +124,7 @@ extension Terminal {
     var index = start
     let isSimple = charsets.isPlain && !modeSet.contains(.insert)
     while index < count {
-      if isSimple && index + 8 <= count && !pendingWrap {
+      if isSimple && index + 8 <= count && !pendingWrap && !(clusterState.mayHold && holdsNext) {
         index = printUnicodeRun(bytes, index, count)
         if index >= count { return index }
       }
@@ -151,15 +151,14 @@ extension Terminal {
     let lastStart = count &- 8
     let isMixed = line.pointee.flags & Row.unicode != 0
     let splitsFirst = isMixed && first > 0 && cells[first].isTail
-    // A picture joins the character before it only right after a joiner, which is never printed here.
-    var followsJoiner = lastScalar == WidthTable.zeroWidthJoiner
+    let joinsClusters = modeSet.contains(.graphemeClusters)
     var scalar: UInt32 = 0
     scan: while index <= lastStart && position < limit {
       var word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt32.self)
       if word & 0x00C0_C0F0 == 0x0080_80E0 {
         scalar = Self.threeByteScalar(word)
-        var properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
-        // Runs of ideographs and syllables.
+        var properties = WidthTable.properties(of: scalar) & WidthTable.alone
+        // Runs of ideographs, syllables and pictures.
         while properties == 2 {
           if position &+ 2 > limit { break scan }
           cells[position] = base | CellBits.wide | UInt64(scalar)
@@ -170,30 +169,20 @@ extension Terminal {
           word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt32.self)
           if word & 0x00C0_C0F0 != 0x0080_80E0 { continue scan }
           scalar = Self.threeByteScalar(word)
-          properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
+          properties = WidthTable.properties(of: scalar) & WidthTable.alone
         }
         // The run may have ended at the margin.
         if position >= limit || scalar < 0x800 || scalar & 0xF800 == 0xD800 { break }
-        if properties & ~WidthTable.pictographic != 1 {
-          if properties != 2 | WidthTable.pictographic || followsJoiner || position &+ 2 > limit { break }
-          cells[position] = base | CellBits.wide | UInt64(scalar)
-          cells[position &+ 1] = base | CellBits.tail
-          position &+= 2
-        } else {
-          if properties != 1 && followsJoiner { break }
-          cells[position] = base | UInt64(scalar)
-          position &+= 1
-        }
+        if properties != 1 || joinsClusters && ClusterClass.isCareful(scalar) { break }
+        cells[position] = base | UInt64(scalar)
+        position &+= 1
         index &+= 3
       } else if word & 0xC0E0 == 0x80C0 {
         // Runs of letters of two bytes.
         repeat {
           scalar = (word & 0x1F) << 6 | (word >> 8 & 0x3F)
           if scalar < 0xA0 { break scan }
-          let properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
-          if properties != 1 {
-            if properties != 1 | WidthTable.pictographic || followsJoiner { break scan }
-          }
+          if WidthTable.properties(of: scalar) & WidthTable.alone != 1 { break scan }
           cells[position] = base | UInt64(scalar)
           position &+= 1
           index &+= 2
@@ -212,9 +201,10 @@ extension Terminal {
       } else if word & 0xC0C0_C0F8 == 0x8080_80F0 {
         scalar = (word & 7) << 18 | (word << 4 & 0x3F000) | (word >> 10 & 0xFC0) | (word >> 24 & 0x3F)
         if scalar < 0x10000 || scalar > 0x10FFFF { break }
-        let properties = WidthTable.properties(of: scalar) & ~WidthTable.variationCapable
-        if properties & ~WidthTable.pictographic == 2 {
-          if properties != 2 && followsJoiner || position &+ 2 > limit { break }
+        let properties = WidthTable.properties(of: scalar) & WidthTable.alone
+        if joinsClusters && ClusterClass.isCareful(scalar) { break }
+        if properties == 2 {
+          if position &+ 2 > limit { break }
           cells[position] = base | CellBits.wide | UInt64(scalar)
           cells[position &+ 1] = base | CellBits.tail
           position &+= 2
@@ -228,7 +218,6 @@ extension Terminal {
       } else {
         break
       }
-      followsJoiner = false
     }
     guard position > first else { return index }
     if splitsFirst { cells[first - 1] &= ~(CellBits.token | CellBits.wide) }
@@ -237,6 +226,7 @@ extension Terminal {
     }
     let last = cells[position - 1].isTail ? cells[position - 2] : cells[position - 1]
     lastScalar = UInt32(truncatingIfNeeded: last & CellBits.scalar)
+    clusterState = .unknown
     line.pointee.flags |= base & CellBits.rendition != 0 ? Row.styled | Row.unicode : Row.unicode
     if position > Int(line.pointee.length) { line.pointee.length = Int32(truncatingIfNeeded: position) }
     rowStamps[row] = stamp
@@ -261,14 +251,15 @@ extension Terminal {
     var scalar = scalar
     if scalar < 0x80 && !charsets.isPlain { scalar = charsets.map(scalar) }
     let properties = WidthTable.properties(of: scalar)
-    if properties & ~(WidthTable.widthMask | WidthTable.variationCapable) != 0 {
-      if properties & WidthTable.control != 0 {
-        controlC1(UInt8(truncatingIfNeeded: scalar))
-        return
-      }
-      if joins(scalar, properties) { return }
+    if properties & WidthTable.control != 0 {
+      controlC1(UInt8(truncatingIfNeeded: scalar))
+      return
     }
-    let width = Int(properties & WidthTable.widthMask)
+    var width = Int(properties & WidthTable.widthMask)
+    if modeSet.contains(.graphemeClusters) && scalar >= 0x80 {
+      if joins(scalar, width) { return }
+      if properties & (WidthTable.joining | WidthTable.control) == WidthTable.regionalIndicator { width = 2 }
+    }
     if width == 0 {
       combine(scalar)
       return
@@ -297,6 +288,7 @@ extension Terminal {
     if width == 2 {
       cells[column] = penCell | UInt64(scalar) | CellBits.wide
       cells[column + 1] = penCell | CellBits.tail
+      if properties & WidthTable.widthMask == 1 { line.pointee.flags |= Row.clustered }
     } else {
       cells[column] = penCell | UInt64(scalar)
     }

@@ -127,7 +127,9 @@ private struct Reflow {
         // Narrow because it once stood on such a screen; it stays so until it is written again.
         row.flags |= Row.clustered
       }
-      if cell & (CellBits.cluster | CellBits.leadSpacer) != 0 { row.flags |= Row.clustered }
+      if cell & (CellBits.cluster | CellBits.leadSpacer) != 0 || cell.isWide && cell.isHalfFlag {
+        row.flags |= Row.clustered
+      }
       if cell & (CellBits.token | CellBits.wide | CellBits.tail | CellBits.leadSpacer) >= 0x80 {
         row.flags |= Row.unicode
       }

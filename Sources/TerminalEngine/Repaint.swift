@@ -41,8 +41,8 @@ extension Terminal {
   /// unsets all of it by that: a mouse that goes on reporting would type into the session. What a user may have chosen for his terminal
   /// (colours, the backspace key, what the wheel does) is left alone.
   private static let tidying =
-    "\u{1B}\\\u{1B}[?2026l\u{1B}[?1047l\u{1B}[!p\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1006;1015;1016;2004;2048l"
-    + "\u{1B}[?1l\u{1B}>\u{1B}[?5;6;41;45;69;1045l\u{1B}[2;4;20l\u{1B}[12h\u{1B}[r\u{1B}[?7;25h\(Charsets.plainSetup)"
+    "\u{1B}\\\u{1B}[?2026l\u{1B}[?1047l\u{1B}[!p\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1006;1015;1016;2004;2027;2048l"
+    + "\u{1B}[?1l\u{1B}>\u{1B}[?5;6;41;42;45;69;1045l\u{1B}[2;4;20l\u{1B}[12h\u{1B}[r\u{1B}[?7;25h\(Charsets.plainSetup)"
     + "\u{1B}]8;;\u{1B}\\\u{1B}[1\"q\u{1B}[0\"q\u{1B}[0 q\u{1B}[<99u\u{1B}[=0;1u\u{1B}[>4m\u{1B}[>0;1T\u{1B}[1*x\u{1B}[m"
 
   // MARK: screens
@@ -153,12 +153,13 @@ extension Terminal {
     (.backspaceSendsBackspace, 67), (.mouseNormal, 1000), (.mouseButton, 1002), (.mouseAny, 1003),
     (.focusReporting, 1004), (.mouseUTF8, 1005), (.mouseSGR, 1006), (.alternateScroll, 1007), (.mouseURXVT, 1015),
     (.mouseSGRPixels, 1016), (.reverseWrapExtended, 1045), (.bracketedPaste, 2004), (.inBandResize, 2048),
-    (.allowColumns132, 40), (.tabWraps, 41), (.noClearOnColumnChange, 95),
+    (.allowColumns132, 40), (.tabWraps, 41), (.noClearOnColumnChange, 95), (.nationalReplacement, 42),
   ]
 
   private func paintModes(_ out: inout RepaintStream) {
     for (mode, number) in Self.toldModes where modeSet.contains(mode) { out.add("\u{1B}[?\(number)h") }
     if !modeSet.contains(.allowAlternateScreen) { out.add("\u{1B}[?1046l") }
+    out.set(joinsClusters: modeSet.contains(.graphemeClusters))
     if !modeSet.contains(.autowrap) { out.add("\u{1B}[?7l") }
     if !modeSet.contains(.cursorVisible) { out.add("\u{1B}[?25l") }
     if cursorStyle == 0 && modeSet.contains(.cursorBlink) { out.add("\u{1B}[?12h") }
@@ -173,7 +174,7 @@ extension Terminal {
     if savedModes.contains(.alternateScreen) { out.add("\u{1B}[?47h\u{1B}[?47s\u{1B}[?47l") }
     let others: [(ModeSet, Int)] = [
       (.origin, 6), (.autowrap, 7), (.cursorBlink, 12), (.cursorVisible, 25), (.leftRightMargins, 69),
-      (.synchronizedOutput, 2026), (.allowAlternateScreen, 1046),
+      (.synchronizedOutput, 2026), (.graphemeClusters, 2027), (.allowAlternateScreen, 1046),
     ]
     for (mode, number) in Self.toldModes + others where mode != .inBandResize {
       let isSaved = savedModes.contains(mode)
@@ -214,6 +215,9 @@ extension Terminal {
       for index in UInt8.min...UInt8.max {
         if let color = colors[palette: index] { out.add("\u{1B}]4;\(index);\(color.report)\u{1B}\\") }
       }
+    }
+    for index in 0..<ColorTable.specialCount {
+      if let color = colors[special: index] { out.add("\u{1B}]5;\(index);\(color.report)\u{1B}\\") }
     }
   }
 }

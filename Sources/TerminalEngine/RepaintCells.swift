@@ -44,7 +44,7 @@ extension Terminal {
     guard Int(row.length) == columns, index + 1 < rows else { return false }
     let last = row.cells[columns - 1]
     let next = lines[index + 1].cells[0]
-    return last.isLeadSpacer && last & CellBits.rendition == 0 && next.isWide && !next.isCluster
+    return last.isLeadSpacer && last & CellBits.rendition == 0 && next.isWide && !next.isCluster && !next.isHalfFlag
       && styles[next.styleID].background.isDefault
   }
 
@@ -66,6 +66,7 @@ extension Terminal {
     out.set(rendition: cell & CellBits.rendition, styles: styles, links: links)
     out.set(protected: cell & CellBits.protected != 0)
     if cell.isCluster {
+      out.set(joinsClusters: isJoined(cell))
       if isLast { out.add("\u{1B}[?7l") }
       out.bytes.append(contentsOf: clusters.text(Int(cell & CellBits.scalar)))
       if isLast { out.add("\u{1B}[?7h") }
@@ -76,6 +77,7 @@ extension Terminal {
       out.bytes.append(scalar == 0 ? 0x20 : UInt8(truncatingIfNeeded: scalar))
       return true
     }
+    out.set(joinsClusters: isJoined(cell))
     UTF8Text.forEachByte(of: scalar) { out.bytes.append($0) }
     let properties = WidthTable.properties(of: scalar)
     return properties & ~(WidthTable.widthMask | WidthTable.variationCapable | WidthTable.pictographic) == 0

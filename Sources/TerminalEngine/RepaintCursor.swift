@@ -134,6 +134,7 @@ extension Terminal {
     } else {
       out.bytes.append(0x20)
     }
+    if isActive { out.set(joinsClusters: modeSet.contains(.graphemeClusters)) }
     if needsMargin {
       out.add("\u{1B}[?69l")
       if isActive && modeSet.contains(.leftRightMargins) { out.add("\u{1B}[?69h") }

@@ -8,6 +8,8 @@ struct RepaintStream {
   private var isProtected = false
   /// Protected by SPA and EPA, not by DECSCA.
   private let isISO: Bool
+  /// Mode 2027. Cells are painted without it, but for those that only it makes.
+  private var joinsClusters = false
 
   init(capacity: Int, protection: Protection) {
     bytes.reserveCapacity(capacity)
@@ -50,6 +52,11 @@ struct RepaintStream {
     bytes.append(0x1B, 0x5B)
     if !style.isDefault { Terminal.appendRendition(style, to: &bytes) }
     bytes.append(0x6D)
+  }
+
+  mutating func set(joinsClusters wanted: Bool) {
+    if wanted != joinsClusters { add("\u{1B}[?2027\(wanted ? "h" : "l")") }
+    joinsClusters = wanted
   }
 
   mutating func set(protected wanted: Bool) {

@@ -25,8 +25,9 @@ extension Terminal {
     }
   }
 
-  /// DA1: a VT525 with 132 columns, selective erase, horizontal scrolling, ANSI colours and rectangles. Sixel is not among them.
-  mutating func reportPrimaryAttributes() { reply("\u{1B}[?65;1;6;21;22;28c") }
+  /// DA1: a VT525 with 132 columns, selective erase, horizontal scrolling, ANSI colours, rectangles and a
+  /// clipboard that programs may set (OSC 52). Sixel is not among them.
+  mutating func reportPrimaryAttributes() { reply("\u{1B}[?65;1;6;21;22;28;52c") }
 
   /// DA2: xterm's way to say VT525 and a patch level; programs compare it with 277 and the like.
   mutating func reportSecondaryAttributes() { reply("\u{1B}[>65;370;0c") }
@@ -76,8 +77,6 @@ extension Terminal {
       switch number {
       case 47, 1047, 1049: answer = isAlternateScreen ? 1 : 2
       case 1048: answer = 1
-      // Characters are always joined to clusters.
-      case 2027: answer = 3
       // ANSI controls (there is no VT52 here), keys that repeat, alt and meta that send ESC, a blinking cursor as programs say.
       case 2, 8, 14, 1036, 1039: answer = 3
       // Known to xterm, and never on here: the 4014, logging, sixels, highlight tracking, other encodings of keys, its menus.

@@ -79,6 +79,8 @@ package struct Terminal: ~Copyable {
   /// The last intermediate byte, or 0; `intermediateCount` tells whether there were more.
   var intermediate: UInt8 = 0
   var intermediateCount: UInt8 = 0
+  /// The first of the intermediate bytes of an escape sequence.
+  var designated: UInt8 = 0
   var pendingScalar: UInt32 = 0
   var pendingLength: UInt8 = 0
   var pendingLow: UInt8 = 0x80
@@ -92,6 +94,8 @@ package struct Terminal: ~Copyable {
   var suspendsAtSizeRequest = false
   /// The last character printed, for REP and for joining emoji; 0 after anything else.
   var lastScalar: UInt32 = 0
+  /// What the last character begins, where clusters are joined (mode 2027); it counts only while `lastScalar` is not 0.
+  var clusterState = ClusterState.none
 
   // What is published.
   /// The caller's counter: every row touched from now on is stamped with it. Set it before each `feed`.
@@ -111,6 +115,7 @@ package struct Terminal: ~Copyable {
   package internal(set) var progress: Progress?
   var titleStack: [SavedTitle] = []
   var colors = ColorTable()
+  var defaultColors = DefaultColors()
   var pendingNotification: PendingNotification?
   var replies: [UInt8] = []
   var events = EventQueue()

@@ -58,6 +58,8 @@ package struct TerminalModes: Sendable, Equatable {
   package var reverseWrap = false
   /// Mode 2026.
   package var synchronizedOutput = false
+  /// Mode 2027: characters that are one picture or one syllable take the columns of one.
+  package var graphemeClusters = false
   /// Mode 2048: the terminal reports its size when it changes.
   package var inBandResize = false
 }
@@ -104,6 +106,9 @@ struct ModeSet: OptionSet, Equatable {
   /// Only among the saved modes: that the alternate screen was shown (47, 1047, 1049).
   static let alternateScreen = ModeSet(rawValue: 1 << 43)
 
+  static let graphemeClusters = ModeSet(rawValue: 1 << 39)
+  static let nationalReplacement = ModeSet(rawValue: 1 << 40)
+
   /// Modes of a window or a printer, neither of which is here: smooth scrolling, printing (18, 19), the scroll bar, font keys, the
   /// margin bell, where a window scrolls to, selections, what a bell does to a window. They are kept, so that a program that saves and
   /// restores one finds what it set, and do nothing. The n-th has bit 44 + n.
@@ -131,6 +136,7 @@ struct ModeSet: OptionSet, Equatable {
     case 25: self = .cursorVisible
     case 40: self = .allowColumns132
     case 41: self = .tabWraps
+    case 42: self = .nationalReplacement
     case 45: self = .reverseWrap
     case 66: self = .applicationKeypad
     case 67: self = .backspaceSendsBackspace
@@ -149,6 +155,7 @@ struct ModeSet: OptionSet, Equatable {
     case 1046: self = .allowAlternateScreen
     case 2004: self = .bracketedPaste
     case 2026: self = .synchronizedOutput
+    case 2027: self = .graphemeClusters
     case 2048: self = .inBandResize
     default:
       self.init(remembered: number)
@@ -206,6 +213,7 @@ extension Terminal {
     view.leftRightMargins = modeSet.contains(.leftRightMargins)
     view.reverseWrap = !modeSet.isDisjoint(with: [.reverseWrap, .reverseWrapExtended])
     view.synchronizedOutput = modeSet.contains(.synchronizedOutput)
+    view.graphemeClusters = modeSet.contains(.graphemeClusters)
     view.inBandResize = modeSet.contains(.inBandResize)
     return view
   }
@@ -265,6 +273,7 @@ extension Terminal {
     case 12:
       // The odd styles of DECSCUSR blink, the even ones do not; style 0 leaves it to this mode.
       if cursorStyle != 0 { cursorStyle = on ? (cursorStyle - 1) | 1 : (cursorStyle + 1) & ~1 }
+    case 42: charsets.isNational = on
     case 47:
       if modeSet.contains(.allowAlternateScreen) { setAlternateScreen(on, keepsOnLeave: true, startsBlank: false) }
     case 69:

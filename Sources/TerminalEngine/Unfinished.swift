@@ -15,7 +15,9 @@ extension Terminal {
     case .escape: bytes.append(0x1B)
     case .escapeIntermediate:
       bytes.append(0x1B)
-      appendIntermediates(to: &bytes)
+      // The first of two says which set is designated.
+      if intermediateCount > 1 { bytes.append(designated) }
+      for _ in 0..<max(1, intermediateCount - 1) { bytes.append(intermediate) }
     case .controlSequence:
       bytes.append(0x1B, 0x5B)
       appendParameters(to: &bytes)

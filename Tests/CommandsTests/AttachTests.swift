@@ -17,7 +17,8 @@ struct AttachTests {
     try await withScratchHome { roost in
       let server = try await ScriptedServer(home: roost.home)
       let terminal = try TerminalProcess(
-        Roost.executable, ["attach", "s", "--socket", server.socketPath] + arguments,
+        Roost.executable,
+        ["attach", "s", "--socket", server.socketPath, "--no-status", "--scrollback", "none"] + arguments,
         environment: roost.home.environment.merging(environment) { _, new in new }, rows: rows, columns: columns)
       let peer = try await server.nextPeer()
       await peer.show("hello-from-session")
@@ -168,12 +169,12 @@ struct AttachTests {
   @Test("a viewer who only reads sends nothing but can leave")
   func readOnly() async throws {
     try await withAttached(["--readonly"]) { terminal, peer, server in
-      #expect(server.targets.contains("GET /sessions/s/ws/raw?readonly=true"))
+      #expect(server.targets.contains("GET /sessions/s/ws/raw?readonly=true&rows=24&cols=80"))
       try terminal.type("rm -rf /\r")
       try terminal.type(leave)
       #expect(try await terminal.waitForExit() == .exited(0))
       #expect(await peer.typed.isEmpty)
-      #expect(await peer.messages.isEmpty)
+      #expect(await peer.messages.allSatisfy { $0.members?.first?.name == "resize" }, "its size is its own affair")
     }
   }
 
@@ -184,6 +185,254 @@ struct AttachTests {
       try await typed(peer, "abcd")
       try terminal.type(leave)
       _ = try await terminal.waitForExit()
+    }
+  }
+
+  // MARK: At home
+
+  /// Attaches on a terminal that answers what it is asked, and hands over the terminal and both ends of the server.
+  private func withHome(
+    _ arguments: [String] = [], environment: [String: String] = [:], rows: Int = 24, columns: Int = 100,
+    answers: [String: JSON] = [:], refuses: [String] = [], cursor: String = "5;1",
+    _ body: (TerminalProcess, AttachedPeer, ScriptedServer) async throws -> Void
+  ) async throws {
+    try await withScratchHome { roost in
+      let server = try await ScriptedServer(home: roost.home, answers: answers, refuses: refuses)
+      let terminal = try TerminalProcess(
+        Roost.executable, ["attach", "s", "--socket", server.socketPath] + arguments,
+        environment: roost.home.environment.merging(environment) { _, new in new }, rows: rows, columns: columns)
+      try await terminal.expect("\u{1b}[6n\u{1b}]10;?\u{1b}\\\u{1b}]11;?\u{1b}\\\u{1b}[c")
+      try terminal.type(
+        "\u{1b}[\(cursor)R\u{1b}]10;rgb:ffff/ffff/ffff\u{1b}\\\u{1b}]11;rgb:1010/2020/3030\u{1b}\\\u{1b}[?62;22c")
+      let peer = try await server.nextPeer()
+      await peer.tell(["window": ["painted": true]], thenShow: "hello-from-session")
+      try await terminal.expect("hello-from-session")
+      try await body(terminal, peer, server)
+      await server.stop()
+    }
+  }
+
+  private func told(_ peer: AttachedPeer, _ what: String, _ isIt: @Sendable @escaping (JSON) -> Bool) async throws {
+    try await eventually(what) { await peer.messages.contains(where: isIt) }
+  }
+
+  private func leaves(_ terminal: TerminalProcess) async throws {
+    try terminal.type(leave)
+    #expect(try await terminal.waitForExit() == .exited(0))
+    #expect(terminal.isCooked)
+  }
+
+  private let fleet: JSON = [
+    "servers": [["name": "here", "server_id": "h"]],
+    "sessions": [
+      ["id": "id-of-s", "name": "s", "server": "here", "server_id": "h", "state": "prompt", "generation": 1, "bells": 0],
+      ["id": "id-of-t", "name": "t", "server": "here", "server_id": "h", "state": "busy", "command": "make", "generation": 1],
+    ],
+  ]
+
+  @Test("a terminal that answers gets a status line, and the session the rows above it")
+  func statusLine() async throws {
+    try await withHome(["--scrollback", "all"], rows: 24) { terminal, peer, server in
+      #expect(
+        server.targets.contains {
+          $0.hasPrefix("GET /sessions/s/ws/raw?rows=23&cols=100&scrollback=") && $0.hasSuffix("&reserved_rows=1")
+        }, "\(server.targets)")
+      try await told(peer, "its size, less a row") {
+        $0 == ["resize": ["rows": 23, "cols": 100, "reserved_rows": 1, "synchronized": true]]
+      }
+      try await told(peer, "its colours") { $0 == ["colors": ["foreground": "#ffffff", "background": "#102030"]] }
+      #expect(await peer.typed.isEmpty, "its answers are no input")
+      await peer.tell(["clients": ["attached": 3]])
+      let line = try await terminal.expect("2 others here")
+      #expect(line.contains("\u{1b}[24;1H") && line.contains(" s "), "\(line.debugDescription)")
+      await peer.tell(["typed": ["by": "user:0", "call": true]])
+      try await terminal.expect("an agent types")
+      await peer.tell(["renamed": ["session": "other"]])
+      try await terminal.expect(" other ")
+      // Too small for one, and high enough again.
+      try terminal.resize(rows: 3, columns: 100)
+      try await told(peer, "all three rows") {
+        $0 == ["resize": ["rows": 3, "cols": 100, "reserved_rows": 0, "synchronized": true]]
+      }
+      try terminal.resize(rows: 10, columns: 100)
+      try await told(peer, "nine of ten rows") { $0["resize"]["rows"] == 9 && $0["resize"]["reserved_rows"] == 1 }
+      try await terminal.expect("\u{1b}[10;1H")
+      try await leaves(terminal)
+      try await terminal.expect("[detached from other]")
+    }
+  }
+
+  @Test("what is on the terminal is kept above the session, without blank lines between")
+  func noBlankLines() async throws {
+    try await withHome(cursor: "5;1") { terminal, _, _ in
+      let after = try #require(terminal.output.split(separator: "\u{1b}[22;0t", maxSplits: 1).last)
+      let fed = after.utf8.prefix { $0 != UInt8(ascii: "h") }.count { $0 == 10 }
+      #expect(fed == 4)
+      try await leaves(terminal)
+    }
+  }
+
+  @Test("a server that knows nothing of it shows the session on all rows")
+  func olderServer() async throws {
+    try await withHome(refuses: ["reserved_rows", "scrollback"]) { terminal, peer, server in
+      #expect(server.targets.contains("GET /sessions/s/ws/raw?rows=24&cols=100"))
+      try await told(peer, "all rows") { $0 == ["resize": ["rows": 24, "cols": 100]] }
+      await peer.tell(["clients": ["attached": 3]], thenShow: "and on")
+      #expect(try await !terminal.expect("and on").contains("others"))
+      try await leaves(terminal)
+    }
+  }
+
+  @Test("while the keys are listed the session is not shown, and is painted anew afterwards")
+  func help() async throws {
+    try await withHome { terminal, peer, _ in
+      try terminal.type("\u{1c}?")
+      try await terminal.expect("leave the session; it goes on")
+      await peer.show("not now")
+      try terminal.type("q")
+      try await told(peer, "a picture is asked for") { $0 == ["repaint": [:]] }
+      await peer.show("the picture")
+      #expect(try await !terminal.expect("the picture").contains("not now"))
+      try terminal.type("typed")
+      try await typed(peer, "typed")
+      try await leaves(terminal)
+    }
+  }
+
+  @Test("ctrl+\\ twice leaves from everywhere")
+  func leavesFromOverlays() async throws {
+    try await withHome { terminal, _, _ in
+      try terminal.type("\u{1c}?")
+      try await terminal.expect("leave the session; it goes on")
+      try await leaves(terminal)
+    }
+  }
+
+  @Test("a session is renamed and ended from where it is shown, ended only when that is confirmed")
+  func renameAndKill() async throws {
+    try await withHome(answers: ["/sessions/s/kill": ["name": "s"]]) { terminal, peer, server in
+      try terminal.type("\u{1c}$")
+      try await terminal.expect("new name of s: s")
+      try terminal.type("\u{15}better\r")
+      try await eventually("it is renamed") { server.targets.contains("PATCH /sessions/s") }
+      try await told(peer, "a picture is asked for") { $0 == ["repaint": [:]] }
+      try terminal.type("\u{1c}x")
+      try await terminal.expect("end ")
+      try terminal.type("n")
+      try await eventually("the question is gone") { await peer.messages.count { $0 == ["repaint": [:]] } == 2 }
+      #expect(!server.targets.contains("POST /sessions/s/kill"))
+      try terminal.type("\u{1c}x")
+      try await terminal.expect("(y/n)")
+      try terminal.type("y")
+      try await eventually("it is ended") { server.targets.contains("POST /sessions/s/kill") }
+      await peer.tell(["exited": ["exit_status": nil, "exit_signal": "SIGHUP"]])
+      await peer.close()
+      #expect(try await terminal.waitForExit() == .exited(0))
+      try await terminal.expect("has ended: ended by SIGHUP]")
+    }
+  }
+
+  @Test("who only watches changes nothing from the keyboard either")
+  func readOnlyKeys() async throws {
+    try await withHome(["--readonly"]) { terminal, peer, server in
+      try terminal.type("\u{1c}x")
+      try await terminal.expect("read-only: nothing can be ended from here")
+      try terminal.type("\u{1c}$")
+      try await terminal.expect("read-only: nothing can be renamed from here")
+      try await leaves(terminal)
+      #expect(await peer.typed.isEmpty)
+      #expect(!server.targets.contains { $0.hasPrefix("PATCH") || $0.hasPrefix("POST") })
+    }
+  }
+
+  @Test("another session is chosen from the list, and the last one is a key away")
+  func switching() async throws {
+    try await withHome(answers: ["/fleet/sessions": fleet]) { terminal, peer, server in
+      try terminal.type("\u{1c}w")
+      try await terminal.expect("session:")
+      try terminal.type("make\r")
+      let other = try await server.nextPeer()
+      await other.show("hello from t")
+      try await terminal.expect("hello from t")
+      try await eventually("the first is left") { await peer.isClosed }
+      try terminal.type("for t")
+      try await typed(other, "for t")
+      #expect(await peer.typed.isEmpty)
+      // Back, and what is typed at once goes to the session that comes.
+      try terminal.type("\u{1c}lfor s")
+      let again = try await server.nextPeer()
+      await again.show("s again")
+      try await terminal.expect("s again")
+      try await typed(again, "for s")
+      try terminal.type("\u{1c}n")
+      let next = try await server.nextPeer()
+      await next.show("t again")
+      try await terminal.expect("t again")
+      try await leaves(terminal)
+      try await terminal.expect("[detached from t]")
+    }
+  }
+
+  @Test("a session that cannot be opened leaves one where one was")
+  func switchingFails() async throws {
+    var gone = fleet
+    if case .object(var members) = gone {
+      members[1].value = [
+        ["id": "id-of-s", "name": "s", "server_id": "h", "state": "prompt"],
+        ["id": "id-of-x", "name": "x", "server_id": "h", "state": "prompt"],
+      ]
+      gone = .object(members)
+    }
+    try await withHome(answers: ["/fleet/sessions": gone]) { terminal, peer, _ in
+      try terminal.type("\u{1c}n")
+      try await terminal.expect("Session not found")
+      try terminal.type("still here")
+      try await typed(peer, "still here")
+      try await leaves(terminal)
+    }
+  }
+
+  @Test("the history is searched, and what is found is shown")
+  func search() async throws {
+    let lines = (0..<200).map { JSON.string($0 == 60 ? "the NEEDLE" : "line \($0)") }
+    let answer: JSON = ["total_lines": 200, "offset": 0, "lines": .array(lines)]
+    try await withHome(answers: ["/sessions/s/scrollback": answer]) { terminal, peer, _ in
+      try terminal.type("\u{1c}/")
+      try await terminal.expect("/ ")
+      try terminal.type("needle\r")
+      try await terminal.expect("\u{1b}[7mthe NEEDLE")
+      try terminal.type("n")
+      try await terminal.expect("no older line has needle")
+      try terminal.type("q")
+      try await told(peer, "a picture is asked for") { $0 == ["repaint": [:]] }
+      #expect(await peer.typed.isEmpty)
+      try await leaves(terminal)
+    }
+  }
+
+  @Test("a prefix of one's own, and none at all, from the configuration file; what is wrong in it is said with its line")
+  func configuration() async throws {
+    try await withScratchHome { roost in
+      let server = try await ScriptedServer(home: roost.home)
+      _ = try await runProcess("/bin/mkdir", ["\(roost.home.path)/config/roost"], environment: roost.environment)
+      func attach(_ text: String) async throws -> TerminalProcess {
+        try roost.home.write(text, to: "config/roost/client.toml")
+        return try TerminalProcess(
+          Roost.executable, ["attach", "s", "--socket", server.socketPath], environment: roost.home.environment)
+      }
+      let own = try await attach("prefix = \"ctrl+a\"\nstatus = false\nscrollback = \"none\"\n")
+      let peer = try await server.nextPeer()
+      #expect(server.targets.last == "GET /sessions/s/ws/raw?rows=24&cols=80")
+      await peer.show("shown")
+      try await own.expect("shown")
+      try own.type("\u{1c}?x\u{1}?")
+      try await own.expect("Press ctrl+a")
+      try await typed(peer, "\u{1c}?x")
+      try await leaves(own)
+      let wrong = try await attach("status = false\nprefx = \"ctrl+a\"\n")
+      #expect(try await wrong.waitForExit() == .exited(ExitCode.usage.rawValue))
+      try await wrong.expect("client.toml: line 2: unknown key 'prefx'")
+      await server.stop()
     }
   }
 

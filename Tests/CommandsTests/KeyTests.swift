@@ -40,6 +40,22 @@ struct KeyNameTests {
   }
 }
 
+/// The keys of an attached terminal without a prefix.
+private struct DetachKeyMatcher {
+  private var keys: AttachKeys
+
+  init(_ key: DetachKey?) { keys = AttachKeys(detach: key) }
+
+  var heldUntil: UInt64? { keys.heldUntil }
+
+  mutating func feed(_ bytes: [UInt8], now: UInt64) -> (forward: [UInt8], detach: Bool) {
+    let reading = keys.feed(bytes, now: now)
+    return (reading.forward, reading.command == .detach)
+  }
+
+  mutating func expire(now: UInt64) -> [UInt8] { keys.expire(now: now) }
+}
+
 @Suite("The detach key")
 struct DetachKeyTests {
   private let second: UInt64 = 1_000_000_000
@@ -233,6 +249,63 @@ struct ReplyFilterTests {
     #expect(filter.expire(now: 4 + patience) == [])
     #expect(filter.expire(now: 5 + patience) == Array(key.utf8))
     #expect(filter.feed(Array("x".utf8), now: 6 + patience) == Array("x".utf8))
+  }
+
+  @Test(
+    "an answer that comes in two pieces a quarter of a second apart reaches nobody, however it is cut",
+    arguments: [
+      "\u{1b}]52;c;aGVsbG8gd29ybGQ=\u{1b}\\", "\u{1b}]52;c;aGVsbG8=\u{7}", "\u{1b}]11;rgb:0000/0000/0000\u{1b}\\",
+      "\u{1b}]4;12;rgb:ff/ff/ff\u{7}", "\u{1b}P>|XTerm(379)\u{1b}\\", "\u{1b}P1$r0m\u{1b}\\", "\u{1b}P1+r5463=787465\u{1b}\\",
+      "\u{1b}_Gi=1;OK\u{1b}\\", "\u{1b}[?62;22c", "\u{1b}[24;80R", "\u{1b}[?2026;2$y", "\u{1b}[8;24;80t",
+    ])
+  func slowReplies(reply: String) {
+    let bytes = Array(reply.utf8)
+    let gap: UInt64 = 250_000_000
+    // The introducer alone is Alt and a letter: that nobody can tell.
+    for cut in 3..<bytes.count {
+      var filter = ReplyFilter()
+      var forwarded = filter.feed([0x61] + bytes[..<cut], now: 0)
+      forwarded += filter.expire(now: gap)
+      forwarded += filter.feed(bytes[cut...] + [0x62], now: gap)
+      #expect(forwarded == [0x61, 0x62], "cut at \(cut)")
+      #expect(filter.heldUntil == nil)
+      #expect(filter.takeReplies() == [bytes])
+    }
+  }
+
+  @Test("a clipboard larger than what is held is dropped to its end, and what follows is typed")
+  func largeClipboard() {
+    for end in ["\u{1b}\\", "\u{7}"] {
+      var filter = ReplyFilter()
+      var forwarded = filter.feed(Array("a\u{1b}]52;c;".utf8), now: 0)
+      for piece in 1...40 {
+        forwarded += filter.feed([UInt8](repeating: 0x41, count: 1000), now: UInt64(piece) * 1_000_000_000)
+      }
+      let bytes = Array((end + "b").utf8)
+      forwarded += filter.feed([bytes[0]], now: 41_000_000_000)
+      forwarded += filter.feed(Array(bytes.dropFirst()), now: 41_000_000_001)
+      #expect(forwarded == Array("ab".utf8), "\(end.debugDescription)")
+    }
+  }
+
+  @Test("an answer that is cut off for good is not typed, and a key that comes into it is")
+  func cutOff() {
+    var filter = ReplyFilter()
+    #expect(filter.feed(Array("\u{1b}]52;c;aGVs".utf8), now: 0) == [])
+    #expect(filter.feed([3], now: 1) == [3])
+    #expect(filter.feed(Array("\u{1b}]52;c;aGVs".utf8), now: 2) == [])
+    #expect(filter.expire(now: 2 + ReplyFilter.replyPatience) == [])
+    #expect(filter.feed(Array("x\u{1b}[A".utf8), now: 3 + ReplyFilter.replyPatience) == Array("x\u{1b}[A".utf8))
+  }
+
+  @Test("asked where the cursor is, the filter takes an answer that looks like F3 for one")
+  func position() {
+    var filter = ReplyFilter()
+    filter.expectsPosition = true
+    #expect(filter.feed(Array("\u{1b}[1;5R".utf8), now: 0) == [])
+    #expect(filter.takeReplies() == [Array("\u{1b}[1;5R".utf8)])
+    filter.expectsPosition = false
+    #expect(filter.feed(Array("\u{1b}[1;5R".utf8), now: 0) == Array("\u{1b}[1;5R".utf8))
   }
 
   @Test("what looks like an answer inside a paste is pasted, and afterwards answers are taken out again")

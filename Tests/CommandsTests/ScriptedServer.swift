@@ -4,7 +4,7 @@ import Synchronization
 import TestKit
 
 /// A server that does what a test tells it: for what the real one does only in trouble, and for what it sends exactly.
-/// It knows one session, "s", and takes whoever attaches to it.
+/// It knows the sessions "s" and "t", and takes whoever attaches to them.
 final class ScriptedServer: HTTPHandler, Sendable {
   let socketPath: String
   private let server = Mutex<HTTPServer?>(nil)
@@ -12,9 +12,15 @@ final class ScriptedServer: HTTPHandler, Sendable {
   private let requestTargets = Mutex<[String]>([])
   private let state: String
   private let answers: [String: JSON]
+  private let refuses: [String]
 
-  /// - Parameter answers: to requests for other paths.
-  init(home: ScratchHome, state: String = "prompt", answers: [String: JSON] = [:]) async throws {
+  /// - Parameters:
+  ///   - answers: to requests for other paths.
+  ///   - refuses: names of parameters that it does not know, as an older server would not.
+  init(
+    home: ScratchHome, state: String = "prompt", answers: [String: JSON] = [:], refuses: [String] = []
+  ) async throws {
+    self.refuses = refuses
     socketPath = "\(home.path)/scripted.sock"
     self.state = state
     self.answers = answers
@@ -41,7 +47,11 @@ final class ScriptedServer: HTTPHandler, Sendable {
 
   func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
     requestTargets.withLock { $0.append("\(request.method) \(request.target)") }
-    if request.path == "/sessions/s/ws/raw" {
+    if let name = refuses.first(where: { request.target.contains("\($0)=") }) {
+      let error: JSON = ["error": ["code": "invalid_request", "message": .string("Invalid request: unknown field '\(name)'.")]]
+      return .response(HTTPResponse(status: 400, body: error.bytes))
+    }
+    if request.path == "/sessions/s/ws/raw" || request.path == "/sessions/t/ws/raw" {
       let peer = AttachedPeer(loop: loop)
       attached.withLock { $0.append(peer) }
       let upgrade = WebSocketUpgrade(subprotocol: "roost.attach.v1") { socket in

@@ -38,7 +38,7 @@ struct CommandOutputTests {
     try await withShell { session in
       try await session.interact(["text": "echo first\r", "for": "prompt"])
       try await session.interact(["text": "echo second\r", "for": "prompt"])
-      let roost = SharedServer.roost
+      let roost = try await SharedServer.roost
       #expect(try await roost.run("output", session.name).text == "second\n")
       #expect(try await roost.run("output", session.name, "1").text == "first\n")
       #expect(try await roost.run("output", session.name, "1", "--tail", "4").text == "rst\n")

@@ -223,6 +223,19 @@ struct SessionSocketTests {
     await bench.close()
   }
 
+  @Test("a program that asks for the default colours is answered with those of who looks") func colors() async throws {
+    let bench = try await SocketBench.raw()
+    let socket = try await bench.connect([SessionRawSocket.attachProtocol])
+    await socket.send(["colors": ["foreground": "#102030", "background": "rgb:ff/ff/ff", "cursor": "no colour"]])
+    // What comes after it in the same socket comes after it here.
+    await socket.send(binary: [0x61])
+    #expect(try await bench.typed(1) == [0x61])
+    try await bench.print("\u{1B}]10;?\u{7}\u{1B}]11;?\u{7}")
+    let answer = "\u{1B}]10;rgb:1010/2020/3030\u{7}\u{1B}]11;rgb:ffff/ffff/ffff\u{7}"
+    #expect(try await bench.typed(1 + answer.utf8.count) == [0x61] + Array(answer.utf8))
+    await bench.close()
+  }
+
   @Test(
     "control that is none closes the socket",
     arguments: ["x", "{\"resize\":{}}", "{\"resize\":{\"rows\":-1,\"cols\":5}}"])

@@ -87,9 +87,37 @@ struct ConformanceReportTests {
   func deviceAttributes() {
     #expect(replies(to: "\u{1B}[c").hasPrefix("\u{1B}[?6"))
     #expect(replies(to: "\u{1B}[c").hasSuffix("c"))
+    #expect(replies(to: "\u{1B}[c").dropLast().split(separator: ";").contains("52"))
     #expect(replies(to: "\u{1B}[>c").hasPrefix("\u{1B}[>"))
     #expect(replies(to: "\u{1B}[>q").hasPrefix("\u{1B}P>|"))
     #expect(replies(to: "\u{1B}[0c") == replies(to: "\u{1B}Z"))
+  }
+
+  @Test(
+    "a capability is told as it is here",
+    arguments: [
+      ("TN", "xterm-256color"), ("Co", "256"), ("RGB", "8/8/8"), ("Ms", "\u{1B}]52;%p1%s;%p2%s\u{7}"),
+      ("Smulx", "\u{1B}[4:%p1%dm"),
+      ("Setulc", "\u{1B}[58:2:%p1%{65536}%/%d:%p1%{256}%/%{255}%&%d:%p1%{255}%&%d%;m"), ("cols", "80"),
+      ("kcuu1", "\u{1B}[A"),
+      ("kbs", "\u{7F}"), ("Su", ""), ("Tc", ""),
+    ])
+  func capability(_ name: String, value: String) {
+    func hexadecimal(_ text: String) -> String {
+      text.utf8.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
+    }
+    let answer = "\u{1B}P1+r\(hexadecimal(name))" + (value.isEmpty ? "" : "=\(hexadecimal(value))") + "\u{1B}\\"
+    #expect(replies(to: "\u{1B}P+q\(hexadecimal(name))\u{1B}\\") == answer)
+    // What is not known is said by its name, and what is no name not at all.
+    #expect(
+      replies(to: "\u{1B}P+q\(hexadecimal(name));666F6F;zz\u{1B}\\") == answer
+        + "\u{1B}P0+r666F6F\u{1B}\\\u{1B}P0+r\u{1B}\\")
+  }
+
+  @Test("the cursor keys are told as the modes make them")
+  func capabilitiesOfKeys() {
+    #expect(replies(to: "\u{1B}[?1h\u{1B}P+q6B63757531\u{1B}\\") == "\u{1B}P1+r6B63757531=1B4F41\u{1B}\\")
+    #expect(replies(to: "\u{1B}[?67h\u{1B}P+q6B6273\u{1B}\\") == "\u{1B}P1+r6B6273=08\u{1B}\\")
   }
 
   @Test("a terminal that answers no queries answers none")

@@ -20,7 +20,9 @@ struct WidthTableTests {
       ("\u{4DC0}", 2), ("\u{3400}", 2), ("\u{9FFF}", 2), ("\u{FAFF}", 2), ("\u{2FFFD}", 2), ("\u{3FFFD}", 2),
       ("\u{2A6E0}", 2),  // unassigned in a CJK plane
       ("😀", 2), ("🚀", 2), ("✅", 2), ("⚠", 1), ("❤", 1), ("⌚", 2), ("☎", 1), ("\u{1F3FD}", 2),
-      ("\u{1F1E6}", 2),  // half of a flag
+      ("\u{1F1E6}", 1),  // half of a flag
+      ("\u{2630}", 2), ("\u{1D300}", 2), ("\u{31E4}", 2), ("\u{1FAE9}", 2), ("\u{18CFF}", 2), ("\u{897}", 0),  // Unicode 16
+      ("\u{1FAEA}", 2), ("\u{18D80}", 2), ("\u{16FF2}", 2), ("\u{187FF}", 2),  // Unicode 17
       ("\u{E000}", 1), ("\u{10FFFF}", 1), ("\u{378}", 1), ("\u{303F}", 1), ("\u{FFFD}", 1),
     ] as [(Unicode.Scalar, Int)])
   func width(_ scalar: Unicode.Scalar, columns: Int) {
@@ -48,9 +50,23 @@ struct WidthTableTests {
       ("❤", WidthTable.pictographic | WidthTable.variationCapable),
       ("©", WidthTable.pictographic | WidthTable.variationCapable),
       ("\u{1F3FB}", WidthTable.modifier), ("1", WidthTable.variationCapable), ("中", 0),
+      ("⌚", WidthTable.pictographic | WidthTable.variationCapable),
+      ("\u{1100}", WidthTable.joining), ("ﾞ", WidthTable.joining), ("क", 0),
     ] as [(Unicode.Scalar, UInt8)])
   func flags(_ scalar: Unicode.Scalar, expected: UInt8) {
     #expect(WidthTable.properties(of: scalar.value) & ~WidthTable.widthMask == expected)
+  }
+
+  @Test("what the runs of text take without a look at its class joins nothing")
+  func runsAreAlone() {
+    for scalar in UInt32(0xA0)...0x10FFFF where scalar >> 11 != 0x1B {
+      let properties = WidthTable.properties(of: scalar) & WidthTable.alone
+      guard properties == 2 || properties == 1 && !ClusterClass.isCareful(scalar) else { continue }
+      let kind = ClusterClass(scalar)
+      #expect(
+        [.other, .pictographic, .openSyllable, .closedSyllable].contains(kind), "U+\(String(scalar, radix: 16)) \(kind)"
+      )
+    }
   }
 
   @Test("a variation selector makes emoji of those characters that Unicode lists, and of no others")

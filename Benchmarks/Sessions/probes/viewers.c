@@ -1,6 +1,6 @@
 // Many viewers of one session.
 //
-//     viewers WHERE PATH READING SILENT
+//     viewers WHERE PATH READING SILENT [SUBPROTOCOL]
 //
 // Opens READING + SILENT raw WebSockets; the silent ones never read. Says "ready", reads until the session has ended for
 // every reading one, and prints the bytes that they got, together and by the one that got least.
@@ -9,14 +9,15 @@
 #include <sys/epoll.h>
 
 int main(int arguments, char **argv) {
-  if (arguments != 5) die("usage: viewers WHERE PATH READING SILENT");
+  if (arguments != 5 && arguments != 6) die("usage: viewers WHERE PATH READING SILENT [SUBPROTOCOL]");
+  const char *subprotocol = arguments == 6 ? argv[5] : 0;
   int reading = atoi(argv[3]), silent = atoi(argv[4]);
   int epoll = epoll_create1(EPOLL_CLOEXEC);
   int64_t *got = calloc(reading + 1, sizeof *got), total = 0;
   int *fds = calloc(reading + 1, sizeof *fds);
-  for (int i = 0; i < silent; i++) open_websocket(argv[1], argv[2]);
+  for (int i = 0; i < silent; i++) open_websocket_of(argv[1], argv[2], subprotocol);
   for (int i = 0; i < reading; i++) {
-    fds[i] = open_websocket(argv[1], argv[2]);
+    fds[i] = open_websocket_of(argv[1], argv[2], subprotocol);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
     epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], &event);
   }

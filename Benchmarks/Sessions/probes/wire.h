@@ -116,13 +116,15 @@ static inline long ask(int fd, const char *request, size_t length) {
 }
 
 /// Asks for a WebSocket and returns when it is open.
-static inline int open_websocket(const char *where, const char *path) {
+static inline int open_websocket_of(const char *where, const char *path, const char *subprotocol) {
+  char offered[128] = "";
+  if (subprotocol) snprintf(offered, sizeof offered, "Sec-WebSocket-Protocol: %s\r\n", subprotocol);
   int fd = connect_to(where);
   char request[1024];
   int length = snprintf(
       request, sizeof request,
-      "GET %s HTTP/1.1\r\nHost: localhost\r\n%sConnection: Upgrade\r\nUpgrade: websocket\r\n"
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, authorization());
+      "GET %s HTTP/1.1\r\nHost: localhost\r\n%s%sConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, authorization(), offered);
   write_all(fd, request, length);
   char head[4096];
   size_t filled = 0;
@@ -134,6 +136,8 @@ static inline int open_websocket(const char *where, const char *path) {
   if (strncmp(head, "HTTP/1.1 101", 12) != 0) die("no WebSocket at %s: %.*s", path, 60, head);
   return fd;
 }
+
+static inline int open_websocket(const char *where, const char *path) { return open_websocket_of(where, path, 0); }
 
 /// Sends one short masked frame.
 static inline void send_frame(int fd, int opcode, const char *payload, int length) {

@@ -3,29 +3,10 @@ import Glibc
 import Net
 import Sys
 
-/// How a session is shown here.
-struct AttachOptions: Sendable {
-  /// Nil when no key detaches.
-  var detachKey: DetachKey?
-  var readOnly: Bool
-}
-
-/// Why showing a session ended.
-enum AttachEnd: Sendable, Equatable {
-  /// The detach key.
-  case left
-  /// The server detached us, for the reason it gave.
-  case detached(reason: String)
-  case exited(status: Int?, signal: String?)
-  /// The connection is gone and nothing said why: the server has crashed, or the network.
-  case lost(String)
-  case terminalGone
-  case signalled(CInt)
-}
-
 /// A session on the user's terminal: what the session writes is shown, what is typed is sent (subprotocol
 /// `roost.attach.v1`: binary frames are terminal bytes, text frames are control messages in JSON).
 ///
+/// With a status line the server paints the session on the rows above it; without one it passes on the program's own bytes.
 /// Nothing is buffered without bound: when the terminal is slow the socket is not read, when the server is slow the
 /// keyboard is not.
 actor AttachedTerminal: WebSocketHandler {
@@ -40,17 +21,27 @@ actor AttachedTerminal: WebSocketHandler {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-  private let options: AttachOptions
-  private let terminal = UserTerminal()
+  let options: AttachOptions
+  /// What is shown now, and what was before.
+  var target: AttachTarget
+  var lastShown: SessionEntry?
+  let terminal = UserTerminal()
   private var replies = ReplyFilter()
-  private var detachKey: DetachKeyMatcher
-  private var socket: WebSocket?
+  var outer = OuterTerminal()
+  private var keys: AttachKeys
+  /// The same while something else than the session has the keyboard.
+  private var detachKeys: AttachKeys
+  var socket: WebSocket?
   private var takesControl = true
-  /// Output that came before the terminal was ready for it, and the end when that came before too.
-  private var early: [UInt8] = []
-  private var earlyEnd: AttachEnd?
-  private var isShowing = false
-  private var end: AttachEnd?
+  /// The server of this session can paint it and leave rows to us.
+  var reservesRows = false
+  /// It has begun to: before that history may go by on every row.
+  var isPainted = false
+  /// What came before its socket was ours, or before the terminal was ready for it.
+  private var early: [SocketEvent] = []
+  var isOpening = true
+  private(set) var isShowing = false
+  private(set) var end: AttachEnd?
   /// What the server said last about why it ends; the close of the socket follows.
   private var announced: AttachEnd?
   private var finished: CheckedContinuation<AttachEnd, Never>?
@@ -60,26 +51,64 @@ actor AttachedTerminal: WebSocketHandler {
   private var isGap = false
   private var gaps = 0
 
+  /// What has the keyboard instead of the session.
+  var overlay: Overlay?
+  var keyReader = KeyReader()
+  /// Counts what is fetched for overlays: an answer that nobody waits for any more is dropped.
+  var overlayTicket = 0
+  /// Typed while another session was being opened.
+  private var heldInput: [UInt8] = []
+  var isSwitching = false
+
+  var status: StatusLine
+  /// The row as it stands on the terminal.
+  var paintedStatus: [UInt8] = []
+  var directory = SessionDirectory()
+  var marks = SessionMarks()
+  /// The server has no list of all servers' sessions for us.
+  var hasFleet = true
+  var isListing = false
+  var statusTimer: LoopTimer?
+  var typistTimer: LoopTimer?
+  var messageTimer: LoopTimer?
+
   private var inputWatch: DescriptorWatch?
   private var outputWatch: DescriptorWatch?
   private var signalWatches: [SignalWatch] = []
   private var keyTimer: LoopTimer?
   private var drainTimer: LoopTimer?
   private var noticeTimer: LoopTimer?
+  private var questionTimer: LoopTimer?
+  private var asking: CheckedContinuation<Void, Never>?
 
-  init(options: AttachOptions, loop: EventLoop) {
+  private enum SocketEvent {
+    case text([UInt8])
+    case binary([UInt8])
+    case closed(code: UInt16, reason: String)
+  }
+
+  init(_ target: AttachTarget, options: AttachOptions, loop: EventLoop) {
+    self.target = target
     self.options = options
     self.loop = loop
-    detachKey = DetachKeyMatcher(options.detachKey)
+    keys = AttachKeys(detach: options.detachKey, prefix: options.prefix)
+    detachKeys = AttachKeys(detach: options.detachKey)
+    status = StatusLine(title: target.title)
+    status.isReadOnly = options.readOnly
   }
 
   /// Shows the session until it ends or is left, then says which, and gives the exit status for it.
+  /// - Parameter record: the session, as its server told of it.
   static func show(
-    _ session: String, options: AttachOptions, context: ClientContext
+    _ record: JSON, options: AttachOptions, context: ClientContext
   ) async throws(CommandFailure) -> ExitCode {
-    let attached = AttachedTerminal(options: options, loop: context.client.loop)
-    let end = try await attached.run(session, client: context.client)
-    let name = printable(context.client.name(of: session))
+    let target = AttachTarget(
+      client: context.client, server: context.client.server, name: record["name"].plainText,
+      id: record["id"].string ?? "")
+    let attached = AttachedTerminal(target, options: options, loop: context.client.loop)
+    let end = try await attached.run()
+    // It may have been renamed, or be another one by now.
+    let name = printable(await attached.target.title)
     if await attached.gaps > 0 {
       context.output.note(
         "[the way to \(name) was lost for a while: what it wrote then is not in this terminal, but 'roost scrollback \(name)' has it]"
@@ -105,23 +134,19 @@ actor AttachedTerminal: WebSocketHandler {
     return .ok
   }
 
-  private func run(_ session: String, client: ServerClient) async throws(CommandFailure) -> AttachEnd {
-    // With the size in the request the first picture fits already.
-    let size = terminal.size
-    let socket = try await client.webSocket(
-      ServerClient.sessionPath(session, "ws/raw"),
-      query: options.readOnly
-        ? [("readonly", "true")] : [("rows", String(size.rows)), ("cols", String(size.columns))],
-      subprotocols: [AttachedTerminal.subprotocol], handler: self)
-    self.socket = socket
-    // A server of another kind behind the one that is asked may know only the terminal's bytes: there, words to it would be typed.
-    takesControl = socket.subprotocol == AttachedTerminal.subprotocol
-    do {
+  private func run() async throws(CommandFailure) -> AttachEnd {
+    do throws(CommandFailure) {
       try begin()
+      await askTerminal()
+      if end == nil {
+        let scrollback = options.scrollback.lines(rows: Int(terminal.size.rows))
+        let socket = try await open(target, scrollback: scrollback)
+        take(socket)
+        beginShowing()
+      }
     } catch {
       stopWatching()
-      terminal.restore()
-      socket.close(code: 1000, reason: "")
+      terminal.abandon()
       throw error
     }
     let end = await withCheckedContinuation { continuation in
@@ -132,9 +157,74 @@ actor AttachedTerminal: WebSocketHandler {
       }
     }
     stopWatching()
-    terminal.restore()
-    socket.close(code: 1000, reason: "detached")
+    if isShowing {
+      wipe()
+      terminal.restore()
+    } else {
+      terminal.abandon()
+    }
+    socket?.close(code: 1000, reason: "detached")
     return end
+  }
+
+  // MARK: The socket
+
+  /// Opens the socket of a session. With the size in the request the first picture fits already.
+  func open(_ target: AttachTarget, scrollback: Int) async throws(CommandFailure) -> WebSocket {
+    let size = terminal.size
+    isOpening = true
+    func sized(_ rows: Int) -> [(String, String?)] {
+      [
+        ("readonly", options.readOnly ? "true" : nil), ("rows", String(rows)), ("cols", String(size.columns)),
+      ]
+    }
+    var more: [(String, String?)] = []
+    if scrollback > 0 { more.append(("scrollback", String(scrollback))) }
+    let reserved = hasRoomForStatus ? 1 : 0
+    if options.showsStatus { more.append(("reserved_rows", String(reserved))) }
+    if !more.isEmpty {
+      do throws(CommandFailure) {
+        let socket = try await connect(target, sized(Int(size.rows) - reserved) + more)
+        reservesRows = options.showsStatus
+        return socket
+      } catch {
+        // A server that does not know these: it is asked without.
+        guard error.serverCode == "invalid_request" else { throw error }
+      }
+    }
+    reservesRows = false
+    return try await connect(target, sized(Int(size.rows)))
+  }
+
+  private func connect(
+    _ target: AttachTarget, _ query: [(String, String?)]
+  ) async throws(CommandFailure) -> WebSocket {
+    try await target.client.webSocket(
+      ServerClient.sessionPath(target.name, "ws/raw"), query: query, subprotocols: [AttachedTerminal.subprotocol],
+      handler: self)
+  }
+
+  /// From now on that socket is the session's.
+  func take(_ socket: WebSocket) {
+    self.socket = socket
+    isOpening = false
+    // A server of another kind behind the one that is asked may know only the terminal's bytes: there, words to it would be typed.
+    takesControl = socket.subprotocol == AttachedTerminal.subprotocol
+    reservesRows = reservesRows && takesControl
+    isPainted = false
+  }
+
+  /// Whether a row is kept for the status line now.
+  var hasStatus: Bool { reservesRows && hasRoomForStatus }
+
+  /// Whether there could be one: on a terminal that is high enough, and that has answered. What does not answer is none that places text as it is
+  /// told, or a program that plays one and counts rows.
+  private var hasRoomForStatus: Bool {
+    options.showsStatus && outer.isComplete && Int(terminal.size.rows) >= AttachOptions.leastRowsWithStatus
+  }
+
+  func tell(_ message: JSON) {
+    if takesControl { socket?.send(text: message.text) }
   }
 
   // MARK: The terminal
@@ -154,13 +244,47 @@ actor AttachedTerminal: WebSocketHandler {
     } catch {
       throw CommandFailure(.failed, "the terminal cannot be watched: \(error)")
     }
+  }
+
+  /// Asks the terminal what has to be known before a session is shown on it, and waits for its answer, but not for long.
+  private func askTerminal() async {
+    replies.expectsPosition = true
+    write(OuterTerminal.questions)
+    await withCheckedContinuation { continuation in
+      guard end == nil, !outer.isComplete else { return continuation.resume() }
+      asking = continuation
+      questionTimer = loop.schedule(after: OuterTerminal.patience) { [weak self] in
+        self?.assumeIsolated { $0.terminalHasAnswered() }
+      }
+    }
+    replies.expectsPosition = false
+  }
+
+  private func terminalHasAnswered() {
+    questionTimer?.cancel()
+    questionTimer = nil
+    asking?.resume()
+    asking = nil
+  }
+
+  private func beginShowing() {
+    guard end == nil else { return }
     isShowing = true
-    show(TerminalReset.enter(rows: Int(terminal.size.rows)))
+    write(TerminalReset.enter(rows: Int(terminal.size.rows), used: outer.rowsUsed))
     sendSize()
-    let early = self.early
-    self.early = []
-    show(early)
-    if let earlyEnd { finishAfterOutput(earlyEnd) }
+    sendColors()
+    sendEnvironment()
+    replay()
+    followSessions()
+    paintStatus()
+    passHeldInput()
+  }
+
+  /// What came too early.
+  func replay() {
+    let events = early
+    early = []
+    for event in events { handle(event) }
   }
 
   private func watchSignals() throws {
@@ -180,6 +304,7 @@ actor AttachedTerminal: WebSocketHandler {
 
   private func suspend() {
     guard isShowing, end == nil else { return }
+    wipe()
     terminal.suspend()
     adjustFlow()
     raise(SIGSTOP)
@@ -189,51 +314,96 @@ actor AttachedTerminal: WebSocketHandler {
   private func takeTerminalAgain() {
     guard isShowing, end == nil else { return }
     try? terminal.enterRawModeAgain()
-    show(TerminalReset.enter(rows: Int(terminal.size.rows)))
+    write(TerminalReset.enter(rows: Int(terminal.size.rows), used: nil))
     sendSize()
     showNotice()
-    askForPicture()
+    paintedStatus = []
+    if overlay == nil { askForPicture() } else { paintOverlay() }
+    paintStatus()
   }
 
-  private func askForPicture() {
-    if takesControl { socket?.send(text: JSON.object(["repaint": [:]]).text) }
+  func askForPicture() {
+    if takesControl {
+      tell(["repaint": [:]])
+    } else if let socket {
+      // One that takes no words paints whoever comes: the same session once more.
+      switchSession(to: target, because: socket)
+    }
+  }
+
+  /// Nothing of ours may be left on the terminal when it is given back.
+  private func wipe() {
+    guard isShowing else { return }
+    if overlay != nil {
+      write(Array("\u{1b}[0m\u{1b}[H\u{1b}[2J".utf8))
+    } else if hasStatus {
+      write(Array("\u{1b}[\(terminal.size.rows);1H\u{1b}[0m\u{1b}[2K".utf8))
+    }
   }
 
   private func stopWatching() {
     inputWatch?.cancel()
     outputWatch?.cancel()
-    keyTimer?.cancel()
-    drainTimer?.cancel()
-    noticeTimer?.cancel()
+    for timer in [
+      keyTimer, drainTimer, noticeTimer, questionTimer, statusTimer, typistTimer, messageTimer,
+    ] { timer?.cancel() }
     for watch in signalWatches { watch.cancel() }
     inputWatch = nil
     outputWatch = nil
     keyTimer = nil
     drainTimer = nil
+    statusTimer = nil
     signalWatches = []
   }
 
   private func sizeChanged() {
+    guard isShowing, end == nil else { return }
     sendSize()
     if noticeTimer == nil { showNotice() }
+    paintedStatus = []
+    if overlay != nil { paintOverlay() }
+    paintStatus()
   }
 
-  private func sendSize() {
-    guard !options.readOnly, takesControl else { return }
+  /// Tells the server what there is for the session.
+  func sendSize() {
     let size = terminal.size
-    let message: JSON = ["resize": ["rows": .integer(Int(size.rows)), "cols": .integer(Int(size.columns))]]
-    socket?.send(text: message.text)
+    let reserved = hasStatus ? 1 : 0
+    tell(
+      .object([
+        "resize": .object([
+          "rows": .integer(Int(size.rows) - reserved), "cols": .integer(Int(size.columns)),
+          "reserved_rows": reservesRows ? .integer(reserved) : nil, "synchronized": reservesRows ? true : nil,
+        ])
+      ]))
+  }
+
+  private func sendColors() {
+    guard !options.readOnly, let colors = outer.colors else { return }
+    tell(.object(["colors": colors]))
+  }
+
+  private func sendEnvironment() {
+    guard !options.readOnly, !options.environment.isEmpty else { return }
+    tell(.object(["environment": .object(options.environment)]))
   }
 
   // MARK: Output
 
+  /// What the session writes. While something else has the screen it is dropped: a picture is asked for afterwards.
   private func show(_ bytes: [UInt8]) {
-    bytes.withUnsafeBytes { show($0) }
+    guard overlay == nil, end == nil else { return }
+    let mode = terminal.alternateMode
+    write(bytes)
+    // Changing the screen takes all of it, our row too.
+    if mode != terminal.alternateMode, hasStatus {
+      paintedStatus = []
+      paintStatus()
+    }
   }
 
-  private func show(_ bytes: UnsafeRawBufferPointer) {
-    guard end == nil else { return }
-    terminal.write(bytes)
+  func write(_ bytes: [UInt8]) {
+    bytes.withUnsafeBytes { terminal.write($0) }
     adjustFlow()
   }
 
@@ -286,16 +456,18 @@ actor AttachedTerminal: WebSocketHandler {
     guard notice != nil, !isGap else { return }
     let wasShown = noticeTimer == nil
     endWaiting()
-    if wasShown, isShowing, end == nil { askForPicture() }
+    if wasShown, isShowing, end == nil, overlay == nil { askForPicture() }
   }
 
   /// What comes now is a picture of the session, which the last of what was shown must not spoil, nor a notice outlive.
   private func gapEnds() {
     endWaiting()
-    if isShowing, end == nil { terminal.unset() }
+    guard isShowing, end == nil, overlay == nil else { return }
+    terminal.unset()
+    paintedStatus = []
   }
 
-  private func endWaiting() {
+  func endWaiting() {
     notice = nil
     isGap = false
     noticeTimer?.cancel()
@@ -309,24 +481,57 @@ actor AttachedTerminal: WebSocketHandler {
       finish(.terminalGone)
       return
     }
-    pass(replies.feed(bytes, now: Clock.monotonic))
+    let typed = replies.feed(bytes, now: Clock.monotonic)
+    takeReplies()
+    pass(typed)
+  }
+
+  private func takeReplies() {
+    let taken = replies.takeReplies()
+    guard !outer.isComplete, !taken.isEmpty else { return }
+    for reply in taken { outer.take(reply) }
+    guard outer.isComplete else { return }
+    guard isShowing else { return terminalHasAnswered() }
+    // Late, over a slow line: now there may be a status line.
+    sendColors()
+    sendSize()
+    followSessions()
+    paintStatus()
   }
 
   private func pass(_ typed: [UInt8]) {
-    let (forward, detach) = detachKey.feed(typed, now: Clock.monotonic)
-    send(forward)
-    if detach {
-      finish(.left)
+    if isSwitching || overlay != nil || !isShowing {
+      // Leaving is possible from everywhere.
+      let reading = detachKeys.feed(typed, now: Clock.monotonic)
+      passElsewhere(reading.forward)
+      if reading.command == .detach { finish(.left) }
     } else {
-      setKeyTimer()
+      let reading = keys.feed(typed, now: Clock.monotonic)
+      send(reading.forward)
+      if let command = reading.command {
+        perform(command)
+        // Behind the last word to a session nothing is meant for anybody.
+        if end == nil, !reading.rest.isEmpty { pass(reading.rest) }
+      }
+      showPrefix(keys.isWaiting)
+    }
+    setKeyTimer()
+  }
+
+  /// What is typed while the session does not have the keyboard.
+  private func passElsewhere(_ typed: [UInt8]) {
+    if !isSwitching, isShowing {
+      press(keyReader.feed(typed, now: Clock.monotonic))
+    } else if heldInput.count + typed.count <= AttachedTerminal.inputBound {
+      heldInput += typed
     }
   }
 
-  /// Lets go of what only time shows to be no answer and no detach key.
+  /// Lets go of what only time shows to be no answer and no key of ours.
   private func setKeyTimer() {
     keyTimer?.cancel()
     keyTimer = nil
-    let deadlines = [replies.heldUntil, detachKey.heldUntil].compactMap { $0 }
+    let deadlines = [replies.heldUntil, keys.heldUntil, detachKeys.heldUntil, keyReader.heldUntil].compactMap { $0 }
     guard let deadline = deadlines.min(), end == nil else { return }
     let now = Clock.monotonic
     let remaining = deadline > now ? deadline - now : 0
@@ -339,7 +544,10 @@ actor AttachedTerminal: WebSocketHandler {
   private func keyTimeIsOver() {
     let now = Clock.monotonic
     let typed = replies.expire(now: now)
-    send(detachKey.expire(now: now))
+    send(keys.expire(now: now))
+    let late = detachKeys.expire(now: now)
+    if !late.isEmpty { passElsewhere(late) }
+    if overlay != nil { press(keyReader.expire(now: now)) }
     pass(typed)
   }
 
@@ -349,21 +557,26 @@ actor AttachedTerminal: WebSocketHandler {
     if socket.queuedBytes > AttachedTerminal.inputBound { inputWatch?.interest = [] }
   }
 
+  /// What was typed while there was no session to type into.
+  func passHeldInput() {
+    let typed = heldInput
+    heldInput = []
+    inputWatch?.interest = .readable
+    if !typed.isEmpty { pass(typed) }
+  }
+
   // MARK: The end
 
-  private func finish(_ end: AttachEnd) {
+  func finish(_ end: AttachEnd) {
     guard self.end == nil else { return }
     self.end = end
+    terminalHasAnswered()
     finished?.resume(returning: end)
     finished = nil
   }
 
   /// The session or the server has ended; what it wrote last is still shown.
   private func finishAfterOutput(_ end: AttachEnd) {
-    guard isShowing else {
-      earlyEnd = end
-      return
-    }
     guard terminal.queuedBytes > 0 else {
       finish(end)
       return
@@ -387,37 +600,67 @@ actor AttachedTerminal: WebSocketHandler {
       beginWaiting(member.value["reason"].string ?? "", isGap: member.name == "gap")
     case "resumed":
       resumed()
+    case "window":
+      isPainted = member.value["painted"].bool == true
+    case "clients":
+      status.others = max(0, (member.value["attached"].integer ?? 1) - 1)
+      paintStatus()
+    case "renamed":
+      if let name = member.value["session"].string, !name.isEmpty { rename(to: name) }
+    case "typed":
+      noteTypist(Typist.name(of: member.value))
     default:
       // "attached" and "resized" tell nothing that has to be done here, and later servers may say more.
       break
     }
   }
 
+  func rename(to name: String) {
+    target.name = name
+    status.title = target.title
+    paintStatus()
+  }
+
   // MARK: WebSocketHandler
 
+  private func received(_ event: SocketEvent, from socket: any MessageSocket) {
+    if let own = self.socket, own === socket {
+      if isShowing { handle(event) } else { early.append(event) }
+    } else if isOpening {
+      // That of a session that is about to be shown.
+      early.append(event)
+    }
+  }
+
+  private func handle(_ event: SocketEvent) {
+    switch event {
+    case .text(let text): readControl(text)
+    case .binary(let bytes):
+      if isGap { gapEnds() }
+      show(bytes)
+      if paintedStatus.isEmpty { paintStatus() }
+    case .closed(let code, let reason):
+      finishAfterOutput(announced ?? (code == 1000 ? .detached(reason: reason) : .lost(reason)))
+    }
+  }
+
+  private func drained(_ socket: any MessageSocket) {
+    if let own = self.socket, own === socket { inputWatch?.interest = .readable }
+  }
+
   nonisolated func webSocket(_ socket: any MessageSocket, text: [UInt8]) {
-    assumeIsolated { $0.readControl(text) }
+    assumeIsolated { $0.received(.text(text), from: socket) }
   }
 
   nonisolated func webSocket(_ socket: any MessageSocket, binary: [UInt8]) {
-    assumeIsolated { attached in
-      if attached.isGap { attached.gapEnds() }
-      if attached.isShowing {
-        attached.show(binary)
-      } else {
-        attached.early += binary
-      }
-    }
+    assumeIsolated { $0.received(.binary(binary), from: socket) }
   }
 
   nonisolated func webSocketDrained(_ socket: any MessageSocket) {
-    assumeIsolated { $0.inputWatch?.interest = .readable }
+    assumeIsolated { $0.drained(socket) }
   }
 
   nonisolated func webSocketClosed(_ socket: any MessageSocket, code: UInt16, reason: String) {
-    assumeIsolated { attached in
-      let lost = AttachEnd.lost(reason)
-      attached.finishAfterOutput(attached.announced ?? (code == 1000 ? .detached(reason: reason) : lost))
-    }
+    assumeIsolated { $0.received(.closed(code: code, reason: reason), from: socket) }
   }
 }

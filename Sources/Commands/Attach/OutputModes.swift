@@ -60,8 +60,11 @@ package struct AlternateScreenTracker: Sendable {
 package enum TerminalReset {
   /// Before anything of the session is shown: keep the title, and push what is on the screen into the scrollback so
   /// that the session does not overwrite it.
-  package static func enter(rows: Int) -> [UInt8] {
-    Array("\u{1b}[22;0t\u{1b}[\(rows);1H".utf8) + [UInt8](repeating: 0x0a, count: max(1, min(rows, 1000)))
+  /// - Parameter used: how many rows have something on them; nil when that is not known. No more is pushed than they are, so that no blank
+  ///   lines come between what was there and what is shown.
+  package static func enter(rows: Int, used: Int? = nil) -> [UInt8] {
+    let pushed = used.map { max(0, min($0, rows)) } ?? max(1, min(rows, 1000))
+    return Array("\u{1b}[22;0t\u{1b}[\(rows);1H".utf8) + [UInt8](repeating: 0x0a, count: pushed)
       + Array("\u{1b}[H".utf8)
   }
 

@@ -29,6 +29,8 @@ final class UserTerminal {
   var outputDescriptor: CInt { output }
   var inputDescriptor: CInt { input }
   var queuedBytes: Int { queue.count - taken }
+  /// The mode by which the alternate screen was entered; nil on the usual one.
+  var alternateMode: Int? { tracker.mode }
 
   var size: WindowSize {
     let size = PseudoTerminal.size(of: STDOUT_FILENO)
@@ -103,6 +105,14 @@ final class UserTerminal {
     case .wouldBlock: return []
     case .endOfFile, .failed: return nil
     }
+  }
+
+  /// Gives the terminal back when nothing of a session was shown on it.
+  func abandon() {
+    guard let rawMode else { return }
+    self.rawMode = nil
+    EmergencyReset.disarm()
+    rawMode.restore()
   }
 
   /// Puts the terminal back as it was. Safe to call more than once.

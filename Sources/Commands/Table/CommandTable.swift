@@ -13,8 +13,8 @@ package enum CommandTable {
       """,
     options: [
       Options.name, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
-      Options.noIntegration, Options.allowTitleReport,
-      Options.detachKey,
+      Options.history, Options.noIntegration, Options.allowTitleReport, Options.prefix, Options.detachKey,
+      Options.noStatus,
     ],
     examples: [
       CommandExample("roost", "a new session, right here"),
@@ -26,7 +26,7 @@ package enum CommandTable {
     ],
     subcommands: [
       new, attach, ls, rename, tag, resize, clients, detach, kill, signal, rm,
-      run, send, keys, interact, wait, screen, scrollback, commands, output,
+      run, send, keys, interact, wait, screen, scrollback, commands, output, runs, integrate,
       events,
       status, serveCommand, stop, servers, token, call,
       completions, help, version, keeperCommand,

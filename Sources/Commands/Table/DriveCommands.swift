@@ -8,15 +8,19 @@ extension CommandTable {
   static let run = CommandDefinition(
     name: "run", summary: "run a command in a session's shell; print its output, exit with its status",
     discussion: """
-      Types the command at the session's prompt, waits for that very command to finish, and prints what it wrote. The \
-      session's shell, folder and variables are those the command sees, and it stays as the command leaves it.
+      Gives the command to the session's shell, waits for that very command to finish, and prints what it wrote. The \
+      session's shell, folder and variables are those the command sees, and it stays as the command leaves it. Where the \
+      shell is busy it waits its turn; there is no limit of time unless one is given.
+
+      When the command asks for something, the next line of standard input is typed to it; at the end of standard input \
+      ctrl+d is pressed once. 'roost runs' shows what waits, 'roost output' prints all of a long output.
 
       One word is taken as a command line of the shell ('make && make test'); several are quoted so that the shell sees \
       exactly these words. When roost itself fails its exit status is one of those in 'roost help', 6 for a timeout.
       """,
     section: .driving, arguments: [Arguments.session, Arguments.commandLine],
     options: [
-      Options.new, Options.runTimeout, Options.maxOutput, Options.shell, Options.workingDirectory, Options.variable,
+      Options.new, Options.runTimeout, Options.noQueue, Options.inShell, Options.maxOutput, Options.shell, Options.workingDirectory, Options.variable,
       Options.tag,
     ],
     examples: [
@@ -321,33 +325,7 @@ private func interactWithSession(_ context: ClientContext) async throws(CommandF
 
 // MARK: Running
 
-private func runCommand(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
-  let invocation = context.invocation
-  let session = try invocation.required(Arguments.session)
-  let commandLine = shellCommandLine(invocation.arguments(Arguments.commandLine))
-  if invocation.has(Options.new) { try await makeIfMissing(session, context) }
-  let body = JSON.object([
-    "command": .string(commandLine),
-    "timeout_ms": invocation.milliseconds(Options.runTimeout).map { .integer($0) },
-    "max_output_bytes": invocation.integer(Options.maxOutput).map { .integer($0) },
-  ])
-  let answer = try await context.client.call("POST", ServerClient.sessionPath(session, "run"), body: body)
-  context.show(answer) {
-    let output = printableLines(answer["output"].string ?? "")
-    return output.isEmpty || output.hasSuffix("\n") ? output : output + "\n"
-  }
-  if answer["truncated"].bool == true, !context.usesJSON {
-    context.output.note("roost run: the output is longer; only a part of it was kept (--max-output)")
-  }
-  guard let status = answer["exit_status"].integer else {
-    throw CommandFailure(
-      .failed, "the command has finished, but its exit status is not known",
-      hint: "The session's shell reports none; is it bash, zsh or fish, made without --no-integration?")
-  }
-  return ExitCode(rawValue: Int32(truncatingIfNeeded: status & 0xff))
-}
-
-private func makeIfMissing(_ session: String, _ context: ClientContext) async throws(CommandFailure) {
+func makeIfMissing(_ session: String, _ context: ClientContext) async throws(CommandFailure) {
   do {
     _ = try await context.client.call("GET", ServerClient.sessionPath(session))
     return
@@ -355,7 +333,9 @@ private func makeIfMissing(_ session: String, _ context: ClientContext) async th
     guard error.exitCode == .notFound else { throw error }
   }
   do {
-    _ = try await context.client.call("POST", "/sessions", body: try creationRequest(context.invocation, name: session))
+    _ = try await createSession(
+      try creationRequest(
+        context.invocation, try ClientConfiguration.load(context.invocation.environment), name: session), context)
   } catch {
     // Somebody made it in the meantime, which is as good.
     guard error.exitCode == .conflict else { throw error }

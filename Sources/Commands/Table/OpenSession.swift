@@ -6,11 +6,11 @@ import Sys
 /// `roost` and `roost new`.
 func openSession(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let invocation = context.invocation
-  let detachKey = try readDetachKey(invocation)
-  let record = try await context.client.call("POST", "/sessions", body: try openingRequest(invocation))
+  let configuration = try ClientConfiguration.load(invocation.environment)
+  let record = try await createSession(try openingRequest(invocation, configuration), context)
   guard invocation.has(Options.detached) else {
     return try await AttachedTerminal.show(
-      record["name"].plainText, options: AttachOptions(detachKey: detachKey, readOnly: false), context: context)
+      record, options: try AttachOptions(invocation, configuration), context: context)
   }
   context.show(record) { record["name"].plainText + "\n" }
   return .ok
@@ -24,17 +24,34 @@ func openingNeedsServer(_ invocation: Invocation) throws(CommandFailure) -> Bool
         .usage, "there is no terminal here to show the session on", hint: "Use 'roost new -d' to make it without one.")
     }
   }
-  _ = try readDetachKey(invocation)
-  _ = try openingRequest(invocation)
+  let configuration = try ClientConfiguration.load(invocation.environment)
+  _ = try AttachOptions(invocation, configuration)
+  _ = try openingRequest(invocation, configuration)
   return true
 }
 
-private func openingRequest(_ invocation: Invocation) throws(CommandFailure) -> JSON {
-  try creationRequest(invocation, name: invocation.argument(Arguments.newName) ?? invocation.text(Options.name))
+private func openingRequest(
+  _ invocation: Invocation, _ configuration: ClientConfiguration
+) throws(CommandFailure) -> JSON {
+  try creationRequest(
+    invocation, configuration, name: invocation.argument(Arguments.newName) ?? invocation.text(Options.name))
+}
+
+/// A server of an earlier version knows nothing of the caller's environment; it is asked without.
+func createSession(_ request: JSON, _ context: ClientContext) async throws(CommandFailure) -> JSON {
+  do throws(CommandFailure) {
+    return try await context.client.call("POST", "/sessions", body: request)
+  } catch {
+    guard error.serverCode == "invalid_request", error.message.contains("'environment'") else { throw error }
+    return try await context.client.call(
+      "POST", "/sessions", body: .object((request.members ?? []).filter { $0.name != "environment" }))
+  }
 }
 
 /// The body of `POST /sessions` from the options that say what a session is.
-func creationRequest(_ invocation: Invocation, name: String?) throws(CommandFailure) -> JSON {
+func creationRequest(
+  _ invocation: Invocation, _ configuration: ClientConfiguration = ClientConfiguration(), name: String?
+) throws(CommandFailure) -> JSON {
   let commandLine = invocation.text(Options.command)
   let program = invocation.command.trailing == nil ? [] : invocation.trailing
   if commandLine != nil, !program.isEmpty {
@@ -49,11 +66,21 @@ func creationRequest(_ invocation: Invocation, name: String?) throws(CommandFail
     variables.append(JSON.Member(String(parts[0]), .string(String(parts[1]))))
   }
   let tags = invocation.texts(Options.tag)
+  var history = configuration.history
+  if let text = invocation.text(Options.history) {
+    guard let size = HistorySize(text) else {
+      throw CommandFailure(
+        .usage, "--history: '\(printable(text))' is no size",
+        hint: "Write it as 50000 (lines) or 64M (bytes; K, M and G).")
+    }
+    history = size
+  }
   // A session made to be shown here begins with the size of this terminal: its first prompt is drawn for it.
   let isShownHere = !invocation.has(Options.detached) && invocation.command.name != "run"
   let here = isShownHere ? PseudoTerminal.size(of: STDOUT_FILENO) : nil
-  let rows = invocation.integer(Options.rows) ?? here.map { Int($0.rows) }.flatMap { $0 > 0 ? $0 : nil }
-  let columns = invocation.integer(Options.columns) ?? here.map { Int($0.columns) }.flatMap { $0 > 0 ? $0 : nil }
+  let wish = try SizeWish(invocation)
+  let rows = wish.rows ?? here.map { Int($0.rows) }.flatMap { $0 > 0 ? $0 : nil }
+  let columns = wish.columns ?? here.map { Int($0.columns) }.flatMap { $0 > 0 ? $0 : nil }
   return .object([
     "name": name.map { .string($0) },
     "command": commandLine.map { .string($0) },
@@ -61,9 +88,13 @@ func creationRequest(_ invocation: Invocation, name: String?) throws(CommandFail
     "shell": invocation.text(Options.shell).map { .string($0) },
     "rows": rows.map { .integer($0) },
     "cols": columns.map { .integer($0) },
+    "size_policy": wish.policy.map { .string($0) },
     "cwd": try workingDirectory(invocation).map { .string($0) },
     "allow_title_report": invocation.has(Options.allowTitleReport) ? true : nil,
     "env": variables.isEmpty ? nil : .object(variables),
+    "environment": callersEnvironment(invocation).map { .object($0) },
+    "history_lines": history.flatMap { if case .lines(let count) = $0 { .integer(count) } else { nil } },
+    "history_bytes": history.flatMap { if case .bytes(let count) = $0 { .integer(count) } else { nil } },
     "tags": tags.isEmpty ? nil : JSON(strings: tags),
     "integration": invocation.has(Options.noIntegration) ? false : nil,
   ])
@@ -84,10 +115,91 @@ private func workingDirectory(_ invocation: Invocation) throws(CommandFailure) -
   return String(cString: resolved)
 }
 
+/// The variables that the command was started with, for a session of a server on this machine: what the caller has, its programs are to have.
+/// The server leaves out what would mislead them, and secrets.
+private func callersEnvironment(_ invocation: Invocation) -> [JSON.Member]? {
+  guard invocation.isLocal else { return nil }
+  var members: [JSON.Member] = []
+  var bytes = 0
+  for (name, value) in invocation.environment.sorted(by: { $0.key < $1.key }) where !name.isEmpty {
+    // What is no text cannot be said in JSON, and would arrive as something else.
+    guard !value.unicodeScalars.contains("\u{fffd}") else { continue }
+    members.append(JSON.Member(name, .string(value)))
+    bytes += name.utf8.count + value.utf8.count + 2
+  }
+  // A larger one the server would refuse: the session then begins with the server's own.
+  return bytes <= callersEnvironmentBytes ? members : nil
+}
+
+/// Half of what the server takes for a command line and its environment together.
+private let callersEnvironmentBytes = 256 << 10
+
+extension Invocation {
+  /// Whether the server that the command is for is one of this user's on this machine, as far as the command line tells.
+  var isLocal: Bool { !has(Options.connect) && server == nil }
+}
+
+extension AttachOptions {
+  /// What was typed beats the environment, and that the configuration file.
+  init(_ invocation: Invocation, _ configuration: ClientConfiguration) throws(CommandFailure) {
+    if let text = invocation.text(Options.detachKey) {
+      detachKey = try AttachOptions.detachKey(text)
+    } else {
+      switch configuration.detachKey {
+      case .unset: detachKey = .standard
+      case .none: detachKey = nil
+      case .key(let key): detachKey = key
+      }
+    }
+    if let text = invocation.text(Options.prefix) {
+      guard text == "none" || KeyName(text)?.bytes != nil else {
+        throw CommandFailure(
+          .usage, "--prefix: '\(printable(text))' is no key, or none that a terminal sends",
+          hint: "Write it as 'ctrl+b', or 'none'.")
+      }
+      prefix = text == "none" ? nil : KeyName(text)
+    } else {
+      switch configuration.prefix {
+      // The first of several keys that leave: no other key is taken away from the programs.
+      case .unset: prefix = detachKey.flatMap { $0.keys.count > 1 ? $0.keys[0] : nil }
+      case .none: prefix = nil
+      case .key(let key): prefix = key
+      }
+    }
+    readOnly = invocation.has(Options.readOnly)
+    showsStatus = !invocation.has(Options.noStatus) && configuration.status != false
+    if let text = invocation.text(Options.attachScrollback) {
+      guard let wish = ScrollbackWish(text) else {
+        throw CommandFailure(
+          .usage, "--scrollback: '\(printable(text))' is no number of lines",
+          hint: "Write it as 500, 'all' or 'none'.")
+      }
+      scrollback = wish
+    } else {
+      scrollback = configuration.scrollback ?? .screenful
+    }
+    // What names this machine's sockets and screens is worth nothing elsewhere.
+    guard invocation.isLocal else { return }
+    environment = (configuration.updateEnvironment ?? ClientConfiguration.usualUpdateEnvironment).map { name in
+      JSON.Member(name, invocation.environment[name].flatMap { $0.isEmpty ? nil : .string($0) } ?? .null)
+    }
+  }
+
+  private static func detachKey(_ text: String) throws(CommandFailure) -> DetachKey? {
+    if text == "none" { return nil }
+    guard let key = DetachKey(text) else {
+      throw CommandFailure(
+        .usage, "--detach-key: '\(printable(text))' is no key, or none that a terminal sends",
+        hint: "Write it as 'f12', 'ctrl+b d' or 'ctrl+\\ ctrl+\\'.")
+    }
+    return key
+  }
+}
+
 /// `roost attach`.
 func attachSession(_ context: ClientContext) async throws(CommandFailure) -> ExitCode {
   let invocation = context.invocation
-  let detachKey = try readDetachKey(invocation)
+  let options = try AttachOptions(invocation, try ClientConfiguration.load(invocation.environment))
   guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
     throw CommandFailure(
       .usage, "there is no terminal here to show the session on", hint: "Use 'roost screen' to print what it shows.")
@@ -115,8 +227,7 @@ func attachSession(_ context: ClientContext) async throws(CommandFailure) -> Exi
   if invocation.has(Options.detachOthers) {
     _ = try await context.client.call("POST", ServerClient.sessionPath(name, "detach"))
   }
-  return try await AttachedTerminal.show(
-    name, options: AttachOptions(detachKey: detachKey, readOnly: invocation.has(Options.readOnly)), context: context)
+  return try await AttachedTerminal.show(record, options: options, context: context)
 }
 
 private func mostRecentSession(_ context: ClientContext) async throws(CommandFailure) -> JSON {
@@ -147,15 +258,4 @@ func isNested(_ record: JSON, in environment: [String: String], address: ServerA
     return false
   }
   return record["name"].string == inside || record["id"].string == inside
-}
-
-func readDetachKey(_ invocation: Invocation) throws(CommandFailure) -> DetachKey? {
-  guard let text = invocation.text(Options.detachKey) else { return .standard }
-  if text == "none" { return nil }
-  guard let key = DetachKey(text) else {
-    throw CommandFailure(
-      .usage, "--detach-key: '\(printable(text))' is no key, or none that a terminal sends",
-      hint: "Write it as 'f12', 'ctrl+b d' or 'ctrl+\\ ctrl+\\'.")
-  }
-  return key
 }

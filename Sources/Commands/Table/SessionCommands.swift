@@ -13,13 +13,14 @@ extension CommandTable {
     section: .sessions, arguments: [Arguments.newName], trailing: Arguments.program,
     options: [
       Options.detached, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
-      Options.rows, Options.columns, Options.noIntegration, Options.allowTitleReport,
-      Options.detachKey,
+      Options.rows, Options.columns, Options.size, Options.history, Options.noIntegration, Options.allowTitleReport,
+      Options.prefix, Options.detachKey, Options.noStatus,
     ],
     examples: [
       CommandExample("roost new", "a session with a number for a name"),
       CommandExample("roost new web -d -c 'npm run dev' -t frontend", "start a server in the background"),
       CommandExample("roost new db -d --rows 50 --cols 132 -- psql -d shop", "a program on a screen of that size"),
+      CommandExample("roost new agent -d --size 80x24", "it stays 80 columns wide and 24 rows high, whoever looks"),
     ],
     action: .client(openSession, needsServer: openingNeedsServer))
 
@@ -31,14 +32,22 @@ extension CommandTable {
       'f12' is one key; 'none' leaves only 'roost detach'.
 
       Detaching leaves the session running. The terminal is put back as it was, whatever the session did to it.
+
+      ctrl+\\ is the prefix of other keys, too: ctrl+\\ and then n or p is the next session or the one before, l the last one, w a \
+      list to choose from, / searches in the history, ? lists all of them. The status line on the last row says which session \
+      this is and what happens elsewhere. Settings for every attach are in ~/.config/roost/client.toml.
       """,
     section: .sessions, arguments: [Arguments.attachedSession],
-    options: [Options.readOnly, Options.detachKey, Options.detachOthers, Options.force],
+    options: [
+      Options.readOnly, Options.attachScrollback, Options.noStatus, Options.prefix, Options.detachKey,
+      Options.detachOthers, Options.force,
+    ],
     examples: [
       CommandExample("roost attach build", "go on where you left"),
       CommandExample("roost attach --readonly build", "look over somebody's shoulder"),
       CommandExample("roost attach web1:build", "a session of the server web1, through this one"),
       CommandExample("roost attach --detach-key 'ctrl+a d' build", "leave it as you would leave screen"),
+      CommandExample("roost attach --scrollback all build", "with its whole history to scroll back through"),
     ],
     action: .client(attachSession))
 
@@ -93,13 +102,29 @@ extension CommandTable {
 
   static let resize = CommandDefinition(
     name: "resize", summary: "change the size of a session's screen",
-    discussion: "Without --rows and --cols it takes the size of this terminal.", section: .sessions,
-    arguments: [Arguments.session], options: [Options.rows, Options.columns],
-    examples: [CommandExample("roost resize build --rows 50 --cols 160", "a large screen for a large program")],
+    discussion: """
+      Without --rows, --cols and --size it takes the size of this terminal. Where people are attached, the next of them who types gives \
+      it his own again, unless --size says that it is fixed.
+      """,
+    section: .sessions,
+    arguments: [Arguments.session], options: [Options.rows, Options.columns, Options.size],
+    examples: [
+      CommandExample("roost resize build --rows 50 --cols 160", "a large screen for a large program"),
+      CommandExample("roost resize build --size 132x50", "that size, and it stays so whoever looks"),
+      CommandExample("roost resize build --size latest", "the size of whoever types, from now on"),
+    ],
     action: .client { context async throws(CommandFailure) in
       let path = ServerClient.sessionPath(try context.invocation.required(Arguments.session))
-      var rows = context.invocation.integer(Options.rows)
-      var columns = context.invocation.integer(Options.columns)
+      let wish = try SizeWish(context.invocation)
+      var rows = wish.rows
+      var columns = wish.columns
+      if let policy = wish.policy {
+        let record = try await context.client.call("PATCH", path, body: ["size_policy": .string(policy)])
+        if rows == nil, columns == nil {
+          context.show(record) { "" }
+          return .ok
+        }
+      }
       if rows == nil, columns == nil {
         guard let size = PseudoTerminal.size(of: STDOUT_FILENO) ?? PseudoTerminal.size(of: STDIN_FILENO) else {
           throw CommandFailure(.usage, "say how large: this is no terminal whose size could be taken")
@@ -118,16 +143,23 @@ extension CommandTable {
     })
 
   static let clients = CommandDefinition(
-    name: "clients", summary: "list who is connected to a session", section: .sessions,
-    arguments: [Arguments.session],
+    name: "clients", summary: "list who is connected to a session",
+    discussion: """
+      SIZE is that of the client's own terminal. MODE says what it sees: all of the screen in its own size, a window of a larger screen, a \
+      smaller one within a border, the program's bytes as a stream whatever the size, or events; and whether it only watches.
+      """,
+    section: .sessions, arguments: [Arguments.session],
     examples: [CommandExample("roost clients build", "who watches, since when, from where")],
     action: .client { context async throws(CommandFailure) in
       let path = ServerClient.sessionPath(try context.invocation.required(Arguments.session), "clients")
       let clients = try await context.client.call("GET", path)
       context.show(clients) {
-        var table = Table(["ID", "KIND", "SINCE", "PEER"], style: context.output.style)
+        var table = Table(["ID", "KIND", "SIZE", "MODE", "WHO", "SINCE", "PEER"], style: context.output.style)
         for client in clients.array ?? [] {
-          table.add([client["id"].plainText, client["kind"].plainText, age(client["since"]), client["peer"].plainText])
+          table.add([
+            client["id"].plainText, client["kind"].plainText, clientSize(client), clientMode(client),
+            client["principal"].plainText, age(client["since"]), client["peer"].plainText,
+          ])
         }
         return table.text(width: context.output.width)
       }
@@ -213,6 +245,19 @@ extension JSON {
     default: text
     }
   }
+}
+
+/// `120x40`; nothing for a client that has not told.
+private func clientSize(_ client: JSON) -> String {
+  guard let rows = client["rows"].integer, let columns = client["cols"].integer else { return "" }
+  return "\(columns)x\(rows)"
+}
+
+/// `own size`, `window, read-only`.
+private func clientMode(_ client: JSON) -> String {
+  let mode = String(client["mode"].plainText.map { $0 == "_" ? " " : $0 })
+  guard client["read_only"].bool == true else { return mode }
+  return mode.isEmpty ? "read-only" : "\(mode), read-only"
 }
 
 /// How long ago a time of the API was.

@@ -24,6 +24,12 @@ struct RunFile {
     return Self.write(inner, to: innerPath) && Self.write(outer, to: path)
   }
 
+  /// The scripts, for a shell that has begun without them.
+  func write(integration shell: ShellIntegration.Shell, nonce: String) -> Bool {
+    Self.write(
+      ShellIntegration.assignments(shell, nonce: nonce, runFile: path) + ShellIntegration.script(of: shell), to: path)
+  }
+
   /// The shell has read it.
   func remove() {
     unlink(path)

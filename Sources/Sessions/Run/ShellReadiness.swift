@@ -26,7 +26,9 @@ extension Session {
   func shellReadiness(inShell: Bool) -> ShellReadiness {
     if inShell { return remoteShell() }
     switch commands.phase {
-    case .atPrompt where commands.isSigned && !commands.isWithoutMarks: return integratedPrompt()
+    case .atPrompt where commands.takesRuns: return integratedPrompt()
+    // A shell somewhere else that says when its prompt stands.
+    case .atPrompt where commands.isSigned && !commands.isWithoutMarks: return remoteShell()
     case .atPrompt, .unknown, .prompting, .betweenCommands, .running: break
     }
     if isAdopted, commands.phase == .unknown, commands.nonce != nil, !commands.isSigned,
@@ -36,7 +38,7 @@ extension Session {
       // Its prompt was announced to the server before.
       return hasTakenInput && foregroundShellWaits ? .integrated : .notYet(Session.silence)
     }
-    if commands.isSigned, !commands.isWithoutMarks, commands.phase != .unknown, foregroundIsOwn {
+    if commands.takesRuns, commands.phase != .unknown, foregroundIsOwn {
       return markedShellWithoutPrompt()
     }
     if let plain = plainShell() { return plain }

@@ -51,6 +51,8 @@ struct CommandLog {
   /// One shell that signs its marks.
   private struct Signer {
     var nonce: String?
+    /// Whether its line editor finds the commands that it is given: it is on this machine.
+    var takesRuns = true
     /// The greatest number seen.
     var count: UInt64 = 0
     /// Whether it has marked its prompts and commands at all.
@@ -90,10 +92,13 @@ struct CommandLog {
   /// Whether the shell whose marks came last is one of ours: it can be given a run.
   var isSigned: Bool { signers[current].nonce != nil && signers[current].isSeen }
 
+  /// Whether the shell whose marks came last can be given a run by its line editor.
+  var takesRuns: Bool { isSigned && signers[current].takesRuns && !isWithoutMarks }
+
   /// Follows a shell inside the session's, which was given this nonce.
-  mutating func follow(nonce: String) {
+  mutating func follow(nonce: String, takesRuns: Bool = true) {
     if signers.count >= CommandLog.maximumSigners { signers.remove(at: 1) }
-    signers.append(Signer(nonce: nonce))
+    signers.append(Signer(nonce: nonce, takesRuns: takesRuns))
     current = min(current, signers.count - 2)
   }
 
@@ -187,6 +192,14 @@ struct CommandLog {
     announced = nil
     // A shell that runs its input line by line says so for each: it is one command, and the first line began it.
     if let open = signers[current].open, phase == .running {
+      if isExpected, let index = index(of: open), records[index].run == nil, let expected {
+        // The line of a run that was typed at a prompt with marks: it is the run, whatever the line looks like.
+        records[index].run = expected.id
+        records[index].command = expected.command
+        records[index].evidence = .marker
+        records[index].outputStart = position
+        return Taken(run: .began(open))
+      }
       if let told, let index = index(of: open), records[index].run == nil, let before = records[index].command,
         before.utf8.count + told.text.utf8.count < CommandLog.maximumCommand
       {

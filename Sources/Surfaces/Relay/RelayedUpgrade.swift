@@ -91,10 +91,11 @@ private struct RelayedSocket: Sendable {
   }
 
   private func open(
-    at member: Member, size: TerminalSize?
+    at member: Member, size: TerminalSize?, again isAgain: Bool = false
   ) async throws(OperationError) -> any MessageSocket {
     var wanted = wanted
     if isRecorded { wanted.causationID = id }
+    if isAgain { wanted.query.removeAll { $0.name == "scrollback" } }
     if let size {
       wanted.query.removeAll { $0.name == "rows" || $0.name == "cols" }
       wanted.query.append(("rows", String(size.rows)))
@@ -119,7 +120,7 @@ private struct RelayedSocket: Sendable {
           throw OperationError(
             .linkRefused, "\(member.name) cannot be used any more (\(member.report.health.rawValue)\(reason)).")
         }
-        socket = try await open(at: member, size: size)
+        socket = try await open(at: member, size: size, again: true)
       } catch {
         throw RemoteFailure(
           code: error.codeText, message: error.message, status: error.httpStatus, path: error.serverPath)

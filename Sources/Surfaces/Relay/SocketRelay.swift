@@ -22,6 +22,8 @@ actor SocketRelay {
   static let highWater = 64 << 10
   /// What a client may say while there is no backend, before it is not read.
   private static let maximumHeld = 64 << 10
+  /// Far more than a size takes; a longer text about it is not kept.
+  private static let maximumResizing = 1 << 10
   private static let firstDelay = Duration.milliseconds(100)
   private static let longestDelay = Duration.seconds(5)
 
@@ -39,8 +41,9 @@ actor SocketRelay {
   private let server: String
   private let reopening: Reopening?
   private let onClosed: @Sendable () -> Void
-  /// The last size that the client gave.
+  /// The last size that the client gave, and how it said so: another backend is told the same.
   private var size: TerminalSize?
+  private var resizing: [UInt8]?
   /// What the client said while there was no backend.
   private var held: [Message] = []
   private var heldBytes = 0
@@ -93,7 +96,9 @@ actor SocketRelay {
     else { return }
     func side(_ name: String) -> Int { sides.last { $0.name == name }.flatMap { JSONText.integer($0.value) } ?? 0 }
     let (rows, columns) = (side("rows"), side("cols"))
-    if rows > 0, columns > 0 { size = TerminalSize(rows: rows, columns: columns) }
+    guard rows > 0, columns > 0 else { return }
+    size = TerminalSize(rows: rows, columns: columns)
+    resizing = text.count <= SocketRelay.maximumResizing ? text : nil
   }
 
   private func pauseClientIfNeeded() {
@@ -245,6 +250,7 @@ actor SocketRelay {
     }
     remote = socket
     socket.handler = RemoteSide(self)
+    if let resizing { socket.send(text: resizing) }
     for message in held {
       switch message {
       case .text(let bytes): socket.send(text: bytes)
