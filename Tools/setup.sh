@@ -3,7 +3,7 @@
 set -euo pipefail
 
 build="libuv1-dev libhttp-parser-dev libssl-dev libsqlite3-dev libzstd-dev libpcre2-dev libtomlplusplus-dev"
-test="bash zsh fish vim htop less git python3 tmux curl procps"
+test="bash zsh fish mksh ksh yash busybox vim htop less git python3 tmux curl procps"
 bench="nats-server libnats-dev libvterm-dev tmux python3-terminado python3-tornado nginx-light"
 
 wanted=""

@@ -35,21 +35,28 @@ extension Session {
       let reads = shell == .fish ? " source " : " . "
       try write(Array((reads + CommandMarker.quoted(runFile) + "\r").utf8))
     } else {
+      // The script is typed once the shell has said that it reads it: before, its line editor would take the lines for commands.
+      let word = String(ActiveRun.makeID())
       commands.follow(nonce: nonce, takesRuns: false)
-      try write(Array(ShellIntegration.typed(shell, nonce: nonce).utf8))
+      commands.awaitedWord = word
+      typedScript = ShellIntegration.typed(shell, nonce: nonce, end: word)
+      try write(Array(ShellIntegration.typedBeginning(shell, end: word).utf8))
     }
   }
 }
 
 extension ShellIntegration {
-  /// The lines to type at a shell somewhere else. It reads the script as input that is not shown, up to a line of its own.
-  static func typed(_ shell: Shell, nonce: String) -> String {
-    let end = "#end-\(nonce.prefix(8))"
-    let read = "stty -echo; sed '/^\(end)$/q'; stty echo"
-    let begin = shell == .fish ? " begin; \(read); end | source" : " eval \"$(\(read))\""
-    return "\(begin)\r" + (assignments(shell, nonce: nonce, runFile: "") + script(of: shell)).split(
-      separator: "\n", omittingEmptySubsequences: true
-    ).joined(separator: "\r") + "\r\(end)\r"
+  /// The line to type at a shell somewhere else: it has its script read as input that is not shown, up to a line with that word.
+  static func typedBeginning(_ shell: Shell, end word: String) -> String {
+    let read =
+      "stty -echo >/dev/tty </dev/tty; printf '\\033]133;P;roost=send;word=\(word)\\007' >/dev/tty; sed '/^#\(word)$/q' </dev/tty; stty echo </dev/tty"
+    return shell == .fish ? " begin; \(read); end | source\r" : " eval \"$(\(read))\"\r"
+  }
+
+  /// The script, as lines that a terminal in line mode takes.
+  static func typed(_ shell: Shell, nonce: String, end word: String) -> String {
+    let lines = (assignments(shell, nonce: nonce, runFile: "") + script(of: shell)).split(separator: "\n")
+    return lines.map { $0 + "\n" }.joined() + "#\(word)\n"
   }
 
   static func assignments(_ shell: Shell, nonce: String, runFile: String) -> String {

@@ -186,6 +186,8 @@ extension Session {
       let evidence = readingEvidence(ProcessStatus.members(of:), quiet: quiet)
     else { return nil }
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return .termios }
+    // Nothing has come since the last input: the program may not have had the time to take it, and looks as if it still waited.
+    if lastInputGeneration == generation, quiet < SessionLimits.inputPatience { return nil }
     // A program that polls may wait for more than the terminal: then its words must be a question, too.
     if evidence == .ttyPoll, !looksLikePrompt || quiet < SessionLimits.quietAfter { return nil }
     return evidence

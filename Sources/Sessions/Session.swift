@@ -67,6 +67,8 @@ package actor Session {
   /// What brings back the line that somebody had half typed when a run came, once the prompt stands.
   var putBack: [UInt8]?
   var putBackTimer: LoopTimer?
+  /// What a shell somewhere else is to read once it says that it does.
+  var typedScript: String?
   var isRunTyping = false
   /// Whether its shell has been seen to wait for a command.
   var hasBeenReady = false
@@ -263,22 +265,27 @@ package actor Session {
 
   private func take(_ mark: Mark) {
     let (before, typist) = (commands.lastID, commands.expected?.cause ?? commands.typist)
+    // Where the line that is typed began: looked up before the log changes.
+    let start: LinePosition? = if case .atPrompt(let position) = commands.phase { position } else { nil }
     let end = LinePosition(line: mark.line, column: mark.column)
     let taken = commands.take(
-      mark, directory: workingDirectory, generation: activity.generation, at: .now(), typed: { typedText(to: end) })
+      mark, directory: workingDirectory, generation: activity.generation, at: .now(),
+      typed: { start.map { typedText(from: $0, to: end) } ?? "" })
     if let finished = taken.finished { announceCommand(finished: finished) }
     if commands.lastID != before, let started = commands.records.last {
       announceCommand(started: started, because: typist)
     }
     if let signal = taken.run { runSignalled(signal) }
+    if taken.readsScript, let script = typedScript {
+      typedScript = nil
+      try? writeForRun(Array(script.utf8))
+    }
     if putBack != nil, case .atPrompt = commands.phase { giveBackTypedLine() }
   }
 
   /// The line that stands between the end of the prompt and that place.
-  private func typedText(to end: LinePosition) -> String {
-    guard case .atPrompt(let start) = commands.phase, start < end, end.line - start.line < terminal.size.rows else {
-      return ""
-    }
+  private func typedText(from start: LinePosition, to end: LinePosition) -> String {
+    guard start < end, end.line - start.line < terminal.size.rows else { return "" }
     var text = terminal.text(from: start, to: end)
     while text.last == 0x0A { text.removeLast() }
     return String(decoding: text, as: UTF8.self)

@@ -38,6 +38,8 @@ package enum SessionLimits {
   static let putBackPatience = Duration.milliseconds(500)
   /// How long a shell may read its own files before what it runs there counts as somebody's program.
   static let shellStart = Duration.seconds(10)
+  /// How long a program that has not answered an input must have been silent before it is said to ask for another.
+  static let inputPatience = Duration.milliseconds(250)
   /// Runs that may wait for their turn in one session.
   static let queuedRuns = 64
   /// Runs that are over and may still be asked for by those who wait for them.

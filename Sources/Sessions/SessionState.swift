@@ -50,7 +50,14 @@ extension Session {
   ) -> (state: SessionState, evidence: Evidence) {
     if exit != nil { return (.exited, .exit) }
     // A prompt counts only while no line has been sent off behind it.
-    if case .atPrompt = commands.phase, commands.promptCount >= promptsOwed { return (.prompt, .osc133) }
+    if case .atPrompt = commands.phase {
+      if commands.promptCount >= promptsOwed { return (.prompt, .osc133) }
+      if hasTakenInput, activity.quiet() >= SessionLimits.settle, !pty.hasOutput, foregroundIsOwn,
+        readingEvidence(processes, quiet: activity.quiet()) != nil
+      {
+        return (.prompt, .osc133)
+      }
+    }
     // A password prompt is also a blocked read, and the less usual thing to know; so it is looked at first.
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return (.password, .termios) }
     let quiet = activity.quiet()

@@ -60,7 +60,7 @@ struct ServerFoldersTests {
 
   @Test("without sessions that wait, a command that only looks starts no server")
   func startsNone() async throws {
-    try await withScratchHome { roost in
+    try await withScratchHome { (roost) async throws in
       #expect(try await roost.run("ls").exitCode == 7)
       #expect(roost.home.processes.isEmpty)
     }

@@ -117,7 +117,7 @@ extension Session {
   }
 
   /// No program has the terminal, as far as the shells tell that are followed.
-  private var foregroundIsOwn: Bool {
+  var foregroundIsOwn: Bool {
     guard let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return false }
     return commands.current > 0 || group == pid
   }

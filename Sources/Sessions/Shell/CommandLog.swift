@@ -82,6 +82,8 @@ struct CommandLog {
   private(set) var isWithoutMarks = false
   /// The run in progress.
   var expected: Expected?
+  /// What a shell somewhere else says when it is ready to read its script.
+  var awaitedWord: String?
   /// Where the last prompt came to stand, after which command, and its number.
   private var lastPrompt: (position: LinePosition, id: Int, count: UInt64)?
 
@@ -107,6 +109,8 @@ struct CommandLog {
     /// The record that it completed.
     var finished: CommandRecord?
     var run: RunSignal?
+    /// The shell that is to be integrated reads its script now.
+    var readsScript = false
   }
 
   /// Takes one mark.
@@ -120,6 +124,10 @@ struct CommandLog {
     let isExpected = run != nil && run == expected?.id
     // The marks of a plain shell's run carry nothing but its number.
     let isPlainRun = isExpected && mark.options[CommandMarker.option] != nil
+    if mark.kind == .property, let word = awaitedWord, mark.options["roost"] == "send", mark.options["word"] == word {
+      awaitedWord = nil
+      return Taken(readsScript: true)
+    }
     if mark.kind != .commandLine, !isPlainRun {
       guard let signer = signer(of: mark) else { return Taken() }
       current = signer
