@@ -63,6 +63,8 @@ enum KeyNames {
         guard rest.prefix(word.count).lowercased() == word, end.first == "+" || end.first == "-", end.count > 1 else {
           continue
         }
+        // `c++` is a word.
+        if word.count == 1, end == "++" { continue }
         modifiers.insert(modifier)
         rest = end.dropFirst()
         continue scan

@@ -20,8 +20,8 @@ enum PromptText {
     case _ where blanks > 2: return false
     // `[y/N]` and `(yes/no)`: a choice, with a blank behind it.
     case "]", ")": return blanks > 0 && isChoice(body)
-    // `Loading 45%` has a number there.
-    case "%", ">": return blanks > 0 && body.dropLast().last.map { !$0.isNumber } ?? true
+    // A prompt of zsh ends so; `Loading 45%` has a number there.
+    case "%": return blanks > 0 && body.dropLast().last?.isNumber != true
     default: return ends.contains(String(end)) && (blanks > 0 || end == ":" || end == "?" || end == "$" || end == "#")
     }
   }

@@ -17,12 +17,14 @@ extension Session {
   package func write(
     _ bytes: [UInt8], by typist: Cause? = Cause.current, from viewer: ViewerID? = nil
   ) throws(SessionError) -> UInt64 {
-    guard !bytes.isEmpty, exit == nil else { return try deliver(bytes, leaving: pty.pendingLine, by: typist, from: viewer) }
+    guard !bytes.isEmpty, exit == nil else {
+      return try deliver(bytes, leaving: pty.pendingLine, by: typist, from: viewer)
+    }
     try bringBackLine()
     var line = pty.pendingLine
     let longest = pty.discipline.map { line.take(bytes, $0) } ?? 0
     guard longest <= LineDiscipline.longestLine else {
-      let before = pty.pendingLine.bytes == 0 ? "" : ", of which \(pty.pendingLine.bytes) were typed before"
+      let before = pty.pendingLine.bytes == 0 ? "" : ", of which \(pty.pendingLine.bytes) were typed before,"
       throw SessionError(
         .lineTooLong,
         """
