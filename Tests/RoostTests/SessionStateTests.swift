@@ -198,7 +198,7 @@ struct SessionStateTests {
     }
     try await withShell { session in
       for _ in 0..<5 {
-        let met = try await session.interact(["keys": ["enter"], "for": ["prompt", "input"]])
+        let met = try await session.interact(["keys": ["enter"], "for": "prompt"])
         #expect(met["state"] == "prompt" && met["state_evidence"] == "osc133", "\(met.text)")
       }
     }
