@@ -103,12 +103,10 @@ struct EndReasonTests {
       }
       let server = try #require(roost.serverPID)
       let terminals = (0..<1024).filter { number in
-        var target = [UInt8](repeating: 0, count: 64)
-        let length = target.withUnsafeMutableBytes { buffer in
-          readlink(
-            "/proc/\(server)/fd/\(number)", buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
-        }
-        return String(decoding: target.prefix(max(0, length)), as: UTF8.self).hasSuffix("ptmx")
+        var target = [CChar](repeating: 0, count: 64)
+        let length = readlink("/proc/\(server)/fd/\(number)", &target, target.count)
+        let name = target.prefix(max(0, length)).map { UInt8(bitPattern: $0) }
+        return String(decoding: name, as: UTF8.self).hasSuffix("ptmx")
       }
       #expect(terminals.isEmpty)
     }
