@@ -103,7 +103,7 @@ var targets: [Target] = [
       "TestKit",
       "Store",
     ]),
-  tests("CommandsTests", ["Commands", "Formats", "Net", "Sys", "TestKit"]),
+  tests("CommandsTests", ["Commands", "Formats", "Net", "Store", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests("RoostTests", ["TestKit", "Operations", "Cluster", "Net", "Sys", "Formats", "TerminalEngine"]),
 ]

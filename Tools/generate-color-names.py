@@ -6,13 +6,22 @@ Reads /etc/X11/rgb.txt (Debian's package `x11-common`) or the file given as firs
     Tools/generate-color-names.py > Sources/TerminalEngine/ColorNames.swift
 
 Names are kept in small letters without blanks, as X compares them, and every grey is a gray.
+
+X servers since 2014 have the names of CSS in their own table (os/oscolor.c), which that file does not list: they are added here.
 """
 import re
 import sys
 
+CSS_NAMES = {
+    "aqua": "00ffff", "crimson": "dc143c", "fuchsia": "ff00ff", "indigo": "4b0082", "lime": "00ff00", "olive": "808000",
+    "rebeccapurple": "663399", "silver": "c0c0c0", "teal": "008080", "webgray": "808080", "webgreen": "008000",
+    "webmaroon": "800000", "webpurple": "800080", "x11gray": "bebebe", "x11green": "00ff00", "x11maroon": "b03060",
+    "x11purple": "a020f0",
+}
+
 
 def main():
-    names = {}
+    names = dict(CSS_NAMES)
     with open(sys.argv[1] if len(sys.argv) > 1 else "/etc/X11/rgb.txt", encoding="ascii") as file:
         for line in file:
             match = re.match(r"\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S.*?)\s*$", line)
@@ -33,7 +42,7 @@ def main():
     print(TEMPLATE.replace("@NAMES@", body).replace("@COUNT@", str(len(names))), end="")
 
 
-TEMPLATE = '''// Made by Tools/generate-color-names.py from X11's rgb.txt; change the generator, not this file.
+TEMPLATE = '''// Made by Tools/generate-color-names.py from X11's rgb.txt and the X server's table; change the generator, not this file.
 // swift-format-ignore-file
 
 /// The names that X11 has for colours.

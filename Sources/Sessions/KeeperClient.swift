@@ -269,7 +269,8 @@ package actor KeeperClient {
         Self.discard(answers)
         throw KeeperError(code: .resourceExhausted, message: "too many open files to take over the sessions")
       }
-      statuses[id] = ended
+      // An end that was told right behind the list is known here already, and is not to be forgotten.
+      if let ended { statuses[id] = ended }
       let files = Dictionary(zip(slots, answer.descriptors.dropFirst(2)), uniquingKeysWith: { first, _ in first })
       sessions.append(
         KeptSession(

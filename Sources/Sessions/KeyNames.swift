@@ -60,11 +60,10 @@ enum KeyNames {
     scan: while true {
       for (word, modifier) in words {
         let end = rest.dropFirst(word.count)
-        guard rest.prefix(word.count).lowercased() == word, end.first == "+" || end.first == "-", end.count > 1 else {
-          continue
-        }
-        // `c++` is a word.
-        if word.count == 1, end == "++" { continue }
+        // A letter alone is one with the hyphen, as emacs and tmux write it: `C-x` is a key, `c++` is none.
+        guard rest.prefix(word.count).lowercased() == word, end.first == "-" || end.first == "+" && word.count > 1,
+          end.count > 1
+        else { continue }
         modifiers.insert(modifier)
         rest = end.dropFirst()
         continue scan

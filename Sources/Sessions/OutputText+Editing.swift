@@ -265,6 +265,7 @@ extension OutputText {
   private mutating func repeatCharacter(_ scalar: UInt32, _ amount: Int) {
     guard scalar != 0, scalar != WidthTable.zeroWidthJoiner else { return }
     for _ in 0..<min(amount, OutputText.longestLine) { put(scalar) }
-    lastScalar = scalar
+    // As in xterm only what came right before is repeated.
+    lastScalar = 0
   }
 }

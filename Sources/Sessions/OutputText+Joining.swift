@@ -1,7 +1,8 @@
 import TerminalEngine
 
-// Characters that join the one before the cursor, by the engine's rules (`TerminalEngine/Joining.swift`): the widths must be the same,
-// or what is written over a line would not meet its place.
+// Characters that join the one before the cursor: those without a width and no others, as in the engine while programs count with the C
+// library (`TerminalEngine/Joining.swift`, mode 2027 not set). The widths must be the same, or what is written over a line would not
+// meet its place.
 
 extension OutputText {
   /// The column of the character before the cursor; nil at the beginning of a line.
@@ -17,37 +18,10 @@ extension OutputText {
     return cell == 0 || cell == Cell.tab ? nil : previous
   }
 
-  /// Adds an emoji to the one before it where Unicode makes one picture of them (UAX #29, GB11 to GB13).
-  mutating func joins(_ scalar: UInt32, _ properties: UInt8) -> Bool {
-    guard lastScalar >= 0x80 else { return false }
-    if properties & WidthTable.pictographic != 0 {
-      guard lastScalar == WidthTable.zeroWidthJoiner else { return false }
-    } else if properties & WidthTable.modifier != 0 {
-      guard WidthTable.properties(of: lastScalar) & WidthTable.pictographic != 0 else { return false }
-    } else if properties & WidthTable.regionalIndicator != 0 {
-      guard WidthTable.properties(of: lastScalar) & WidthTable.regionalIndicator != 0, let previous = previousColumn(),
-        cells(of: line(row))[previous] & Cell.cluster == 0
-      else { return false }
-    } else {
-      return false
-    }
-    guard let previous = previousColumn(), extend(previous, with: scalar) else { return false }
-    lastScalar = scalar
-    if properties & WidthTable.widthMask == 2 { widen(previous) }
-    return true
-  }
-
   /// Adds a scalar without a width to the character before the cursor.
   mutating func combine(_ scalar: UInt32) {
-    guard let previous = previousColumn() else { return }
-    let base = cells(of: line(row))[previous]
-    if scalar == WidthTable.emojiPresentation, base & (Cell.cluster | Cell.wide) == 0,
-      WidthTable.properties(of: base & Cell.token) & WidthTable.variationCapable != 0
-    {
-      if previous + 2 <= OutputText.longestLine, extend(previous, with: scalar) { widen(previous) }
-      return
-    }
-    guard extend(previous, with: scalar) else { return }
+    guard let previous = previousColumn(), extend(previous, with: scalar) else { return }
+    // What REP would repeat is a part of a character.
     if scalar == WidthTable.zeroWidthJoiner { lastScalar = scalar }
   }
 
@@ -88,18 +62,5 @@ extension OutputText {
       }
     }
     clusters = live
-  }
-
-  /// Gives a narrow character before the cursor its second column.
-  private mutating func widen(_ position: Int) {
-    let line = line(row)
-    let cells = cells(of: line)
-    guard cells[position] & Cell.wide == 0, position + 2 <= OutputText.longestLine else { return }
-    breakEdges(line, position, position + 2)
-    cells[position] |= Cell.wide
-    cells[position + 1] = Cell.tail
-    line.pointee.isASCII = false
-    line.pointee.length = max(line.pointee.length, position + 2)
-    column = position + 2
   }
 }

@@ -200,7 +200,7 @@ extension OutputText {
         guard !isIgnored else { return index }
         finishParameter()
         // Colours are most of them.
-        if byte != 0x6D { dispatchControlSequence(byte) }
+        if byte == 0x6D { lastScalar = 0 } else { dispatchControlSequence(byte) }
         return index
       case 0x20..<0x30: intermediate = intermediate == 0 ? byte : 0xFF
       case 0x1B:
@@ -325,12 +325,12 @@ extension OutputText {
       } else {
         break
       }
-      let properties = WidthTable.properties(of: next) & ~WidthTable.variationCapable
-      if properties == 2 {
+      let width = WidthTable.width(of: next)
+      if width == 2 {
         cells[position] = next | Cell.wide
         cells[position &+ 1] = Cell.tail
         position &+= 2
-      } else if properties == 1 {
+      } else if width == 1 {
         cells[position] = next
         position &+= 1
       } else {

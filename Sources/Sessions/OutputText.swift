@@ -70,7 +70,7 @@ package struct OutputText: ~Copyable {
   var isShiftedOut = false
   /// Nothing is taken.
   package var isMuted = false
-  /// The character that REP repeats and that others join; 0 when there is none.
+  /// The character that REP repeats; 0 when there is none.
   var lastScalar: UInt32 = 0
   var clusters: [[UInt32]] = []
   var clusterRefusals = 0
@@ -363,9 +363,7 @@ package struct OutputText: ~Copyable {
   /// Prints one scalar that is no control, with everything that may concern it.
   mutating func put(_ scalar: UInt32) {
     guard !isMuted && !isAlternateScreen else { return }
-    let properties = WidthTable.properties(of: scalar)
-    if properties & ~(WidthTable.widthMask | WidthTable.variationCapable) != 0, joins(scalar, properties) { return }
-    let width = Int(properties & WidthTable.widthMask)
+    let width = WidthTable.width(of: scalar)
     if width == 0 {
       combine(scalar)
       return

@@ -20,10 +20,22 @@ enum PromptText {
     case _ where blanks > 2: return false
     // `[y/N]` and `(yes/no)`: a choice, with a blank behind it.
     case "]", ")": return blanks > 0 && isChoice(body)
-    // A prompt of zsh ends so; `Loading 45%` has a number there.
-    case "%": return blanks > 0 && body.dropLast().last?.isNumber != true
+    // Python and Node ask for the rest of a statement so; a program that works says of what.
+    case ".": return blanks > 0 && body == "..."
+    // `Loading 45%` and `100 >` have a number there.
+    case "%": return blanks > 0 && lastWord(of: body.dropLast()).last?.isNumber != true
+    case ">": return blanks > 0 && !isNumber(lastWord(of: body.dropLast()))
     default: return ends.contains(String(end)) && (blanks > 0 || end == ":" || end == "?" || end == "$" || end == "#")
     }
+  }
+
+  private static func lastWord(of text: Substring) -> Substring {
+    text.split(separator: " ").last ?? ""
+  }
+
+  /// `100` and `2.5`, but not the `irb(main):001:0` of a prompt.
+  private static func isNumber(_ word: Substring) -> Bool {
+    word.contains(where: \.isNumber) && word.allSatisfy { $0.isNumber || $0 == "." || $0 == "," }
   }
 
   /// A bracket with a few choices in it, `[Y/n]`, or the name of a debugger, `(gdb)`.

@@ -43,9 +43,10 @@ extension Session {
   package func run(_ command: String, options: RunOptions) async throws -> CommandResult {
     guard exit == nil else { throw endedError }
     let deadline = ContinuousClock.now + options.timeout
-    let readiness = try await takeTurn(for: command, options, deadline: deadline)
-    let id = try begin(command, readiness, options)
-    if readiness.isIntegrated { try await awaitTaken(id, options, deadline: deadline) }
+    var id = try await takeTurn(for: command, options, deadline: deadline)
+    if activeRun?.id == id, activeRun?.way == .integrated {
+      id = try await awaitTaken(id, options, deadline: deadline)
+    }
     let result = try await awaitRun(id, until: deadline, options)
     await lineIsBack()
     return result
@@ -87,10 +88,12 @@ extension Session {
 
   // MARK: Waiting for a turn
 
-  /// Returns once a shell can be given a command, and nobody else comes before.
+  /// Gives the command to the shell once that can take one and nobody else comes before. Answers the number of the run.
+  ///
+  /// The look and the giving are one step: between them nothing may wait, or two would find the shell free.
   private func takeTurn(
     for command: String, _ options: RunOptions, deadline: ContinuousClock.Instant
-  ) async throws -> ShellReadiness {
+  ) async throws -> UInt64 {
     var ticket: Int?
     defer {
       if let ticket {
@@ -107,13 +110,12 @@ extension Session {
       var pause = Duration.seconds(1)
       var refusal: SessionError?
       if isNext {
-        switch shellReadiness(inShell: options.inShell) {
-        case .integrated:
+        let readiness = shellReadiness(inShell: options.inShell)
+        switch readiness {
+        case .integrated, .plain:
           hasBeenReady = true
-          return .integrated
-        case .plain(let program, let pid):
-          hasBeenReady = true
-          return .plain(program: program, pid: pid)
+          return try begin(command, readiness, options)
+        case .never(let error): throw error
         case .notYet(let again): pause = again
         case .busy(let error): refusal = error
         }
@@ -216,7 +218,7 @@ extension Session {
         }
         bytes += Array((line + "\r").utf8)
       }
-    case .notYet, .busy: throw unwritable
+    case .notYet, .busy, .never: throw unwritable
     }
     let position = cursorPosition
     activeRun = ActiveRun(
@@ -271,25 +273,27 @@ extension Session {
 
   /// The line editor of an integrated shell says at once that it has the command. One that does not has lost its scripts (or is in the middle
   /// of something): then the run is told the plain way, or refused.
-  private func awaitTaken(_ id: UInt64, _ options: RunOptions, deadline: ContinuousClock.Instant) async throws {
+  private func awaitTaken(
+    _ id: UInt64, _ options: RunOptions, deadline: ContinuousClock.Instant
+  ) async throws -> UInt64 {
     let patience = min(SessionLimits.takenPatience, max(ContinuousClock.now.duration(to: deadline), .zero))
     do {
       _ = try await wait(for: [.run(id, .taken)], timeout: patience, onTimeout: Self.overtime)
-      return
+      return id
     } catch let error as SessionError where error.code == .runTimeout {}
-    guard let run = activeRun, run.id == id, run.stage == .told else { return }
+    guard let run = activeRun, run.id == id, run.stage == .told else { return id }
     let command = run.command
     endRun(nil)
-    guard let plain = await plainShellBehindLostScripts() else {
+    guard let plain = plainShellBehindLostScripts() else {
       throw SessionError(
         .lineInUse,
         "The line editor in \(name) did not take the command: somebody may be in the middle of a search or a menu there, or typing was going on. Nothing was run; try again, or press ctrl+c there first."
       )
     }
-    _ = try begin(command, plain, options)
+    return try begin(command, plain, options)
   }
 
-  private func plainShellBehindLostScripts() async -> ShellReadiness? {
+  private func plainShellBehindLostScripts() -> ShellReadiness? {
     guard let group = PseudoTerminal.foregroundGroup(of: pty.master), let name = ProcessStatus.name(group),
       PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(group) ?? []) != nil,
       isForegroundReading, typedLine.isEmpty
@@ -431,10 +435,6 @@ extension Session {
       tail: isWhole ? parts.head + parts.tail : parts.tail, omitted: parts.omitted, evidence: evidence,
       generation: generation)
   }
-}
-
-extension ShellReadiness {
-  var isIntegrated: Bool { if case .integrated = self { true } else { false } }
 }
 
 extension RunEnd {

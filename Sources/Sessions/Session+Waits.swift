@@ -151,7 +151,7 @@ extension Session {
         if stage == .taken, run.stage != .told { return met(.command, .osc133) }
       case .question(let id):
         guard activeRun?.id == id, case .running = activeRun?.stage else { continue }
-        if let evidence = questionEvidence() { return met(.input, evidence) }
+        if let evidence = questionEvidence(), !isReported() { return met(.input, evidence) }
         recheck(number, waiter, after: waiter.probePause)
         waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
       case .ended(let id):
@@ -176,6 +176,21 @@ extension Session {
     guard hasTakenInput, activity.quiet() >= SessionLimits.settle, foregroundShellWaits else { return false }
     // A shell that reads what a program of its own left unread owes nothing.
     settlePrompts()
+    return true
+  }
+
+  /// The shell itself reads by its line editor, behind what looks like its prompt, and has not said that the command ended: somebody took its
+  /// hooks out. It is asked, once.
+  private func isReported() -> Bool {
+    guard let run = activeRun, run.way == .integrated, foregroundIsOwn,
+      PseudoTerminal.lineMode(of: pty.master)?.canonical == false
+    else { return false }
+    // Builtins that edit a line do the same.
+    let edits = ["read", "vared", "select"].contains { run.command.contains($0) }
+    guard !edits, looksLikePrompt else { return false }
+    guard !run.isReportAsked else { return false }
+    activeRun?.isReportAsked = true
+    try? writeForRun(RunFile.report)
     return true
   }
 

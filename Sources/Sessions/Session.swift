@@ -114,6 +114,10 @@ package actor Session {
 
   /// Begins to read the PTY. Once, before anything else is asked.
   func start(isAdopted: Bool = false) throws(SessionError) {
+    // The number of a closed descriptor may be another file's by now.
+    guard pty.isOpen else {
+      throw SessionError(.sessionEnded, "The session \(name) was removed before it had begun.")
+    }
     do {
       try setNonBlocking(pty.master)
       pty.device = PseudoTerminal.device(of: pty.master)
@@ -403,7 +407,8 @@ package actor Session {
   /// The program has ended. What it printed last is still read, then everybody is told.
   func ended(_ status: ExitStatus) {
     guard exit == nil else { return }
-    while readOutput() {}
+    // A short read is not the end of it: the kernel may not have passed on the rest yet, which looking for it makes it do.
+    while readOutput() || pty.hasOutput {}
     exit = status
     endedAt = .now()
     pty.close()

@@ -107,6 +107,8 @@ package actor SessionStore {
     var name: SessionName
     var tags: Set<Tag>
     var label: SessionLabel
+    /// The session reads its PTY: only then can it be told that its program has ended.
+    var isStarted = false
     /// Set when the program has ended, in the order of the endings.
     var ended: Int?
     /// Set when something that the session started could not be ended.
@@ -208,13 +210,23 @@ package actor SessionStore {
       await session.keepOutputs(in: options.outputFolder)
       try await session.start()
     } catch {
-      await drop(name.text)
+      if let name = names[id] { await drop(name) }
       throw error
     }
-    tell(.created(name.text))
-    // A program may end before its session is known here; the keeper's client remembers how.
-    if let status = await keeper.status(of: id) { await programEnded(id: id, status: status) }
+    await started(session)
     return session
+  }
+
+  /// The session reads its PTY from now on. Its program may have ended before that: the keeper's client remembers how.
+  /// - Returns: Whether the program still runs.
+  @discardableResult
+  private func started(_ session: Session) async -> Bool {
+    guard let name = names[session.id] else { return false }
+    entries[name]?.isStarted = true
+    tell(.created(name))
+    guard let status = await keeper.status(of: session.id) else { return true }
+    await programEnded(id: session.id, status: status)
+    return false
   }
 
   private func enter(_ session: Session, _ label: SessionLabel) {
@@ -262,13 +274,11 @@ package actor SessionStore {
       runFile: RunFile.path(in: options.integrationFolder, session: kept.id))
     enter(session, label)
     await session.keepOutputs(in: options.outputFolder)
-    guard (try? await session.start(isAdopted: true)) != nil else { return await drop(label.name.text) }
-    tell(.created(label.name.text))
-    if let status = kept.ended {
-      await programEnded(id: kept.id, status: status)
-    } else {
-      await session.adopted()
+    guard (try? await session.start(isAdopted: true)) != nil else {
+      if let name = names[kept.id] { await drop(name) }
+      return
     }
+    if await started(session) { await session.adopted() }
   }
 
   private func reserve(_ wanted: SessionName?) throws(SessionError) -> SessionName {
@@ -438,9 +448,10 @@ package actor SessionStore {
 
   // MARK: endings
 
-  /// The keeper has reaped a session's program.
+  /// The keeper has reaped a session's program. A session that is not started yet asks for that itself once it is: what its program
+  /// printed is to be read first.
   package func programEnded(id: String, status: ExitStatus) async {
-    guard let name = names[id], let entry = entries[name], entry.ended == nil else { return }
+    guard let name = names[id], let entry = entries[name], entry.isStarted, entry.ended == nil else { return }
     await entry.session.ended(status)
     // The session may have been renamed or removed while its last output was read.
     guard let name = names[id], entries[name]?.ended == nil else { return }

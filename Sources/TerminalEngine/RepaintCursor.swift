@@ -60,7 +60,7 @@ extension Terminal {
       if modeSet.contains(.insert) { out.add("\u{1B}[\(insertedWidth(of: last))P") }
       charsets.appendSingleShift(last.singleShift, to: &out.bytes)
       out.bytes.append(contentsOf: last.tail)
-      // SGR is the one sequence that REP survives.
+      // Where REP would repeat it the pen is still the one it was printed with: SGR ends that.
       out.set(pen: pen, styles: styles)
       return
     }
@@ -123,6 +123,18 @@ extension Terminal {
   ) {
     // No lines: this is a saved cursor, and the other terminal has the margins and modes of a reset.
     let isActive = lines == grid.rows
+    // Nothing but CBT leaves a margin with the wrap pending: that is done again where the tab stops are still the same.
+    if !isMargin, isActive, let tabs = backTabs(from: limit(at: column) - 1, to: column) {
+      paintPendingWrap(row, limit(at: column) - 1, lines, isMargin: true, &out)
+      out.add("\u{1B}[\(tabs)Z")
+      return
+    }
+    // A margin cannot be set in the first column alone.
+    if !isMargin, !isActive, column == 0 {
+      paintPendingWrap(row, 1, lines, isMargin: columns == 2, &out)
+      out.add("\u{1B}[Z")
+      return
+    }
     let needsMargin = !isMargin && column > 0 && (!isActive || leftMargin == 0 && rightMargin == columns - 1)
     if needsMargin { out.add("\u{1B}[?69h\u{1B}[1;\(column + 1)s") }
     var position = column
@@ -139,5 +151,14 @@ extension Terminal {
       out.add("\u{1B}[?69l")
       if isActive && modeSet.contains(.leftRightMargins) { out.add("\u{1B}[?69h") }
     }
+  }
+
+  /// How many tabs lead back from one column to another; nil when none stops there.
+  private func backTabs(from start: Int, to end: Int) -> Int? {
+    let left = modeSet.contains(.origin) ? leftMargin : 0
+    guard end < start, end == left || end > left && tabStops[end] else { return nil }
+    var tabs = 1
+    for column in (end + 1)..<start where tabStops[column] { tabs += 1 }
+    return tabs
   }
 }

@@ -89,9 +89,9 @@ struct EventRecordTests {
     #expect(lines.heading == "TIME         TYPE                      SUBJECT  WHO        WHAT\n")
     #expect(
       lines.line(finished)
-        == "11:45:01     session.command_finished  build    user:1000  exit_status=2 make num…\n")
+        == "11:45:01     session.command_finished  build    user:1000  exit_status=2 make n…\n")
     #expect(
-      lines.line(audit) == "11-20 11:45  audit.failed              nothere  token:ci   session.remove sessio…\n")
+      lines.line(audit) == "11-20 11:45  audit.failed              nothere  token:ci   session.remove sessi…\n")
     let published = try record(
       7, type: "deploy.finished", subject: "deploy.production.finished", at: now, data: #"{"status":0}"#,
       principal: "token:hub-a for user:1000")

@@ -1,4 +1,5 @@
 import Formats
+import Store
 import Testing
 
 @testable import Commands
@@ -74,7 +75,8 @@ struct RequestTests {
   func nesting() throws {
     let record: JSON = ["name": "build", "id": "7b0c"]
     let here = try ServerAddress(
-      try invocation("attach", environment: ["HOME": "/home/x", "XDG_RUNTIME_DIR": "/run/x"]))
+      try invocation("attach", environment: ["HOME": "/home/x", "XDG_RUNTIME_DIR": "/run/x"]),
+      survey: .trusting)
     func nested(_ environment: [String: String]) -> Bool { isNested(record, in: environment, address: here) }
     #expect(!nested([:]))
     #expect(nested(["ROOST_SESSION": "build"]))
@@ -93,7 +95,7 @@ struct RequestTests {
         root: CommandTable.root, globals: CommandTable.globals, environment: environment.merging(more) { _, new in new }
       )
       guard case .run(let invocation) = try parser.parse(words + ["ls"]) else { return "" }
-      return try ServerAddress(invocation).description
+      return try ServerAddress(invocation, survey: .trusting).description
     }
     #expect(try address() == "/run/x/roost/default.sock")
     #expect(try address("-L", "ci") == "/run/x/roost/ci.sock")

@@ -67,7 +67,8 @@ struct RunBindingTests {
     try await session(place) { session in
       for number in 1...3 {
         let open = try await session.answer("run", ["command": "echo \"open", "timeout_ms": 30_000])
-        #expect(open.status == 400 || open.status == 200 && open.json["exit_status"].isNull, "\(open)")
+        // A shell that reads it from a file says that it cannot be parsed, with a status or without one.
+        #expect(open.status == 400 || open.status == 200 && open.json["exit_status"] != 0, "\(open)")
         let next = try await session.run("echo next \(number)", ["timeout_ms": 30_000])
         #expect(next["output"].string == "next \(number)\n", "\(next.text)")
       }
@@ -126,7 +127,8 @@ struct RunBindingTests {
   func overtime() async throws {
     let gate = try await Gate(in: SharedServer.roost)
     try await session(.bash) { session in
-      let late = try await session.answer("run", ["command": .string("echo begun; cat \(gate.path)"), "timeout_ms": 700])
+      let late = try await session.answer(
+        "run", ["command": .string("echo begun; cat \(gate.path)"), "timeout_ms": 700])
       #expect(late.status == 408 && late.errorCode == "run_timeout", "\(late)")
       let details = late.json["error"]["details"]
       #expect(details["output"] == "begun\n", "\(late)")
@@ -236,7 +238,10 @@ struct RunBindingTests {
     try await session(place) { session in
       let ways =
         place == .bash
-        ? ["PROMPT_COMMAND='history -a'", "unset PROMPT_COMMAND", "PS1='new> '", "PS0=", "unset PROMPT_COMMAND; PS1='x> '"]
+        ? [
+          "PROMPT_COMMAND='history -a'", "unset PROMPT_COMMAND", "PS1='new> '", "PS0=",
+          "unset PROMPT_COMMAND; PS1='x> '",
+        ]
         : ["precmd_functions=()", "preexec_functions=()", "PS1='new> '", "unsetopt prompt_sp"]
       for way in ways {
         try await session.run(way, ["timeout_ms": 30_000])

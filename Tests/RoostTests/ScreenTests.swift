@@ -34,12 +34,14 @@ struct ScreenTests {
     }
   }
 
-  @Test("wide, combined and zero-width characters keep their columns")
-  func wide() async throws {
-    try await withScript("printf '日本|é|👩‍👩‍👧|x'; exec cat") { session in
+  @Test(
+    "wide, combined and zero-width characters keep their columns, and joined ones the two of a cluster where asked for",
+    arguments: [("", 15), ("\\033[?2027h", 11)])
+  func wide(_ mode: String, _ column: Int) async throws {
+    try await withScript("printf '\(mode)日本|é|👩‍👩‍👧|x'; exec cat") { session in
       try await session.wait(match: "x")
       #expect(try await session.text() == "日本|é|👩‍👩‍👧|x")
-      #expect(try await session.screen()["cursor"]["col"] == 11)
+      #expect(try await session.screen()["cursor"]["col"].integer == column)
     }
   }
 

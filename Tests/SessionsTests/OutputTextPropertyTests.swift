@@ -22,6 +22,7 @@ private struct Dice {
 struct OutputTextPropertyTests {
   private static let words = [
     "a", "word", "some longer text here", " ", "   ", "größe", "日本", "e\u{301}", "🙂", "👋🏽", "🇩🇪", "❤️", "x\u{200D}y",
+    "👩‍👧", "\u{1100}\u{1161}",
   ]
 
   private static func step(_ dice: inout Dice) -> String {

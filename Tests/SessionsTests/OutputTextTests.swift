@@ -103,7 +103,9 @@ struct OutputTextTests {
     Case("日本\u{8}\u{8}\u{8}x", " x本"),
     Case("e\u{301}a\u{308}\u{323}x\r\n", "e\u{301}a\u{308}\u{323}x\n"),
     Case("👩‍👩‍👧‍👦!👋🏽!🇩🇪!❤️!\r\n", "👩‍👩‍👧‍👦!👋🏽!🇩🇪!❤️!\n"),
-    Case("👋🏽\u{8}\u{8}ab", "ab"),
+    // Every character that has a width has it for itself, as the C library counts.
+    Case("👋🏽\u{8}\u{8}ab", "👋ab"), Case("🇩🇪\u{8}a", "🇩a"), Case("❤️\u{8}a", "a"),
+    Case("👩‍👧\u{8}\u{8}ab", "👩\u{200D}ab"), Case("x\u{1B}[m\u{1B}[3by\u{1B}[2b\u{1B}[2b", "xyyy"),
     // TABs that are written over are blanks.
     Case("a\tb\r\u{1B}[3CX", "a  X    b"),
     Case("abcdefghij\r\tX", "abcdefghXj"),

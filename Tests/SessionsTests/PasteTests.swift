@@ -119,7 +119,7 @@ struct PromptTextTests {
   @Test(
     "prompts of shells, debuggers, interpreters and installers",
     arguments: [
-      "$ ", "# ", "user@host:~$ ", "(gdb) ", "> ", "sqlite> ", "postgres=# ", "Password: ", "Password:",
+      "$ ", "# ", "user@host:~$ ", "(gdb) ", "> ", "... ", "sqlite> ", "postgres=# ", "Password: ", "Password:",
       "Continue? ", "Continue? [Y/n] ", "Overwrite (yes/no)? ", "proceed (y/n) ", "user% ", "❯ ", "In [1]: ",
       "Enter passphrase for key '/root/.ssh/id': ", "mysql> ", "irb(main):001:0> ", "login: ", "(Pdb) ",
     ])
@@ -131,7 +131,7 @@ struct PromptTextTests {
     "what a working program leaves is none",
     arguments: [
       "", "   ", "working", "Loading 45%", "Loading 45% ", "done.", "Building...", "[ok]", "copied 3 files (2 left)",
-      "a > b", String(repeating: "x", count: 200) + "$ ", "total:      ", "step (3) ",
+      "a > b", "100 > ", String(repeating: "x", count: 200) + "$ ", "total:      ", "step (3) ",
     ])
   func others(_ text: String) {
     #expect(!PromptText.isPrompt(text))

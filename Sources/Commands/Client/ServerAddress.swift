@@ -16,7 +16,8 @@ struct ServerAddress: Sendable {
   private(set) var isFromSession = false
 
   /// What is typed beats the environment; an address beats a socket's path, and that a server's name.
-  init(_ invocation: Invocation) throws(CommandFailure) {
+  /// - Parameter survey: What can be done with the folders of a server that is named, or of the default one.
+  init(_ invocation: Invocation, survey: FolderSurvey = .system) throws(CommandFailure) {
     serverName = try checkedServerName(invocation)
     let sources: [Invocation.Source] = [.commandLine, .environment]
     for source in sources {
@@ -36,9 +37,9 @@ struct ServerAddress: Sendable {
     }
     do {
       let environment = invocation.environment
-      let paths = try Paths(serverName: serverName) { name in
-        environment[name].flatMap { $0.isEmpty ? nil : $0 }
-      }
+      let paths = try Paths(
+        serverName: serverName, environment: { name in environment[name].flatMap { $0.isEmpty ? nil : $0 } },
+        survey: survey)
       self.paths = paths
       endpoint = .unix(path: paths.socket)
     } catch {

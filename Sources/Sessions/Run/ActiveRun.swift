@@ -31,6 +31,8 @@ struct ActiveRun {
   var stage = Stage.told
   /// Where the command was typed.
   var typedAt: LinePosition
+  /// The shell has been asked how the command ended.
+  var isReportAsked = false
   /// What had been half typed is to be asked for again once the prompt stands.
   var putsBack = false
   /// What a plain shell's user had half typed, to be typed again.

@@ -10,6 +10,9 @@ struct RunFile {
   /// Asks for what had been half typed.
   static let putBack = Array("\u{1B}[777;4~".utf8)
 
+  /// Asks how the last command ended, where the shell has lost the hooks that tell it.
+  static let report = Array("\u{1B}[777;5~".utf8)
+
   let path: String
   var innerPath: String { path + "c" }
 

@@ -12,6 +12,8 @@ enum ShellReadiness {
   case notYet(Duration)
   /// Something else has the terminal, and may have it for long.
   case busy(SessionError)
+  /// The session has no shell that could ever be given one.
+  case never(SessionError)
 }
 
 extension Session {
@@ -48,14 +50,20 @@ extension Session {
     case .running: return isFresh ? .notYet(Session.probe) : .busy(commandRunning)
     case .prompting, .betweenCommands: return .notYet(Session.silence)
     case .unknown, .atPrompt:
-      return foregroundIsShell
-        ? .notYet(Session.probe)
-        : .busy(
-          SessionError(
-            .commandRunning,
-            "\(front), which is no shell that 'run' knows. Drive it by 'interact'; if a POSIX shell reads the terminal (ssh, a container), say so with 'in: shell', or type the integration with 'roost integrate'."
-          ))
+      if foregroundIsShell { return .notYet(Session.probe) }
+      let error = SessionError(
+        .commandRunning,
+        "\(front), which is no shell that 'run' knows. Drive it by 'interact'; if a POSIX shell reads the terminal (ssh, a container), say so with 'in: shell', or type the integration with 'roost integrate'."
+      )
+      return hasShell ? .busy(error) : .never(error)
     }
+  }
+
+  /// Whether the session's own program is a shell that runs can be given to when it is free.
+  private var hasShell: Bool {
+    guard let name = ProcessStatus.name(pid) else { return false }
+    return commands.nonce != nil && ShellIntegration.Shell(path: name) != nil
+      || PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(pid) ?? []) != nil
   }
 
   /// The prompt of a shell with our scripts stands, as far as its marks have come.
@@ -79,11 +87,8 @@ extension Session {
 
   /// The session's own shell reads its files: it has shown no prompt yet.
   private var isStarting: Bool {
-    guard !hasBeenReady, commands.phase == .unknown, began.duration(to: .now) < SessionLimits.shellStart,
-      let name = ProcessStatus.name(pid)
-    else { return false }
-    return commands.nonce != nil && ShellIntegration.Shell(path: name) != nil
-      || PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(pid) ?? []) != nil
+    !hasBeenReady && commands.phase == .unknown && lastInputGeneration == 0
+      && began.duration(to: .now) < SessionLimits.shellStart && hasShell
   }
 
   /// One of our shells has the terminal, and has not said that its prompt stands.

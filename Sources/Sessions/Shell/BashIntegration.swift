@@ -42,7 +42,7 @@ extension ShellIntegration {
     if [[ $- == *i* ]] && ((BASH_VERSINFO[0] > 4 || BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4)); then
       # n counts the prompts, run is the number of the run that the line editor was given, ran tells that a command has begun.
       __roost_n=0 __roost_run=0 __roost_ran=0 __roost_none= __roost_bang= __roost_saved= __roost_pwd= __roost_url=
-      __roost_flag=("" 1) __roost_which=("P;" "D;") __roost_number='\!' __roost_next=
+      __roost_flag=("" 1) __roost_which=("P;" "D;") __roost_next=
       __roost_lists=$((BASH_VERSINFO[0] > 5 || BASH_VERSINFO[0] == 5 && BASH_VERSINFO[1] >= 1))
 
       # A redirection comes before the command's own trace and traps.
@@ -140,7 +140,7 @@ extension ShellIntegration {
       __roost_mark() {
         builtin local code=$?
         __roost_install
-        __roost_next=${__roost_number@P}
+        __roost_next=${HISTCMD-}
         ((__roost_n += 1))
         if [[ ${PS1@a} == *r* ]]; then
           # No place in the prompt: it is marked before it is printed.
@@ -156,7 +156,7 @@ extension ShellIntegration {
         builtin local LC_ALL=C text entry again=
         builtin shopt -qo history || builtin return 0
         # No new entry: the line repeats the one before, or the history did not want it. What is on the screen tells which.
-        if [[ ${__roost_number@P} == "$__roost_next" ]]; then again='again;'; fi
+        if [[ ${HISTCMD-} == "$__roost_next" ]]; then again='again;'; fi
         entry=$(builtin fc -ln -0 -0)
         entry=${entry#$'\t'}
         text=${entry:1:8192}
@@ -204,11 +204,13 @@ extension ShellIntegration {
           builtin bind -m "$map" '"\e[777;3~": accept-line'
           builtin bind -m "$map" '"\e[777;1~": "\e[777;2~\e[777;3~"'
           builtin bind -m "$map" -x '"\e[777;4~": { __roost_put_back; } >/dev/null 2>&1'
+          # How the last command ended, where nobody has told, and the marks again.
+          builtin bind -m "$map" -x '"\e[777;5~": { __roost_precmd; __roost_mark; } 9>&1 >/dev/null 2>&1'
         done
       } 2>/dev/null
 
       __roost_install
-      __roost_next=${__roost_number@P}
+      __roost_next=${HISTCMD-}
       if [[ -n $__roost_file ]]; then __roost_bind; fi
       if [[ ${PS0@a} == *r* || ${PS1@a} == *r* && ${PROMPT_COMMAND@a} == *r* ]]; then
         builtin printf '\e]133;P;roost=none;aid=%s;n=0\a' "$__roost_nonce"
