@@ -152,7 +152,7 @@ struct EncryptionTests {
       let old = Remote(roost: roost, address: address, fingerprint: first)
       _ = try await roost.session(["name": "box", "argv": ["/bin/cat"]])
       let terminal = try roost.terminal(
-        "--connect", "https://\(address)", "attach", "box",
+        "--connect", "https://\(address)", "attach", "box", "--no-status",
         environment: ["ROOST_TOKEN": EncryptionTests.token, "ROOST_TLS_FINGERPRINT": first])
       try terminal.type("before it\r")
       try await terminal.expect("before it\r\nbefore it")

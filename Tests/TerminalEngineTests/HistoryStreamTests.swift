@@ -76,12 +76,12 @@ struct HistoryStreamTests {
   func styled() {
     let line = "\u{1B}[1;44mon blue, wider than the screen \u{1B}]8;id=a;http://a\u{7}link\u{1B}]8;;\u{7}\u{1B}[m"
     var terminal = Terminal(size: TerminalSize(rows: 1, columns: 12))
-    terminal.feed("\(line)\u{1B}[K\r\n\u{1B}[41m  \u{1B}[m\u{1B}[K   \r\n中 e\u{301} 👨‍👩‍👧\r\n")
+    terminal.feed("\(line)\u{1B}[K\r\n\u{1B}[41m  \u{1B}[m\u{1B}[K   \r\n中 e\u{301} 👧\r\n")
     for columns in [10, 12, 30] {
       var outer = Terminal(size: TerminalSize(rows: 3, columns: columns))
       outer.feed(Self.stream(&terminal, lines: nil, on: outer.size))
       var plain = Terminal(size: TerminalSize(rows: 3, columns: 60))
-      plain.feed("\(line)\u{1B}[K\r\n\u{1B}[41m  \u{1B}[m\r\n中 e\u{301} 👨‍👩‍👧\r\n\r\n\r\n")
+      plain.feed("\(line)\u{1B}[K\r\n\u{1B}[41m  \u{1B}[m\r\n中 e\u{301} 👧\r\n\r\n\r\n")
       #expect(Self.joinedHistory(&outer) == Self.joinedHistory(&plain))
     }
   }

@@ -90,7 +90,9 @@ private struct PaintedViewer: ~Copyable {
       start = end
     }
     // Switching takes the rows below along; the client is told, and draws them again.
-    if viewer.isAlternateScreen != wasOnAlternate { drawStatus() }
+    if viewer.isAlternateScreen != wasOnAlternate || bytes.firstRange(of: Array("\u{1B}[?1049".utf8)) != nil {
+      drawStatus()
+    }
     return bytes
   }
 

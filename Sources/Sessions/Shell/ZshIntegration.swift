@@ -51,11 +51,13 @@ extension ShellIntegration {
           _roost_said=
           builtin return 0
         fi
-        builtin local sp=$options[prompt_sp] cr=$options[prompt_cr]
+        # Asked before the options are ours; no subscripts, which mean something else under ksh_arrays.
+        builtin local eol=
+        if [[ -o prompt_sp && -o prompt_cr ]]; then eol=yes; fi
         builtin emulate -L zsh -o no_multibyte -o extended_glob
         builtin local REPLY
         _roost_sign
-        if [[ $sp != on || $cr != on ]] && (( _roost_ran || _roost_run )); then
+        if [[ -z $eol ]] && (( _roost_ran || _roost_run )); then
           (( _roost_ran )) || 1=
           builtin print -rn -- $'\e]133;D;'$1';'$REPLY$'\a' >&9
         fi
@@ -86,7 +88,8 @@ extension ShellIntegration {
       # Ours before everybody's, the marks after, whatever was done to the lists meanwhile.
       _roost_sort() {
         builtin emulate -L zsh
-        precmd_functions=(_roost_precmd ${${precmd_functions:#_roost_precmd}:#_roost_mark} _roost_mark)
+        precmd_functions=(${${precmd_functions:#_roost_precmd}:#_roost_mark})
+        precmd_functions=(_roost_precmd ${precmd_functions:#_roost_install} _roost_mark)
         preexec_functions=(${preexec_functions:#_roost_preexec} _roost_preexec)
         typeset -ga zshaddhistory_functions
         (( $zshaddhistory_functions[(I)_roost_added] )) || zshaddhistory_functions+=(_roost_added)
@@ -100,7 +103,9 @@ extension ShellIntegration {
       }
 
       _roost_preexec_work() {
-        builtin local sp=$options[prompt_sp] cr=$options[prompt_cr]
+        # Asked before the options are ours; no subscripts, which mean something else under ksh_arrays.
+        builtin local eol=
+        if [[ -o prompt_sp && -o prompt_cr ]]; then eol=yes; fi
         builtin emulate -L zsh -o no_multibyte
         # $1 is empty when the history is switched off.
         builtin local text=${${1:-$2}[1,8192]} REPLY
@@ -116,7 +121,7 @@ extension ShellIntegration {
         _roost_arm
         _roost_sort
         # Without that mark at the end of lines a precmd() of the user's would print before the end is told.
-        if [[ $sp != on || $cr != on ]] && (( $+functions[precmd] )) && [[ $functions[precmd] != *_roost_precmd* ]]; then
+        if [[ -z $eol ]] && (( $+functions[precmd] )) && [[ $functions[precmd] != *_roost_precmd* ]]; then
           functions[precmd]=$'_roost_precmd; _roost_said=1\n'$functions[precmd]
         fi
       }
@@ -138,9 +143,9 @@ extension ShellIntegration {
           fi
           _roost_run=$id BUFFER=$text CURSOR=$#text
           # '!' means what it means in a script.
-          if [[ -o bang_hist && -z $_roost_bang && $text == *[${histchars[1,2]}]* ]]; then
+          if [[ -o bang_hist && -z $_roost_bang && $text == *[${histchars:0:2}]* ]]; then
             _roost_bang=$histchars
-            histchars=$'\1\1'${histchars[3]}
+            histchars=$'\1\1'${histchars:2:1}
           fi
           _roost_ran=0 _roost_said=
           _roost_arm ''
@@ -165,7 +170,6 @@ extension ShellIntegration {
             builtin zle -N _roost_take
             for map in emacs viins vicmd visual isearch; do builtin bindkey -M $map '\e[777;1~' _roost_take; done
           fi
-          precmd_functions=(${precmd_functions:#_roost_install})
           _roost_sort
           builtin autoload -Uz add-zle-hook-widget
           add-zle-hook-widget line-finish _roost_added
