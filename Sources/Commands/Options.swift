@@ -72,7 +72,9 @@ package enum Options {
     "--no-status", help: "show no status line: every row is the session's")
   package static let attachScrollback = OptionDefinition(
     "--scrollback", placeholder: "N", environment: "ROOST_SCROLLBACK", defaultText: "a screenful",
-    help: "lines of history that go into this terminal's own scrollback before the session is shown: a number, 'all' or 'none'")
+    help:
+      "lines of history that go into this terminal's own scrollback before the session is shown: a number, 'all' or 'none'"
+  )
   package static let history = OptionDefinition(
     "--history", placeholder: "SIZE", defaultText: "10000 lines, and no more than 8M",
     help: "how much history it keeps: a number of lines, or of bytes with K, M or G")

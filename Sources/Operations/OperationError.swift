@@ -86,7 +86,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
       404
     case .methodNotAllowed: 405
     case .idleTimeout, .waitTimeout, .runTimeout, .requestTimeout: 408
-    case .sessionNameConflict, .sessionEnded, .programsRemain, .commandRunning, .sessionsRunning, .idleSuperseded, .lineInUse,
+    case .sessionNameConflict, .sessionEnded, .programsRemain, .commandRunning, .sessionsRunning, .idleSuperseded,
+      .lineInUse,
       .runCancelled,
       .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused:
       409

@@ -39,7 +39,8 @@ extension SessionOperations {
         return try await answer(result, of: session, command: nil, options.timeout)
       }.waiting(Self.runBound),
       Operation(
-        "session.integrate", "Type the shell integration into the shell that reads the terminal: one in a shell, or elsewhere",
+        "session.integrate",
+        "Type the shell integration into the shell that reads the terminal: one in a shell, or elsewhere",
         .sessionsInput, "POST", "/sessions/{session}/integrate", .changes
       ) {
         (call: Call, input: IntegrateInput) -> GenerationOutput in

@@ -21,7 +21,8 @@ extension Session {
     guard let shell = local ?? wanted else {
       throw SessionError(
         .commandRunning,
-        "\(program ?? "A program") has the terminal of \(name). If a shell reads it (ssh, a container), name it: bash, zsh or fish.")
+        "\(program ?? "A program") has the terminal of \(name). If a shell reads it (ssh, a container), name it: bash, zsh or fish."
+      )
     }
     guard isForegroundReading || wanted != nil, hasTakenInput, !pty.hasOutput, typedLine.isEmpty else {
       throw SessionError(.commandRunning, "The shell in \(name) is not at an empty prompt; try again when it is.")

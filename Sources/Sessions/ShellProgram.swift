@@ -1,7 +1,8 @@
 /// Shells by their names, for what is told of a session to people.
 enum ShellProgram {
   private static let names: Set<String> = [
-    "sh", "bash", "zsh", "fish", "dash", "ash", "ksh", "ksh93", "mksh", "oksh", "pdksh", "yash", "posh", "busybox", "csh",
+    "sh", "bash", "zsh", "fish", "dash", "ash", "ksh", "ksh93", "mksh", "oksh", "pdksh", "yash", "posh", "busybox",
+    "csh",
     "tcsh", "rc", "es", "elvish", "nu", "xonsh", "pwsh",
   ]
 

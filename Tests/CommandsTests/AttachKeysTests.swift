@@ -101,7 +101,8 @@ struct KeyPressTests {
       ("\u{1b}[A\u{1b}OB", [.up, .down]), ("\u{1b}[1;5C", [.right]), ("\u{1b}[5~\u{1b}[6~", [.pageUp, .pageDown]),
       ("\u{1b}[H\u{1b}[4~", [.home, .end]), ("\u{7f}\u{8}", [.backspace, .backspace]), ("\u{3}", [.control("c")]),
       ("\u{1b}[27u", [.escape]), ("\u{1b}[97;5u", [.control("a")]), ("\u{1b}[97;1:3u", []), ("\u{1b}[13u", [.enter]),
-      ("\u{1b}[<35;1;1Mx", [.text("x")]), ("\u{1b}[I", []), ("\u{1b}x", []), ("\u{1c}", []), ("\u{1b}[97;2u", [.text("A")]),
+      ("\u{1b}[<35;1;1Mx", [.text("x")]), ("\u{1b}[I", []), ("\u{1b}x", []), ("\u{1c}", []),
+      ("\u{1b}[97;2u", [.text("A")]),
     ] as [(String, [KeyPress])])
   func forms(text: String, expected: [KeyPress]) {
     #expect(presses(text) == expected)
@@ -158,7 +159,9 @@ struct OverlayTests {
     let answer: JSON = [
       "servers": [["name": "hub", "server_id": "h"], ["name": "web1", "server_id": "w"]],
       "sessions": [
-        ["id": "3", "name": "remote", "server": "web1", "server_id": "w", "state": "busy", "generation": 7, "bells": 2],
+        [
+          "id": "3", "name": "remote", "server": "web1", "server_id": "w", "state": "busy", "generation": 7, "bells": 2,
+        ],
         ["id": "1", "name": "10", "server": "hub", "server_id": "h", "state": "prompt"],
         ["id": "2", "name": "2", "server": "hub", "server_id": "h", "state": "prompt"],
         ["id": "4", "name": "over", "server": "hub", "server_id": "h", "state": "exited"],
@@ -173,7 +176,8 @@ struct OverlayTests {
     #expect(directory.neighbour(of: "3", forward: true)?.id == "2")
     #expect(SessionDirectory([entry("a")]).neighbour(of: "id--a", forward: true) == nil)
     // Where there is no fleet: the list of one server.
-    let plain = SessionDirectory([["id": "1", "name": "a", "server": "web1", "state": "busy"]] as JSON, askedOn: "web1")
+    let plain = SessionDirectory(
+      [["id": "1", "name": "a", "server": "web1", "state": "busy"]] as JSON, askedOn: "web1")
     #expect(plain.entries.map(\.title) == ["web1:a"])
   }
 
@@ -217,14 +221,18 @@ struct OverlayTests {
     func type(_ text: String) -> HistoryView.Outcome {
       var reader = KeyReader()
       var outcome = HistoryView.Outcome.goesOn
-      for key in reader.feed(Array(text.utf8), now: 0) + reader.expire(now: .max) { outcome = view.press(key, rows: 11) }
+      for key in reader.feed(Array(text.utf8), now: 0) + reader.expire(now: .max) {
+        outcome = view.press(key, rows: 11)
+      }
       return outcome
     }
     _ = type("needle\r")
     #expect(view.found == 95)
     _ = type("nn")
     #expect(view.found == 75)
-    #expect(view.picture(rows: 11, columns: 40).lines?.contains { $0.text == "line 75 Needle" && $0.style == .inverse } == true)
+    #expect(
+      view.picture(rows: 11, columns: 40).lines?.contains { $0.text == "line 75 Needle" && $0.style == .inverse }
+        == true)
     _ = type("N")
     #expect(view.found == 85)
     _ = type("NN")
@@ -323,7 +331,9 @@ struct OuterTerminalTests {
     #expect(outer.colors == ["foreground": "#ff8000", "background": "#1e1e22"])
     #expect(outer.isComplete)
     #expect(answers("\u{1b}]11;rgba:0000/0000/0000/ffff\u{7}").colors == ["background": "#000000"])
-    for nonsense in ["\u{1b}]10;red\u{7}", "\u{1b}]10;rgb:1/2\u{7}", "\u{1b}]10;rgb:12345/1/1\u{7}", "\u{1b}]12;rgb:1/1/1\u{7}", "x"] {
+    for nonsense in [
+      "\u{1b}]10;red\u{7}", "\u{1b}]10;rgb:1/2\u{7}", "\u{1b}]10;rgb:12345/1/1\u{7}", "\u{1b}]12;rgb:1/1/1\u{7}", "x",
+    ] {
       #expect(answers(nonsense).colors == nil, "\(nonsense.debugDescription)")
     }
   }

@@ -255,7 +255,8 @@ struct ReplyFilterTests {
     "an answer that comes in two pieces a quarter of a second apart reaches nobody, however it is cut",
     arguments: [
       "\u{1b}]52;c;aGVsbG8gd29ybGQ=\u{1b}\\", "\u{1b}]52;c;aGVsbG8=\u{7}", "\u{1b}]11;rgb:0000/0000/0000\u{1b}\\",
-      "\u{1b}]4;12;rgb:ff/ff/ff\u{7}", "\u{1b}P>|XTerm(379)\u{1b}\\", "\u{1b}P1$r0m\u{1b}\\", "\u{1b}P1+r5463=787465\u{1b}\\",
+      "\u{1b}]4;12;rgb:ff/ff/ff\u{7}", "\u{1b}P>|XTerm(379)\u{1b}\\", "\u{1b}P1$r0m\u{1b}\\",
+      "\u{1b}P1+r5463=787465\u{1b}\\",
       "\u{1b}_Gi=1;OK\u{1b}\\", "\u{1b}[?62;22c", "\u{1b}[24;80R", "\u{1b}[?2026;2$y", "\u{1b}[8;24;80t",
     ])
   func slowReplies(reply: String) {

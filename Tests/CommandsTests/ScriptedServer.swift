@@ -48,7 +48,9 @@ final class ScriptedServer: HTTPHandler, Sendable {
   func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply {
     requestTargets.withLock { $0.append("\(request.method) \(request.target)") }
     if let name = refuses.first(where: { request.target.contains("\($0)=") }) {
-      let error: JSON = ["error": ["code": "invalid_request", "message": .string("Invalid request: unknown field '\(name)'.")]]
+      let error: JSON = [
+        "error": ["code": "invalid_request", "message": .string("Invalid request: unknown field '\(name)'.")]
+      ]
       return .response(HTTPResponse(status: 400, body: error.bytes))
     }
     if request.path == "/sessions/s/ws/raw" || request.path == "/sessions/t/ws/raw" {

@@ -59,7 +59,8 @@ struct CommandLogTests {
   func strayEnd() {
     var log = CommandLog(nonce: nil)
     #expect(
-      log.take(mark(.commandEnd, line: 1, status: 1), directory: nil, generation: 1, at: .init(milliseconds: 0)).finished
+      log.take(mark(.commandEnd, line: 1, status: 1), directory: nil, generation: 1, at: .init(milliseconds: 0))
+        .finished
         == nil)
     #expect(log.records.isEmpty)
     #expect(log.lastExitStatus == 1)

@@ -30,7 +30,9 @@ package struct SettingsTable {
     return (text, member.line)
   }
 
-  package mutating func integer(_ key: String, _ range: ClosedRange<Int>) throws(TOML.Failure) -> (value: Int, line: Int)? {
+  package mutating func integer(_ key: String, _ range: ClosedRange<Int>) throws(TOML.Failure) -> (
+    value: Int, line: Int
+  )? {
     guard let member = value(key) else { return nil }
     guard case .integer(let number) = member.value.kind, range.contains(number) else {
       throw .at(member.line, "'\(key)' must be a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -86,5 +88,7 @@ package struct SettingsTable {
 }
 
 extension TOML.Failure {
-  package static func at(_ line: Int, _ reason: String) -> TOML.Failure { TOML.Failure(line: line, column: 0, reason: reason) }
+  package static func at(_ line: Int, _ reason: String) -> TOML.Failure {
+    TOML.Failure(line: line, column: 0, reason: reason)
+  }
 }

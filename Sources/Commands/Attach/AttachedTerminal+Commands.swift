@@ -174,11 +174,12 @@ extension AttachedTerminal {
     var lines: [String] = []
     var offset = max(0, total - AttachedTerminal.historyLines)
     while offset < total, overlayTicket == ticket {
-      let page = try await target.client.call(
-        "GET", path,
-        query: [
-          ("format", "plain"), ("offset", String(offset)), ("limit", String(AttachedTerminal.historyPage)),
-        ])["lines"].array ?? []
+      let page =
+        try await target.client.call(
+          "GET", path,
+          query: [
+            ("format", "plain"), ("offset", String(offset)), ("limit", String(AttachedTerminal.historyPage)),
+          ])["lines"].array ?? []
       guard !page.isEmpty else { break }
       lines += page.map { printable($0.string ?? "") }
       offset += page.count

@@ -20,7 +20,8 @@ extension CommandTable {
       """,
     section: .driving, arguments: [Arguments.session, Arguments.commandLine],
     options: [
-      Options.new, Options.runTimeout, Options.noQueue, Options.inShell, Options.maxOutput, Options.shell, Options.workingDirectory, Options.variable,
+      Options.new, Options.runTimeout, Options.noQueue, Options.inShell, Options.maxOutput, Options.shell,
+      Options.workingDirectory, Options.variable,
       Options.tag,
     ],
     examples: [

@@ -47,7 +47,6 @@ func runCommand(_ context: ClientContext) async throws(CommandFailure) -> ExitCo
   return ExitCode(rawValue: Int32(truncatingIfNeeded: status & 0xff))
 }
 
-
 /// What the command has printed so far, each part once.
 private struct PrintedOutput {
   private let context: ClientContext
@@ -69,7 +68,8 @@ private struct PrintedOutput {
     if !shown.isEmpty, !shown.hasSuffix("\n") { context.output.write("\n") }
     if answer["truncated"].bool == true {
       context.output.note(
-        "roost run: the output is longer; 'roost output' prints all of it\(answer["command_id"].integer.map { " (command \($0))" } ?? "")")
+        "roost run: the output is longer; 'roost output' prints all of it\(answer["command_id"].integer.map { " (command \($0))" } ?? "")"
+      )
     }
   }
 }
@@ -110,7 +110,8 @@ extension CommandTable {
     section: .driving, arguments: [Arguments.session], options: [Options.cancelRun],
     examples: [
       CommandExample("roost runs build", "what runs, and what comes next"),
-      CommandExample("roost runs build --cancel 12", "take run 12 out of the queue; 'active' interrupts the one in progress"),
+      CommandExample(
+        "roost runs build --cancel 12", "take run 12 out of the queue; 'active' interrupts the one in progress"),
     ],
     action: .client { context async throws(CommandFailure) in
       let path = ServerClient.sessionPath(try context.invocation.required(Arguments.session), "runs")
