@@ -68,6 +68,8 @@ package enum Options {
   package static let prefix = OptionDefinition(
     "--prefix", placeholder: "KEY", environment: "ROOST_PREFIX", defaultText: "the first of the detach keys",
     help: "key before those that switch sessions, search and so on, or 'none'")
+  package static let status = OptionDefinition(
+    "--status", help: "show a status line in a terminal of fewer than 16 rows, too")
   package static let noStatus = OptionDefinition(
     "--no-status", help: "show no status line: every row is the session's")
   package static let attachScrollback = OptionDefinition(

@@ -25,7 +25,7 @@ struct PaintedModes: Equatable {
   /// for good: without tracking it does nothing.
   static let reset =
     "\u{1B}\\\u{1B}[?2026l\u{1B}[=0;1u\u{1B}[!p"
-    + "\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1007;1015;1016;2004;2048l\u{1B}[?1006h\u{1B}[?1l\u{1B}>"
+    + "\u{1B}[?9l\u{1B}[?1000;1002;1003;1004;1005;1007;1015;1016;2004;2027;2048l\u{1B}[?1006h\u{1B}[?1l\u{1B}>"
     + "\u{1B}[?5;6;12;45;67;69;1045l\u{1B}[4;20l\u{1B}[r\u{1B}[?7;25h\u{1B}(B\u{0F}\u{1B}]8;;\u{1B}\\\u{1B}[m"
     + "\u{1B}[0\"q\u{1B}[0 q\u{1B}[>4;0m"
 

@@ -31,8 +31,8 @@ package final class WindowPainter {
   private var stamp: UInt64 = 0
 
   private var styles = StyleTable()
-  private var clusters: [[UInt8]: Cell] = [:]
-  private var clusterTexts: [[UInt8]] = []
+  private var clusters: [PaintedCluster: Cell] = [:]
+  private var clusterTexts: [PaintedCluster] = []
   private var links: [LinkTarget: Cell] = [:]
   private var linkTargets: [LinkTarget] = []
 
@@ -94,6 +94,7 @@ package final class WindowPainter {
     }
     if isWhole, next.rows < size.rows { paintBelow(&body) }
     body.set(0, self)
+    body.set(joinsClusters: false)
     isKnown = true
     stamp = terminal.stamp
 
@@ -113,8 +114,9 @@ package final class WindowPainter {
     var out = PaintStream()
     out.bytes.reserveCapacity(head.bytes.count + body.bytes.count + 48)
     if synchronizes { out.add("\u{1B}[?2026h") }
-    if hides { out.add("\u{1B}[?25l") }
+    // Before the modes it would be undone: setting all of them shows the cursor.
     out.bytes += head.bytes
+    if hides { out.add("\u{1B}[?25l") }
     out.bytes += body.bytes
     out.move(row: place.row, column: place.column)
     if isVisible, hides || !showsCursor { out.add("\u{1B}[?25h") }
@@ -207,12 +209,19 @@ package final class WindowPainter {
     let width = cell.isWide ? 2 : 1
     let number = Int(cell & CellBits.scalar)
     if cell.isCluster {
+      let cluster = clusterTexts[number]
+      // One that grew wide and narrow again would wrap, were it written in the last column.
+      let mayWrap = column + width == size.columns
       out.isolate()
+      out.set(joinsClusters: cluster.isJoined)
       out.place(row: row, column: column)
-      out.bytes += clusterTexts[number]
+      if mayWrap { out.add("\u{1B}[?7l") }
+      out.bytes += cluster.text
+      if mayWrap { out.add("\u{1B}[?7h") }
       out.isolate()
       return
     }
+    out.set(joinsClusters: cell.isWide && cell.isHalfFlag)
     let scalar = UInt32(truncatingIfNeeded: number)
     // What may join its neighbour, or be as wide as each terminal likes, is placed by itself.
     let isPlain = scalar < 0x80 || WidthTable.properties(of: scalar) & ~WidthTable.widthMask == 0
@@ -275,11 +284,12 @@ package final class WindowPainter {
 
   private func token(_ cell: Cell, _ terminal: borrowing Terminal) -> Cell {
     guard cell.isCluster else { return cell & CellBits.scalar }
-    let text = Array(terminal.clusters.text(Int(cell & CellBits.scalar)))
-    if let number = clusters[text] { return CellBits.cluster | number }
+    let cluster = PaintedCluster(
+      text: Array(terminal.clusters.text(Int(cell & CellBits.scalar))), isJoined: terminal.isJoined(cell))
+    if let number = clusters[cluster] { return CellBits.cluster | number }
     let number = Cell(clusterTexts.count)
-    clusterTexts.append(text)
-    clusters[text] = number
+    clusterTexts.append(cluster)
+    clusters[cluster] = number
     return CellBits.cluster | number
   }
 
@@ -315,12 +325,21 @@ package final class WindowPainter {
   package var bytesHeld: Int { shown.capacity * 8 + line.capacity * 8 + styles.bytesHeld + clusterTexts.count * 128 }
 }
 
+/// Several scalars in one cell.
+private struct PaintedCluster: Hashable {
+  var text: [UInt8]
+  /// Whether it is one only where clusters are joined (mode 2027), or as wide as it is.
+  var isJoined: Bool
+}
+
 /// Bytes for a viewer, and where its cursor and pen are after them.
 struct PaintStream {
   var bytes: [UInt8] = []
   /// Where the next character goes, if that is sure.
   private var position: (row: Int, column: Int)?
   private var rendition: Cell = 0
+  /// Mode 2027, which is set for single characters alone: how text is placed is the painter's affair.
+  private var joinsClusters = false
 
   mutating func add(_ text: String) {
     bytes.append(contentsOf: text.utf8)
@@ -354,6 +373,12 @@ struct PaintStream {
   mutating func fill(_ text: String, _ count: Int) {
     for _ in 0..<max(count, 0) { add(text) }
     isolate()
+  }
+
+  mutating func set(joinsClusters wanted: Bool) {
+    if wanted == joinsClusters { return }
+    add("\u{1B}[?2027\(wanted ? "h" : "l")")
+    joinsClusters = wanted
   }
 
   mutating func set(_ wanted: Cell, _ painter: WindowPainter) {

@@ -66,7 +66,7 @@ struct AttachAtHomeTests {
   func statusLine() async throws {
     try await withRoost { roost in
       try await counted(roost, 100)
-      let terminal = try await attachAnswering(roost, ["--scrollback", "all"], rows: 11, columns: 40)
+      let terminal = try await attachAnswering(roost, ["--status", "--scrollback", "all"], rows: 11, columns: 40)
       try await terminal.expect("\u{1B}[11;1H")
       try await terminal.expect("\u{1B}8")
       #expect(try await roost.http.get("/sessions/a")["rows"] == 10)

@@ -158,7 +158,7 @@ private struct PaintedViewer: ~Copyable {
     // How text is placed is the painter's affair.
     for modes in [
       \TerminalModes.originMode, \.autowrap, \.insert, \.leftRightMargins, \.reverseWrap, \.synchronizedOutput,
-      \.inBandResize,
+      \.inBandResize, \.graphemeClusters,
     ] {
       wanted[keyPath: modes] = false
       seen[keyPath: modes] = false
@@ -188,10 +188,6 @@ struct WindowPainterTests {
     (0..<count).map { viewer.viewer.rowText($0) }
   }
 
-  /// Seeds that find a difference which is known and not mended yet: modes of a painted viewer's terminal, the cursor's visibility, and in one
-  /// case a cell, after control functions that the painter does not know.
-  private static let unmended: Set<UInt64> = [10, 14, 16, 18, 23, 25, 42, 49, 60]
-
   @Test(
     "whatever a session shows and whatever the sizes, a viewer sees exactly the window",
     arguments: Array(UInt64(1)...60))
@@ -216,12 +212,7 @@ struct WindowPainterTests {
       if random.chance(25), index + 1 < scenario.steps.count { continue }
       viewer.paint { random.below(7) + 1 }
       if let fault = viewer.fault() {
-        let found = Comment(rawValue: "seed \(seed), step \(index): \(fault)\n\(scenario)")
-        if Self.unmended.contains(seed) {
-          withKnownIssue("what later control functions left of modes and cursor is not painted") { Issue.record(found) }
-        } else {
-          Issue.record(found)
-        }
+        Issue.record("seed \(seed), step \(index): \(fault)\n\(scenario)")
         return
       }
       #expect(viewer.paint().isEmpty, "seed \(seed), step \(index): what is seen already is painted again")

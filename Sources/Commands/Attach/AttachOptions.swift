@@ -7,15 +7,19 @@ struct AttachOptions: Sendable {
   /// Nil when there are no other commands.
   var prefix: KeyName?
   var readOnly = false
-  /// Whether a row is kept for ``StatusLine``, where the server can paint the session above it.
-  var showsStatus = true
+  /// A terminal of at least so many rows keeps one for ``StatusLine``, where the server can paint the session above it; nil when none does.
+  var leastRowsWithStatus: Int? = AttachOptions.usualLeastRowsWithStatus
   /// History that goes into the terminal before the session is shown.
   var scrollback = ScrollbackWish.screenful
   /// Variables of this terminal's surroundings that new sessions are to have, with nil for those that are not set; empty for a server elsewhere.
   var environment: [JSON.Member] = []
 
-  /// Fewer rows than this are all for the session.
-  static let leastRowsWithStatus = 4
+  var showsStatus: Bool { leastRowsWithStatus != nil }
+
+  /// In a low window, a split or on a phone, a row is worth more to the session than to us.
+  static let usualLeastRowsWithStatus = 16
+  /// Where a status line is asked for.
+  static let absoluteLeastRowsWithStatus = 4
 }
 
 /// The session that is shown, and how it is reached.

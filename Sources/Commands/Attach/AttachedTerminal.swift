@@ -220,7 +220,8 @@ actor AttachedTerminal: WebSocketHandler {
   /// Whether there could be one: on a terminal that is high enough, and that has answered. What does not answer is none that places text as it is
   /// told, or a program that plays one and counts rows.
   private var hasRoomForStatus: Bool {
-    options.showsStatus && outer.isComplete && Int(terminal.size.rows) >= AttachOptions.leastRowsWithStatus
+    guard let leastRows = options.leastRowsWithStatus else { return false }
+    return outer.isComplete && Int(terminal.size.rows) >= leastRows
   }
 
   func tell(_ message: JSON) {

@@ -14,7 +14,7 @@ package enum CommandTable {
     options: [
       Options.name, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
       Options.history, Options.noIntegration, Options.allowTitleReport, Options.prefix, Options.detachKey,
-      Options.noStatus,
+      Options.status, Options.noStatus,
     ],
     examples: [
       CommandExample("roost", "a new session, right here"),

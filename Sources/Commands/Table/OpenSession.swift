@@ -167,7 +167,8 @@ extension AttachOptions {
       }
     }
     readOnly = invocation.has(Options.readOnly)
-    showsStatus = !invocation.has(Options.noStatus) && configuration.status != false
+    let status = invocation.has(Options.noStatus) ? false : invocation.has(Options.status) ? true : configuration.status
+    if let status { leastRowsWithStatus = status ? AttachOptions.absoluteLeastRowsWithStatus : nil }
     if let text = invocation.text(Options.attachScrollback) {
       guard let wish = ScrollbackWish(text) else {
         throw CommandFailure(

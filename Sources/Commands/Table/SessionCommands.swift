@@ -14,7 +14,7 @@ extension CommandTable {
     options: [
       Options.detached, Options.command, Options.shell, Options.workingDirectory, Options.variable, Options.tag,
       Options.rows, Options.columns, Options.size, Options.history, Options.noIntegration, Options.allowTitleReport,
-      Options.prefix, Options.detachKey, Options.noStatus,
+      Options.prefix, Options.detachKey, Options.status, Options.noStatus,
     ],
     examples: [
       CommandExample("roost new", "a session with a number for a name"),
@@ -39,7 +39,7 @@ extension CommandTable {
       """,
     section: .sessions, arguments: [Arguments.attachedSession],
     options: [
-      Options.readOnly, Options.attachScrollback, Options.noStatus, Options.prefix, Options.detachKey,
+      Options.readOnly, Options.attachScrollback, Options.status, Options.noStatus, Options.prefix, Options.detachKey,
       Options.detachOthers, Options.force,
     ],
     examples: [
