@@ -29,6 +29,16 @@ enum PromptText {
     }
   }
 
+  /// What line editors of shells ask for one key by: zsh's correction and `rm *`, lists of completions that do not fit, readline's pager.
+  private static let questions = ["[nyae]?", "[yn]?", "(y or n)", "lines)?", "possibilities?", "--More--"]
+
+  /// Whether a line editor asks for a key that means yes or no, so that nothing else should be typed.
+  static func isQuestion(_ line: String) -> Bool {
+    var body = line[...]
+    while body.last == " " { body.removeLast() }
+    return questions.contains { body.hasSuffix($0) }
+  }
+
   private static func lastWord(of text: Substring) -> Substring {
     text.split(separator: " ").last ?? ""
   }

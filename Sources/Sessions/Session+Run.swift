@@ -44,8 +44,19 @@ extension Session {
     guard exit == nil else { throw endedError }
     let deadline = ContinuousClock.now + options.timeout
     var id = try await takeTurn(for: command, options, deadline: deadline)
-    if activeRun?.id == id, activeRun?.way == .integrated {
-      id = try await awaitTaken(id, options, deadline: deadline)
+    for attempt in 1... {
+      if activeRun?.id == id, activeRun?.way == .integrated {
+        id = try await awaitTaken(id, options, deadline: deadline)
+      }
+      if finishedRuns.last(where: { $0.id == id })?.end == .refused, commands.isWithoutMarks, attempt == 1 {
+        // Its marks are not seen any more: it is given the command as a plain shell is.
+      } else if try await isIgnored(id, until: deadline) {
+        giveUpIgnoredRun()
+      } else {
+        break
+      }
+      guard attempt < SessionLimits.runAttempts else { throw ignoredError }
+      id = try await takeTurn(for: command, options, deadline: deadline)
     }
     let result = try await awaitRun(id, until: deadline, options)
     await lineIsBack()
@@ -60,6 +71,32 @@ extension Session {
         for: [.activity(since: generation, orAfter: .milliseconds(5))], timeout: SessionLimits.putBackPatience,
         onTimeout: Self.overtime)
     }
+  }
+
+  /// Whether a plain shell has made something else of the line that was to begin the run.
+  private func isIgnored(_ id: UInt64, until deadline: ContinuousClock.Instant) async throws -> Bool {
+    guard let run = activeRun, run.id == id, run.stage == .told, run.way != .integrated, run.shell != nil else {
+      return false
+    }
+    do {
+      _ = try await wait(
+        for: [.run(id, .taken), .ignored(id)], timeout: max(ContinuousClock.now.duration(to: deadline), .zero),
+        onTimeout: Self.overtime)
+    } catch let error as SessionError where error.code == .runTimeout {}
+    return activeRun?.id == id && isRunIgnored
+  }
+
+  /// Our line is part of somebody's unfinished command now, and that is of no use to anybody: ctrl+c takes both away.
+  private func giveUpIgnoredRun() {
+    try? writeForRun([0x03])
+    endRun(nil)
+  }
+
+  private var ignoredError: SessionError {
+    SessionError(
+      .lineInUse,
+      "The shell of \(name) read the line that was to begin the command, and began nothing: it may be in the middle of a command of several lines, or its keys are bound to something else. Nothing was run; look at its screen, and try again."
+    )
   }
 
   /// Goes on waiting for a command by the number of its record.
@@ -106,6 +143,9 @@ extension Session {
       if let ticket, !queuedRuns.contains(where: { $0.number == ticket }) {
         throw SessionError(.runCancelled, "The run was taken out of the queue of \(name) before its turn.")
       }
+      if isRunIgnored { giveUpIgnoredRun() }
+      let inside = activeRun.flatMap(shellInside)
+      if case .plain = inside { endRun(nil) }
       let isNext = activeRun == nil && (ticket == nil ? queuedRuns.isEmpty : queuedRuns.first?.number == ticket)
       var pause = Duration.seconds(1)
       var refusal: SessionError?
@@ -119,6 +159,8 @@ extension Session {
         case .notYet(let again): pause = again
         case .busy(let error): refusal = error
         }
+      } else if case .notYet(let again) = inside, activity.quiet() < again {
+        pause = again
       } else {
         refusal = SessionError(
           .commandRunning,
@@ -222,8 +264,11 @@ extension Session {
     }
     let position = cursorPosition
     activeRun = ActiveRun(
-      id: id, command: command, cause: Cause.current, way: way, typedAt: position, typedBefore: typedBefore)
-    commands.expected = .init(id: id, command: command, cause: Cause.current)
+      id: id, command: command, cause: Cause.current, way: way, shell: frontImage, lastCommand: commands.lastID,
+      typedAt: position,
+      typedBefore: typedBefore)
+    commands.expected = .init(
+      id: id, command: command, cause: Cause.current, isInside: way != .integrated && isInsideCommand)
     outputs.running = RunCapture(
       id: id, rows: terminal.size.rows, columns: terminal.size.columns, output: outputs.makeOutput())
     outputs.runningRecord = nil
@@ -264,7 +309,7 @@ extension Session {
       "The command could not be handed to the shell of \(name): its folder for that cannot be written.")
   }
 
-  private var lineInUse: SessionError {
+  var lineInUse: SessionError {
     SessionError(
       .lineInUse,
       "Somebody has typed half a line at the prompt of \(name), and it cannot be put aside; finish it, or take it away with ctrl+u or ctrl+c."
@@ -284,19 +329,25 @@ extension Session {
     guard let run = activeRun, run.id == id, run.stage == .told else { return id }
     let command = run.command
     endRun(nil)
+    // A command has begun meanwhile: what was typed before had not been read when the shell was looked at.
+    if commands.phase == .running, commands.lastID != run.lastCommand { throw commandRunning }
     guard let plain = plainShellBehindLostScripts() else {
-      throw SessionError(
-        .lineInUse,
-        "The line editor in \(name) did not take the command: somebody may be in the middle of a search or a menu there, or typing was going on. Nothing was run; try again, or press ctrl+c there first."
-      )
+      throw notTaken
     }
     return try begin(command, plain, options)
+  }
+
+  private var notTaken: SessionError {
+    SessionError(
+      .lineInUse,
+      "The line editor in \(name) did not take the command: somebody may be in the middle of a search or a menu there, or typing was going on. Nothing was run; try again, or press ctrl+c there first."
+    )
   }
 
   private func plainShellBehindLostScripts() -> ShellReadiness? {
     guard let group = PseudoTerminal.foregroundGroup(of: pty.master), let name = ProcessStatus.name(group),
       PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(group) ?? []) != nil,
-      isForegroundReading, typedLine.isEmpty
+      isForegroundReading, typedLine.isEmpty, !PromptText.isQuestion(textBeforeCursor)
     else { return nil }
     // What the line editor made of a key that it does not know.
     try? writeForRun([0x05, 0x15])
@@ -309,7 +360,8 @@ extension Session {
   func runSignalled(_ signal: CommandLog.RunSignal) {
     guard activeRun != nil else { return }
     switch signal {
-    case .taken(let putsBack):
+    case .taken(let putsBack, let waits):
+      if waits { try? writeForRun(RunFile.go) }
       activeRun?.stage = .taken
       activeRun?.putsBack = putsBack
       runFile.map(RunFile.init)?.remove()
@@ -324,6 +376,7 @@ extension Session {
         try? writeForRun([0x03])
       }
       endRun(.incomplete)
+    case .refused: endRun(.refused)
     }
   }
 
@@ -402,6 +455,7 @@ extension Session {
       throw SessionError(
         .invalidRequest,
         "The shell waits for more: the command is not complete (an open quote, 'if' without 'fi'). It was given up.")
+    case .refused: throw notTaken
     case .ended(let status, let record):
       return result(.command, record, status: status, finished.output, record?.evidence ?? .osc133, options)
     case .exit(let record):

@@ -149,6 +149,11 @@ extension Session {
       case .run(let id, let stage):
         guard let run = activeRun, run.id == id else { return met(.command, .osc133) }
         if stage == .taken, run.stage != .told { return met(.command, .osc133) }
+      case .ignored(let id):
+        guard activeRun?.id == id, activeRun?.stage == .told else { continue }
+        if isRunIgnored { return met(.command, .ttyRead) }
+        recheck(number, waiter, after: waiter.probePause)
+        waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
       case .question(let id):
         guard activeRun?.id == id, case .running = activeRun?.stage else { continue }
         if let evidence = questionEvidence(), !isReported() { return met(.input, evidence) }
@@ -203,8 +208,8 @@ extension Session {
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return .termios }
     // Nothing has come since the last input: the program may not have had the time to take it, and looks as if it still waited.
     if lastInputGeneration == generation, quiet < SessionLimits.inputPatience { return nil }
-    // A program that polls may wait for more than the terminal: then its words must be a question, too.
-    if evidence == .ttyPoll, !looksLikePrompt || quiet < SessionLimits.quietAfter { return nil }
+    // A program that polls does so between two steps of its work, too.
+    if evidence == .ttyPoll, quiet < SessionLimits.quietAfter { return nil }
     return evidence
   }
 

@@ -54,6 +54,9 @@ package actor Session {
   var toldOfTyping: (viewer: ViewerID?, by: String?, at: ContinuousClock.Instant)?
   /// The run whose command has been typed and is not over.
   var activeRun: ActiveRun?
+  /// The shell that said last that it has our scripts.
+  var markedShell: ProcessImage?
+  private var arrivals: UInt64 = 0
   /// Runs that wait for their turn, the first first.
   var queuedRuns: [QueuedRun] = []
   /// What runs printed lately.
@@ -61,7 +64,7 @@ package actor Session {
   /// What has been typed and not been sent off by an Enter.
   var typedLine = TypedLine()
   /// When nothing was owed last: how many lines had been sent off, and how many prompts had come.
-  var promptsSettled: (lines: UInt64, prompts: UInt64) = (0, 0)
+  var promptsSettled: (lines: UInt64, prompts: UInt64)
   /// Runs that are over, for those who still wait for them; the latest last.
   var finishedRuns: [FinishedRun] = []
   /// What brings back the line that somebody had half typed when a run came, once the prompt stands.
@@ -108,6 +111,8 @@ package actor Session {
     terminal = Terminal(size: size, options: options)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
     commands = CommandLog(nonce: label.nonce)
+    // Before it reads the first line, a shell prints a prompt that answers none.
+    promptsSettled = (0, label.nonce == nil ? 0 : 1)
     pty = PTY(master: master)
     chronicle = Chronicle(announcer)
   }
@@ -128,6 +133,7 @@ package actor Session {
     } catch {
       throw SessionError(.sessionCreateFailed, "The session's terminal could not be watched: \(error).")
     }
+    if isAdopted { promptsSettled = (0, 0) }
     announceBeginning(isAdopted: isAdopted)
   }
 
@@ -278,6 +284,10 @@ package actor Session {
     if let finished = taken.finished { announceCommand(finished: finished) }
     if commands.lastID != before, let started = commands.records.last {
       announceCommand(started: started, because: typist)
+    }
+    if commands.arrivals != arrivals {
+      arrivals = commands.arrivals
+      markedShell = frontImage
     }
     if let signal = taken.run { runSignalled(signal) }
     if taken.readsScript, let script = typedScript {

@@ -34,6 +34,8 @@ package enum SessionLimits {
   static let matchBytes = 1 << 20
   /// How long a line editor may take to say that it has a run: it waits at its prompt, so only a busy machine makes it slow.
   static let takenPatience = Duration.seconds(3)
+  /// How often a run is typed to a plain shell that makes something else of the line, before it is refused.
+  static let runAttempts = 3
   /// How long a run whose command has ended waits for the prompt, to give back what had been half typed there.
   static let putBackPatience = Duration.milliseconds(500)
   /// How long a shell may read its own files before what it runs there counts as somebody's program.

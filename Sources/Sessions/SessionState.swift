@@ -89,9 +89,11 @@ extension Session {
   }
 
   /// Whether what stands before the cursor ends as prompts do.
-  var looksLikePrompt: Bool {
+  var looksLikePrompt: Bool { terminal.cursor.isVisible && PromptText.isPrompt(textBeforeCursor) }
+
+  /// What stands before the cursor in its row.
+  var textBeforeCursor: String {
     let cursor = terminal.cursor
-    guard cursor.isVisible else { return false }
     var before: [UInt8] = []
     var column = 0
     terminal.visitRuns(row: cursor.row, trim: .none) { run in
@@ -105,7 +107,7 @@ extension Session {
       }
     }
     if column < cursor.column { before += Array(repeating: 0x20, count: cursor.column - column) }
-    return PromptText.isPrompt(String(decoding: before, as: UTF8.self))
+    return String(decoding: before, as: UTF8.self)
   }
 
   /// Whether the kernel says that the foreground process waits for the terminal now. A shell with line editing that has a time limit of a

@@ -19,6 +19,8 @@ package enum WaitCondition: Sendable {
   case change(since: UInt64)
   /// The run has come that far.
   case run(UInt64, RunStage)
+  /// The plain shell that was given that run has read it and waits for more, and has not begun its command.
+  case ignored(UInt64)
   /// The command of that run waits for input.
   case question(UInt64)
   /// The command with that number in the log has ended.

@@ -170,6 +170,8 @@ private struct OpenDescriptors {
         what.limit = OpenDescriptors.sooner(what.limit, more.limit)
       case "anon_inode:[timerfd]": what.limit = OpenDescriptors.sooner(what.limit, timer(interest.descriptor))
       case "anon_inode:[eventfd]", "anon_inode:[signalfd]", "anon_inode:inotify", "inotify": break
+      // What other fishes announce: each of them polls it, and none waits for it.
+      case _ where link.hasSuffix("/fish_universal_variables.notifier"): break
       default: if !isOwn(link, interest.descriptor) { return nil }
       }
     }

@@ -1,4 +1,5 @@
 import Causality
+import Sys
 import TerminalEngine
 
 /// A run whose command was given to a shell and is not over. There is one at a time in a session.
@@ -28,6 +29,10 @@ struct ActiveRun {
   let command: String
   let cause: Cause?
   let way: Way
+  /// The shell that it was given to; nil where the kernel does not tell.
+  let shell: ProcessImage?
+  /// The number of the latest command before it.
+  let lastCommand: Int
   var stage = Stage.told
   /// Where the command was typed.
   var typedAt: LinePosition
@@ -53,6 +58,8 @@ enum RunEnd: Equatable {
   case ended(status: Int?, record: CommandRecord?)
   /// The shell wants more lines.
   case incomplete
+  /// The line editor is in the middle of something else; nothing was run.
+  case refused
   /// The program of the session ended.
   case exit(record: CommandRecord?)
 }

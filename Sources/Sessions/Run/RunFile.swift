@@ -6,7 +6,9 @@ import Sys
 /// a history's expansion.
 struct RunFile {
   /// What the line editor of a shell with our scripts is sent; no keyboard has this key.
-  static let take = Array("\u{1B}[777;1~".utf8)
+  static let take = Array("\u{1B}[777;7~\u{1B}[777;1~".utf8)
+  /// Has the line editor run what it has taken.
+  static let go = Array("\u{1B}[777;8~".utf8)
   /// Asks for what had been half typed.
   static let putBack = Array("\u{1B}[777;4~".utf8)
 

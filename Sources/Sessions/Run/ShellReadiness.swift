@@ -1,4 +1,5 @@
 import Formats
+import Glibc
 import Sys
 import TerminalEngine
 
@@ -28,6 +29,7 @@ extension Session {
   func shellReadiness(inShell: Bool) -> ShellReadiness {
     if inShell { return remoteShell() }
     switch commands.phase {
+    case .atPrompt where commands.isContinuing: return .busy(lineInUse)
     case .atPrompt where commands.takesRuns: return integratedPrompt()
     // A shell somewhere else that says when its prompt stands.
     case .atPrompt where commands.isSigned && !commands.isWithoutMarks: return remoteShell()
@@ -40,7 +42,7 @@ extension Session {
       // Its prompt was announced to the server before.
       return hasTakenInput && foregroundShellWaits ? .integrated : .notYet(Session.silence)
     }
-    if commands.takesRuns, commands.phase != .unknown, foregroundIsOwn {
+    if commands.takesRuns, commands.phase != .unknown, foregroundIsOwn, !isMarkedShellReplaced {
       return markedShellWithoutPrompt()
     }
     if let plain = plainShell() { return plain }
@@ -74,12 +76,17 @@ extension Session {
       if let plain = plainShell() { return plain }
       return .notYet(.milliseconds(1))
     }
-    guard lastInputGeneration > commands.promptGeneration else { return .integrated }
+    guard lastInputGeneration > commands.promptGeneration || commands.promptCount < promptsOwed else {
+      return .integrated
+    }
     // Something was typed after the prompt came: a line may have been sent off that has not begun.
     guard hasTakenInput, activity.quiet() >= Session.typingSettle, !pty.hasOutput, foregroundIsOwn else {
       return .notYet(Session.probe)
     }
-    return isForegroundReading || activity.quiet() >= Session.silence ? .integrated : .notYet(Session.probe)
+    guard isForegroundReading || activity.quiet() >= Session.silence else { return .notYet(Session.probe) }
+    if PromptText.isQuestion(textBeforeCursor) { return .busy(lineInUse) }
+    settlePrompts()
+    return .integrated
   }
 
   /// The kernel says that the program in front waits for the terminal, and nothing that it printed is still to be read.
@@ -87,14 +94,44 @@ extension Session {
 
   /// The session's own shell reads its files: it has shown no prompt yet.
   private var isStarting: Bool {
-    !hasBeenReady && commands.phase == .unknown && lastInputGeneration == 0
-      && began.duration(to: .now) < SessionLimits.shellStart && hasShell
+    !hasBeenReady && commands.phase == .unknown && began.duration(to: .now) < SessionLimits.shellStart && hasShell
+  }
+
+  /// What the process in front runs.
+  var frontImage: ProcessImage? { PseudoTerminal.foregroundGroup(of: pty.master).flatMap(ProcessImage.init) }
+
+  /// The process whose marks came last runs something else now (`exec`).
+  private var isMarkedShellReplaced: Bool {
+    guard let markedShell, let front = frontImage else { return false }
+    return front.pid == markedShell.pid && front != markedShell
+  }
+
+  /// Whether a command of a shell with marks is what has started the shell in front.
+  var isInsideCommand: Bool {
+    guard commands.phase == .running else { return false }
+    guard let markedShell, let front = frontImage else { return !foregroundIsOwn }
+    return front != markedShell
+  }
+
+  /// A shell that the run in progress has started, or become, and that can be given a command; nil where there is none.
+  func shellInside(_ run: ActiveRun) -> ShellReadiness? {
+    guard case .running = run.stage, let given = run.shell, let front = frontImage, front != given else { return nil }
+    return plainShell()
+  }
+
+  /// The shell that was given the run in progress has taken all that was typed, has not begun it, and reads again: it was in the middle of
+  /// a command of several lines, or its line editor made something else of it.
+  var isRunIgnored: Bool {
+    guard let run = activeRun, run.stage == .told, run.way != .integrated, let shell = run.shell, hasTakenInput,
+      !pty.hasOutput, activity.quiet() >= Session.silence, isForegroundReading
+    else { return false }
+    return frontImage == shell
   }
 
   /// One of our shells has the terminal, and has not said that its prompt stands.
   private func markedShellWithoutPrompt() -> ShellReadiness {
     guard PseudoTerminal.lineMode(of: pty.master)?.canonical == false, hasTakenInput, !pty.hasOutput,
-      activity.quiet() >= Session.silence, isForegroundReading
+      activity.quiet() >= Session.silence, isForegroundReading || commands.phase != .running
     else {
       guard commands.phase == .running, !isFresh else { return .notYet(Session.probe) }
       return .busy(commandRunning)
@@ -112,7 +149,7 @@ extension Session {
     commands.records.last.map { Timestamp.now().milliseconds - $0.startedAt.milliseconds < 300 } ?? false
   }
 
-  private var commandRunning: SessionError {
+  var commandRunning: SessionError {
     let line = commands.records.last?.command.map { " (\($0.prefix(200)))" } ?? ""
     let front = foreground.map { "\($0) has the terminal" } ?? "a program has the terminal"
     return SessionError(
@@ -138,7 +175,7 @@ extension Session {
     else { return nil }
     // In a shell that edits its lines, a terminal in line mode is one that a program or `read` reads.
     let edits = CommandMarker.editing.contains(shell.program)
-    if mode.canonical, edits, shell.program != "busybox", shell.program != "ash" { return nil }
+    if mode.canonical, edits, !["busybox", "ash", "yash"].contains(shell.program) { return nil }
     if mode.canonical, !mode.echo { return nil }
     let isReading = isForegroundReading
     guard hasTakenInput, activity.quiet() >= SessionLimits.settle, !pty.hasOutput else { return .notYet(Session.probe) }
@@ -157,9 +194,16 @@ extension Session {
     return .plain(program: "sh", pid: 0)
   }
 
+  /// What a shell is given through a pipe (`curl … | sh`) is not what is typed.
+  private func readsTerminalByStandardInput(_ process: ProcessID) -> Bool {
+    var status = stat()
+    guard stat("/proc/\(process)/fd/0", &status) == 0 else { return true }
+    return status.st_mode & S_IFMT == S_IFCHR && pty.device.map { UInt64(status.st_rdev) == $0 } ?? true
+  }
+
   /// The interactive POSIX shell that owns the terminal.
   private func foregroundShell(of group: ProcessID?) -> (program: String, pid: ProcessID)? {
-    guard let group, let name = ProcessStatus.name(group) else { return nil }
+    guard let group, let name = ProcessStatus.name(group), readsTerminalByStandardInput(group) else { return nil }
     let words = ProcessStatus.commandLine(group) ?? []
     guard let program = PlainShell.program(named: name, commandLine: words) else { return nil }
     // A subshell that reads has the command line of its parent.

@@ -40,22 +40,24 @@ extension ShellIntegration {
 
     # PS0 came with 4.4.
     if [[ $- == *i* ]] && ((BASH_VERSINFO[0] > 4 || BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4)); then
-      # n counts the prompts, run is the number of the run that the line editor was given, ran tells that a command has begun.
-      __roost_n=0 __roost_run=0 __roost_ran=0 __roost_none= __roost_bang= __roost_saved= __roost_pwd= __roost_url=
+      # n counts the prompts, run is the number of the run that the line editor was given, ran tells that a command has begun, free that the
+      # prompt has come since: `read -e` has a line editor with the same keys.
+      __roost_free=0 __roost_n=0 __roost_run=0 __roost_ran=0 __roost_none= __roost_bang= __roost_saved= __roost_pwd= __roost_url=
       __roost_flag=("" 1) __roost_which=("P;" "D;") __roost_next=
       __roost_lists=$((BASH_VERSINFO[0] > 5 || BASH_VERSINFO[0] == 5 && BASH_VERSINFO[1] >= 1))
 
       # A redirection comes before the command's own trace and traps.
-      __roost_first='{ __roost_precmd; } 9>&1 >/dev/null 2>&1'
-      __roost_last='{ __roost_mark; } 9>&1 >/dev/null 2>&1'
+      # Marks go to the terminal itself: `exec >file` takes standard output away.
+      __roost_first='{ __roost_precmd "$?"; } 9>/dev/tty >/dev/null 2>&1'
+      __roost_last='{ __roost_mark "$?"; } 9>/dev/tty >/dev/null 2>&1'
 
       # Index 0 is the empty word: the arithmetic is done, and nothing is printed.
       __roost_ps0='${__roost_flag[__roost_run==0]:+$({ __roost_preexec >&9; } 9>&1 >/dev/null 2>&1)}'
-      __roost_ps0+='\e]133;C;aid='$__roost_nonce';n=${__roost_n};run=${__roost_run}\a${__roost_flag[__roost_ran=1,0]}'
+      __roost_ps0+='\e]133;C;aid='$__roost_nonce';n=${__roost_n};run=${__roost_run}\a${__roost_flag[__roost_ran=1,__roost_free=0]}'
       # If nobody has told how the command ended (PROMPT_COMMAND was replaced), the prompt does. It changes nothing: bash expands it for each
       # line of a command of several, too.
       __roost_a='\[\e]133;${__roost_which[__roost_ran]}$?;aid='$__roost_nonce';n=${__roost_n};run=${__roost_run}\a'
-      __roost_a+='\e]133;A;aid='$__roost_nonce';n=${__roost_n}\a\]'
+      __roost_a+='\e]133;A;aid='$__roost_nonce';n=${__roost_n}\a${__roost_flag[__roost_free=1,0]}\]'
       __roost_b='\[\e]133;B;aid='$__roost_nonce';n=${__roost_n}\a\]'
       __roost_c='\[\e]133;P;k=s;aid='$__roost_nonce';n=${__roost_n}\a\]'
       if [[ ${PROMPT_COMMAND@a} != *r* ]]; then
@@ -79,12 +81,14 @@ extension ShellIntegration {
         done
       }
 
-      # First of the prompt commands: nothing has been printed yet, and $? is still the command's.
+      # First of the prompt commands: nothing has been printed yet, and $1 is the command's status. No assignment is an argument: IFS and
+      # `set -k` would have their part in it.
       __roost_precmd() {
-        builtin local code=$?
+        builtin local code told
+        code=$1
         if ((__roost_ran || __roost_run)); then
           # What was no command at all has left $? alone; what could not be parsed has made it 2.
-          builtin local told=$code
+          told=$code
           if ((!__roost_ran && code != 2)); then told=; fi
           builtin printf '\e]133;D;%s;aid=%s;n=%d;run=%d\a' "$told" "$__roost_nonce" "$__roost_n" "$__roost_run" >&9
         fi
@@ -138,10 +142,11 @@ extension ShellIntegration {
 
       # Last of the prompt commands: by now the prompt is what it will be.
       __roost_mark() {
-        builtin local code=$?
+        builtin local code
+        code=$1
         __roost_install
         __roost_next=${HISTCMD-}
-        ((__roost_n += 1))
+        ((__roost_n += 1, __roost_free = 1))
         if [[ ${PS1@a} == *r* ]]; then
           # No place in the prompt: it is marked before it is printed.
           builtin printf '\e]133;A;aid=%s;n=%d\a\e]133;B;aid=%s;n=%d\a' \
@@ -171,11 +176,19 @@ extension ShellIntegration {
 
       # Bound to a key that no keyboard has: the line editor's line becomes the command that Roost was asked to run.
       __roost_take() {
-        builtin local id= text= saved=
+        builtin local id text saved
+        saved=
         IFS= builtin read -r -d '' text <"$__roost_file" || builtin :
         id=${text%%$'\n'*}
         text=${text#*$'\n'}
         if [[ ! $id =~ ^[0-9]+$ ]]; then builtin return 0; fi
+        # Where the prompt is not seen, the marks in it are not either.
+        if [[ ! -t 8 ]]; then builtin printf '\e]133;P;roost=none;aid=%s;n=%d\a' "$__roost_nonce" "$__roost_n" >&9; fi
+        if [[ ! -t 8 ]] || ((!__roost_free)); then
+          builtin printf '\e]133;P;roost=busy;aid=%s;n=%d;run=%d\a' "$__roost_nonce" "$__roost_n" "$id" >&9
+          READLINE_LINE=$READLINE_LINE
+          builtin return 0
+        fi
         if [[ -n $READLINE_LINE ]]; then
           __roost_saved=$READLINE_LINE saved=';saved=1'
         fi
@@ -200,12 +213,14 @@ extension ShellIntegration {
       __roost_bind() {
         builtin local map
         for map in emacs-standard vi-insert vi-command; do
-          builtin bind -m "$map" -x '"\e[777;2~": { __roost_take; } 9>&1 >/dev/null 2>&1'
+          builtin bind -m "$map" -x '"\e[777;2~": { __roost_take; } 8>&2 9>/dev/tty >/dev/null 2>&1'
           builtin bind -m "$map" '"\e[777;3~": accept-line'
           builtin bind -m "$map" '"\e[777;1~": "\e[777;2~\e[777;3~"'
           builtin bind -m "$map" -x '"\e[777;4~": { __roost_put_back; } >/dev/null 2>&1'
           # How the last command ended, where nobody has told, and the marks again.
-          builtin bind -m "$map" -x '"\e[777;5~": { __roost_precmd; __roost_mark; } 9>&1 >/dev/null 2>&1'
+          builtin bind -m "$map" -x '"\e[777;5~": { __roost_precmd "$?"; __roost_mark "$?"; } 9>/dev/tty >/dev/null 2>&1'
+          # Only fish needs it, before a run.
+          builtin bind -m "$map" -x '"\e[777;7~": builtin :'
         done
       } 2>/dev/null
 

@@ -32,13 +32,16 @@ struct CommandLog {
   /// What the marks told of the run that is in progress.
   enum RunSignal: Equatable {
     /// The line editor has the command. `putBack`: what had been half typed is to be asked for once the prompt stands.
-    case taken(putBack: Bool)
+    /// `waits`: it runs it when it is told to.
+    case taken(putBack: Bool, waits: Bool)
     /// Its command has begun, as the record of that number.
     case began(Int)
     /// It is over; without a record when the shell found nothing to run in it.
     case ended(status: Int?, record: CommandRecord?)
     /// The shell wants more lines. `isGivenUp`: it has dropped the command itself.
     case incomplete(isGivenUp: Bool)
+    /// The line editor is in the middle of something else, and has not taken the command.
+    case refused
   }
 
   /// A run that was typed and is to come back.
@@ -46,6 +49,8 @@ struct CommandLog {
     var id: UInt64
     var command: String
     var cause: Cause?
+    /// It is given to a plain shell that runs inside a command of a shell with marks, which goes on.
+    var isInside = false
   }
 
   /// One shell that signs its marks.
@@ -78,6 +83,12 @@ struct CommandLog {
   private var signers: [Signer]
   /// Which of them the marks came from last.
   private(set) var current = 0
+  /// The record of a run in a plain shell that another command has started.
+  private var openInside: Int?
+  /// How many shells have said that they have read our scripts.
+  private(set) var arrivals: UInt64 = 0
+  /// The shell's prompt asks for the rest of a command of several lines.
+  private(set) var isContinuing = false
   /// The shell has said that it can mark nothing.
   private(set) var isWithoutMarks = false
   /// The run in progress.
@@ -135,6 +146,7 @@ struct CommandLog {
     let position = LinePosition(line: mark.line, column: mark.column)
     switch mark.kind {
     case .promptStart:
+      isContinuing = false
       // A shell that lost its command to an interrupt prints a prompt without having said D.
       let interrupted = finish(from: current, exitStatus: nil, at: position, time: time)
       phase = .prompting
@@ -154,6 +166,7 @@ struct CommandLog {
     case .property:
       if isExpected, mark.options["roost"] == "back" {
         // The prompt of a plain shell that gave the whole command up.
+        if openInside != nil { return endInside(exitStatus: nil, at: position, time: time) }
         let finished = finish(from: current, exitStatus: nil, at: position, time: time)
         phase = .unknown
         return Taken(finished: finished, run: .ended(status: nil, record: finished))
@@ -198,6 +211,11 @@ struct CommandLog {
   ) -> Taken {
     let told = announced
     announced = nil
+    isContinuing = false
+    if isExpected, let expected, expected.isInside, mark.options[CommandMarker.option] != nil {
+      if openInside == nil { openInside = append(expected.command, mark, true, at: position, directory, time) }
+      return Taken(run: .began(lastID))
+    }
     // A shell that runs its input line by line says so for each: it is one command, and the first line began it.
     if let open = signers[current].open, phase == .running {
       if isExpected, let index = index(of: open), records[index].run == nil, let expected {
@@ -220,21 +238,51 @@ struct CommandLog {
     if !isExpected, let told {
       command = !told.isRepeat || typed() == told.text ? told.text : nil
     }
+    signers[current].open = append(command, mark, isExpected, at: position, directory, time)
+    typist = nil
+    phase = .running
+    return Taken(finished: interrupted, run: isExpected ? .began(lastID) : nil)
+  }
+
+  /// A new record; its number.
+  private mutating func append(
+    _ command: String?, _ mark: Mark, _ isExpected: Bool, at position: LinePosition, _ directory: String?,
+    _ time: Timestamp
+  ) -> Int {
     let cause = isExpected ? expected?.cause : typist
     records.append(
       CommandRecord(
         id: nextID, command: command, directory: directory, startedAt: time, outputStart: position,
         evidence: mark.options[CommandMarker.option] != nil ? .marker : mark.dialect == .osc633 ? .osc633 : .osc133,
         principal: cause?.principal, correlationID: cause?.correlationID, run: isExpected ? expected?.id : nil))
-    signers[current].open = nextID
     nextID += 1
-    typist = nil
     if records.count > CommandLog.maximumRecords { records.removeFirst(records.count - CommandLog.maximumRecords) }
-    phase = .running
-    return Taken(finished: interrupted, run: isExpected ? .began(lastID) : nil)
+    return lastID
+  }
+
+  /// The run in the inner shell has ended; the command that has started that shell goes on.
+  private mutating func endInside(exitStatus: Int?, at position: LinePosition, time: Timestamp) -> Taken {
+    let record = openInside
+    openInside = nil
+    lastExitStatus = exitStatus
+    let finished = record.flatMap { close($0, exitStatus: exitStatus, at: position, time: time) }
+    return Taken(finished: finished, run: .ended(status: exitStatus, record: finished))
+  }
+
+  private mutating func close(
+    _ record: Int, exitStatus: Int?, at position: LinePosition, time: Timestamp
+  ) -> CommandRecord? {
+    guard let index = index(of: record) else { return nil }
+    records[index].endedAt = time
+    records[index].exitStatus = exitStatus
+    records[index].outputEnd = position
+    return records[index]
   }
 
   private mutating func end(_ mark: Mark, _ isExpected: Bool, at position: LinePosition, time: Timestamp) -> Taken {
+    if isExpected, openInside != nil, mark.options[CommandMarker.option] != nil {
+      return endInside(exitStatus: mark.exitStatus, at: position, time: time)
+    }
     let isOpen = signers[current].open != nil
     // A prompt that is painted again may tell once more what it told already.
     if !isOpen, !isExpected, signers[current].isSeen { return Taken() }
@@ -250,12 +298,18 @@ struct CommandLog {
   private mutating func property(_ mark: Mark, _ isExpected: Bool) -> RunSignal? {
     switch mark.options["roost"] {
     case "none": isWithoutMarks = true
-    case "here": isWithoutMarks = false
-    case "taken" where isExpected: return .taken(putBack: mark.options["saved"] != nil)
+    case "here":
+      isWithoutMarks = false
+      arrivals += 1
+    case "busy" where isExpected: return .refused
+    case "taken" where isExpected:
+      return .taken(putBack: mark.options["saved"] != nil, waits: mark.options["go"] != nil)
     case "incomplete" where isExpected: return .incomplete(isGivenUp: true)
     default:
       // The mark of a continuation prompt (`k=s`): only a run is waited for that way.
-      if mark.options["k"] == "s", expected != nil, phase != .running { return .incomplete(isGivenUp: false) }
+      guard mark.options["k"] == "s", phase != .running else { break }
+      if expected != nil { return .incomplete(isGivenUp: false) }
+      isContinuing = true
     }
     return nil
   }
@@ -270,14 +324,16 @@ struct CommandLog {
     from signer: Int, exitStatus: Int?, at position: LinePosition, time: Timestamp
   ) -> CommandRecord? {
     var finished: CommandRecord?
+    if let inside = openInside {
+      openInside = nil
+      finished = close(inside, exitStatus: nil, at: position, time: time)
+    }
     for inner in (signer..<signers.count).reversed() {
       guard let open = signers[inner].open else { continue }
       signers[inner].open = nil
-      guard let index = index(of: open) else { continue }
-      records[index].endedAt = time
-      records[index].exitStatus = inner == signer ? exitStatus : nil
-      records[index].outputEnd = position
-      finished = records[index]
+      if let record = close(open, exitStatus: inner == signer ? exitStatus : nil, at: position, time: time) {
+        finished = record
+      }
     }
     return finished
   }

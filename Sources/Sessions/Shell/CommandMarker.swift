@@ -25,17 +25,19 @@ enum CommandMarker {
   static func files(
     for command: String, run: UInt64, program: String, inner path: String
   ) -> (outer: String, inner: String) {
-    let sign = ";\(option)=1;run=\(run)\u{7}"
-    let prints = program.contains("ksh") ? "print -rn --" : "printf %s"
+    // Nobody's alias or function is meant.
+    // Nowhere in the files do the bytes of a mark stand as they are: `set -v` prints the files.
+    let sign = ";\(option)=1;run=\(run)"
+    let prints = program.contains("ksh") ? #"\command print -n --"# : #"\command printf"#
     // A group's redirections come first, so that a trace of ours goes nowhere.
     let aside = "9>&1 >/dev/null 2>&1"
     let outer = """
-      { case "${PS1-}" in (*"\u{1B}]133;P;roost=back;"*) PS1=${PS1#*"\u{7}"};; esac; PS1="\u{1B}]133;P;roost=back\(sign)${PS1-}"; } \(aside)
+      { _roost='\u{1B}'; case "${PS1-}" in (*"]133;P;roost=back;"*) PS1=${PS1#*"\u{7}"};; esac; PS1="$_roost]133;P;roost=back\(sign)\u{7}${PS1-}"; \\unset _roost; } \(aside)
       . \(quoted(path))
-      { \(prints) "\u{1B}]133;D;$?\(sign)" >&9; PS1=${PS1#*"\u{7}"}; } \(aside)
+      { \(prints) "\\033]133;D;$?\(sign)\\007" >&9; PS1=${PS1#*"\u{7}"}; } \(aside)
 
       """
-    return (outer, "{ \(prints) \"\u{1B}]133;C\(sign)\" >&9; } \(aside)\n\(command)\n")
+    return (outer, "{ \(prints) \"\\033]133;C\(sign)\\007\" >&9; } \(aside)\n\(command)\n")
   }
 
   /// What to type so that the shell reads the file.

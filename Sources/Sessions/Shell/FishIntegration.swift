@@ -11,6 +11,8 @@ extension ShellIntegration {
         set -g __roost_n 0
         set -g __roost_run 0
         set -g __roost_saved
+        # Whether a command runs: `read` has a line editor with the same keys.
+        set -g __roost_busy
         # From version 4 on, fish writes the marks A, C and D by itself.
         set -g __roost_marks (string match -qr '^[0-3]\.' -- $version; and echo yes)
 
@@ -21,6 +23,7 @@ extension ShellIntegration {
 
         function __roost_prompt --on-event fish_prompt
             set __roost_n (math $__roost_n + 1)
+            set __roost_busy
             if test $__roost_run != 0
                 # The line was given up before it ran.
                 printf '\e]133;D;130%s\a' (__roost_sign)
@@ -40,6 +43,7 @@ extension ShellIntegration {
         end
 
         function __roost_preexec --on-event fish_preexec
+            set __roost_busy yes
             set -l text (string sub -l 8192 -- $argv[1] | string collect)
             set text (string replace -a -- '\\' '\\\\' $text | string collect)
             set text (string replace -a -- ';' '\\x3b' $text | string collect)
@@ -63,6 +67,13 @@ extension ShellIntegration {
             read -z -l text <$__roost_file 2>/dev/null
             set -l id (string match -r '^[0-9]+' -- $text)[1]
             test -n "$id"; or return
+            if test -n "$__roost_busy"; or commandline --search-mode; or commandline --paging-mode
+                # Where the line is another's, or a search's: what is put into it would not be what runs.
+                set __roost_run $id
+                printf '\e]133;P;roost=busy%s\a' (__roost_sign)
+                set __roost_run 0
+                return
+            end
             set text (string replace -r '^[0-9]+\n' '' -- $text | string collect -N)
             set -l saved
             set -l before "$(commandline | string collect -N)"
@@ -81,7 +92,9 @@ extension ShellIntegration {
                 set __roost_saved $before
                 set saved ';saved=1'
             end
-            printf '\e]133;P;roost=taken%s%s\a' (__roost_sign) $saved
+            set -l go
+            test $valid -eq 0; and set go ';go=1'
+            printf '\e]133;P;roost=taken%s%s\a' (__roost_sign) "$saved$go"
             switch $valid
                 case 1
                     # It would say what is wrong and leave the line where it is.
@@ -93,8 +106,21 @@ extension ShellIntegration {
                     set __roost_run 0
                     commandline -f repaint
                 case '*'
-                    commandline -f execute
+                    set -g __roost_text $text
             end
+        end
+
+        # Sent once the line is said to be taken: a search that was under way may have had the last word.
+        function __roost_go
+            test $__roost_run != 0; or return
+            if commandline --search-mode; or commandline --paging-mode
+                or test "$(commandline | string collect)" != "$(printf %s $__roost_text | string collect)"
+                printf '\e]133;P;roost=busy%s\a' (__roost_sign)
+                set __roost_run 0
+                commandline -r -- $__roost_saved
+                return
+            end
+            commandline -f execute
         end
 
         # What somebody had half typed is there again.
@@ -105,7 +131,10 @@ extension ShellIntegration {
 
         function __roost_bind --on-variable fish_key_bindings
             for mode in default insert visual replace replace_one
+                # What a search or a menu has put into the line goes first.
+                bind -M $mode \e\[777\;7~ cancel
                 bind -M $mode \e\[777\;1~ __roost_take
+                bind -M $mode \e\[777\;8~ __roost_go
                 bind -M $mode \e\[777\;4~ __roost_put_back
             end
         end

@@ -135,6 +135,11 @@ extension ShellIntegration {
           text=${text#*$'\n'}
         } >/dev/null 2>&1
         [[ $id == <1-> ]] || builtin return 0
+        # `vared`, `select` and the rest of a command of several lines have the same keys.
+        if [[ $CONTEXT != start ]]; then
+          { builtin print -rn -- $'\e]133;P;roost=busy;aid='$_roost_nonce';n='$_roost_n';run='$id$'\a' >&9 } 9>$TTY 2>/dev/null
+          builtin return 0
+        fi
         {
           # What is half typed comes back with the next prompt.
           if [[ -n $BUFFER ]]; then
@@ -155,6 +160,9 @@ extension ShellIntegration {
         builtin zle .accept-line
       }
 
+      # Only fish needs that key, before a run.
+      _roost_none() { builtin : }
+
       # The prompt stands, and has no marks: a hook that came after ours made it anew. It is painted again with them.
       _roost_line_init() {
         [[ $PS1 == *"aid=$_roost_nonce;n=$_roost_n"* ]] && builtin return 0
@@ -168,7 +176,10 @@ extension ShellIntegration {
           builtin local map
           if [[ -n $_roost_file ]]; then
             builtin zle -N _roost_take
-            for map in emacs viins vicmd visual isearch; do builtin bindkey -M $map '\e[777;1~' _roost_take; done
+            builtin zle -N _roost_none
+            for map in emacs viins vicmd visual isearch; do builtin bindkey -M $map '\e[777;1~' _roost_take '\e[777;7~' _roost_none; done
+            # An operator that waits for its motion is given up first.
+            builtin bindkey -M viopp -s '\e[777;1~' '\e\e[777;1~'
           fi
           _roost_sort
           builtin autoload -Uz add-zle-hook-widget

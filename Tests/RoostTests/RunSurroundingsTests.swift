@@ -1,0 +1,240 @@
+import Formats
+import Glibc
+import TestKit
+import Testing
+
+/// A run's answer is the same whatever its shell's prompt does, whatever bytes its command prints, and whatever happens to the terminal, the shell
+/// and the server meanwhile.
+@Suite("A run and its surroundings", .bounded)
+struct RunSurroundingsTests {
+  typealias Place = RunBindingTests.Place
+
+  // MARK: Prompts
+
+  /// A prompt of a kind that people have, as their shell's own file sets it.
+  struct Prompt: Sendable, CustomTestStringConvertible {
+    let place: Place
+    let name: String
+    let rc: String
+
+    init(_ place: Place, _ name: String, _ rc: String) {
+      (self.place, self.name, self.rc) = (place, name, rc)
+    }
+
+    var testDescription: String { "\(place.rawValue): \(name)" }
+
+    var file: String {
+      switch place {
+      case .bash: ".bashrc"
+      case .zsh: ".zshrc"
+      case .fish: "fish/config.fish"
+      default: "envrc"
+      }
+    }
+  }
+
+  static let prompts = [
+    Prompt(.bash, "two lines, in colours", #"PS1='\[\e[1;34m\]\w\[\e[0m\]\n\$ '"#),
+    Prompt(.bash, "prints", "PROMPT_COMMAND='echo from the hook'"),
+    Prompt(.bash, "clears", #"PROMPT_COMMAND='printf "\e[H\e[2J"'"#),
+    Prompt(.bash, "takes its time", "PROMPT_COMMAND='sleep 0.4'"),
+    Prompt(.bash, "is printed over the output's last line", #"PS1='\r\e[K> '"#),
+    Prompt(.bash, "an empty one", "PS1="),
+    Prompt(.bash, "several hooks", "PROMPT_COMMAND=('echo one' 'echo two')"),
+    Prompt(.bash, "Debian's own file", (try? textOfFile("/etc/skel/.bashrc")) ?? ""),
+    Prompt(.zsh, "two lines, in colours, and a right one", "PROMPT=$'%F{blue}%~%f\\n%# '; RPROMPT='%T'"),
+    Prompt(.zsh, "prints", "precmd() { echo from the hook }"),
+    Prompt(.zsh, "clears", "precmd() { print -n '\\e[H\\e[2J' }"),
+    Prompt(.zsh, "takes its time", "precmd() { sleep 0.4 }"),
+    Prompt(
+      .zsh, "a transient one",
+      """
+      zle-line-finish() { local full=$PROMPT; PROMPT='> '; zle reset-prompt; PROMPT=$full }
+      zle -N zle-line-finish
+      PROMPT=$'a long prompt\\n%# '
+      """),
+    Prompt(
+      .zsh, "an instant one",
+      """
+      print -n 'instant> '
+      sleep 0.3
+      print -n '\\r\\e[J'
+      setopt prompt_subst
+      PROMPT='$(print -n late)> '
+      """),
+    Prompt(
+      .fish, "two lines, in colours", "function fish_prompt; set_color blue; pwd; set_color normal; echo '> '; end"),
+    Prompt(.fish, "a right one", "function fish_right_prompt; date +%T; end"),
+    Prompt(.fish, "prints", "function hook --on-event fish_prompt; echo from the hook; end"),
+    Prompt(.fish, "takes its time", "function fish_prompt; sleep 0.4; echo '> '; end"),
+    Prompt(.dash, "two lines", "PS1='$PWD\n$ '"),
+    Prompt(.mksh, "two lines, from a command", "PS1='$(sleep 0.1; pwd)\n$ '"),
+    Prompt(.ksh, "two lines, from a command", "PS1='$(pwd)\n$ '"),
+    Prompt(.yash, "two lines, in colours", #"PS1='\fb.$PWD\fd.\n\$ '"#),
+    Prompt(.ash, "two lines", "PS1='$PWD\n$ '"),
+  ]
+
+  @Test("a prompt is no part of an answer, and is not mistaken for its end", arguments: prompts)
+  func prompt(_ prompt: Prompt) async throws {
+    let roost = try await SharedServer.roost
+    let folder = "\(roost.home.path)/prompt-\(prompt.testDescription.filter(\.isLetter))"
+    for path in [folder, "\(folder)/fish"] { mkdir(path, 0o700) }
+    try roost.home.write(prompt.rc + "\n", to: "\(folder)/\(prompt.file)")
+    let variables: JSON = [
+      "HOME": .string(folder), "ZDOTDIR": .string(folder), "XDG_CONFIG_HOME": .string(folder),
+      "ENV": .string("\(folder)/envrc"),
+    ]
+    try await withSession(prompt.place.fields.adding(["env": variables])) { session in
+      for number in 1...4 {
+        let answer = try await session.run("echo out \(number); sh -c 'exit \(number)'", ["timeout_ms": 60_000])
+        #expect(answer["output"].string == "out \(number)\n", "\(answer.text)")
+        #expect(answer["exit_status"].integer == number, "\(answer.text)")
+        #expect(answer["reason"] == "command", "\(answer.text)")
+        // What a person does in between.
+        try await session.type(number % 2 == 0 ? "\r" : "false\r")
+      }
+    }
+  }
+
+  // MARK: What a command prints
+
+  private func session(_ place: Place, _ body: (TestSession) async throws -> Void) async throws {
+    try await withSession(place.fields) { session in
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      try await body(session)
+    }
+  }
+
+  @Test("tabs, progress, NUL, other encodings, and no newline at the end", arguments: Place.allCases)
+  func bytes(place: Place) async throws {
+    try await session(place) { session in
+      let cases: [(String, String)] = [
+        (#"printf 'a\tb\n'"#, "a\tb\n"),
+        (#"printf '10%%\r55%%\r100%%\n'"#, "100%\n"),
+        (#"printf 'long line\rshort\n'"#, "shortline\n"),
+        (#"printf 'a\000b\n'"#, "ab\n"),
+        (#"printf 'caf\351\n'"#, "caf\u{FFFD}\n"),
+        (#"printf 'no newline'"#, "no newline"),
+        (#"printf '\n\n'"#, "\n\n"),
+        (#"printf '\033[2J\033[Hafter\n'"#, "after\n"),
+        (#"printf '\033]2;a title\007\033[1mbold\033[m\n'"#, "bold\n"),
+      ]
+      for (command, output) in cases {
+        let answer = try await session.run(command, ["timeout_ms": 60_000])
+        #expect(answer["output"].string == output, "\(command): \(answer.text)")
+        #expect(answer["exit_status"] == 0)
+      }
+      #expect(try await session.run("echo still", ["timeout_ms": 60_000])["output"] == "still\n")
+    }
+  }
+
+  @Test("30,000 lines are all there", arguments: Place.allCases)
+  func manyLines(place: Place) async throws {
+    try await session(place) { session in
+      let answer = try await session.run("seq 1 30000", ["timeout_ms": 120_000, "head": 20, "tail": 12])
+      #expect(
+        answer["head"].string?.hasPrefix("1\n2\n3\n") == true && answer["output"] == "29999\n30000\n", "\(answer.text)")
+      #expect(answer["omitted_bytes"].integer == 168_894 - 32, "\(answer.text)")
+      #expect(try await session.run("echo next", ["timeout_ms": 60_000])["output"] == "next\n")
+    }
+  }
+
+  @Test("of 5 MB the end is answered, and how much is not")
+  func large() async throws {
+    try await session(.bash) { session in
+      let command = "yes 0123456789012345678901234567890123456789012345678 | head -c 5000000; echo the end"
+      let answer = try await session.run(command, ["timeout_ms": 300_000, "tail": 8])
+      #expect(answer["exit_status"] == 0 && answer["output"] == "the end\n", "\(answer.text)")
+      #expect(answer["truncated"] == true && answer["omitted_bytes"].integer == 5_000_000, "\(answer.text)")
+      #expect(try await session.run("echo next", ["timeout_ms": 60_000])["output"] == "next\n")
+    }
+  }
+
+  // MARK: What happens meanwhile
+
+  @Test("a resize during a run loses nothing", arguments: Place.allCases)
+  func resized(place: Place) async throws {
+    try await session(place) { session in
+      let other = session.elsewhere
+      let resizes = Task {
+        var number = 0
+        while !Task.isCancelled {
+          number += 1
+          try await other.post("resize", ["rows": .integer(10 + number % 20), "cols": .integer(20 + number * 7 % 100)])
+        }
+      }
+      defer { resizes.cancel() }
+      for number in 1...5 {
+        let answer = try await session.run("seq 1 500; echo \(number)", ["timeout_ms": 60_000])
+        #expect(answer["output"].string == (1...500).map { "\($0)\n" }.joined() + "\(number)\n", "\(answer.text)")
+      }
+    }
+  }
+
+  @Test("a shell that is stopped, killed or replaced in a run is said to be", arguments: Place.allCases)
+  func fates(place: Place) async throws {
+    try await session(place) { session in
+      let own = place == .fish ? "$fish_pid" : "$$"
+      let stopped = try await session.answer(
+        "run", ["command": .string("echo before; kill -STOP \(own); echo after"), "timeout_ms": 1000])
+      #expect(stopped.status == 408, "\(stopped)")
+      let id = stopped.json["error"]["details"]["command_id"].integer ?? 0
+      #expect(kill(pid_t(session.pid), SIGCONT) == 0)
+      let on = try await session.post("commands/\(id)/wait", ["timeout_ms": 60_000])
+      #expect(on["output"] == "before\nafter\n" && on["exit_status"] == 0, "\(on.text)")
+      let killed = try await session.run("kill -9 \(own)", ["timeout_ms": 60_000])
+      #expect(killed["reason"] == "exit" && killed["exit_status"].isNull, "\(killed.text)")
+    }
+    try await session(place) { session in
+      // What the shell is afterwards is seen, and runs go on in it.
+      let replaced = try await session.answer("run", ["command": "exec dash", "timeout_ms": 60_000])
+      #expect(replaced.status == 200 || replaced.status == 409, "\(replaced)")
+      let next = try await session.run("echo in dash; (exit 3)", ["timeout_ms": 60_000, "queue": true])
+      #expect(next["output"] == "in dash\n" && next["exit_status"] == 3, "\(next.text)")
+    }
+  }
+
+  @Test("a session that was taken over in the middle of a run answers the next one", arguments: Place.allCases)
+  func adopted(place: Place) async throws {
+    try await withRoost { roost in
+      let gate = try Gate(in: roost)
+      let session = try await TestSession(on: roost, place.fields.adding(["name": "a"]))
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      let running = try await session.answer("run", ["command": .string("cat \(gate.path)"), "timeout_ms": 300])
+      #expect(running.status == 408, "\(running)")
+      try await roost.killServer()
+      try await roost.start()
+      let refused = try await roost.http.request("POST", "/sessions/a/run", json: ["command": "echo early"])
+      #expect(refused.json["error"]["code"] == "command_running", "\(refused)")
+      async let queued = roost.http.another().post(
+        "/sessions/a/run", ["command": "echo next; sh -c 'exit 9'", "queue": true, "timeout_ms": 60_000])
+      try await eventually("it waits for its turn") {
+        try await roost.http.get("/sessions/a/runs").array?.isEmpty == false
+      }
+      try await gate.open()
+      let next = try await queued
+      #expect(next["output"] == "next\n" && next["exit_status"] == 9, "\(next.text)")
+    }
+  }
+
+  @Test("through a hub two clients at once get each their own", arguments: [Place.bash, .zsh, .fish, .dash])
+  func throughHub(place: Place) async throws {
+    try await withCluster("b") { cluster in
+      let session = try await TestSession(on: cluster["b"].roost, place.fields.adding(["name": "a"]))
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      @Sendable func client(_ name: String, _ http: TestClient) async throws {
+        for number in 1...8 {
+          let answer = try await http.post(
+            "/sessions/a/run?server=b",
+            ["command": .string("echo \(name) \(number); sh -c 'exit \(number)'"), "queue": true, "timeout_ms": 60_000])
+          #expect(answer["output"].string == "\(name) \(number)\n", "\(answer.text)")
+          #expect(answer["exit_status"].integer == number, "\(answer.text)")
+        }
+      }
+      let http = cluster.hub.http
+      async let one: Void = client("one", http.another())
+      async let two: Void = client("two", http.another())
+      _ = try await (one, two)
+    }
+  }
+}
