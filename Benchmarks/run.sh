@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures roost against its peers and the bare limits, in pairs, and prints Markdown tables.
 #
-#     Benchmarks/run.sh [PAIR…]        all of them without one: cat flood echo screen idle history attach viewers sizes start events hub engine
+#     Benchmarks/run.sh [PAIR…]        all of them without one: cat flood echo screen idle history attach viewers sizes start run agents events hub engine
 #     QUICK=1 Benchmarks/run.sh        a smoke of less than a minute, whose figures mean nothing
 #     RUNS=9 ROOST=path/to/roost …     more runs; another binary
 #
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 probes=.build/bench/probes
 mkdir -p "$probes" .build/bench/streams
-for source in Benchmarks/Sessions/probes/*.c Benchmarks/Events/probes/*.c Benchmarks/Hub/probes/*.c; do
+for source in Benchmarks/Sessions/probes/*.c Benchmarks/Agents/probes/*.c Benchmarks/Events/probes/*.c Benchmarks/Hub/probes/*.c; do
   probe="$probes/$(basename "$source" .c)"
   libraries=
   [ "$(basename "$source")" = nats.c ] && libraries="-lnats -lpthread"
@@ -26,9 +26,9 @@ export ROOST="${ROOST:-$PWD/.build/release/roost}"
 [ -e .build/bench/streams/unicode ] || Benchmarks/streams.py .build/bench/streams >&2
 
 pairs=("$@")
-[ ${#pairs[@]} -gt 0 ] || pairs=(cat flood echo screen idle history attach viewers sizes start)
-# The engine alone is another build: it is measured where all is, or when it is named.
-[ $# -gt 0 ] || [ -n "${QUICK:-}" ] || pairs+=(events hub engine)
+[ ${#pairs[@]} -gt 0 ] || pairs=(cat flood echo screen idle history attach viewers sizes start run)
+# The engine alone is another build, and the tasks of agents take half an hour: they are measured where all is, or when they are named.
+[ $# -gt 0 ] || [ -n "${QUICK:-}" ] || pairs+=(agents events hub engine)
 
 /usr/bin/python3 Benchmarks/Sessions/bench.py
 echo
@@ -38,6 +38,8 @@ for pair in "${pairs[@]}"; do
     engine) Benchmarks/engine.sh || missed=1 ;;
     events) Benchmarks/events.sh || missed=1 ;;
     hub) Benchmarks/hub.sh || missed=1 ;;
+    agents) /usr/bin/python3 Benchmarks/Agents/agents.py || missed=1 ;;
+    run) timeout --foreground 300 /usr/bin/python3 Benchmarks/Agents/run.py || { echo "run.sh: the pair 'run' failed" >&2; missed=1; } ;;
     cat | flood | echo | screen | idle | history | attach | viewers | sizes | start)
       timeout --foreground 300 /usr/bin/python3 "Benchmarks/Sessions/$pair.py" || { echo "run.sh: the pair '$pair' failed" >&2; missed=1; } ;;
     *) echo "run.sh: unknown pair '$pair'" >&2; exit 2 ;;

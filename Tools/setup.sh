@@ -5,13 +5,14 @@ set -euo pipefail
 build="libuv1-dev libhttp-parser-dev libssl-dev libsqlite3-dev libzstd-dev libpcre2-dev libtomlplusplus-dev"
 test="bash zsh fish mksh ksh yash busybox vim htop less git python3 tmux curl procps"
 bench="nats-server libnats-dev libvterm-dev tmux python3-terminado python3-tornado nginx-light"
+agents="python3-libtmux fish zsh gdb nodejs sqlite3 bc vim ed less git procps openssl openssh-client"
 
 wanted=""
 for task in "$@"; do
   case "$task" in
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $build $test" ;;
-    bench) wanted="$wanted $build $bench" ;;
+    bench) wanted="$wanted $build $bench $agents" ;;
     *) echo "setup: unknown task '$task'; use build, test or bench" >&2; exit 2 ;;
   esac
 done

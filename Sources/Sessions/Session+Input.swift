@@ -75,6 +75,7 @@ extension Session {
       settlePromptsIfNothingIsOwed()
       typedLine.take(bytes)
       lastInputGeneration = activity.generation
+      lastInputAt = activity.last
       tellOfTyping(typist, from: viewer)
       return before
     case .full:

@@ -78,6 +78,8 @@ package actor Session {
   let began = ContinuousClock.now
   /// The generation of the last input that was not a run's own.
   var lastInputGeneration: UInt64 = 0
+  /// When it was.
+  var lastInputAt = ContinuousClock.now
   /// Where runs are handed to shells of this machine: the name of a file in a folder of the user's own.
   nonisolated let runFile: String?
   /// An earlier server had it: what its shell said then is not known.

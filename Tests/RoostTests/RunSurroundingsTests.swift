@@ -161,6 +161,8 @@ struct RunSurroundingsTests {
         while !Task.isCancelled {
           number += 1
           try await other.post("resize", ["rows": .integer(10 + number % 20), "cols": .integer(20 + number * 7 % 100)])
+          // As often as a window that is dragged: a shell that is never left alone is never seen to wait.
+          try await Task.sleep(for: .milliseconds(30))
         }
       }
       defer { resizes.cancel() }

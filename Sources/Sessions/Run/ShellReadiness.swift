@@ -92,9 +92,10 @@ extension Session {
   /// The kernel says that the program in front waits for the terminal, and nothing that it printed is still to be read.
   var foregroundShellWaits: Bool { isForegroundReading && !pty.hasOutput }
 
-  /// The session's own shell reads its files: it has shown no prompt yet.
+  /// The session's own shell reads its files: it has shown no prompt yet. One that will never mark it has begun nothing else by then.
   private var isStarting: Bool {
-    !hasBeenReady && commands.phase == .unknown && began.duration(to: .now) < SessionLimits.shellStart && hasShell
+    !hasBeenReady && commands.phase == .unknown && began.duration(to: .now) < SessionLimits.shellStart
+      && (commands.nonce != nil || foregroundIsOwn) && hasShell
   }
 
   /// What the process in front runs.
@@ -178,7 +179,10 @@ extension Session {
     if mode.canonical, edits, !["busybox", "ash", "yash"].contains(shell.program) { return nil }
     if mode.canonical, !mode.echo { return nil }
     let isReading = isForegroundReading
-    guard hasTakenInput, activity.quiet() >= SessionLimits.settle, !pty.hasOutput else { return .notYet(Session.probe) }
+    // What it paints without having been typed to (a resize) is no sign of work.
+    guard hasTakenInput, lastInputAt.duration(to: .now) >= SessionLimits.settle, !pty.hasOutput else {
+      return .notYet(Session.probe)
+    }
     guard isReading || activity.quiet() >= Session.silence && ProcessStatus.read(group)?.state == UInt8(ascii: "S")
     else { return .notYet(Session.silence) }
     // `read x` in such a shell waits just as its prompt does, but has printed none.

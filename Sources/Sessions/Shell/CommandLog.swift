@@ -217,7 +217,7 @@ struct CommandLog {
       return Taken(run: .began(lastID))
     }
     // A shell that runs its input line by line says so for each: it is one command, and the first line began it.
-    if let open = signers[current].open, phase == .running {
+    if let open = signers[current].open, phase == .running, !isExpected || !isOfAnotherRun(open) {
       if isExpected, let index = index(of: open), records[index].run == nil, let expected {
         // The line of a run that was typed at a prompt with marks: it is the run, whatever the line looks like.
         records[index].run = expected.id
@@ -242,6 +242,12 @@ struct CommandLog {
     typist = nil
     phase = .running
     return Taken(finished: interrupted, run: isExpected ? .began(lastID) : nil)
+  }
+
+  /// Whether a run that is not waited for any more has begun it: the shell that it made of this one (`exec`) has taken a new run.
+  private func isOfAnotherRun(_ record: Int) -> Bool {
+    guard let run = self.record(record)?.run else { return false }
+    return run != expected?.id
   }
 
   /// A new record; its number.
