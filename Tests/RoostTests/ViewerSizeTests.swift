@@ -285,7 +285,12 @@ struct ViewerSizeTests {
       for step in 0..<120 {
         await (step % 2 == 0 ? first : second).resize(step % 37 + 1, step * 7 % 130 + 1)
       }
+      await first.resize(24, 80)
       await second.resize(21, 71)
+      // Two connections have no order.
+      try await eventually("the storm is over") {
+        try await session.client.get("\(session.path)/clients").array?.map { $0["cols"].integer } == [80, 71]
+      }
       await first.resize(25, 81)
       try await expectSize(25, 81, of: session)
       await first.type("after the storm\r")
@@ -367,6 +372,7 @@ struct ViewerSizeTests {
         try await ViewerOfTest.attach(session, 50, 200, readOnly: true),
       ]
       let plain = try await session.client.another().webSocket("\(session.path)/ws/raw")
+      try await eventually("it is there") { try await session.record["clients"] == 4 }
       let events = try await session.client.another().webSocket("\(session.path)/ws/json")
       try await eventually("all are there") { try await session.record["clients"] == 5 }
       let listed = try await session.client.get("\(session.path)/clients").array ?? []

@@ -45,6 +45,8 @@ package actor Backend: BackendControl {
   private var link: Link?
   /// Names the link when it is to go on.
   private var session: String?
+  /// The hubs before this one, as the latest greeting told them.
+  private var toldChain: [String] = []
   private var directoryStream: LinkStream?
   private var registryStream: LinkStream?
   /// Why there is no directory, if the backend does not want to give it.
@@ -165,6 +167,8 @@ package actor Backend: BackendControl {
       session = nil
       directory.clear()
       publish(health, reason)
+      // The circle may have gone while the greeting was under way.
+      if health == .rejected, toldChain != hub.chain.ids { return backoff.next() }
       return Backend.refusedPause * Double.random(in: 0.9...1.1)
     }
   }
@@ -195,8 +199,9 @@ package actor Backend: BackendControl {
     let resume = session.flatMap { name in
       link.map { link in LinkHello.Resume(session: name, received: link.assumeIsolated { $0.receivedBatches }) }
     }
+    toldChain = hub.chain.ids
     let hello = LinkHello(
-      hubID: hub.identity.serverID, hostname: hub.identity.hostname, version: hub.identity.version, via: hub.chain.ids,
+      hubID: hub.identity.serverID, hostname: hub.identity.hostname, version: hub.identity.version, via: toldChain,
       pingInterval: settings.timings.ping, deadline: settings.timings.deadline, resume: resume)
     socket.send(text: hello.encoded())
     do throws(AttemptFailure) {
@@ -354,6 +359,8 @@ package actor Backend: BackendControl {
     socket.resumeReading()
     self.link = current
     session = welcome.session
+    // The chain may have grown while the greeting was under way, and there was no link yet to tell it by.
+    if toldChain != hub.chain.ids { chainChanged() }
     // Told anew: what is known counts as old from the moment that the connection was lost.
     take(&directoryStream)?.close(code: WebSocketCloseCode.normal, reason: "")
     take(&registryStream)?.close(code: WebSocketCloseCode.normal, reason: "")

@@ -92,10 +92,11 @@ extension Session {
   /// The kernel says that the program in front waits for the terminal, and nothing that it printed is still to be read.
   var foregroundShellWaits: Bool { isForegroundReading && !pty.hasOutput }
 
-  /// The session's own shell reads its files: it has shown no prompt yet. One that will never mark it has begun nothing else by then.
+  /// The session's own shell reads its files: it has shown no prompt yet. Of one that will never mark it, another program in front may be
+  /// what somebody has typed.
   private var isStarting: Bool {
     !hasBeenReady && commands.phase == .unknown && began.duration(to: .now) < SessionLimits.shellStart
-      && (commands.nonce != nil || foregroundIsOwn) && hasShell
+      && (commands.nonce != nil || lastInputGeneration == 0 || foregroundIsOwn) && hasShell
   }
 
   /// What the process in front runs.
