@@ -19,7 +19,10 @@ class TooLong(Exception):
 
 class Pane:
     def __init__(self, server, session, counts=None):
-        self.server, self.session, self.pane = server, session, session.active_window.active_pane
+        self.server, self.session = server, session
+        # The names of libtmux before 0.31, which Debian 12 has.
+        window = session.active_window if hasattr(session, "active_window") else session.attached_window
+        self.pane = window.active_pane if hasattr(window, "active_pane") else window.attached_pane
         #: What it cost: calls of tmux, bytes that capture-pane gave, and of those the bytes of each wait's last look only.
         self.counts = {"calls": 0, "bytes": 0, "last": 0} if counts is None else counts
         self.opened = []

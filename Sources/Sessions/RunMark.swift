@@ -1,5 +1,5 @@
 /// A mark (OSC 133) that says where the output of one run begins or ends:
-/// `133;C;…;run=ID` and `133;D;STATUS;…;run=ID`, with other options among them.
+/// `133;C;…;run=ID`, and `133;D;STATUS;…;run=ID` or `133;P;roost=back;…;run=ID`, with other options among them.
 struct RunMark: Equatable {
   enum Kind: Equatable {
     case outputStart
@@ -25,6 +25,8 @@ struct RunMark: Equatable {
     switch letter.first {
     case 0x43: kind = .outputStart
     case 0x44: kind = .commandEnd(exitStatus: fields.count > 1 ? RunMark.number(fields[1]) : nil)
+    // The prompt of a plain shell that gave the whole command up: what follows is the prompt.
+    case 0x50 where fields.count > 1 && fields[1].elementsEqual("roost=back".utf8): kind = .commandEnd(exitStatus: nil)
     default: return nil
     }
   }

@@ -239,7 +239,7 @@ extension Session {
     switch readiness {
     case .integrated:
       guard let file, file.write(command, run: id) else { throw unwritable }
-      bytes = RunFile.take
+      bytes = commands.needsCancel ? RunFile.cancel + RunFile.take : RunFile.take
     case .plain(let program, let pid):
       typedBefore = typedLine.unfinished
       guard typedLine.isEmpty || typedLine.isPlainText else { throw lineInUse }
@@ -264,9 +264,8 @@ extension Session {
     }
     let position = cursorPosition
     activeRun = ActiveRun(
-      id: id, command: command, cause: Cause.current, way: way, shell: frontImage, lastCommand: commands.lastID,
-      typedAt: position,
-      typedBefore: typedBefore)
+      id: id, command: command, cause: Cause.current, way: way, shell: way == .integrated ? promptImage : frontImage,
+      lastCommand: commands.lastID, typedAt: position, typedBefore: typedBefore)
     commands.expected = .init(
       id: id, command: command, cause: Cause.current, isInside: way != .integrated && isInsideCommand)
     outputs.running = RunCapture(
@@ -334,6 +333,7 @@ extension Session {
     guard let plain = plainShellBehindLostScripts() else {
       throw notTaken
     }
+    commands.losesKeys()
     return try begin(command, plain, options)
   }
 
@@ -364,7 +364,7 @@ extension Session {
       if waits { try? writeForRun(RunFile.go) }
       activeRun?.stage = .taken
       activeRun?.putsBack = putsBack
-      runFile.map(RunFile.init)?.remove()
+      runFile.map(RunFile.init)?.clear()
     case .began(let record):
       activeRun?.stage = .running(record)
       outputs.runningRecord = record
@@ -382,6 +382,7 @@ extension Session {
 
   /// The session's program has ended, and a run with it.
   func runEndedWithSession(_ record: CommandRecord?) {
+    runFile.map(RunFile.init)?.remove()
     guard let run = activeRun else { return }
     endRun(.exit(record: record.flatMap { $0.run == run.id ? commands.record($0.id) : nil }))
   }
@@ -389,7 +390,11 @@ extension Session {
   /// The run is over: whoever waits finds its end, and the next may come.
   private func endRun(_ end: RunEnd?) {
     guard var run = activeRun else { return }
-    runFile.map(RunFile.init)?.remove()
+    if run.way != .integrated {
+      runFile.map(RunFile.init)?.remove()
+    } else if run.stage == .told {
+      runFile.map(RunFile.init)?.clear()
+    }
     outputs.running?.finish()
     if case .running(let record) = run.stage, let output = outputs.running?.output { outputs.keep(output, for: record) }
     let output = outputs.running?.output ?? CommandOutput()
@@ -403,6 +408,7 @@ extension Session {
     let printed = end.isWithoutRecord ? screenText(since: run.typedAt) : nil
     finishedRuns.append(FinishedRun(id: run.id, end: end, output: printed ?? output))
     if finishedRuns.count > SessionLimits.finishedRuns { finishedRuns.removeFirst() }
+    if case .ended(.some, _) = end, run.way != .integrated { plainEnd = (.now, lastInputGeneration, run.shell) }
     if run.putsBack || !run.typedBefore.isEmpty { putBack = run.putsBack ? RunFile.putBack : run.typedBefore }
     if !run.typedBefore.isEmpty { giveBackSoon() }
   }

@@ -78,6 +78,8 @@ package actor Session {
   let began = ContinuousClock.now
   /// The generation of the last input that was not a run's own.
   var lastInputGeneration: UInt64 = 0
+  /// When a plain shell's last run ended, what had been typed by then, and in which shell: if nothing came since, its prompt stands.
+  var plainEnd: (at: ContinuousClock.Instant, input: UInt64, shell: ProcessImage?)?
   /// When it was.
   var lastInputAt = ContinuousClock.now
   /// Where runs are handed to shells of this machine: the name of a file in a folder of the user's own.

@@ -26,6 +26,8 @@ struct SessionLaunch {
     environment["ROOST_SOCKET"] = options.socketPath
     let directory = spec.directory ?? options.home
     environment["PWD"] = directory
+    // Before our own: what the caller wants to be ZDOTDIR or ENV is what the integration puts back.
+    environment.merge(spec.environment) { _, new in new }
     var arguments: [String]
     var nonce: String?
     switch spec.program {
@@ -53,7 +55,6 @@ struct SessionLaunch {
         arguments.append("-i")
       }
     }
-    environment.merge(spec.environment) { _, new in new }
     self.nonce = nonce
     child = ChildSpec(
       arguments: arguments, environment: environment.map { "\($0.key)=\($0.value)" }, directory: directory,

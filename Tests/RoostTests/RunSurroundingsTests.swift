@@ -150,6 +150,70 @@ struct RunSurroundingsTests {
     }
   }
 
+  // MARK: What is done to the shell
+
+  /// A command after which a shell is another than it was.
+  struct Change: Sendable, CustomTestStringConvertible {
+    let place: Place
+    let command: String
+    init(_ place: Place, _ command: String) { (self.place, self.command) = (place, command) }
+    var testDescription: String { "\(place.rawValue): \(command)" }
+  }
+
+  static let changes = [
+    Change(.bash, "set +o emacs"), Change(.bash, "set -o vi"), Change(.bash, "readonly PS1"),
+    Change(.bash, "unset PS1"),
+    Change(.bash, "PROMPT_COMMAND=:"), Change(.bash, "PROMPT_COMMAND+=(true)"), Change(.bash, "unset PROMPT_COMMAND"),
+    Change(.bash, "set -o posix"), Change(.bash, "export TERM=dumb"), Change(.bash, "unset -f __roost_precmd"),
+    Change(.bash, "exec 2>/dev/null"), Change(.bash, "stty raw"), Change(.bash, "stty -echo"),
+    Change(.bash, "IFS=0123456789"), Change(.bash, "set -k"), Change(.bash, "readonly IFS=0"),
+    Change(.bash, "printf() { echo no; }"), Change(.bash, "shopt -s extdebug; set -T"), Change(.bash, "set -u"),
+    Change(.bash, "trap 'x=1' DEBUG ERR"),
+    Change(.zsh, "unsetopt zle"), Change(.zsh, "bindkey -v"), Change(.zsh, "bindkey -d"), Change(.zsh, "emulate sh"),
+    Change(.zsh, "precmd_functions=(); preexec_functions=()"), Change(.zsh, "unset precmd_functions preexec_functions"),
+    Change(.zsh, "readonly PS1"), Change(.zsh, "setopt err_return no_unset sh_word_split ksh_arrays"),
+    Change(.zsh, "exec 2>/dev/null"), Change(.zsh, "stty raw -echo"),
+    Change(.fish, "functions -e fish_prompt"), Change(.fish, "function fish_prompt; echo '>'; end"),
+    Change(.fish, "function test; false; end"), Change(.fish, "function printf; end"),
+    Change(.fish, "fish_vi_key_bindings"), Change(.fish, "set TERM dumb"), Change(.fish, "stty raw"),
+    Change(.dash, "PS1="), Change(.dash, "stty -echo"), Change(.dash, "set -u"), Change(.dash, "printf() { echo no; }"),
+    Change(.ash, "PS1="), Change(.ash, "stty -echo"), Change(.mksh, "PS1="), Change(.mksh, "set -o vi"),
+    Change(.mksh, "alias print=false"), Change(.ksh, "PS1="), Change(.ksh, "trap 'x=1' DEBUG"),
+    Change(.ksh, "stty -echo"),
+    Change(.yash, "PS1="), Change(.yash, "set -o vi"),
+  ]
+
+  @Test("whatever is done to the shell, its next answers are right", arguments: changes)
+  func changed(change: Change) async throws {
+    try await session(change.place) { session in
+      _ = try await session.run("\(change.command)", ["timeout_ms": 60_000])
+      for number in 1...2 {
+        let answer = try await session.run("echo one; sh -c 'exit \(number)'", ["timeout_ms": 60_000])
+        #expect(answer["output"] == "one\n" && answer["exit_status"] == .integer(number), "\(answer.text)")
+      }
+    }
+  }
+
+  @Test("a command that a signal ended has 128 and its number as its status", arguments: Place.allCases)
+  func signal(place: Place) async throws {
+    try await session(place) { session in
+      let answer = try await session.run("sh -c 'kill -9 $$'", ["timeout_ms": 60_000])
+      #expect(answer["exit_status"] == 137, "\(answer.text)")
+    }
+  }
+
+  @Test("one that reads a line in the shell itself is no prompt", arguments: [Place.bash, .zsh, .fish, .dash, .ash])
+  func reads(place: Place) async throws {
+    try await session(place) { session in
+      _ = try await session.post("interact", ["text": "read x\r", "for": "input"])
+      let refused = try await session.answer("run", ["command": "echo typed", "timeout_ms": 30_000])
+      #expect(refused.errorCode == "command_running", "\(refused)")
+      _ = try await session.post("keys", ["keys": ["enter"]])
+      let answer = try await session.run("echo free", ["timeout_ms": 60_000, "queue": true])
+      #expect(answer["output"] == "free\n", "\(answer.text)")
+    }
+  }
+
   // MARK: What happens meanwhile
 
   @Test("a resize during a run loses nothing", arguments: Place.allCases)

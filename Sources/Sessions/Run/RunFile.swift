@@ -6,7 +6,9 @@ import Sys
 /// a history's expansion.
 struct RunFile {
   /// What the line editor of a shell with our scripts is sent; no keyboard has this key.
-  static let take = Array("\u{1B}[777;7~\u{1B}[777;1~".utf8)
+  static let take = Array("\u{1B}[777;1~".utf8)
+  /// Has fish give up a search or a menu.
+  static let cancel = Array("\u{1B}[777;7~".utf8)
   /// Has the line editor run what it has taken.
   static let go = Array("\u{1B}[777;8~".utf8)
   /// Asks for what had been half typed.
@@ -15,34 +17,65 @@ struct RunFile {
   /// Asks how the last command ended, where the shell has lost the hooks that tell it.
   static let report = Array("\u{1B}[777;5~".utf8)
 
+  /// A longer one is not kept for the next run.
+  private static let keptBytes = 4096
+
   let path: String
   var innerPath: String { path + "c" }
 
   static func path(in folder: String, session id: String) -> String { "\(folder)/run-\(id.prefix(13))" }
 
-  /// For a shell with our scripts: the number, a line's end, the command.
-  func write(_ command: String, run: UInt64) -> Bool { Self.write("\(run)\n\(command)", to: path) }
+  /// For a shell with our scripts: the number, a line's end, the command, and a NUL behind it. The file is written in place: a new one for
+  /// each run would cost as much as all the rest of its way to the shell.
+  func write(_ command: String, run: UInt64) -> Bool {
+    let bytes = Array("\(run)\n\(command)\0".utf8)
+    guard let file = openOwn() else { return Self.write(bytes, to: path) }
+    defer { close(file) }
+    return pwrite(file, bytes, bytes.count, 0) == bytes.count
+  }
+
+  /// The line editor has read it: nobody else is to.
+  func clear() {
+    var status = stat()
+    guard let file = openOwn() else { return remove() }
+    defer { close(file) }
+    guard fstat(file, &status) == 0, status.st_size <= RunFile.keptBytes else { return remove() }
+    let blank = [UInt8](repeating: 0, count: Int(status.st_size))
+    if pwrite(file, blank, blank.count, 0) != blank.count { remove() }
+  }
+
+  /// What an earlier run has left, if it is a file as we make them.
+  private func openOwn() -> Int32? {
+    let file = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    var status = stat()
+    if fstat(file, &status) == 0, status.st_mode == S_IFREG | 0o600, status.st_uid == geteuid(), status.st_nlink == 1 {
+      return file
+    }
+    close(file)
+    return nil
+  }
 
   /// For a plain shell.
   func write(plain command: String, run: UInt64, program: String) -> Bool {
     let (outer, inner) = CommandMarker.files(for: command, run: run, program: program, inner: innerPath)
-    return Self.write(inner, to: innerPath) && Self.write(outer, to: path)
+    return Self.write(Array(inner.utf8), to: innerPath) && Self.write(Array(outer.utf8), to: path)
   }
 
   /// The scripts, for a shell that has begun without them.
   func write(integration shell: ShellIntegration.Shell, nonce: String) -> Bool {
-    Self.write(
-      ShellIntegration.assignments(shell, nonce: nonce, runFile: path) + ShellIntegration.script(of: shell), to: path)
+    let text = ShellIntegration.assignments(shell, nonce: nonce, runFile: path) + ShellIntegration.script(of: shell)
+    return Self.write(Array(text.utf8), to: path)
   }
 
-  /// The shell has read it.
+  /// The shell has read it, or there is none any more.
   func remove() {
     unlink(path)
     unlink(innerPath)
   }
 
   /// Nobody else may read it, and it is not somebody else's.
-  private static func write(_ text: String, to path: String) -> Bool {
+  private static func write(_ bytes: [UInt8], to path: String) -> Bool {
     unlink(path)
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
     var file = open(path, flags, 0o600)
@@ -53,7 +86,7 @@ struct RunFile {
     }
     guard file >= 0 else { return false }
     defer { close(file) }
-    return (try? writeAll(file, Array(text.utf8))) != nil
+    return (try? writeAll(file, bytes)) != nil
   }
 
   /// Whether a process sees our files as we do, and may read them.

@@ -20,10 +20,17 @@ enum ShellReadiness {
 extension Session {
   /// How long the terminal must have been still before a shell that was typed to is believed to have taken it all.
   private static let typingSettle = Duration.milliseconds(5)
+  /// The same where a search that was typed goes on by itself: fish shows what it has found when it has found it.
+  private static let searchSettle = Duration.milliseconds(100)
   /// The pause before another look where only the kernel can tell.
   private static let probe = Duration.milliseconds(4)
   /// Silence after which a shell is believed to wait where the kernel does not say it.
   private static let silence = Duration.milliseconds(150)
+
+  /// What began so lately is mostly over in a moment.
+  private static let freshTime = Duration.milliseconds(300)
+  /// How long a shell may read without a prompt before it counts as one that asks for something (`read`).
+  private static let patience = Duration.seconds(1)
 
   /// Looks at the marks first, and asks the kernel where they do not tell.
   func shellReadiness(inShell: Bool) -> ShellReadiness {
@@ -32,6 +39,8 @@ extension Session {
     case .atPrompt where commands.isContinuing: return .busy(lineInUse)
     case .atPrompt where commands.takesRuns: return integratedPrompt()
     // A shell somewhere else that says when its prompt stands.
+    case .atPrompt where commands.isSigned && commands.hasLostKeys:
+      return plainShell(hasPrompt: true) ?? .notYet(Session.silence)
     case .atPrompt where commands.isSigned && !commands.isWithoutMarks: return remoteShell()
     case .atPrompt, .unknown, .prompting, .betweenCommands, .running: break
     }
@@ -52,7 +61,13 @@ extension Session {
     case .running: return isFresh ? .notYet(Session.probe) : .busy(commandRunning)
     case .prompting, .betweenCommands: return .notYet(Session.silence)
     case .unknown, .atPrompt:
-      if foregroundIsShell { return .notYet(Session.probe) }
+      if foregroundIsShell {
+        // It reads, and not at its prompt.
+        let asks = hasTakenInput && activity.quiet() >= Session.patience && isForegroundReading
+        return asks ? .busy(commandRunning) : .notYet(Session.probe)
+      }
+      // A program that printed the last mark has the terminal a moment longer.
+      if let plainEnd, plainEnd.at.duration(to: .now) < Session.freshTime { return .notYet(Session.probe) }
       let error = SessionError(
         .commandRunning,
         "\(front), which is no shell that 'run' knows. Drive it by 'interact'; if a POSIX shell reads the terminal (ssh, a container), say so with 'in: shell', or type the integration with 'roost integrate'."
@@ -73,14 +88,16 @@ extension Session {
     guard let mode = PseudoTerminal.lineMode(of: pty.master) else { return .notYet(Session.probe) }
     // The mark is written a moment before the line editor takes the terminal over.
     if mode.canonical {
-      if let plain = plainShell() { return plain }
-      return .notYet(.milliseconds(1))
+      // One that edits no lines (`set +o emacs`, `unsetopt zle`) stays there.
+      if activity.quiet() >= Session.silence, let plain = plainShell(hasPrompt: true) { return plain }
+      return .notYet(activity.quiet() < Session.silence ? .milliseconds(1) : Session.silence)
     }
     guard lastInputGeneration > commands.promptGeneration || commands.promptCount < promptsOwed else {
       return .integrated
     }
     // Something was typed after the prompt came: a line may have been sent off that has not begun.
-    guard hasTakenInput, activity.quiet() >= Session.typingSettle, !pty.hasOutput, foregroundIsOwn else {
+    let settle = commands.needsCancel ? Session.searchSettle : Session.typingSettle
+    guard hasTakenInput, activity.quiet() >= settle, !pty.hasOutput, foregroundIsOwn else {
       return .notYet(Session.probe)
     }
     guard isForegroundReading || activity.quiet() >= Session.silence else { return .notYet(Session.probe) }
@@ -101,6 +118,12 @@ extension Session {
 
   /// What the process in front runs.
   var frontImage: ProcessImage? { PseudoTerminal.foregroundGroup(of: pty.master).flatMap(ProcessImage.init) }
+
+  /// The same where a prompt with marks stands, which a program that has taken the shell's place would not have printed.
+  var promptImage: ProcessImage? {
+    guard let markedShell, markedShell.pid == PseudoTerminal.foregroundGroup(of: pty.master) else { return frontImage }
+    return markedShell
+  }
 
   /// The process whose marks came last runs something else now (`exec`).
   private var isMarkedShellReplaced: Bool {
@@ -148,7 +171,9 @@ extension Session {
 
   /// A line that was typed a moment ago is mostly over in a moment.
   private var isFresh: Bool {
-    commands.records.last.map { Timestamp.now().milliseconds - $0.startedAt.milliseconds < 300 } ?? false
+    commands.records.last.map {
+      Timestamp.now().milliseconds - $0.startedAt.milliseconds < Session.freshTime.milliseconds
+    } ?? false
   }
 
   var commandRunning: SessionError {
@@ -171,28 +196,35 @@ extension Session {
   }
 
   /// A POSIX shell in front that reads the terminal at its prompt, or may do so in a moment; `nil` when none has it.
-  private func plainShell() -> ShellReadiness? {
+  ///
+  /// - Parameter hasPrompt: Its marks say that its prompt stands.
+  private func plainShell(hasPrompt: Bool = false) -> ShellReadiness? {
     guard let group = PseudoTerminal.foregroundGroup(of: pty.master), let shell = foregroundShell(of: group),
       let mode = PseudoTerminal.lineMode(of: pty.master)
     else { return nil }
     // In a shell that edits its lines, a terminal in line mode is one that a program or `read` reads.
     let edits = CommandMarker.editing.contains(shell.program)
-    if mode.canonical, edits, !["busybox", "ash", "yash"].contains(shell.program) { return nil }
-    if mode.canonical, !mode.echo { return nil }
+    let hasPrompt = hasPrompt || isUntouched(group)
+    if mode.canonical, edits, !hasPrompt, !["busybox", "ash", "yash"].contains(shell.program) { return nil }
+    if mode.canonical, !mode.echo, !hasPrompt { return nil }
     let isReading = isForegroundReading
     // What it paints without having been typed to (a resize) is no sign of work.
     guard hasTakenInput, lastInputAt.duration(to: .now) >= SessionLimits.settle, !pty.hasOutput else {
       return .notYet(Session.probe)
     }
-    guard isReading || activity.quiet() >= Session.silence && ProcessStatus.read(group)?.state == UInt8(ascii: "S")
-    else { return .notYet(Session.silence) }
+    // Where the kernel does not say it, silence must do; not for a shell that will tell by itself.
+    let isStill = activity.quiet() >= Session.silence && ProcessStatus.read(group)?.state == UInt8(ascii: "S")
+    guard isReading || isStill && !(isStarting && commands.nonce != nil) else { return .notYet(Session.silence) }
     // `read x` in such a shell waits just as its prompt does, but has printed none.
-    if mode.canonical, terminal.cursor.column == 0, !typedLine.isEmpty || isStrangeLine { return nil }
+    if mode.canonical, terminal.cursor.column == 0, !hasPrompt { return nil }
     return .plain(program: shell.program, pid: shell.pid)
   }
 
-  /// The cursor stands at the beginning of a line on which nothing is.
-  private var isStrangeLine: Bool { terminal.cursor.column == 0 }
+  /// Nothing was typed since that shell has ended a run: it can be at nothing but its prompt.
+  private func isUntouched(_ shell: ProcessID) -> Bool {
+    guard let plainEnd, let image = plainEnd.shell, image.pid == shell else { return false }
+    return plainEnd.input == lastInputGeneration && frontImage == image
+  }
 
   private func remoteShell() -> ShellReadiness {
     guard hasTakenInput, activity.quiet() >= Session.silence, !pty.hasOutput else { return .notYet(Session.silence) }

@@ -42,7 +42,7 @@ extension ShellIntegration {
     if [[ $- == *i* ]] && ((BASH_VERSINFO[0] > 4 || BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4)); then
       # n counts the prompts, run is the number of the run that the line editor was given, ran tells that a command has begun, free that the
       # prompt has come since: `read -e` has a line editor with the same keys.
-      __roost_free=0 __roost_n=0 __roost_run=0 __roost_ran=0 __roost_none= __roost_bang= __roost_saved= __roost_pwd= __roost_url=
+      __roost_free=0 __roost_n=0 __roost_run=0 __roost_ran=0 __roost_none= __roost_bang= __roost_saved= __roost_pwd= __roost_url= __roost_was=
       __roost_flag=("" 1) __roost_which=("P;" "D;") __roost_next=
       __roost_lists=$((BASH_VERSINFO[0] > 5 || BASH_VERSINFO[0] == 5 && BASH_VERSINFO[1] >= 1))
 
@@ -50,6 +50,8 @@ extension ShellIntegration {
       # Marks go to the terminal itself: `exec >file` takes standard output away.
       __roost_first='{ __roost_precmd "$?"; } 9>/dev/tty >/dev/null 2>&1'
       __roost_last='{ __roost_mark "$?"; } 9>/dev/tty >/dev/null 2>&1'
+      # Where nobody else has a prompt command: a redirection costs as much as what it redirects.
+      __roost_both='{ __roost_precmd "$?" both; } 9>/dev/tty >/dev/null 2>&1'
 
       # Index 0 is the empty word: the arithmetic is done, and nothing is printed.
       __roost_ps0='${__roost_flag[__roost_run==0]:+$({ __roost_preexec >&9; } 9>&1 >/dev/null 2>&1)}'
@@ -62,7 +64,7 @@ extension ShellIntegration {
       __roost_c='\[\e]133;P;k=s;aid='$__roost_nonce';n=${__roost_n}\a\]'
       if [[ ${PROMPT_COMMAND@a} != *r* ]]; then
         # Unset or emptied, PROMPT_COMMAND is filled again by the prompt itself. A pattern prints nothing.
-        __roost_a+='\[${__roost_none#${PROMPT_COMMAND:=$__roost_first'$'\n''$__roost_last}}\]'
+        __roost_a+='\[${__roost_none#${PROMPT_COMMAND:=$__roost_both}}\]'
       fi
 
       __roost_encode_pwd() {
@@ -84,13 +86,13 @@ extension ShellIntegration {
       # First of the prompt commands: nothing has been printed yet, and $1 is the command's status. No assignment is an argument: IFS and
       # `set -k` would have their part in it.
       __roost_precmd() {
-        builtin local code told
-        code=$1
+        builtin local code told end
+        code=$1 end=
         if ((__roost_ran || __roost_run)); then
           # What was no command at all has left $? alone; what could not be parsed has made it 2.
           told=$code
           if ((!__roost_ran && code != 2)); then told=; fi
-          builtin printf '\e]133;D;%s;aid=%s;n=%d;run=%d\a' "$told" "$__roost_nonce" "$__roost_n" "$__roost_run" >&9
+          end=$'\e]133;D;'$told';aid='$__roost_nonce';n='$__roost_n';run='$__roost_run$'\a'
         fi
         __roost_ran=0 __roost_run=0
         if [[ -n $__roost_bang ]]; then
@@ -98,14 +100,21 @@ extension ShellIntegration {
           builtin set -H
         fi
         if [[ $PWD != "$__roost_pwd" ]]; then __roost_encode_pwd; fi
-        builtin printf '\e]7;file://%s%s\a' "${HOSTNAME-}" "$__roost_url" >&9
+        builtin printf '%s\e]7;file://%s%s\a' "$end" "${HOSTNAME-}" "$__roost_url" >&9
+        if [[ -n ${2-} ]]; then __roost_mark "$code"; fi
         # Where each prompt command gets the status anew, a failure of ours would only set off somebody's ERR trap.
         if ((!__roost_lists)) && [[ $- != *e* ]]; then builtin return "$code"; fi
         builtin return 0
       }
 
-      # Puts the marks back wherever they have been taken out.
+      # bash copies a function each time before it runs it: that all is as it was left is seen without calling this.
       __roost_install() {
+        __roost_put_marks
+        __roost_was=${PS1-}${PS2-}${PS0-}${PROMPT_COMMAND[*]-}
+      }
+
+      # Puts the marks back wherever they have been taken out.
+      __roost_put_marks() {
         if [[ ${PS1@a} != *r* && ${PS1-} != "$__roost_a"*"$__roost_b" ]]; then
           PS1=${PS1-}
           PS1=${PS1//"$__roost_a"/}
@@ -121,21 +130,33 @@ extension ShellIntegration {
         fi
         if [[ ${PROMPT_COMMAND@a} == *r* ]]; then builtin return 0; fi
         if ((__roost_lists)); then
+          if [[ ${#PROMPT_COMMAND[@]} == 1 && $PROMPT_COMMAND == "$__roost_both" ]]; then builtin return 0; fi
           if [[ ${PROMPT_COMMAND[0]-} != "$__roost_first" || ${PROMPT_COMMAND[-1]-} != "$__roost_last" ]]; then
             builtin local each
             builtin local -a others
             others=()
             for each in "${PROMPT_COMMAND[@]}"; do
+              each=${each//"$__roost_both"/}
               each=${each//"$__roost_first"/}
               each=${each//"$__roost_last"/}
               if [[ $each == *[![:space:]\;]* ]]; then others+=("$each"); fi
             done
-            PROMPT_COMMAND=("$__roost_first" "${others[@]}" "$__roost_last")
+            if ((${#others[@]})); then
+              PROMPT_COMMAND=("$__roost_first" "${others[@]}" "$__roost_last")
+            else
+              PROMPT_COMMAND=("$__roost_both")
+            fi
           fi
-        elif [[ ${PROMPT_COMMAND-} != "$__roost_first"*"$__roost_last" ]]; then
+        elif [[ ${PROMPT_COMMAND-} != "$__roost_both" && ${PROMPT_COMMAND-} != "$__roost_first"*"$__roost_last" ]]; then
           PROMPT_COMMAND=${PROMPT_COMMAND-}
+          PROMPT_COMMAND=${PROMPT_COMMAND//"$__roost_both"/}
           PROMPT_COMMAND=${PROMPT_COMMAND//"$__roost_first"/}
-          PROMPT_COMMAND=$__roost_first$'\n'${PROMPT_COMMAND//"$__roost_last"/}$'\n'$__roost_last
+          PROMPT_COMMAND=${PROMPT_COMMAND//"$__roost_last"/}
+          if [[ $PROMPT_COMMAND == *[![:space:]\;]* ]]; then
+            PROMPT_COMMAND=$__roost_first$'\n'$PROMPT_COMMAND$'\n'$__roost_last
+          else
+            PROMPT_COMMAND=$__roost_both
+          fi
         fi
         builtin return 0
       }
@@ -144,7 +165,7 @@ extension ShellIntegration {
       __roost_mark() {
         builtin local code
         code=$1
-        __roost_install
+        if [[ ${PS1-}${PS2-}${PS0-}${PROMPT_COMMAND[*]-} != "$__roost_was" ]]; then __roost_install; fi
         __roost_next=${HISTCMD-}
         ((__roost_n += 1, __roost_free = 1))
         if [[ ${PS1@a} == *r* ]]; then
@@ -198,7 +219,7 @@ extension ShellIntegration {
           __roost_bang=1
           builtin set +H
         fi
-        __roost_install
+        if [[ ${PS1-}${PS2-}${PS0-}${PROMPT_COMMAND[*]-} != "$__roost_was" ]]; then __roost_install; fi
         builtin printf '\e]133;P;roost=taken;aid=%s;n=%d;run=%d%s\a' "$__roost_nonce" "$__roost_n" "$id" "$saved" >&9
         builtin return 0
       }
@@ -220,7 +241,7 @@ extension ShellIntegration {
           # How the last command ended, where nobody has told, and the marks again.
           builtin bind -m "$map" -x '"\e[777;5~": { __roost_precmd "$?"; __roost_mark "$?"; } 9>/dev/tty >/dev/null 2>&1'
           # Only fish needs it, before a run.
-          builtin bind -m "$map" -x '"\e[777;7~": builtin :'
+          builtin bind -m "$map" '"\e[777;7~": ""'
         done
       } 2>/dev/null
 

@@ -58,6 +58,10 @@ struct CommandLog {
     var nonce: String?
     /// Whether its line editor finds the commands that it is given: it is on this machine.
     var takesRuns = true
+    /// Whether its line editor must be told to give up a search before it is given one; it says so when it has read our scripts.
+    var needsCancel = true
+    /// Whether its line editor has been seen to have lost the keys by which it is given a run.
+    var hasLostKeys = false
     /// The greatest number seen.
     var count: UInt64 = 0
     /// Whether it has marked its prompts and commands at all.
@@ -106,7 +110,16 @@ struct CommandLog {
   var isSigned: Bool { signers[current].nonce != nil && signers[current].isSeen }
 
   /// Whether the shell whose marks came last can be given a run by its line editor.
-  var takesRuns: Bool { isSigned && signers[current].takesRuns && !isWithoutMarks }
+  var takesRuns: Bool { isSigned && signers[current].takesRuns && !isWithoutMarks && !hasLostKeys }
+
+  /// Whether it could, had it not lost the keys for that (`bindkey -d`): it is given one as a shell without our scripts is.
+  var hasLostKeys: Bool { signers[current].hasLostKeys }
+
+  /// Its line editor has not answered where it should have.
+  mutating func losesKeys() { signers[current].hasLostKeys = true }
+
+  /// Whether the line editor of the shell whose marks came last is to be told to give up a search or a menu before it is given a run (fish).
+  var needsCancel: Bool { signers[current].needsCancel }
 
   /// Follows a shell inside the session's, which was given this nonce.
   mutating func follow(nonce: String, takesRuns: Bool = true) {
@@ -129,10 +142,13 @@ struct CommandLog {
   /// - Parameter typed: The line as it stands on the screen, from the end of the prompt to the mark.
   @discardableResult
   mutating func take(
-    _ mark: Mark, directory: String?, generation: UInt64, at time: Timestamp, typed: () -> String = { "" }
+    _ mark: Mark, directory: @autoclosure () -> String?, generation: UInt64, at time: Timestamp,
+    typed: () -> String = { "" }
   ) -> Taken {
     let run = mark.options["run"].flatMap { UInt64($0) }
     let isExpected = run != nil && run == expected?.id
+    var mark = mark
+    if mark.options[CommandMarker.option] != nil { mark.exitStatus = mark.exitStatus.map(CommandMarker.exitStatus) }
     // The marks of a plain shell's run carry nothing but its number.
     let isPlainRun = isExpected && mark.options[CommandMarker.option] != nil
     if mark.kind == .property, let word = awaitedWord, mark.options["roost"] == "send", mark.options["word"] == word {
@@ -206,14 +222,14 @@ struct CommandLog {
   }
 
   private mutating func begin(
-    _ mark: Mark, _ isExpected: Bool, at position: LinePosition, directory: String?, time: Timestamp,
+    _ mark: Mark, _ isExpected: Bool, at position: LinePosition, directory: () -> String?, time: Timestamp,
     typed: () -> String
   ) -> Taken {
     let told = announced
     announced = nil
     isContinuing = false
     if isExpected, let expected, expected.isInside, mark.options[CommandMarker.option] != nil {
-      if openInside == nil { openInside = append(expected.command, mark, true, at: position, directory, time) }
+      if openInside == nil { openInside = append(expected.command, mark, true, at: position, directory(), time) }
       return Taken(run: .began(lastID))
     }
     // A shell that runs its input line by line says so for each: it is one command, and the first line began it.
@@ -238,7 +254,7 @@ struct CommandLog {
     if !isExpected, let told {
       command = !told.isRepeat || typed() == told.text ? told.text : nil
     }
-    signers[current].open = append(command, mark, isExpected, at: position, directory, time)
+    signers[current].open = append(command, mark, isExpected, at: position, directory(), time)
     typist = nil
     phase = .running
     return Taken(finished: interrupted, run: isExpected ? .began(lastID) : nil)
@@ -294,7 +310,8 @@ struct CommandLog {
     if !isOpen, !isExpected, signers[current].isSeen { return Taken() }
     lastExitStatus = mark.exitStatus
     let finished = finish(from: current, exitStatus: mark.exitStatus, at: position, time: time)
-    phase = .betweenCommands
+    // A plain shell says nothing of its prompt.
+    phase = mark.options[CommandMarker.option] == nil ? .betweenCommands : .unknown
     guard isExpected else { return Taken(finished: finished) }
     return Taken(
       finished: finished,
@@ -306,6 +323,8 @@ struct CommandLog {
     case "none": isWithoutMarks = true
     case "here":
       isWithoutMarks = false
+      signers[current].hasLostKeys = false
+      signers[current].needsCancel = mark.options["cancel"] != nil
       arrivals += 1
     case "busy" where isExpected: return .refused
     case "taken" where isExpected:

@@ -28,16 +28,34 @@ enum CommandMarker {
     // Nobody's alias or function is meant.
     // Nowhere in the files do the bytes of a mark stand as they are: `set -v` prints the files.
     let sign = ";\(option)=1;run=\(run)"
-    let prints = program.contains("ksh") ? #"\command print -n --"# : #"\command printf"#
+    // zsh's `command` means programs only.
+    let prints =
+      program.contains("ksh") ? #"\command print -n --"# : program == "zsh" ? #"\builtin printf"# : #"\command printf"#
     // A group's redirections come first, so that a trace of ours goes nowhere.
     let aside = "9>&1 >/dev/null 2>&1"
+    // In ksh93 a DEBUG trap changes the status that a group sees, and `.` cuts that of a signal to eight bits. An empty line ends a line that
+    // goes on; a here-document that nobody ends would take ours.
+    let (last, before, status, after) =
+      ["ksh", "ksh93"].contains(program)
+      ? (command.contains("<<") ? "" : "\n_roost=$?\n", "_roost=${_roost-$?}\n", "$_roost", #" \unset _roost;"#)
+      : ("", "", "$?", "")
     let outer = """
       { _roost='\u{1B}'; case "${PS1-}" in (*"]133;P;roost=back;"*) PS1=${PS1#*"\u{7}"};; esac; PS1="$_roost]133;P;roost=back\(sign)\u{7}${PS1-}"; \\unset _roost; } \(aside)
       . \(quoted(path))
-      { \(prints) "\\033]133;D;$?\(sign)\\007" >&9; PS1=${PS1#*"\u{7}"}; } \(aside)
+      \(before){ \(prints) "\\033]133;D;\(status)\(sign)\\007" >&9; PS1=${PS1#*"\u{7}"};\(after) } \(aside)
 
       """
-    return (outer, "{ \(prints) \"\\033]133;C\(sign)\\007\" >&9; } \(aside)\n\(command)\n")
+    return (outer, "{ \(prints) \"\\033]133;C\(sign)\\007\" >&9; } \(aside)\n\(command)\n\(last)")
+  }
+
+  /// The status of a command that a signal has ended is 128 and its number (POSIX leaves open what above 128), which ksh93 tells as 256
+  /// and yash as 384 and its number.
+  static func exitStatus(_ told: Int) -> Int {
+    switch told {
+    case 385...512: told - 256
+    case 257...384: told - 128
+    default: told
+    }
   }
 
   /// What to type so that the shell reads the file.

@@ -1,90 +1,123 @@
 extension ShellIntegration {
   /// Read with `--init-command`, after the user's configuration.
   static let fishScript = #"""
-    # Roost's shell integration for fish.
+    # Roost's shell integration for fish. A command substitution costs as much as ten commands: there are few.
     if status is-interactive; and not set -q __roost_n
-        # In the bodies of functions rather than in a variable, which `set` would print.
-        function __roost_nonce --inherit-variable ROOST_SHELL_NONCE
-            echo -n $ROOST_SHELL_NONCE
-        end
         set -g __roost_file "$ROOST_SHELL_RUN"
         set -g __roost_n 0
         set -g __roost_run 0
         set -g __roost_saved
+        set -g __roost_text
+        set -g __roost_pwd
+        set -g __roost_url
+        # The number of the prompt is counted up without arithmetic: the first digits, and a list of the last two.
+        set -g __roost_high 0
+        set -g __roost_low
         # Whether a command runs: `read` has a line editor with the same keys.
         set -g __roost_busy
         # From version 4 on, fish writes the marks A, C and D by itself.
         set -g __roost_marks (string match -qr '^[0-3]\.' -- $version; and echo yes)
 
-        # Signed only where all marks are ours.
-        function __roost_sign
-            test -n "$__roost_marks"; and printf ';aid=%s;n=%s;run=%s' (__roost_nonce) $__roost_n $__roost_run
+        # The nonce is in the bodies of functions rather than in a variable, which `set` would print. Signed only where all marks are ours.
+        if test -n "$__roost_marks"
+            function __roost_tell --inherit-variable ROOST_SHELL_NONCE
+                builtin printf '\e]133;%s;aid=%s;n=%s;run=%s%s\a' $argv[1] $ROOST_SHELL_NONCE $__roost_n $__roost_run "$argv[2]"
+            end
+        else
+            function __roost_tell
+                if string match -q B -- $argv[1]; builtin printf '\e]133;B\a'; end
+            end
+        end
+        function __roost_line --inherit-variable ROOST_SHELL_NONCE
+            builtin printf '\e]633;E;%s;%s\a' $argv[1] $ROOST_SHELL_NONCE
         end
 
         function __roost_prompt --on-event fish_prompt
-            set __roost_n (math $__roost_n + 1)
+            if not set -q __roost_low[1]
+                set __roost_high (math $__roost_high + 1)
+                for ten in 0 1 2 3 4 5 6 7 8 9
+                    set -a __roost_low $ten{0,1,2,3,4,5,6,7,8,9}
+                end
+            end
+            set __roost_n $__roost_high$__roost_low[1]
+            set -e __roost_low[1]
             set __roost_busy
             if test $__roost_run != 0
                 # The line was given up before it ran.
-                printf '\e]133;D;130%s\a' (__roost_sign)
+                __roost_tell 'D;130'
                 set __roost_run 0
             end
-            test -n "$__roost_marks"; and printf '\e]133;A%s\a' (__roost_sign)
-            printf '\e]7;file://%s%s\a' (hostname) (string escape --style=url -- $PWD)
+            __roost_tell A
+            if test "$PWD" != "$__roost_pwd"
+                set __roost_pwd $PWD
+                set __roost_url (string escape --style=url -- $PWD)
+            end
+            builtin printf '\e]7;file://%s%s\a' $hostname $__roost_url
             # Again after every change of theme. The original comes first in it and so gets the command's statuses.
             if not functions fish_prompt | string match -q '*__roost_original_prompt*'
                 functions -e __roost_original_prompt
                 functions -c fish_prompt __roost_original_prompt
                 function fish_prompt
                     __roost_original_prompt
-                    printf '\e]133;B%s\a' (__roost_sign)
+                    __roost_tell B
                 end
             end
         end
 
         function __roost_preexec --on-event fish_preexec
             set __roost_busy yes
-            set -l text (string sub -l 8192 -- $argv[1] | string collect)
-            set text (string replace -a -- '\\' '\\\\' $text | string collect)
-            set text (string replace -a -- ';' '\\x3b' $text | string collect)
-            set text (string replace -a -- \t '\\x09' $text | string collect)
-            set text (string replace -a -- \e '\\x1b' $text | string collect)
-            set text (string replace -a -- \n '\\x0a' $text | string collect)
-            set text (string replace -ar -- '[[:cntrl:]]' ' ' $text)
-            printf '\e]633;E;%s;%s\a' $text (__roost_nonce)
-            test -n "$__roost_marks"; and printf '\e]133;C%s\a' (__roost_sign)
+            if test $__roost_run != 0; and test "$argv[1]" != "$__roost_text"; and test -z "$(abbr --list)"
+                # No abbreviation: a search that was under way has put another line in the place of the run's.
+                __roost_tell 'P;roost=busy'
+                set __roost_run 0
+            end
+            if string match -qr '[\\\\;[:cntrl:]]' -- $argv[1]; or string match -qr '.{8193}' -- $argv[1]
+                set -l text (string sub -l 8192 -- $argv[1] | string collect)
+                set text (string replace -a -- '\\' '\\\\' $text | string collect)
+                set text (string replace -a -- ';' '\\x3b' $text | string collect)
+                set text (string replace -a -- \t '\\x09' $text | string collect)
+                set text (string replace -a -- \e '\\x1b' $text | string collect)
+                set text (string replace -a -- \n '\\x0a' $text | string collect)
+                __roost_line (string replace -ar -- '[[:cntrl:]]' ' ' $text | string collect)
+            else
+                __roost_line $argv[1]
+            end
+            __roost_tell C
         end
 
         if test -n "$__roost_marks"
             function __roost_postexec --on-event fish_postexec
-                printf '\e]133;D;%d%s\a' $status (__roost_sign)
+                __roost_tell "D;$status"
                 set __roost_run 0
             end
         end
 
         # Bound to a key that no keyboard has: the command line becomes the command that Roost was asked to run.
         function __roost_take
-            read -z -l text <$__roost_file 2>/dev/null
-            set -l id (string match -r '^[0-9]+' -- $text)[1]
-            test -n "$id"; or return
+            read -z -d \n -l id text <$__roost_file 2>/dev/null
+            string match -qr '^[0-9]+$' -- $id; or return
+            set __roost_run $id
             if test -n "$__roost_busy"; or commandline --search-mode; or commandline --paging-mode
                 # Where the line is another's, or a search's: what is put into it would not be what runs.
-                set __roost_run $id
-                printf '\e]133;P;roost=busy%s\a' (__roost_sign)
+                __roost_tell 'P;roost=busy'
                 set __roost_run 0
                 return
             end
-            set text (string replace -r '^[0-9]+\n' '' -- $text | string collect -N)
             set -l saved
-            set -l before "$(commandline | string collect -N)"
-            set __roost_run $id
+            commandline | read -z -l before
+            # An empty line is printed as a line's end.
+            if test "$before" = \n
+                set before
+            else
+                set before (commandline | string collect)
+            end
             commandline -r -- $text
             commandline --is-valid
             set -l valid $status
             if test $valid -eq 2
                 # fish would only begin another line: the line stays what it was.
                 commandline -r -- $before
-                printf '\e]133;P;roost=incomplete%s\a' (__roost_sign)
+                __roost_tell 'P;roost=incomplete'
                 set __roost_run 0
                 return
             end
@@ -92,30 +125,28 @@ extension ShellIntegration {
                 set __roost_saved $before
                 set saved ';saved=1'
             end
-            set -l go
-            test $valid -eq 0; and set go ';go=1'
-            printf '\e]133;P;roost=taken%s%s\a' (__roost_sign) "$saved$go"
-            switch $valid
-                case 1
-                    # It would say what is wrong and leave the line where it is.
-                    commandline -r ''
-                    printf '\n'
-                    printf '\e]133;C%s\a' (__roost_sign)
-                    printf '%s\n' $text | command fish --no-config --no-execute 2>&1
-                    printf '\e]133;D;127%s\a' (__roost_sign)
-                    set __roost_run 0
-                    commandline -f repaint
-                case '*'
-                    set -g __roost_text $text
+            if test $valid -eq 0
+                set __roost_text $text
+                __roost_tell 'P;roost=taken' "$saved;go=1"
+                return
             end
+            # It would say what is wrong and leave the line where it is.
+            __roost_tell 'P;roost=taken' "$saved"
+            commandline -r ''
+            printf '\n'
+            __roost_tell C
+            printf '%s\n' $text | command fish --no-config --no-execute 2>&1
+            __roost_tell 'D;127'
+            set __roost_run 0
+            commandline -f repaint
         end
 
         # Sent once the line is said to be taken: a search that was under way may have had the last word.
         function __roost_go
             test $__roost_run != 0; or return
-            if commandline --search-mode; or commandline --paging-mode
-                or test "$(commandline | string collect)" != "$(printf %s $__roost_text | string collect)"
-                printf '\e]133;P;roost=busy%s\a' (__roost_sign)
+            commandline | read -z -l line
+            if commandline --search-mode; or commandline --paging-mode; or test "$line" != "$__roost_text"\n
+                __roost_tell 'P;roost=busy'
                 set __roost_run 0
                 commandline -r -- $__roost_saved
                 return
@@ -125,7 +156,8 @@ extension ShellIntegration {
 
         # What somebody had half typed is there again.
         function __roost_put_back
-            test -z "$(commandline | string collect)"; and commandline -r -- $__roost_saved
+            commandline | read -z -l line
+            test -z "$line" -o "$line" = \n; and commandline -r -- $__roost_saved
             set __roost_saved
         end
 
@@ -141,7 +173,7 @@ extension ShellIntegration {
         if test -n "$__roost_file" -a -n "$__roost_marks"
             __roost_bind
         end
-        test -n "$__roost_marks"; and printf '\e]133;P;roost=here%s\a' (__roost_sign)
+        __roost_tell 'P;roost=here' ';cancel=1'
     end
     set -e ROOST_SHELL_NONCE
     set -e ROOST_SHELL_RUN

@@ -134,7 +134,8 @@ extension ShellIntegration {
           id=${text%%$'\n'*}
           text=${text#*$'\n'}
         } >/dev/null 2>&1
-        [[ $id == <1-> ]] || builtin return 0
+        # No pattern that `emulate sh` takes away.
+        if [[ -z $id || $id == *[!0-9]* ]]; then builtin return 0; fi
         # `vared`, `select` and the rest of a command of several lines have the same keys.
         if [[ $CONTEXT != start ]]; then
           { builtin print -rn -- $'\e]133;P;roost=busy;aid='$_roost_nonce';n='$_roost_n';run='$id$'\a' >&9 } 9>$TTY 2>/dev/null
@@ -165,7 +166,7 @@ extension ShellIntegration {
 
       # The prompt stands, and has no marks: a hook that came after ours made it anew. It is painted again with them.
       _roost_line_init() {
-        [[ $PS1 == *"aid=$_roost_nonce;n=$_roost_n"* ]] && builtin return 0
+        if [[ $PS1 == *"aid=$_roost_nonce;n=$_roost_n"* ]]; then builtin return 0; fi
         { _roost_mark_work } 9>$TTY >/dev/null 2>&1
         builtin zle .reset-prompt
       }
@@ -173,6 +174,7 @@ extension ShellIntegration {
       # At the first prompt, when all files have been read.
       _roost_install() {
         {
+          builtin emulate -L zsh
           builtin local map
           if [[ -n $_roost_file ]]; then
             builtin zle -N _roost_take
