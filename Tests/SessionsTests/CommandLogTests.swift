@@ -147,6 +147,86 @@ struct CommandLogTests {
     #expect(log.record(1)?.exitStatus == 0)
   }
 
+  private func plain(_ kind: Mark.Kind, run: UInt64, status: Int? = nil) -> Mark {
+    var mark = mark(kind, line: 0, status: status)
+    mark.options = ["plain": "1", "run": String(run)]
+    return mark
+  }
+
+  @Test("a run in a shell that a command has started is a command of its own, and the outer one goes on")
+  func inside() {
+    var log = CommandLog(nonce: "n")
+    _ = take(&log, signed(.outputStart, n: 1))
+    log.expected = .init(id: 7, command: "make", cause: nil, isInside: true)
+    #expect(take(&log, plain(.outputStart, run: 7)).run == .began(2))
+    #expect(take(&log, plain(.commandEnd, run: 7, status: 3)).run == .ended(status: 3, record: log.record(2)))
+    #expect(log.phase == .running && log.record(1)?.endedAt == nil)
+    _ = take(&log, signed(.commandEnd, n: 1, status: 0))
+    #expect(log.record(1)?.exitStatus == 0)
+  }
+
+  @Test("a shell that a run has become takes the next run, and the first has ended with it")
+  func becomes() {
+    var log = CommandLog(nonce: nil)
+    log.expected = .init(id: 7, command: "exec dash", cause: nil)
+    #expect(take(&log, plain(.outputStart, run: 7)).run == .began(1))
+    log.expected = .init(id: 8, command: "make", cause: nil)
+    #expect(take(&log, plain(.outputStart, run: 8)).run == .began(2))
+    #expect(log.record(1)?.endedAt != nil && log.record(1)?.exitStatus == nil)
+    #expect(take(&log, plain(.commandEnd, run: 8, status: 0)).run == .ended(status: 0, record: log.record(2)))
+    #expect(log.phase == .unknown)
+  }
+
+  @Test("a prompt for more lines that no run waits for is no prompt for a run", arguments: [true, false])
+  func continues(isRunning: Bool) {
+    var log = CommandLog(nonce: "n")
+    _ = take(&log, signed(isRunning ? .outputStart : .promptEnd, n: 1))
+    var more = signed(.property, n: 1)
+    more.options["k"] = "s"
+    #expect(take(&log, more).run == nil)
+    #expect(log.isContinuing == !isRunning)
+    _ = take(&log, signed(.promptStart, n: 2))
+    #expect(!log.isContinuing)
+  }
+
+  @Test("what a shell says of itself tells how it is given runs")
+  func arrives() {
+    var log = CommandLog(nonce: "n")
+    #expect(log.needsCancel)
+    var here = signed(.property, n: 0)
+    here.options["roost"] = "here"
+    _ = take(&log, here)
+    #expect(log.takesRuns && !log.needsCancel)
+    log.losesKeys()
+    #expect(!log.takesRuns && log.hasLostKeys)
+    here.options["cancel"] = "1"
+    _ = take(&log, here)
+    #expect(log.takesRuns && log.needsCancel && !log.hasLostKeys)
+    here.options["roost"] = "none"
+    _ = take(&log, here)
+    #expect(!log.takesRuns && log.isWithoutMarks)
+  }
+
+  @Test("a line editor in the middle of something else refuses the run, and nobody else's word does")
+  func refuses() {
+    var log = log(expecting: 7)
+    var busy = signed(.property, n: 1, run: 8)
+    busy.options["roost"] = "busy"
+    #expect(take(&log, busy).run == nil)
+    busy.options["run"] = "7"
+    #expect(take(&log, busy).run == .refused)
+  }
+
+  @Test(
+    "a signal's status is 128 and its number, whatever a plain shell calls it",
+    arguments: [(0, 0), (137, 137), (255, 255), (256, 256), (265, 137), (271, 143), (393, 137), (399, 143), (1000, 1000)])
+  func signals(told: Int, status: Int) {
+    var log = CommandLog(nonce: nil)
+    log.expected = .init(id: 7, command: "make", cause: nil)
+    _ = take(&log, plain(.outputStart, run: 7))
+    #expect(take(&log, plain(.commandEnd, run: 7, status: told)).finished?.exitStatus == status)
+  }
+
   @Test("a line that repeats the one before is known by what stands on the screen")
   func repeated() {
     for (typed, known) in [("make", "make" as String?), (" secret", nil)] {

@@ -24,6 +24,14 @@ struct RunCaptureTests {
     )
   }
 
+  @Test("where a plain shell gave the whole command up, its prompt is no output")
+  func gaveUp() {
+    let back = "\u{1B}]133;P;roost=back;plain=1;run=12345678901234567890\u{7}"
+    let got = Self.capture("\(Self.start)^C\r\n\(back)$ ")
+    #expect(got.state == .ended && got.text == "^C\n" && got.status == nil)
+    #expect(Self.capture("\(Self.start)a\u{1B}]133;P;roost=back;run=1\u{7}b").state == .capturing)
+  }
+
   @Test("neither the prompt before nor the one after is output, wherever the bytes are cut")
   func between() {
     let stream =
