@@ -33,6 +33,8 @@ extension ShellIntegration {
         end
 
         function __roost_prompt --on-event fish_prompt
+            # First: ctrl+c ends whatever fish is in.
+            set __roost_busy
             if not set -q __roost_low[1]
                 set __roost_high (math $__roost_high + 1)
                 for ten in 0 1 2 3 4 5 6 7 8 9
@@ -41,7 +43,6 @@ extension ShellIntegration {
             end
             set __roost_n $__roost_high$__roost_low[1]
             set -e __roost_low[1]
-            set __roost_busy
             if test $__roost_run != 0
                 # The line was given up before it ran.
                 __roost_tell 'D;130'
@@ -89,6 +90,7 @@ extension ShellIntegration {
             function __roost_postexec --on-event fish_postexec
                 __roost_tell "D;$status"
                 set __roost_run 0
+                set __roost_busy
             end
         end
 
@@ -104,13 +106,8 @@ extension ShellIntegration {
                 return
             end
             set -l saved
-            commandline | read -z -l before
-            # An empty line is printed as a line's end.
-            if test "$before" = \n
-                set before
-            else
-                set before (commandline | string collect)
-            end
+            # Not by `read`, which may hang on to a ctrl+c that came before.
+            set -l before "$(commandline)"
             commandline -r -- $text
             commandline --is-valid
             set -l valid $status
@@ -144,8 +141,7 @@ extension ShellIntegration {
         # Sent once the line is said to be taken: a search that was under way may have had the last word.
         function __roost_go
             test $__roost_run != 0; or return
-            commandline | read -z -l line
-            if commandline --search-mode; or commandline --paging-mode; or test "$line" != "$__roost_text"\n
+            if commandline --search-mode; or commandline --paging-mode; or test "$(commandline)" != "$(builtin printf %s $__roost_text)"
                 __roost_tell 'P;roost=busy'
                 set __roost_run 0
                 commandline -r -- $__roost_saved
@@ -156,8 +152,7 @@ extension ShellIntegration {
 
         # What somebody had half typed is there again.
         function __roost_put_back
-            commandline | read -z -l line
-            test -z "$line" -o "$line" = \n; and commandline -r -- $__roost_saved
+            test -z "$(commandline)"; and commandline -r -- $__roost_saved
             set __roost_saved
         end
 

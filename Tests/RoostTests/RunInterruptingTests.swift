@@ -1,0 +1,67 @@
+import Formats
+import Glibc
+import TestKit
+import Testing
+
+/// A run that comes while somebody is in the middle of a line, a search, a menu, a question or a command of several lines is refused, or has its
+/// own answer; never is somebody else's line run for it, or its line taken for somebody's answer.
+@Suite("A run that comes in the middle of something", .bounded)
+struct RunInterruptingTests {
+  typealias Place = RunBindingTests.Place
+
+  /// What a person has typed when the run comes.
+  struct Moment: Sendable, CustomTestStringConvertible {
+    let place: Place
+    let typed: String
+    /// What is on the screen when it has been taken.
+    let shows: String
+
+    init(_ place: Place, _ typed: String, shows: String) {
+      (self.place, self.typed, self.shows) = (place, typed, shows)
+    }
+
+    var testDescription: String { "\(place.rawValue): \(typed.debugDescription)" }
+  }
+
+  static let moments = [
+    Moment(.bash, "\u{12}other", shows: "reverse-i-search"), Moment(.bash, "read -e x\r", shows: "read -e x"),
+    Moment(.bash, "select x in one two; do :; done\r", shows: "2\\) two"), Moment(.bash, "echo 'open\r", shows: "> "),
+    Moment(.bash, "cat <<END\r", shows: "> "), Moment(.bash, "if true\rthen\r", shows: "> "),
+    Moment(.bash, "ec\u{1B}3", shows: "arg: 3"), Moment(.bash, "read -n 1 x\r", shows: "read -n 1 x"),
+    Moment(.zsh, "\u{12}other", shows: "bck-i-search"), Moment(.zsh, "x=1; vared x\r", shows: "vared x\\s+1"),
+    Moment(.zsh, "select x in one two; do :; done\r", shows: "2\\) two"), Moment(.zsh, "echo 'open\r", shows: "quote> "),
+    Moment(.zsh, "read -k 1 x\r", shows: "read -k 1 x"), Moment(.zsh, "bindkey -v\recho one\u{1B}d", shows: "echo one"),
+    Moment(.zsh, "touch a b; rm *\r", shows: "\\[yn\\]\\?"), Moment(.zsh, "\u{1B}xundo", shows: "execute: undo"),
+    Moment(.fish, "\u{12}", shows: "search:"), Moment(.fish, "read x\r", shows: "read> "),
+    Moment(.fish, "echo 'open\r", shows: "echo 'open"), Moment(.fish, "cd /u\t", shows: "/usr/"),
+    Moment(.dash, "echo 'open\r", shows: "> "), Moment(.dash, "cat <<END\r", shows: "> "),
+    Moment(.dash, "if true\r", shows: "> "), Moment(.mksh, "echo 'open\r", shows: "> "),
+    Moment(.mksh, "\u{12}other", shows: "other"), Moment(.ksh, "echo 'open\r", shows: "> "),
+    Moment(.yash, "echo 'open\r", shows: "> "), Moment(.ash, "echo 'open\r", shows: "> "),
+    Moment(.ash, "for i in 1 2; do\r", shows: "> "),
+  ]
+
+  @Test("it has its own answer or none", arguments: moments)
+  func comes(_ moment: Moment) async throws {
+    let folder = try await SharedServer.roost.home.path + "/moment-\(moment.place)-" + moment.typed.filter(\.isLetter)
+    mkdir(folder, 0o700)
+    try await withSession(moment.place.fields.adding(["cwd": .string(folder)])) { session in
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      // What a search would find.
+      #expect(try await session.run("touch other", ["timeout_ms": 60_000])["exit_status"] == 0)
+      #expect(try await session.run("rm -f other", ["timeout_ms": 60_000])["exit_status"] == 0)
+      try await session.interact(["text": .string(moment.typed), "for": "match", "pattern": .string(moment.shows)])
+      let answer = try await session.answer("run", ["command": "echo mine", "timeout_ms": 2000])
+      switch answer.status {
+      case 200: #expect(answer.json["output"] == "mine\n" && answer.json["exit_status"] == 0, "\(answer)")
+      case 408: #expect(answer.json["error"]["message"].string?.contains("nothing was typed") == true, "\(answer)")
+      default: #expect(["line_in_use", "command_running"].contains(answer.errorCode), "\(answer)")
+      }
+      // A person would go on like this.
+      for key in ["ctrl+c", "escape", "ctrl+c", "ctrl+c"] { _ = try await session.post("keys", ["keys": [.string(key)]]) }
+      let next = try await session.run("ls other; echo next", ["timeout_ms": 60_000, "queue": true])
+      #expect(next["output"].string?.hasSuffix("next\n") == true, "\(next.text)")
+      #expect(next["output"].string?.contains("No such file") == true, "\(next.text)")
+    }
+  }
+}
