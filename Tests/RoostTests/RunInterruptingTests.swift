@@ -29,7 +29,8 @@ struct RunInterruptingTests {
     Moment(.bash, "cat <<END\r", shows: "> "), Moment(.bash, "if true\rthen\r", shows: "> "),
     Moment(.bash, "ec\u{1B}3", shows: "arg: 3"), Moment(.bash, "read -n 1 x\r", shows: "read -n 1 x"),
     Moment(.zsh, "\u{12}other", shows: "bck-i-search"), Moment(.zsh, "x=1; vared x\r", shows: "vared x\\s+1"),
-    Moment(.zsh, "select x in one two; do :; done\r", shows: "2\\) two"), Moment(.zsh, "echo 'open\r", shows: "quote> "),
+    Moment(.zsh, "select x in one two; do :; done\r", shows: "2\\) two"),
+    Moment(.zsh, "echo 'open\r", shows: "quote> "),
     Moment(.zsh, "read -k 1 x\r", shows: "read -k 1 x"), Moment(.zsh, "bindkey -v\recho one\u{1B}d", shows: "echo one"),
     Moment(.zsh, "touch a b; rm *\r", shows: "\\[yn\\]\\?"), Moment(.zsh, "\u{1B}xundo", shows: "execute: undo"),
     Moment(.fish, "\u{12}", shows: "search:"), Moment(.fish, "read x\r", shows: "read> "),
@@ -58,7 +59,9 @@ struct RunInterruptingTests {
       default: #expect(["line_in_use", "command_running"].contains(answer.errorCode), "\(answer)")
       }
       // A person would go on like this.
-      for key in ["ctrl+c", "escape", "ctrl+c", "ctrl+c"] { _ = try await session.post("keys", ["keys": [.string(key)]]) }
+      for key in ["ctrl+c", "escape", "ctrl+c", "ctrl+c"] {
+        _ = try await session.post("keys", ["keys": [.string(key)]])
+      }
       let next = try await session.run("ls other; echo next", ["timeout_ms": 60_000, "queue": true])
       #expect(next["output"].string?.hasSuffix("next\n") == true, "\(next.text)")
       #expect(next["output"].string?.contains("No such file") == true, "\(next.text)")

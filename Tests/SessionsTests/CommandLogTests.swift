@@ -219,7 +219,9 @@ struct CommandLogTests {
 
   @Test(
     "a signal's status is 128 and its number, whatever a plain shell calls it",
-    arguments: [(0, 0), (137, 137), (255, 255), (256, 256), (265, 137), (271, 143), (393, 137), (399, 143), (1000, 1000)])
+    arguments: [
+      (0, 0), (137, 137), (255, 255), (256, 256), (265, 137), (271, 143), (393, 137), (399, 143), (1000, 1000),
+    ])
   func signals(told: Int, status: Int) {
     var log = CommandLog(nonce: nil)
     log.expected = .init(id: 7, command: "make", cause: nil)
