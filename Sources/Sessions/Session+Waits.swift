@@ -108,6 +108,13 @@ extension Session {
     }
   }
 
+  /// Another look at what only the kernel can tell: soon at first, seldom for one who waits long.
+  private func probeAgain(_ number: Int, _ waiter: Waiter) {
+    recheck(number, waiter, after: waiter.probePause)
+    let longest = waiter.began.duration(to: .now) < .seconds(10) ? Duration.milliseconds(100) : .milliseconds(250)
+    waiter.probePause = min(waiter.probePause * 2, longest)
+  }
+
   /// Whether one of the waiter's conditions holds now; arranges for another look when time alone can make one hold.
   private func look(_ number: Int, _ waiter: Waiter, final: Bool) -> WaitOutcome? {
     func met(_ reason: WaitOutcome.Reason, _ evidence: Evidence, match: String? = nil) -> WaitOutcome {
@@ -123,8 +130,7 @@ extension Session {
         if isPromptNew(since: since, count: count) { return met(.prompt, .osc133) }
         guard exit == nil, case .atPrompt = commands.phase else { continue }
         // Only the kernel can tell that what was typed has been taken.
-        recheck(number, waiter, after: waiter.probePause)
-        waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
+        probeAgain(number, waiter)
       case .change(let since):
         if terminal.screenStamp > since { return met(.change, .screenChange) }
       case .idle(let time, let beyond, let fresh):
@@ -144,21 +150,18 @@ extension Session {
       case .input(let since, let count):
         guard exit == nil else { continue }
         if let evidence = inputEvidence(since: since, count: count) { return met(.input, evidence) }
-        recheck(number, waiter, after: waiter.probePause)
-        waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
+        probeAgain(number, waiter)
       case .run(let id, let stage):
         guard let run = activeRun, run.id == id else { return met(.command, .osc133) }
         if stage == .taken, run.stage != .told { return met(.command, .osc133) }
       case .ignored(let id):
         guard activeRun?.id == id, activeRun?.stage == .told else { continue }
         if isRunIgnored { return met(.command, .ttyRead) }
-        recheck(number, waiter, after: waiter.probePause)
-        waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
+        probeAgain(number, waiter)
       case .question(let id):
         guard activeRun?.id == id, case .running = activeRun?.stage else { continue }
         if let evidence = questionEvidence(), !isReported() { return met(.input, evidence) }
-        recheck(number, waiter, after: waiter.probePause)
-        waiter.probePause = min(waiter.probePause * 2, .milliseconds(250))
+        probeAgain(number, waiter)
       case .ended(let id):
         guard let record = commands.record(id), record.endedAt == nil else { return met(.command, .osc133) }
       case .activity(let since, let pause):
@@ -209,7 +212,7 @@ extension Session {
     // Nothing has come since the last input: the program may not have had the time to take it, and looks as if it still waited.
     if lastInputGeneration == generation, quiet < SessionLimits.inputPatience { return nil }
     // A program that polls does so between two steps of its work, too.
-    if evidence == .ttyPoll, quiet < SessionLimits.quietAfter { return nil }
+    if evidence == .ttyPoll, quiet < pollPatience { return nil }
     return evidence
   }
 

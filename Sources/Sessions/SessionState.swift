@@ -119,12 +119,16 @@ extension Session {
     }
   }
 
+  /// How long a program that polls its terminal must have been silent before it is believed to wait: it polls between two steps of its work,
+  /// too, but not behind a prompt.
+  var pollPatience: Duration { looksLikePrompt ? SessionLimits.inputPatience : SessionLimits.quietAfter }
+
   func readingEvidence(_ processes: (ProcessID) -> [ProcessStatus], quiet: Duration) -> Evidence? {
     switch foregroundWaiting(processes) {
     case .reading: .ttyRead
     case .polling(isTimed: false): .ttyPoll
     // It will do something by itself, but has done nothing for a while: editors wait so, and tools that show the time.
-    case .polling(isTimed: true): quiet >= SessionLimits.quietAfter ? .ttyPoll : nil
+    case .polling(isTimed: true): quiet >= pollPatience ? .ttyPoll : nil
     case .elsewhere, .unknown: nil
     }
   }
