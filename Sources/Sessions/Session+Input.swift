@@ -54,8 +54,8 @@ extension Session {
 
   /// What somebody had half typed when a run came goes before what is typed now.
   private func bringBackLine() throws(SessionError) {
-    guard let line = putBack, !isRunTyping else { return }
-    putBack = nil
+    guard let line = runs.putBack, !runs.isTyping else { return }
+    runs.putBack = nil
     try writeForRun(line)
   }
 

@@ -12,7 +12,7 @@ extension Session {
   /// Throws ``SessionError/Code/commandRunning`` when no such shell reads the terminal.
   package func integrate(_ wanted: ShellIntegration.Shell?) throws(SessionError) {
     guard exit == nil else { throw endedError }
-    guard activeRun == nil else {
+    guard runs.active == nil else {
       throw SessionError(.commandRunning, "A run is in progress in \(name); wait for it.")
     }
     let group = PseudoTerminal.foregroundGroup(of: pty.master)

@@ -53,9 +53,9 @@ extension Session {
   private func visitPositions(_ body: (inout LinePosition) -> Void) {
     commands.visitPositions(body)
     places.visitPositions(body)
-    if var place = activeRun?.typedAt {
+    if var place = runs.active?.typedAt {
       body(&place)
-      activeRun?.typedAt = place
+      runs.active?.typedAt = place
     }
     for waiter in waiters.values {
       var place = LinePosition(line: waiter.searchFrom, column: 0)

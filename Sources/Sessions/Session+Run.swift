@@ -45,10 +45,10 @@ extension Session {
     let deadline = ContinuousClock.now + options.timeout
     var id = try await takeTurn(for: command, options, deadline: deadline)
     for attempt in 1... {
-      if activeRun?.id == id, activeRun?.way == .integrated {
+      if runs.active?.id == id, runs.active?.way == .integrated {
         id = try await awaitTaken(id, options, deadline: deadline)
       }
-      if finishedRuns.last(where: { $0.id == id })?.end == .refused, commands.isWithoutMarks, attempt == 1 {
+      if runs.finished.last(where: { $0.id == id })?.end == .refused, commands.isWithoutMarks, attempt == 1 {
         // Its marks are not seen any more: it is given the command as a plain shell is.
       } else if try await isIgnored(id, until: deadline) {
         giveUpIgnoredRun()
@@ -66,7 +66,7 @@ extension Session {
   /// Whoever types next finds what had been half typed, and does not come before it.
   private func lineIsBack() async {
     let deadline = ContinuousClock.now + SessionLimits.putBackPatience
-    while putBack != nil, activeRun == nil, exit == nil, ContinuousClock.now < deadline {
+    while runs.putBack != nil, runs.active == nil, exit == nil, ContinuousClock.now < deadline {
       _ = try? await wait(
         for: [.activity(since: generation, orAfter: .milliseconds(5))], timeout: SessionLimits.putBackPatience,
         onTimeout: Self.overtime)
@@ -75,7 +75,7 @@ extension Session {
 
   /// Whether a plain shell has made something else of the line that was to begin the run.
   private func isIgnored(_ id: UInt64, until deadline: ContinuousClock.Instant) async throws -> Bool {
-    guard let run = activeRun, run.id == id, run.stage == .told, run.way != .integrated, run.shell != nil else {
+    guard let run = runs.active, run.id == id, run.stage == .told, run.way != .integrated, run.shell != nil else {
       return false
     }
     do {
@@ -83,7 +83,7 @@ extension Session {
         for: [.run(id, .taken), .ignored(id)], timeout: max(ContinuousClock.now.duration(to: deadline), .zero),
         onTimeout: Self.overtime)
     } catch let error as SessionError where error.code == .runTimeout {}
-    return activeRun?.id == id && isRunIgnored
+    return runs.active?.id == id && isRunIgnored
   }
 
   /// Our line is part of somebody's unfinished command now, and that is of no use to anybody: ctrl+c takes both away.
@@ -109,7 +109,7 @@ extension Session {
         "There is no command \(recordID) in \(name); 'commands' lists the latest \(CommandLog.maximumRecords).")
     }
     let deadline = ContinuousClock.now + options.timeout
-    if let id = record.run, activeRun?.id == id { return try await awaitRun(id, until: deadline, options) }
+    if let id = record.run, runs.active?.id == id { return try await awaitRun(id, until: deadline, options) }
     if record.endedAt == nil {
       do {
         _ = try await wait(for: [.ended(recordID)], timeout: options.timeout, onTimeout: Self.overtime)
@@ -134,26 +134,26 @@ extension Session {
     var ticket: Int?
     defer {
       if let ticket {
-        queuedRuns.removeAll { $0.number == ticket }
+        runs.queued.removeAll { $0.number == ticket }
         checkWaiters()
       }
     }
     while true {
       guard exit == nil else { throw endedError }
-      if let ticket, !queuedRuns.contains(where: { $0.number == ticket }) {
+      if let ticket, !runs.queued.contains(where: { $0.number == ticket }) {
         throw SessionError(.runCancelled, "The run was taken out of the queue of \(name) before its turn.")
       }
       if isRunIgnored { giveUpIgnoredRun() }
-      let inside = activeRun.flatMap(shellInside)
+      let inside = runs.active.flatMap(shellInside)
       if case .plain = inside { endRun(nil) }
-      let isNext = activeRun == nil && (ticket == nil ? queuedRuns.isEmpty : queuedRuns.first?.number == ticket)
+      let isNext = runs.active == nil && (ticket == nil ? runs.queued.isEmpty : runs.queued.first?.number == ticket)
       var pause = Duration.seconds(1)
       var refusal: SessionError?
       if isNext {
         let readiness = shellReadiness(inShell: options.inShell)
         switch readiness {
         case .integrated, .plain:
-          hasBeenReady = true
+          runs.hasBeenReady = true
           return try begin(command, readiness, options)
         case .never(let error): throw error
         case .notYet(let again): pause = again
@@ -164,7 +164,7 @@ extension Session {
       } else {
         refusal = SessionError(
           .commandRunning,
-          "Another 'run' is in progress in \(name)\(activeRun.map { " (\($0.command.prefix(80)))" } ?? ""). Wait for it, have this one wait its turn ('queue'), or use another session."
+          "Another 'run' is in progress in \(name)\(runs.active.map { " (\($0.command.prefix(80)))" } ?? ""). Wait for it, have this one wait its turn ('queue'), or use another session."
         )
       }
       if let refusal {
@@ -188,12 +188,12 @@ extension Session {
   }
 
   private func enqueue(_ command: String) throws(SessionError) -> Int {
-    guard queuedRuns.count < SessionLimits.queuedRuns else {
+    guard runs.queued.count < SessionLimits.queuedRuns else {
       throw SessionError(
         .resourceLimitReached, "Resource limit reached: \(SessionLimits.queuedRuns) runs wait in \(name) already.")
     }
     let number = ticket()
-    queuedRuns.append(
+    runs.queued.append(
       QueuedRun(number: number, command: command, principal: Cause.current?.principal, queuedAt: .now))
     return number
   }
@@ -201,26 +201,26 @@ extension Session {
   /// Takes a waiting run out of the queue, or interrupts the one in progress. `nil` stands for the latter.
   package func cancelRun(_ number: Int?) throws(SessionError) {
     if let number {
-      guard queuedRuns.contains(where: { $0.number == number }) else {
+      guard runs.queued.contains(where: { $0.number == number }) else {
         throw SessionError(.commandNotFound, "No run \(number) waits in \(name).")
       }
-      queuedRuns.removeAll { $0.number == number }
+      runs.queued.removeAll { $0.number == number }
       checkWaiters()
     } else {
-      guard activeRun != nil else { throw SessionError(.commandNotFound, "No run is in progress in \(name).") }
+      guard runs.active != nil else { throw SessionError(.commandNotFound, "No run is in progress in \(name).") }
       try writeForRun([0x03])
     }
   }
 
   /// The run in progress, then those that wait.
   package var runsInProgress: [RunInProgress] {
-    let active = activeRun.map { run in
+    let active = runs.active.map { run in
       RunInProgress(
         number: nil, command: run.command, principal: run.cause?.principal, record: activeRecord(run.id)?.id,
         waited: nil)
     }
     return [active].compactMap { $0 }
-      + queuedRuns.map {
+      + runs.queued.map {
         RunInProgress(
           number: $0.number, command: $0.command, principal: $0.principal, record: nil,
           waited: $0.queuedAt.duration(to: .now))
@@ -263,7 +263,7 @@ extension Session {
     case .notYet, .busy, .never: throw unwritable
     }
     let position = cursorPosition
-    activeRun = ActiveRun(
+    runs.active = ActiveRun(
       id: id, command: command, cause: Cause.current, way: way, shell: way == .integrated ? promptImage : frontImage,
       lastCommand: commands.lastID, typedAt: position, typedBefore: typedBefore)
     commands.expected = .init(
@@ -284,8 +284,8 @@ extension Session {
   /// Types for a run: nothing that the run types is a person's half line.
   func writeForRun(_ bytes: [UInt8]) throws(SessionError) {
     let (line, input) = (typedLine, lastInputGeneration)
-    isRunTyping = true
-    defer { isRunTyping = false }
+    runs.isTyping = true
+    defer { runs.isTyping = false }
     try write(bytes, by: nil)
     typedLine = line
     lastInputGeneration = input
@@ -293,11 +293,11 @@ extension Session {
 
   /// A plain shell prints no mark by its prompt: what was half typed comes back once it reads.
   private func giveBackSoon() {
-    putBackTimer = loop.schedule(after: SessionLimits.settle) { [weak self] in
+    runs.putBackTimer = loop.schedule(after: SessionLimits.settle) { [weak self] in
       self?.assumeIsolated { session in
-        guard session.putBack != nil, session.exit == nil else { return }
+        guard session.runs.putBack != nil, session.exit == nil else { return }
         session.giveBackTypedLine()
-        if session.putBack != nil, session.activeRun == nil { session.giveBackSoon() }
+        if session.runs.putBack != nil, session.runs.active == nil { session.giveBackSoon() }
       }
     }
   }
@@ -325,7 +325,7 @@ extension Session {
       _ = try await wait(for: [.run(id, .taken)], timeout: patience, onTimeout: Self.overtime)
       return id
     } catch let error as SessionError where error.code == .runTimeout {}
-    guard let run = activeRun, run.id == id, run.stage == .told else { return id }
+    guard let run = runs.active, run.id == id, run.stage == .told else { return id }
     let command = run.command
     endRun(nil)
     // A command has begun meanwhile: what was typed before had not been read when the shell was looked at.
@@ -358,15 +358,15 @@ extension Session {
 
   /// The marks have told something of the run in progress.
   func runSignalled(_ signal: CommandLog.RunSignal) {
-    guard activeRun != nil else { return }
+    guard runs.active != nil else { return }
     switch signal {
     case .taken(let putsBack, let waits):
       if waits { try? writeForRun(RunFile.go) }
-      activeRun?.stage = .taken
-      activeRun?.putsBack = putsBack
+      runs.active?.stage = .taken
+      runs.active?.putsBack = putsBack
       runFile.map(RunFile.init)?.clear()
     case .began(let record):
-      activeRun?.stage = .running(record)
+      runs.active?.stage = .running(record)
       outputs.runningRecord = record
     case .ended(let status, let record):
       endRun(.ended(status: status, record: record))
@@ -383,13 +383,13 @@ extension Session {
   /// The session's program has ended, and a run with it.
   func runEndedWithSession(_ record: CommandRecord?) {
     runFile.map(RunFile.init)?.remove()
-    guard let run = activeRun else { return }
+    guard let run = runs.active else { return }
     endRun(.exit(record: record.flatMap { $0.run == run.id ? commands.record($0.id) : nil }))
   }
 
   /// The run is over: whoever waits finds its end, and the next may come.
   private func endRun(_ end: RunEnd?) {
-    guard var run = activeRun else { return }
+    guard var run = runs.active else { return }
     if run.way != .integrated {
       runFile.map(RunFile.init)?.remove()
     } else if run.stage == .told {
@@ -403,13 +403,13 @@ extension Session {
     commands.expected = nil
     run.stage = .over
     run.result = end
-    activeRun = nil
+    runs.active = nil
     guard let end else { return }
     let printed = end.isWithoutRecord ? screenText(since: run.typedAt) : nil
-    finishedRuns.append(FinishedRun(id: run.id, end: end, output: printed ?? output))
-    if finishedRuns.count > SessionLimits.finishedRuns { finishedRuns.removeFirst() }
-    if case .ended(.some, _) = end, run.way != .integrated { plainEnd = (.now, lastInputGeneration, run.shell) }
-    if run.putsBack || !run.typedBefore.isEmpty { putBack = run.putsBack ? RunFile.putBack : run.typedBefore }
+    runs.finished.append(FinishedRun(id: run.id, end: end, output: printed ?? output))
+    if runs.finished.count > SessionLimits.finishedRuns { runs.finished.removeFirst() }
+    if case .ended(.some, _) = end, run.way != .integrated { runs.plainEnd = (.now, lastInputGeneration, run.shell) }
+    if run.putsBack || !run.typedBefore.isEmpty { runs.putBack = run.putsBack ? RunFile.putBack : run.typedBefore }
     if !run.typedBefore.isEmpty { giveBackSoon() }
   }
 
@@ -427,14 +427,12 @@ extension Session {
 
   /// The prompt stands again: what had been half typed comes back.
   func giveBackTypedLine() {
-    guard let bytes = putBack, exit == nil, activeRun == nil else { return }
-    guard case .atPrompt = commands.phase else {
-      guard bytes != RunFile.putBack, isForegroundReading else { return }
-      putBack = nil
-      try? writeForRun(bytes)
-      return
-    }
-    putBack = nil
+    guard let bytes = runs.putBack, exit == nil, runs.active == nil else { return }
+    // A plain shell says nothing of its prompt.
+    let isAtPrompt =
+      if case .atPrompt = commands.phase { true } else { bytes != RunFile.putBack && isForegroundReading }
+    guard isAtPrompt else { return }
+    runs.putBack = nil
     try? writeForRun(bytes)
   }
 
@@ -452,7 +450,7 @@ extension Session {
     } catch let error as SessionError where error.code == .runTimeout {
       return result(.timeout, activeRecord(id), evidence: state().evidence, options)
     }
-    guard let finished = finishedRuns.last(where: { $0.id == id }) else {
+    guard let finished = runs.finished.last(where: { $0.id == id }) else {
       let record = activeRecord(id)
       return result(outcome.evidence == .termios ? .password : .input, record, evidence: outcome.evidence, options)
     }
@@ -473,7 +471,7 @@ extension Session {
   }
 
   private func activeRecord(_ id: UInt64) -> CommandRecord? {
-    guard let run = activeRun, run.id == id, case .running(let record) = run.stage else { return nil }
+    guard let run = runs.active, run.id == id, case .running(let record) = run.stage else { return nil }
     return commands.record(record)
   }
 

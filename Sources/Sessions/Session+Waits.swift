@@ -152,14 +152,14 @@ extension Session {
         if let evidence = inputEvidence(since: since, count: count) { return met(.input, evidence) }
         probeAgain(number, waiter)
       case .run(let id, let stage):
-        guard let run = activeRun, run.id == id else { return met(.command, .osc133) }
+        guard let run = runs.active, run.id == id else { return met(.command, .osc133) }
         if stage == .taken, run.stage != .told { return met(.command, .osc133) }
       case .ignored(let id):
-        guard activeRun?.id == id, activeRun?.stage == .told else { continue }
+        guard runs.active?.id == id, runs.active?.stage == .told else { continue }
         if isRunIgnored { return met(.command, .ttyRead) }
         probeAgain(number, waiter)
       case .question(let id):
-        guard activeRun?.id == id, case .running = activeRun?.stage else { continue }
+        guard runs.active?.id == id, case .running = runs.active?.stage else { continue }
         if let evidence = questionEvidence(), !isReported() { return met(.input, evidence) }
         probeAgain(number, waiter)
       case .ended(let id):
@@ -190,14 +190,14 @@ extension Session {
   /// The shell itself reads by its line editor, behind what looks like its prompt, and has not said that the command ended: somebody took its
   /// hooks out. It is asked, once.
   private func isReported() -> Bool {
-    guard let run = activeRun, run.way == .integrated, foregroundIsOwn,
+    guard let run = runs.active, run.way == .integrated, foregroundIsOwn,
       PseudoTerminal.lineMode(of: pty.master)?.canonical == false
     else { return false }
     // Builtins that edit a line do the same.
     let edits = ["read", "vared", "select"].contains { run.command.contains($0) }
     guard !edits, looksLikePrompt else { return false }
     guard !run.isReportAsked else { return false }
-    activeRun?.isReportAsked = true
+    runs.active?.isReportAsked = true
     try? writeForRun(RunFile.report)
     return true
   }

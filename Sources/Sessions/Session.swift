@@ -52,34 +52,21 @@ package actor Session {
   var bells = 0
   /// Of whose typing the viewers were told last.
   var toldOfTyping: (viewer: ViewerID?, by: String?, at: ContinuousClock.Instant)?
-  /// The run whose command has been typed and is not over.
-  var activeRun: ActiveRun?
+  var runs = SessionRuns()
   /// The shell that said last that it has our scripts.
   var markedShell: ProcessImage?
   private var arrivals: UInt64 = 0
-  /// Runs that wait for their turn, the first first.
-  var queuedRuns: [QueuedRun] = []
   /// What runs printed lately.
   var outputs = CapturedOutputs()
   /// What has been typed and not been sent off by an Enter.
   var typedLine = TypedLine()
   /// When nothing was owed last: how many lines had been sent off, and how many prompts had come.
   var promptsSettled: (lines: UInt64, prompts: UInt64)
-  /// Runs that are over, for those who still wait for them; the latest last.
-  var finishedRuns: [FinishedRun] = []
-  /// What brings back the line that somebody had half typed when a run came, once the prompt stands.
-  var putBack: [UInt8]?
-  var putBackTimer: LoopTimer?
   /// What a shell somewhere else is to read once it says that it does.
   var typedScript: String?
-  var isRunTyping = false
-  /// Whether its shell has been seen to wait for a command.
-  var hasBeenReady = false
   let began = ContinuousClock.now
   /// The generation of the last input that was not a run's own.
   var lastInputGeneration: UInt64 = 0
-  /// When a plain shell's last run ended, what had been typed by then, and in which shell: if nothing came since, its prompt stands.
-  var plainEnd: (at: ContinuousClock.Instant, input: UInt64, shell: ProcessImage?)?
   /// When it was.
   var lastInputAt = ContinuousClock.now
   /// Where runs are handed to shells of this machine: the name of a file in a folder of the user's own.
@@ -298,7 +285,7 @@ package actor Session {
       typedScript = nil
       try? writeForRun(Array(script.utf8))
     }
-    if putBack != nil, case .atPrompt = commands.phase { giveBackTypedLine() }
+    if runs.putBack != nil, case .atPrompt = commands.phase { giveBackTypedLine() }
   }
 
   /// The line that stands between the end of the prompt and that place.

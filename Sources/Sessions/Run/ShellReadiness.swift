@@ -67,7 +67,7 @@ extension Session {
         return asks ? .busy(commandRunning) : .notYet(Session.probe)
       }
       // A program that printed the last mark has the terminal a moment longer.
-      if let plainEnd, plainEnd.at.duration(to: .now) < Session.freshTime { return .notYet(Session.probe) }
+      if let end = runs.plainEnd, end.at.duration(to: .now) < Session.freshTime { return .notYet(Session.probe) }
       let error = SessionError(
         .commandRunning,
         "\(front), which is no shell that 'run' knows. Drive it by 'interact'; if a POSIX shell reads the terminal (ssh, a container), say so with 'in: shell', or type the integration with 'roost integrate'."
@@ -112,7 +112,7 @@ extension Session {
   /// The session's own shell reads its files: it has shown no prompt yet. Of one that will never mark it, another program in front may be
   /// what somebody has typed.
   private var isStarting: Bool {
-    !hasBeenReady && commands.phase == .unknown && began.duration(to: .now) < SessionLimits.shellStart
+    !runs.hasBeenReady && commands.phase == .unknown && began.duration(to: .now) < SessionLimits.shellStart
       && (commands.nonce != nil || lastInputGeneration == 0 || foregroundIsOwn) && hasShell
   }
 
@@ -147,7 +147,7 @@ extension Session {
   /// The shell that was given the run in progress has taken all that was typed, has not begun it, and reads again: it was in the middle of
   /// a command of several lines, or its line editor made something else of it.
   var isRunIgnored: Bool {
-    guard let run = activeRun, run.stage == .told, run.way != .integrated, let shell = run.shell, hasTakenInput,
+    guard let run = runs.active, run.stage == .told, run.way != .integrated, let shell = run.shell, hasTakenInput,
       !pty.hasOutput, activity.quiet() >= Session.silence, isForegroundReading
     else { return false }
     return frontImage == shell
@@ -222,8 +222,8 @@ extension Session {
 
   /// Nothing was typed since that shell has ended a run: it can be at nothing but its prompt.
   private func isUntouched(_ shell: ProcessID) -> Bool {
-    guard let plainEnd, let image = plainEnd.shell, image.pid == shell else { return false }
-    return plainEnd.input == lastInputGeneration && frontImage == image
+    guard let end = runs.plainEnd, let image = end.shell, image.pid == shell else { return false }
+    return end.input == lastInputGeneration && frontImage == image
   }
 
   private func remoteShell() -> ShellReadiness {

@@ -1,0 +1,21 @@
+import Net
+import Sys
+
+/// What a session knows of the runs that it was given: the one in progress, those that wait, and what the last ones have left.
+struct SessionRuns {
+  /// The one whose command was given to a shell and is not over.
+  var active: ActiveRun?
+  /// Those that wait for their turn, the first first.
+  var queued: [QueuedRun] = []
+  /// Those that are over, for those who still wait for them; the latest last.
+  var finished: [FinishedRun] = []
+  /// Keys are sent for a run, and are not somebody's typing.
+  var isTyping = false
+  /// What brings back the line that somebody had half typed when one came, once the prompt stands.
+  var putBack: [UInt8]?
+  var putBackTimer: LoopTimer?
+  /// Whether the session's shell has been seen to wait for a command.
+  var hasBeenReady = false
+  /// When the last one in a plain shell ended, what had been typed by then, and in which shell: if nothing came since, its prompt stands.
+  var plainEnd: (at: ContinuousClock.Instant, input: UInt64, shell: ProcessImage?)?
+}
