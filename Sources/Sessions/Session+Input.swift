@@ -72,6 +72,7 @@ extension Session {
       activity.touch()
       recordChanged(.activity)
       if let typist { commands.typist = typist }
+      if typedLine.submitted == 0, typedLine.isEmpty, commands.phase == .unknown { notePlainPrompt() }
       settlePromptsIfNothingIsOwed()
       typedLine.take(bytes)
       lastInputGeneration = activity.generation

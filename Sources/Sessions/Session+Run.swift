@@ -159,7 +159,7 @@ extension Session {
         case .notYet(let again): pause = again
         case .busy(let error): refusal = error
         }
-      } else if case .notYet(let again) = inside, activity.quiet() < again {
+      } else if case .notYet(let again) = inside, activity.quiet() < Session.freshTime {
         pause = again
       } else {
         refusal = SessionError(
@@ -241,6 +241,8 @@ extension Session {
       guard let file, file.write(command, run: id) else { throw unwritable }
       bytes = commands.needsCancel ? RunFile.cancel + RunFile.take : RunFile.take
     case .plain(let program, let pid):
+      notePlainPrompt()
+      if !typedLine.isEmpty, isLineEmpty { typedLine.clear() }
       typedBefore = typedLine.unfinished
       guard typedLine.isEmpty || typedLine.isPlainText else { throw lineInUse }
       // Ctrl-U empties the line, in the terminal's own line mode as well as in a shell's.

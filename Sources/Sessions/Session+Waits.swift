@@ -190,7 +190,7 @@ extension Session {
   /// The shell itself reads by its line editor, behind what looks like its prompt, and has not said that the command ended: somebody took its
   /// hooks out. It is asked, once.
   private func isReported() -> Bool {
-    guard let run = runs.active, run.way == .integrated, foregroundIsOwn,
+    guard let run = runs.active, run.way == .integrated, foregroundIsOwn, run.shell == nil || run.shell == frontImage,
       PseudoTerminal.lineMode(of: pty.master)?.canonical == false
     else { return false }
     // Builtins that edit a line do the same.

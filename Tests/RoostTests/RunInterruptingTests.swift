@@ -67,4 +67,46 @@ struct RunInterruptingTests {
       #expect(next["output"].string?.contains("No such file") == true, "\(next.text)")
     }
   }
+
+  @Test(
+    "a command of several lines that somebody has begun can be ended as if no run had come", arguments: Place.allCases)
+  func goesOn(place: Place) async throws {
+    try await withSession(place.fields) { session in
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      try await session.interact(["text": "echo 'half\r", "for": "match", "pattern": "echo 'half\\s+(\\S*>)? *$"])
+      let answer = try await session.answer("run", ["command": "echo mine", "timeout_ms": 2000])
+      if answer.status == 200 {
+        #expect(answer.json["output"] == "mine\n", "\(answer)")
+      } else {
+        #expect(answer.errorCode == "line_in_use", "\(answer)")
+      }
+      try await session.interact(["text": "whole'\r", "for": "match", "pattern": "(?m)^half\nwhole"])
+      #expect(try await session.run("echo next", ["timeout_ms": 60_000, "queue": true])["output"] == "next\n")
+    }
+  }
+
+  @Test("of a paste whose last line is not complete nothing becomes part of a run")
+  func paste() async throws {
+    try await withSession(Place.bash.fields) { session in
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      try await session.interact([
+        "text": "echo first\nfor i in 1 2", "paste": true, "for": "match", "pattern": "for i in 1 2",
+      ])
+      try await session.interact(["text": "\r", "for": "match", "pattern": "(?m)^first\n> *$"])
+      let answer = try await session.answer("run", ["command": "echo mine", "timeout_ms": 2000])
+      #expect(answer.errorCode == "line_in_use", "\(answer)")
+      try await session.interact(["text": "do echo x$i; done\r", "for": "match", "pattern": "(?m)^x1\nx2"])
+      #expect(try await session.run("echo next", ["timeout_ms": 60_000, "queue": true])["output"] == "next\n")
+    }
+  }
+
+  @Test("a half typed line comes back with its cursor where it was", arguments: [Place.bash, .fish])
+  func cursor(place: Place) async throws {
+    try await withSession(place.fields) { session in
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      try await session.interact(["text": "echo abc\u{1B}[D\u{1B}[D", "for": "match", "pattern": "echo abc"])
+      #expect(try await session.run("echo mine", ["timeout_ms": 60_000])["output"] == "mine\n")
+      try await session.interact(["text": "Z\r", "for": "match", "pattern": "(?m)^aZbc"])
+    }
+  }
 }

@@ -129,6 +129,11 @@ struct CommandLogTests {
     log.expected = .init(id: 8, command: "(", cause: nil)
     var more = signed(.property, n: 2)
     more.options["k"] = "s"
+    // Not before it has the line: somebody else's is not complete.
+    #expect(take(&log, more).run == nil)
+    var taken = signed(.property, n: 2, run: 8)
+    taken.options["roost"] = "taken"
+    _ = take(&log, taken)
     #expect(take(&log, more).run == .incomplete(isGivenUp: false))
   }
 
@@ -177,14 +182,16 @@ struct CommandLogTests {
     #expect(log.phase == .unknown)
   }
 
-  @Test("a prompt for more lines that no run waits for is no prompt for a run", arguments: [true, false])
+  @Test(
+    "a prompt for more lines is no prompt for a run, also where the first lines of a paste have run",
+    arguments: [true, false])
   func continues(isRunning: Bool) {
     var log = CommandLog(nonce: "n")
     _ = take(&log, signed(isRunning ? .outputStart : .promptEnd, n: 1))
     var more = signed(.property, n: 1)
     more.options["k"] = "s"
     #expect(take(&log, more).run == nil)
-    #expect(log.isContinuing == !isRunning)
+    #expect(log.isContinuing)
     _ = take(&log, signed(.promptStart, n: 2))
     #expect(!log.isContinuing)
   }

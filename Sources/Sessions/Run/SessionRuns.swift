@@ -18,4 +18,6 @@ struct SessionRuns {
   var hasBeenReady = false
   /// When the last one in a plain shell ended, what had been typed by then, and in which shell: if nothing came since, its prompt stands.
   var plainEnd: (at: ContinuousClock.Instant, input: UInt64, shell: ProcessImage?)?
+  /// What a plain shell's prompt looks like, taken where it can have been nothing else: its prompts for more lines are another text.
+  var plainPrompt: (shell: ProcessImage, text: String)?
 }

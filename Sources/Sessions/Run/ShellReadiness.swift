@@ -28,7 +28,7 @@ extension Session {
   private static let silence = Duration.milliseconds(150)
 
   /// What began so lately is mostly over in a moment.
-  private static let freshTime = Duration.milliseconds(300)
+  static let freshTime = Duration.milliseconds(300)
   /// How long a shell may read without a prompt before it counts as one that asks for something (`read`).
   private static let patience = Duration.seconds(1)
 
@@ -36,7 +36,7 @@ extension Session {
   func shellReadiness(inShell: Bool) -> ShellReadiness {
     if inShell { return remoteShell() }
     switch commands.phase {
-    case .atPrompt where commands.isContinuing: return .busy(lineInUse)
+    case .atPrompt where commands.isContinuing, .running where commands.isContinuing: return .busy(lineInUse)
     case .atPrompt where commands.takesRuns: return integratedPrompt()
     // A shell somewhere else that says when its prompt stands.
     case .atPrompt where commands.isSigned && commands.hasLostKeys:
@@ -65,6 +65,12 @@ extension Session {
         // It reads, and not at its prompt.
         let asks = hasTakenInput && activity.quiet() >= Session.patience && isForegroundReading
         return asks ? .busy(commandRunning) : .notYet(Session.probe)
+      }
+      // A copy of the shell is about to become the program that was typed, or to be gone.
+      if activity.quiet() < Session.freshTime,
+        PseudoTerminal.foregroundGroup(of: pty.master).map(PlainShell.isFork) == true
+      {
+        return .notYet(Session.probe)
       }
       // A program that printed the last mark has the terminal a moment longer.
       if let end = runs.plainEnd, end.at.duration(to: .now) < Session.freshTime { return .notYet(Session.probe) }
@@ -113,7 +119,7 @@ extension Session {
   /// what somebody has typed.
   private var isStarting: Bool {
     !runs.hasBeenReady && commands.phase == .unknown && began.duration(to: .now) < SessionLimits.shellStart
-      && (commands.nonce != nil || lastInputGeneration == 0 || foregroundIsOwn) && hasShell
+      && (commands.nonce != nil || lastInputGeneration == 0 || foregroundIsOwn || !hasTakenInput) && hasShell
   }
 
   /// What the process in front runs.
@@ -215,9 +221,38 @@ extension Session {
     // Where the kernel does not say it, silence must do; not for a shell that will tell by itself.
     let isStill = activity.quiet() >= Session.silence && ProcessStatus.read(group)?.state == UInt8(ascii: "S")
     guard isReading || isStill && !(isStarting && commands.nonce != nil) else { return .notYet(Session.silence) }
+    if !hasPrompt, asksForMore { return .busy(lineInUse) }
     // `read x` in such a shell waits just as its prompt does, but has printed none.
-    if mode.canonical, terminal.cursor.column == 0, !hasPrompt { return nil }
+    // The screen of before is not known where the server began anew.
+    let isUnseen = isAdopted && lastInputGeneration == 0
+    if mode.canonical, terminal.cursor.column == 0, !hasPrompt, !isUnseen { return nil }
     return .plain(program: shell.program, pid: shell.pid)
+  }
+
+  /// Nothing stands behind a plain shell's prompt, whatever keys were pressed.
+  var isLineEmpty: Bool {
+    guard let known = runs.plainPrompt, known.shell == frontImage else { return false }
+    guard textBeforeCursor == known.text else { return false }
+    var columns = 0
+    terminal.visitRuns(row: terminal.cursor.row, trim: .blankAny) { columns += $0.columns }
+    return columns <= terminal.cursor.column
+  }
+
+  /// A plain shell's prompt for more lines is `> ` in all of them, and is told from its prompt where that is known not to begin so.
+  private var asksForMore: Bool {
+    guard let known = runs.plainPrompt, !known.text.hasPrefix(">"), known.shell == frontImage else { return false }
+    return textBeforeCursor.hasPrefix(">")
+  }
+
+  /// Keeps what a plain shell's prompt looks like. Called where its prompt stands: before anything was sent off, or where a run is given.
+  func notePlainPrompt() {
+    guard let front = frontImage else { return }
+    let text = textBeforeCursor
+    // What was half typed is no part of it, and may be all of it.
+    guard typedLine.isEmpty, text.contains(where: { $0 != " " }),
+      runs.plainPrompt?.shell != front || isUntouched(front.pid)
+    else { return }
+    runs.plainPrompt = (front, text)
   }
 
   /// Nothing was typed since that shell has ended a run: it can be at nothing but its prompt.

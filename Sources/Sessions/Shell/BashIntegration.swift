@@ -42,7 +42,7 @@ extension ShellIntegration {
     if [[ $- == *i* ]] && ((BASH_VERSINFO[0] > 4 || BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4)); then
       # n counts the prompts, run is the number of the run that the line editor was given, ran tells that a command has begun, free that the
       # prompt has come since: `read -e` has a line editor with the same keys.
-      __roost_free=0 __roost_n=0 __roost_run=0 __roost_ran=0 __roost_none= __roost_bang= __roost_saved= __roost_pwd= __roost_url= __roost_was=
+      __roost_free=0 __roost_n=0 __roost_run=0 __roost_ran=0 __roost_none= __roost_bang= __roost_saved= __roost_pwd= __roost_url= __roost_was= __roost_point=0
       __roost_flag=("" 1) __roost_which=("P;" "D;") __roost_next=
       __roost_lists=$((BASH_VERSINFO[0] > 5 || BASH_VERSINFO[0] == 5 && BASH_VERSINFO[1] >= 1))
 
@@ -61,7 +61,7 @@ extension ShellIntegration {
       __roost_a='\[\e]133;${__roost_which[__roost_ran]}$?;aid='$__roost_nonce';n=${__roost_n};run=${__roost_run}\a'
       __roost_a+='\e]133;A;aid='$__roost_nonce';n=${__roost_n}\a${__roost_flag[__roost_free=1,0]}\]'
       __roost_b='\[\e]133;B;aid='$__roost_nonce';n=${__roost_n}\a\]'
-      __roost_c='\[\e]133;P;k=s;aid='$__roost_nonce';n=${__roost_n}\a\]'
+      __roost_c='\[\e]133;P;k=s;aid='$__roost_nonce';n=${__roost_n}\a${__roost_flag[__roost_free=0]}\]'
       if [[ ${PROMPT_COMMAND@a} != *r* ]]; then
         # Unset or emptied, PROMPT_COMMAND is filled again by the prompt itself. A pattern prints nothing.
         __roost_a+='\[${__roost_none#${PROMPT_COMMAND:=$__roost_both}}\]'
@@ -124,9 +124,10 @@ extension ShellIntegration {
           PS2=${PS2-}
           PS2=$__roost_c${PS2//"$__roost_c"/}
         fi
-        if [[ ${PS0@a} != *r* && ${PS0-} != "$__roost_ps0"* ]]; then
+        if [[ ${PS0@a} != *r* && ${PS0-} != *"$__roost_ps0" ]]; then
+          # Last: what a PS0 of your own prints is no output of the command.
           PS0=${PS0-}
-          PS0=$__roost_ps0${PS0//"$__roost_ps0"/}
+          PS0=${PS0//"$__roost_ps0"/}$__roost_ps0
         fi
         if [[ ${PROMPT_COMMAND@a} == *r* ]]; then builtin return 0; fi
         if ((__roost_lists)); then
@@ -211,7 +212,7 @@ extension ShellIntegration {
           builtin return 0
         fi
         if [[ -n $READLINE_LINE ]]; then
-          __roost_saved=$READLINE_LINE saved=';saved=1'
+          __roost_saved=$READLINE_LINE __roost_point=$READLINE_POINT saved=';saved=1'
         fi
         __roost_run=$id READLINE_LINE=$text READLINE_POINT=${#text}
         # '!' means what it means in a script.
@@ -226,7 +227,7 @@ extension ShellIntegration {
 
       # What somebody had half typed is there again.
       __roost_put_back() {
-        if [[ -z $READLINE_LINE ]]; then READLINE_LINE=$__roost_saved READLINE_POINT=${#__roost_saved}; fi
+        if [[ -z $READLINE_LINE ]]; then READLINE_LINE=$__roost_saved READLINE_POINT=$__roost_point; fi
         __roost_saved=
         builtin return 0
       }
@@ -237,6 +238,11 @@ extension ShellIntegration {
           builtin bind -m "$map" -x '"\e[777;2~": { __roost_take; } 8>&2 9>/dev/tty >/dev/null 2>&1'
           builtin bind -m "$map" '"\e[777;3~": accept-line'
           builtin bind -m "$map" '"\e[777;1~": "\e[777;2~\e[777;3~"'
+          if [[ $map == emacs* ]]; then
+            # Somebody's Escape or ctrl+x waits for its second key.
+            builtin bind -m "$map" '"\e\e[777;1~": "\e[777;2~\e[777;3~"'
+            builtin bind -m "$map" '"\C-x\e[777;1~": "\e[777;2~\e[777;3~"'
+          fi
           builtin bind -m "$map" -x '"\e[777;4~": { __roost_put_back; } >/dev/null 2>&1'
           # How the last command ended, where nobody has told, and the marks again.
           builtin bind -m "$map" -x '"\e[777;5~": { __roost_precmd "$?"; __roost_mark "$?"; } 9>/dev/tty >/dev/null 2>&1'

@@ -51,6 +51,8 @@ struct CommandLog {
     var cause: Cause?
     /// It is given to a plain shell that runs inside a command of a shell with marks, which goes on.
     var isInside = false
+    /// The line editor has said that it has it: a prompt for more lines is its own from here on.
+    var isTaken = false
   }
 
   /// One shell that signs its marks.
@@ -328,12 +330,16 @@ struct CommandLog {
       arrivals += 1
     case "busy" where isExpected: return .refused
     case "taken" where isExpected:
+      expected?.isTaken = true
       return .taken(putBack: mark.options["saved"] != nil, waits: mark.options["go"] != nil)
     case "incomplete" where isExpected: return .incomplete(isGivenUp: true)
     default:
       // The mark of a continuation prompt (`k=s`): only a run is waited for that way.
-      guard mark.options["k"] == "s", phase != .running else { break }
-      if expected != nil { return .incomplete(isGivenUp: false) }
+      guard mark.options["k"] == "s" else { break }
+      // The first lines of a paste may run already while its last one is not complete.
+      if expected?.isTaken == true, phase != .running || signers[current].open.map({ !isOfAnotherRun($0) }) == true {
+        return .incomplete(isGivenUp: false)
+      }
       isContinuing = true
     }
     return nil

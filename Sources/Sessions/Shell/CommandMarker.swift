@@ -39,10 +39,11 @@ enum CommandMarker {
       ["ksh", "ksh93"].contains(program)
       ? (command.contains("<<") ? "" : "\n_roost=$?\n", "_roost=${_roost-$?}\n", "$_roost", #" \unset _roost;"#)
       : ("", "", "$?", "")
+    let prompts = program == "yash" ? ["PS1", "YASH_PS1"] : ["PS1"]
     let outer = """
-      { _roost='\u{1B}'; case "${PS1-}" in (*"]133;P;roost=back;"*) PS1=${PS1#*"\u{7}"};; esac; PS1="$_roost]133;P;roost=back\(sign)\u{7}${PS1-}"; \\unset _roost; } \(aside)
+      { _roost='\u{1B}'; \(prompts.map { armed($0, sign) }.joined(separator: " ")) \\unset _roost; } \(aside)
       . \(quoted(path))
-      \(before){ \(prints) "\\033]133;D;\(status)\(sign)\\007" >&9; PS1=${PS1#*"\u{7}"};\(after) } \(aside)
+      \(before){ \(prints) "\\033]133;D;\(status)\(sign)\\007" >&9; \(prompts.map(disarmed).joined(separator: " "))\(after) } \(aside)
 
       """
     return (outer, "{ \(prints) \"\\033]133;C\(sign)\\007\" >&9; } \(aside)\n\(command)\n\(last)")
@@ -60,6 +61,18 @@ enum CommandMarker {
 
   /// What to type so that the shell reads the file.
   static func reading(_ path: String) -> String { " . \(quoted(path))" }
+
+  /// Has a prompt carry the mark that says that the whole command was given up. yash has prompts of its own beside POSIX's, where it is asked to.
+  private static func armed(_ prompt: String, _ sign: String) -> String {
+    let old = #"case "${\#(prompt)-}" in (*"]133;P;roost=back;"*) \#(prompt)=${\#(prompt)#*"\#u{7}"};; esac;"#
+    let set = #"\#(prompt)="$_roost]133;P;roost=back\#(sign)\#u{7}${\#(prompt)-}";"#
+    return prompt == "PS1" ? "\(old) \(set)" : #"case "${\#(prompt)+x}" in (x) \#(old) \#(set); esac;"#
+  }
+
+  private static func disarmed(_ prompt: String) -> String {
+    let cut = #"\#(prompt)=${\#(prompt)#*"\#u{7}"};"#
+    return prompt == "PS1" ? cut : #"case "${\#(prompt)+x}" in (x) \#(cut); esac;"#
+  }
 
   /// One line for a shell that cannot read our files. The command is one quoted word of which nothing means anything to a line editor, a
   /// history or a terminal.

@@ -13,8 +13,6 @@ extension ShellIntegration {
         # The number of the prompt is counted up without arithmetic: the first digits, and a list of the last two.
         set -g __roost_high 0
         set -g __roost_low
-        # Whether a command runs: `read` has a line editor with the same keys.
-        set -g __roost_busy
         # From version 4 on, fish writes the marks A, C and D by itself.
         set -g __roost_marks (string match -qr '^[0-3]\.' -- $version; and echo yes)
 
@@ -33,8 +31,6 @@ extension ShellIntegration {
         end
 
         function __roost_prompt --on-event fish_prompt
-            # First: ctrl+c ends whatever fish is in.
-            set __roost_busy
             if not set -q __roost_low[1]
                 set __roost_high (math $__roost_high + 1)
                 for ten in 0 1 2 3 4 5 6 7 8 9
@@ -66,7 +62,6 @@ extension ShellIntegration {
         end
 
         function __roost_preexec --on-event fish_preexec
-            set __roost_busy yes
             if test $__roost_run != 0; and test "$argv[1]" != "$__roost_text"; and test -z "$(abbr --list)"
                 # No abbreviation: a search that was under way has put another line in the place of the run's.
                 __roost_tell 'P;roost=busy'
@@ -90,8 +85,16 @@ extension ShellIntegration {
             function __roost_postexec --on-event fish_postexec
                 __roost_tell "D;$status"
                 set __roost_run 0
-                set __roost_busy
             end
+        end
+
+        # Makes the line what it was: where the cursor stood, and its lines.
+        function __roost_type
+            commandline -r -- "$argv[2]"
+            for line in $argv[3..-1]
+                commandline -i -- \n$line
+            end
+            test -n "$argv[1]"; and commandline --cursor $argv[1]
         end
 
         # Bound to a key that no keyboard has: the command line becomes the command that Roost was asked to run.
@@ -99,27 +102,29 @@ extension ShellIntegration {
             read -z -d \n -l id text <$__roost_file 2>/dev/null
             string match -qr '^[0-9]+$' -- $id; or return
             set __roost_run $id
-            if test -n "$__roost_busy"; or commandline --search-mode; or commandline --paging-mode
+            # `read` has a line editor with the same keys; at the prompt it is fish itself that runs.
+            if test "$_" != fish; or commandline --search-mode; or commandline --paging-mode
                 # Where the line is another's, or a search's: what is put into it would not be what runs.
                 __roost_tell 'P;roost=busy'
                 set __roost_run 0
                 return
             end
             set -l saved
-            # Not by `read`, which may hang on to a ctrl+c that came before.
-            set -l before "$(commandline)"
+            # Not by `read`, which may hang on to a ctrl+c that came before. A list: a line's end at the end counts.
+            set -l before (commandline)
+            set -l cursor (commandline --cursor)
             commandline -r -- $text
             commandline --is-valid
             set -l valid $status
             if test $valid -eq 2
                 # fish would only begin another line: the line stays what it was.
-                commandline -r -- $before
+                __roost_type $cursor $before
                 __roost_tell 'P;roost=incomplete'
                 set __roost_run 0
                 return
             end
             if test -n "$before"
-                set __roost_saved $before
+                set __roost_saved $cursor $before
                 set saved ';saved=1'
             end
             if test $valid -eq 0
@@ -144,7 +149,7 @@ extension ShellIntegration {
             if commandline --search-mode; or commandline --paging-mode; or test "$(commandline)" != "$(builtin printf %s $__roost_text)"
                 __roost_tell 'P;roost=busy'
                 set __roost_run 0
-                commandline -r -- $__roost_saved
+                __roost_type $__roost_saved
                 return
             end
             commandline -f execute
@@ -152,7 +157,7 @@ extension ShellIntegration {
 
         # What somebody had half typed is there again.
         function __roost_put_back
-            test -z "$(commandline)"; and commandline -r -- $__roost_saved
+            test -z "$(commandline)"; and __roost_type $__roost_saved
             set __roost_saved
         end
 

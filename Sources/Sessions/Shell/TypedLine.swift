@@ -24,13 +24,16 @@ struct TypedLine: Equatable {
     unfinished += rest.prefix(TypedLine.limit - unfinished.count)
   }
 
+  /// It is seen to be empty.
+  mutating func clear() { unfinished = [] }
+
   /// A line was sent off that was not typed: a run's.
   mutating func countRun() { submitted += 1 }
 
-  /// CR and LF send a line off; ctrl+c, ctrl+d and ctrl+\ take it away; ctrl+u empties it.
+  /// CR and LF send a line off; ctrl+c, ctrl+d, ctrl+z and ctrl+\ take it away; ctrl+u empties it.
   private static func endsLine(_ byte: UInt8) -> Bool {
     switch byte {
-    case 0x0A, 0x0D, 0x03, 0x04, 0x15, 0x1C: true
+    case 0x0A, 0x0D, 0x03, 0x04, 0x15, 0x1A, 0x1C: true
     default: false
     }
   }

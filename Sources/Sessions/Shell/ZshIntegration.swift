@@ -180,6 +180,8 @@ extension ShellIntegration {
             builtin zle -N _roost_take
             builtin zle -N _roost_none
             for map in emacs viins vicmd visual isearch; do builtin bindkey -M $map '\e[777;1~' _roost_take '\e[777;7~' _roost_none; done
+            # Somebody's Escape or ctrl+x waits for its second key.
+            builtin bindkey -M emacs '\e\e[777;1~' _roost_take '^X\e[777;1~' _roost_take
             # An operator that waits for its motion is given up first.
             builtin bindkey -M viopp -s '\e[777;1~' '\e\e[777;1~'
           fi
