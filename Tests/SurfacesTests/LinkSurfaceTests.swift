@@ -127,8 +127,10 @@ struct LinkSurfaceTests {
     async throws
   {
     try await LinkedServers.with { servers in
-      try await call(servers, "stty raw -echo; head -c 3000000 | wc -c; seq 1 200000; sleep 1000")
+      try await call(servers, "stty raw -echo; echo ready; head -c 3000000 | wc -c; seq 1 200000; sleep 1000")
       let socket = try await servers.hub.client.webSocket("/sessions/dev/ws/raw?server=web1")
+      // In line mode the terminal would take 4,095 of them.
+      try await socket.bytes(until: "ready")
       for _ in 0..<6 { await socket.send(binary: [UInt8](repeating: 0x61, count: 500_000)) }
       try await socket.bytes(until: "3000000")
       await socket.stopReading()
