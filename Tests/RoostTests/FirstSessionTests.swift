@@ -14,8 +14,8 @@ struct FirstSessionTests {
       #expect(open["screen"]["alternate_active"] == true)
       try await session.interact(["text": "iFirst line\rsecond line, größer", "match": "second line, größer"])
       // Escape and what follows it would be one key, as Alt is, if they came in one piece.
-      try await session.interact(["keys": ["escape"], "for": "idle", "idle_ms": 100])
-      try await session.interact(["text": "ggA", "for": "idle", "idle_ms": 100])
+      try await session.interact(["keys": ["escape"], "for": "idle", "idle_ms": 400])
+      try await session.interact(["text": "ggA", "for": "idle", "idle_ms": 400])
       let edited = try await session.interact(["text": " and more", "match": "First line and more", "format": "plain"])
       #expect(edited["screen"]["lines"][1] == "second line, größer")
       try await session.interact(["keys": ["escape"], "for": "idle", "idle_ms": 100])
