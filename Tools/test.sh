@@ -10,9 +10,16 @@ cd "$(dirname "$0")/.."
 
 log=.build/test.log
 
+# A test that ignores its time limit hangs the whole run: it is ended, and what had not ended is named.
 run() {
-  "${SWIFT:-swift}" test --skip-build "$@" 2>&1 | tee "$log"
+  timeout -k 10 "${TEST_SECONDS:-900}" "${SWIFT:-swift}" test --skip-build "$@" 2>&1 | tee "$log"
   return "${PIPESTATUS[0]}"
+}
+
+unfinished() {
+  sed -nE 's/^◇ Test ("[^"]*"|[A-Za-z0-9_]+\(\)) started\.$/\1/p' "$log" | sort -u >"$log.started"
+  sed -nE 's/^(✔|✘|━) Test ("[^"]*"|[A-Za-z0-9_]+\(\)) (with|passed|failed).*/\2/p' "$log" | sort -u >"$log.ended"
+  comm -23 "$log.started" "$log.ended"
 }
 
 failures() {
@@ -27,6 +34,13 @@ failed_suites() {
 
 run "$@" && exit 0
 code=$?
+if [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; then
+  printf '\n== hung: these had not ended after %s seconds\n%s\n' "${TEST_SECONDS:-900}" "$(unfinished)"
+  [ -n "${CI:-}" ] || exit "$code"
+  printf '\n== once more, all of it\n'
+  run "$@" && exit 0
+  code=$?
+fi
 first=$(failures)
 suites=$(failed_suites)
 if [ -n "${CI:-}" ] && [ -n "$suites" ] && [ "$(wc -l <<<"$suites")" -le 3 ] && grep -aq '✘ Test run with' "$log"; then
