@@ -89,6 +89,8 @@ struct RunInterruptingTests {
   func paste() async throws {
     try await withSession(Place.bash.fields) { session in
       #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      // Before that it has not asked for pastes in brackets.
+      _ = try await session.post("wait", ["for": "prompt"])
       try await session.interact([
         "text": "echo first\nfor i in 1 2", "paste": true, "for": "match", "pattern": "for i in 1 2",
       ])
