@@ -51,6 +51,8 @@ struct RunInterruptingTests {
       // What a search would find.
       #expect(try await session.run("touch other", ["timeout_ms": 60_000])["exit_status"] == 0)
       #expect(try await session.run("rm -f other", ["timeout_ms": 60_000])["exit_status"] == 0)
+      // Before its line editor reads, the keys mean what they mean to the terminal.
+      _ = try await session.post("wait", ["for": ["prompt", "input"]])
       try await session.interact(["text": .string(moment.typed), "for": "match", "pattern": .string(moment.shows)])
       let answer = try await session.answer("run", ["command": "echo mine", "timeout_ms": 2000])
       switch answer.status {
