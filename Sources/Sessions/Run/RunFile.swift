@@ -29,28 +29,27 @@ struct RunFile {
   /// each run would cost as much as all the rest of its way to the shell.
   func write(_ command: String, run: UInt64) -> Bool {
     let bytes = Array("\(run)\n\(command)\0".utf8)
-    guard let file = openOwn() else { return Self.write(bytes, to: path) }
+    guard let (file, _) = openOwn() else { return Self.write(bytes, to: path) }
     defer { close(file) }
     return pwrite(file, bytes, bytes.count, 0) == bytes.count
   }
 
   /// The line editor has read it: nobody else is to.
   func clear() {
-    var status = stat()
-    guard let file = openOwn() else { return remove() }
+    guard let (file, size) = openOwn() else { return remove() }
     defer { close(file) }
-    guard fstat(file, &status) == 0, status.st_size <= RunFile.keptBytes else { return remove() }
-    let blank = [UInt8](repeating: 0, count: Int(status.st_size))
+    guard size <= RunFile.keptBytes else { return remove() }
+    let blank = [UInt8](repeating: 0, count: size)
     if pwrite(file, blank, blank.count, 0) != blank.count { remove() }
   }
 
-  /// What an earlier run has left, if it is a file as we make them.
-  private func openOwn() -> Int32? {
+  /// What an earlier run has left, if it is a file as we make them, and its size in bytes.
+  private func openOwn() -> (file: CInt, size: Int)? {
     let file = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
     guard file >= 0 else { return nil }
     var status = stat()
     if fstat(file, &status) == 0, status.st_mode == S_IFREG | 0o600, status.st_uid == geteuid(), status.st_nlink == 1 {
-      return file
+      return (file, Int(status.st_size))
     }
     close(file)
     return nil
