@@ -9,15 +9,19 @@ package struct Cause: Sendable, Equatable {
   package var causationID: String?
   /// Who asked, as audit records name principals: `user:1000`, `token:ci`.
   package var principal: String?
+  /// Who has a share of what everybody shares for it; `nil` for the local user and the server itself, whose use nobody bounds.
+  package var holder: String?
   /// The W3C trace context that came with the call, carried along as it is (`00-<trace>-<span>-<flags>`).
   package var traceParent: String?
 
   package init(
-    correlationID: String, causationID: String? = nil, principal: String? = nil, traceParent: String? = nil
+    correlationID: String, causationID: String? = nil, principal: String? = nil, holder: String? = nil,
+    traceParent: String? = nil
   ) {
     self.correlationID = correlationID
     self.causationID = causationID
     self.principal = principal
+    self.holder = holder
     self.traceParent = traceParent
   }
 

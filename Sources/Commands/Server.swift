@@ -133,10 +133,12 @@ actor Server {
 
   /// Opens the sockets.
   private func open() async throws {
-    let tickets = Tickets()
+    let accounts = Accounts()
+    let tickets = Tickets(accounts: accounts)
     let tokens = Tokens(fixed: options.token, paths: paths)
     let authenticator = Authenticator(
-      ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets)
+      ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets,
+      accounts: accounts)
     let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id, cluster: cluster.map)
     let cluster = cluster
     let catalogue = Catalogue(
@@ -148,7 +150,8 @@ actor Server {
           authenticator.forget(token: $0)
           cluster.forget(token: $0)
         } + [tickets.operation],
-      ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, complain: complain)
+      ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts,
+      complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
     configuration.events = EventFeeds(log: log, cursors: cursors)

@@ -3,6 +3,8 @@ protocol ServedConnection: AnyObject, Sendable {
   var loop: EventLoop { get }
   /// Ends as soon as what is under way is done. On the loop.
   func shutDown()
+  /// Makes room for another connection, if nothing is under way. On the loop.
+  func giveWay()
   /// Ends now. On the loop.
   func abort()
 }
@@ -30,6 +32,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private enum State {
     /// Between requests, or within one that is still arriving.
     case reading
+    /// Within a request whose head is looked at before more of its body is taken.
+    case admitting
     /// A handler is at work.
     case answering
     /// A response body is being written piece by piece.
@@ -48,10 +52,16 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     var isHead: Bool { method == "HEAD" }
   }
 
+  private let standing: ConnectionStanding
+  /// The server has been told that it is known who is behind the connection.
+  private var isKnown: Bool
+
   private var state = State.reading
   private var exchange: Exchange?
   private var task: Task<Void, Never>?
   private var reply: HTTPReply?
+  /// What is kept for the body of the request under way, until it is answered.
+  private var bodyLease: (any Sendable)?
   private var writer: HTTPBodyWriter?
   private var departure: (() -> Void)?
   /// Where the latest requests would have been answered without a hop, if not here, and how many they were.
@@ -68,23 +78,39 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private var timedPhase = HTTPRequestDecoder.Phase.idle
   private var takenAtDeadline: UInt64 = 0
 
-  init(server: HTTPServer, socket: Socket) {
+  /// - Parameter standing: what is known already of who is behind it.
+  init(server: HTTPServer, socket: Socket, standing: ConnectionStanding? = nil) {
     self.server = server
     self.socket = socket
     loop = socket.loop
+    if let standing {
+      self.standing = standing
+    } else if case .unix = socket.peer {
+      self.standing = ConnectionStanding(isKnown: true)
+    } else {
+      self.standing = ConnectionStanding()
+    }
+    isKnown = self.standing.isKnown
     decoder = HTTPRequestDecoder(limits: server.limits)
   }
 
   func start() {
     socket.setOwner(self)
     deadline = Deadline(loop: loop) { [unowned self] in deadlinePassed() }
-    deadline?.set(after: server.timeouts.idle)
+    deadline?.set(after: idleTimeout)
     socket.startReading()
   }
+
+  private var idleTimeout: UInt64 { isKnown ? server.timeouts.idle : server.timeouts.stranger }
 
   func shutDown() {
     isShuttingDown = true
     if state == .reading { finish() }
+  }
+
+  func giveWay() {
+    isShuttingDown = true
+    if state == .reading { socket.close(nil) }
   }
 
   func abort() { socket.close(nil) }
@@ -111,7 +137,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       do throws(HTTPFault) {
         guard let event = try decoder.next(&input) else { break }
         switch event {
-        case .expectsContinue: socket.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        case .awaitsBody(let head, let expectsContinue): admit(head, expectsContinue)
         case .request(let parsed): begin(parsed)
         }
       } catch {
@@ -136,13 +162,52 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     if peerEnded, state == .reading, reply == nil, !isBlocked { finish() }
   }
 
+  /// Has the handler look at a head whose body is still to come.
+  private func admit(_ head: HTTPRequestDecoder.Parsed, _ expectsContinue: Bool) {
+    if case .unix = socket.peer { return goOn(expectsContinue) }
+    state = .admitting
+    let request = HTTPRequest(
+      method: head.method, target: head.target, headers: head.headers, peer: socket.peer, standing: standing)
+    let task = loop.isolation.assumeIsolated { $0.admit(request, expectsContinue, of: self, server.handler) }
+    if state == .admitting { self.task = task }
+  }
+
+  fileprivate func deliver(_ admission: HTTPAdmission, _ expectsContinue: Bool) {
+    task = nil
+    guard state == .admitting else { return }
+    state = .reading
+    noteStanding()
+    switch admission {
+    case .admitted(let lease):
+      bodyLease = lease
+      if isShuttingDown { return finish() }
+      goOn(expectsContinue)
+      if !isPumping { pumpUnread() }
+    case .refused(let response):
+      // Nobody knows where the next request begins before the body has come.
+      exchange = Exchange(method: "GET", headers: .init(), keepsAlive: false, isVersion10: false)
+      send(response)
+    }
+  }
+
+  private func goOn(_ expectsContinue: Bool) {
+    if expectsContinue { socket.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
+  }
+
+  private func noteStanding() {
+    if isKnown || !standing.isKnown { return }
+    isKnown = true
+    server.know(self)
+  }
+
   private func begin(_ parsed: HTTPRequestDecoder.Parsed) {
     state = .answering
     timedPhase = .idle  // the next head has its own time
     exchange = Exchange(
       method: parsed.method, headers: parsed.headers, keepsAlive: parsed.keepsAlive, isVersion10: parsed.isVersion10)
     let request = HTTPRequest(
-      method: parsed.method, target: parsed.target, headers: parsed.headers, body: parsed.body, peer: socket.peer)
+      method: parsed.method, target: parsed.target, headers: parsed.headers, body: parsed.body, peer: socket.peer,
+      standing: standing)
     if unlooked == 0 { noteHome(server.handler.home(of: request)) } else { unlooked -= 1 }
     // Runs here and now up to the handler's first suspension; most answers need none.
     let task = loop.isolation.assumeIsolated { $0.answer(request, of: self, server.handler) }
@@ -153,6 +218,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   fileprivate func deliver(_ reply: HTTPReply) {
     task = nil
     guard state == .answering else { return }
+    noteStanding()
     self.reply = reply
     if !isPumping { pumpUnread() }
   }
@@ -196,6 +262,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private func endExchange(closes: Bool) {
     exchange = nil
     task = nil
+    bodyLease = nil
     writer = nil
     if closes || socket.isClosed {
       finish()
@@ -224,6 +291,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   fileprivate func beginStream(_ response: HTTPResponse) -> HTTPBodyWriter? {
     guard state == .answering, let exchange, !socket.isClosed else { return nil }
     state = .streaming
+    noteStanding()
     if exchange.isVersion10 { self.exchange?.keepsAlive = false }
     let hasNoBody = exchange.isHead || HTTPStatus.hasNoBody(response.status)
     loop.scratch.removeAll(keepingCapacity: true)
@@ -284,6 +352,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     }
     socket.write(head)
     state = .upgraded
+    bodyLease = nil
     deadline?.close()
     // While pumping, bytes that wait are either in `input` or in `unread`, never in both.
     let rest = unread + input
@@ -323,7 +392,12 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     let webSocket = WebSocket(
       socket: socket, role: .server, subprotocol: upgrade.subprotocol, maxMessageBytes: upgrade.maxMessageBytes,
       pingInterval: upgrade.pingInterval, pongTimeout: upgrade.pongTimeout)
-    webSocket.whenGone { [unowned webSocket] in server.remove(webSocket) }
+    let standing = old.standing
+    webSocket.whenGone { [unowned webSocket] in
+      server.remove(webSocket)
+      // What it holds is let go with the connection.
+      withExtendedLifetime(standing) {}
+    }
     let isClosing = server.replace(old, by: webSocket)
     upgrade.opened(webSocket)
     webSocket.start(unread: rest)
@@ -352,9 +426,9 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     else { return }
     state = .finished
     deadline?.close()
-    home.execute { [self, server] in
+    home.execute { [self, server, standing] in
       guard let socket = try? detached.attach(to: home) else { return server.remove(self) }
-      let successor = HTTPConnection(server: server, socket: socket)
+      let successor = HTTPConnection(server: server, socket: socket, standing: standing)
       let isClosing = server.replace(self, by: successor)
       successor.start()
       if isClosing { successor.shutDown() }
@@ -366,7 +440,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private func setDeadline() {
     guard let deadline else { return }
     switch state {
-    case .answering, .streaming:
+    case .admitting, .answering, .streaming:
       deadline.clear()
       timedPhase = .idle
     case .reading:
@@ -375,7 +449,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       timedPhase = phase
       takenAtDeadline = socket.takenBytes
       switch phase {
-      case .idle: deadline.set(after: server.timeouts.idle)
+      case .idle: deadline.set(after: idleTimeout)
       case .head: deadline.set(after: server.timeouts.header)
       case .body: deadline.set(after: server.timeouts.body)
       }
@@ -391,7 +465,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       // A slow reader of a long response is no idler.
       if socket.queuedBytes > 0, socket.takenBytes != takenAtDeadline {
         takenAtDeadline = socket.takenBytes
-        deadline?.set(after: server.timeouts.idle)
+        deadline?.set(after: idleTimeout)
       } else if socket.queuedBytes > 0 {
         socket.close(NetError(.timedOut, "the peer does not read"))
       } else {
@@ -421,6 +495,8 @@ extension HTTPConnection: SocketOwner {
     case .reading:
       if isBlocked { return }  // answers are still on their way
       if decoder.phase == .idle { finish() } else { socket.close(nil) }
+    case .admitting:
+      socket.close(nil)
     case .answering, .streaming:
       // The client may only have closed its sending side, so an answer that comes all the same is still written.
       task?.cancel()
@@ -444,6 +520,7 @@ extension HTTPConnection: SocketOwner {
     _ = take(&departure)
     unread = []
     take(&task)?.cancel()
+    bodyLease = nil
     writer?.wake()
     writer = nil
     server.remove(self)
@@ -451,6 +528,15 @@ extension HTTPConnection: SocketOwner {
 }
 
 extension LoopIsolation {
+  /// As `answer`, for a head alone.
+  fileprivate func admit(
+    _ request: HTTPRequest, _ expectsContinue: Bool, of connection: HTTPConnection, _ handler: any HTTPHandler
+  ) -> Task<Void, Never> {
+    Task.immediate(executorPreference: loop) {
+      connection.deliver(await handler.admit(request, on: self.loop), expectsContinue)
+    }
+  }
+
   /// One task per request, in the isolation of the loop.
   fileprivate func answer(
     _ request: HTTPRequest, of connection: HTTPConnection, _ handler: any HTTPHandler

@@ -137,8 +137,9 @@ struct HTTPRequestDecoder {
   }
 
   enum Event {
-    /// The head is complete and the client waits for `100 Continue` before it sends the body.
-    case expectsContinue
+    /// The head is complete and the body is not: said once, with what the head says. The client may be waiting for `100 Continue` before it sends
+    /// the body.
+    case awaitsBody(Parsed, expectsContinue: Bool)
     case request(Parsed)
   }
 
@@ -149,6 +150,8 @@ struct HTTPRequestDecoder {
   private var collector = HeadCollector()
   private var pending: Parsed?
   private var decoder: HTTPBodyDecoder?
+  private var expectsContinue = false
+  private var hasToldOfBody = false
   /// The header fields of the request under way, once they have been read: for the answer to a fault in what follows them.
   private(set) var headers: HTTPHeaders?
 
@@ -167,7 +170,7 @@ struct HTTPRequestDecoder {
         &input, as: .request, maxBytes: limits.maxHeaderBytes, maxTarget: limits.maxTargetBytes)
       guard let head else { return nil }
       headers = head.headers
-      if let event = try begin(head, waits: input.isEmpty) { return event }
+      try begin(head, waits: input.isEmpty)
     }
     guard var body = decoder, var parsed = pending else { return nil }
     decoder = nil  // so that the body's array is not shared while it grows
@@ -181,15 +184,18 @@ struct HTTPRequestDecoder {
     }
     guard body.isDone else {
       decoder = body
-      return nil
+      if hasToldOfBody { return nil }
+      hasToldOfBody = true
+      return .awaitsBody(parsed, expectsContinue: expectsContinue)
     }
     parsed.body = body.body
     pending = nil
+    hasToldOfBody = false
     headers = nil
     return .request(parsed)
   }
 
-  private mutating func begin(_ head: HTTPHead, waits: Bool) throws(HTTPFault) -> Event? {
+  private mutating func begin(_ head: HTTPHead, waits: Bool) throws(HTTPFault) {
     guard head.majorVersion > 0 else { throw .badRequest("no HTTP version") }
     guard head.majorVersion == 1, head.minorVersion <= 1 else { throw .versionNotSupported }
     guard head.target.utf8.count <= limits.maxTargetBytes else { throw .targetTooLong }
@@ -215,8 +221,7 @@ struct HTTPRequestDecoder {
       throw .contentTooLarge
     }
     pending = parsed
-    let hasBody = framing != .none && framing != .length(0)
-    return fields.expectsContinue && !isVersion10 && waits && hasBody ? .expectsContinue : nil
+    expectsContinue = fields.expectsContinue && !isVersion10 && waits
   }
 }
 

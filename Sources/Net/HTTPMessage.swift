@@ -10,10 +10,12 @@ package struct HTTPRequest: Sendable {
   package var headers: HTTPHeaders
   package var body: [UInt8]
   package var peer: PeerAddress
+  /// What is known of who is behind the connection; `nil` for a request that came over none. Who lets the request in vouches here.
+  package var standing: ConnectionStanding?
 
   package init(
     method: String, target: String, headers: HTTPHeaders = .init(), body: [UInt8] = [],
-    peer: PeerAddress = .unix(uid: 0, pid: 0)
+    peer: PeerAddress = .unix(uid: 0, pid: 0), standing: ConnectionStanding? = nil
   ) {
     self.method = method
     self.target = target
@@ -21,6 +23,7 @@ package struct HTTPRequest: Sendable {
     self.headers = headers
     self.body = body
     self.peer = peer
+    self.standing = standing
   }
 
   /// Path and query of a request target in origin, absolute or asterisk form (RFC 9112 §3.2).
@@ -69,6 +72,14 @@ package enum HTTPReply: Sendable {
   case stream(HTTPResponse, @Sendable (HTTPBodyWriter) async -> Void)
 }
 
+/// What a handler says to a request by its head, while the body is still on its way.
+package enum HTTPAdmission: Sendable {
+  /// The body may come; `keeping` is let go once the request has been answered.
+  case admitted(keeping: (any Sendable)?)
+  /// This is answered, the body is not read, and the connection ends.
+  case refused(HTTPResponse)
+}
+
 /// Answers requests. Called isolated to the loop of the connection, so actors on that loop are reached without a hop.
 ///
 /// The task is cancelled when the client disconnects before its answer (seen as long as the client has not pipelined
@@ -78,6 +89,10 @@ package enum HTTPReply: Sendable {
 package protocol HTTPHandler: Sendable {
   func respond(to request: HTTPRequest, on loop: EventLoop) async -> HTTPReply
 
+  /// Decides whether a body is worth waiting for. Asked of requests over TCP whose body has not come along with the head, which is all that
+  /// `request` has.
+  func admit(_ request: HTTPRequest, on loop: EventLoop) async -> HTTPAdmission
+
   /// The loop on which what the request is about lives, if it is a particular one. A connection that keeps asking for things of another
   /// loop moves there, so that its requests are answered without waking a second thread. A hint: it must be quick and may be wrong.
   func home(of request: HTTPRequest) -> EventLoop?
@@ -85,6 +100,7 @@ package protocol HTTPHandler: Sendable {
 
 extension HTTPHandler {
   package func home(of request: HTTPRequest) -> EventLoop? { nil }
+  package func admit(_ request: HTTPRequest, on loop: EventLoop) async -> HTTPAdmission { .admitted(keeping: nil) }
 }
 
 /// What the server answers by itself when a request breaks the protocol or a limit.
@@ -163,6 +179,14 @@ package struct HTTPLimits: Sendable {
   package var handshakeTimeout: Duration = .seconds(10)
   /// HTTP and WebSocket connections of a server together; beyond it 503.
   package var maxConnections = 4096
+  /// Of these, places that only connections over the Unix socket can take.
+  package var reservedForUnix = 256
+  /// Connections over TCP of which it is not known yet who is behind them. Beyond it the oldest of the address that has most of them is closed.
+  package var maxStrangers = 1024
+  /// The same for one address (IPv6: one /64 network); beyond it the oldest of that address is closed.
+  package var maxStrangersOfAddress = 128
+  /// As `idleTimeout`, for a connection over TCP of which it is not known yet who is behind it.
+  package var strangerTimeout: Duration = .seconds(10)
 
   package init() {}
 }

@@ -10,6 +10,8 @@ package final class HTTPServer: Sendable {
     let header: UInt64
     let body: UInt64
     let idle: UInt64
+    /// As `idle`, while it is not known who is behind the connection.
+    let stranger: UInt64
     let handshake: UInt64
   }
 
@@ -21,16 +23,12 @@ package final class HTTPServer: Sendable {
 
   private struct State {
     var listeners: [Listener] = []
-    var connections: [ObjectIdentifier: any ServedConnection] = [:]
-    /// Accepted connections on their way to their loop.
-    var arriving = 0
+    var places: ConnectionPlaces
     var isClosing = false
     var whenEmpty: [CheckedContinuation<Void, Never>] = []
-
-    var isEmpty: Bool { connections.isEmpty && arriving == 0 }
   }
 
-  private let state = Mutex(State())
+  private let state: Mutex<State>
   /// As in the state, for those who look at it with every answer.
   private let closing = Atomic<Bool>(false)
 
@@ -45,9 +43,11 @@ package final class HTTPServer: Sendable {
     self.handler = handler
     self.limits = limits
     self.errorBody = errorBody
+    state = Mutex(State(places: ConnectionPlaces(limits: limits)))
     timeouts = Timeouts(
       header: limits.headerTimeout.wholeMilliseconds, body: limits.bodyTimeout.wholeMilliseconds,
-      idle: limits.idleTimeout.wholeMilliseconds, handshake: limits.handshakeTimeout.wholeMilliseconds)
+      idle: limits.idleTimeout.wholeMilliseconds,
+      stranger: min(limits.idleTimeout, limits.strangerTimeout).wholeMilliseconds, handshake: limits.handshakeTimeout.wholeMilliseconds)
   }
 
   /// Listens on a Unix socket of mode 0600. A socket file on which nobody answers any more is replaced; one that answers
@@ -107,7 +107,7 @@ package final class HTTPServer: Sendable {
   }
 
   /// Connections of both kinds now open.
-  package var connectionCount: Int { state.withLock { $0.connections.count } }
+  package var connectionCount: Int { state.withLock { $0.places.count } }
 
   // MARK: Connections
 
@@ -117,12 +117,12 @@ package final class HTTPServer: Sendable {
       Glibc.close(fd)
       return
     }
-    let admitted = state.withLock { state in
-      guard !state.isClosing, state.connections.count + state.arriving < limits.maxConnections else { return false }
-      state.arriving += 1
-      return true
+    let address = HTTPServer.address(of: peer)
+    let (isAdmitted, giving) = state.withLock { state -> (Bool, (any ServedConnection)?) in
+      state.isClosing ? (false, nil) : state.places.admit(address)
     }
-    guard admitted else {
+    if let giving { giving.loop.execute { giving.giveWay() } }
+    guard isAdmitted else {
       if tls == nil { refuse(fd) } else { Glibc.close(fd) }
       return
     }
@@ -138,20 +138,20 @@ package final class HTTPServer: Sendable {
   private func adopt(_ detached: DetachedSocket, on loop: EventLoop, _ tls: TLSServerContext?) {
     if let tls { return secure(detached, on: loop, tls) }
     let connection = (try? detached.attach(to: loop)).map { HTTPConnection(server: self, socket: $0) }
-    arrive(connection)
+    arrive(connection, detached.peer)
     connection?.start()
     if isClosing { connection?.shutDown() }
   }
 
   /// Has the handshake done before there is a connection for HTTP.
   private func secure(_ detached: DetachedSocket, on loop: EventLoop, _ tls: TLSServerContext) {
-    guard let socket = try? detached.attach(to: loop) else { return arrive(nil) }
+    guard let socket = try? detached.attach(to: loop) else { return arrive(nil, detached.peer) }
     guard let session = try? TLSSession(server: tls) else {
       socket.close()
-      return arrive(nil)
+      return arrive(nil, detached.peer)
     }
     let handshake = TLSHandshake(socket, session)
-    arrive(handshake)
+    arrive(handshake, detached.peer)
     handshake.start(within: timeouts.handshake) { [self, unowned handshake] error in
       if error != nil { return remove(handshake) }
       let connection = HTTPConnection(server: self, socket: socket)
@@ -163,10 +163,9 @@ package final class HTTPServer: Sendable {
   }
 
   /// Counts a connection that has come to its loop; nil when it got lost on the way.
-  private func arrive(_ connection: (any ServedConnection)?) {
+  private func arrive(_ connection: (any ServedConnection)?, _ peer: PeerAddress) {
     let waiting = state.withLock { state in
-      state.arriving -= 1
-      if let connection { state.connections[ObjectIdentifier(connection)] = connection }
+      state.places.arrive(connection, HTTPServer.address(of: peer))
       return Self.takeWaiting(&state)
     }
     for waiter in waiting { waiter.resume() }
@@ -190,23 +189,33 @@ package final class HTTPServer: Sendable {
 
   func remove(_ connection: any ServedConnection) {
     let waiting = state.withLock { state in
-      state.connections[ObjectIdentifier(connection)] = nil
+      state.places.remove(connection)
       return Self.takeWaiting(&state)
     }
     for waiter in waiting { waiter.resume() }
   }
 
+  /// It is known now who is behind a connection.
+  func know(_ connection: any ServedConnection) { state.withLock { $0.places.know(connection) } }
+
+  /// `nil` for a process of this machine, over a Unix socket.
+  private static func address(of peer: PeerAddress) -> AddressKey? {
+    switch peer {
+    case .unix: nil
+    case .ip: AddressKey(peer)
+    }
+  }
+
   /// An upgraded connection takes the place of the one it came from. Is the server closing?
   func replace(_ old: any ServedConnection, by new: any ServedConnection) -> Bool {
     state.withLock { state in
-      state.connections[ObjectIdentifier(old)] = nil
-      state.connections[ObjectIdentifier(new)] = new
+      state.places.replace(old, by: new)
       return state.isClosing
     }
   }
 
   private static func takeWaiting(_ state: inout sending State) -> [CheckedContinuation<Void, Never>] {
-    guard state.isEmpty else { return [] }
+    guard state.places.isEmpty else { return [] }
     let waiting = state.whenEmpty
     state.whenEmpty = []
     return waiting
@@ -222,7 +231,7 @@ package final class HTTPServer: Sendable {
       closing.store(true, ordering: .releasing)
       let listeners = state.listeners
       state.listeners = []
-      return (listeners, Array(state.connections.values))
+      return (listeners, state.places.connections)
     }
     for listener in listeners { listener.close() }
     for connection in connections { connection.loop.execute { connection.shutDown() } }
@@ -236,8 +245,8 @@ package final class HTTPServer: Sendable {
     }
     await withCheckedContinuation { continuation in
       let isEmpty = state.withLock { state in
-        if !state.isEmpty { state.whenEmpty.append(continuation) }
-        return state.isEmpty
+        if !state.places.isEmpty { state.whenEmpty.append(continuation) }
+        return state.places.isEmpty
       }
       if isEmpty { continuation.resume() }
     }
@@ -251,7 +260,7 @@ package final class HTTPServer: Sendable {
   }
 
   private func abortAll() {
-    let connections = state.withLock { Array($0.connections.values) }
+    let connections = state.withLock { $0.places.connections }
     for connection in connections { connection.loop.execute { connection.abort() } }
   }
 

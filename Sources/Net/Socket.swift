@@ -457,7 +457,7 @@ final class DetachedSocket: @unchecked Sendable {
   // Unchecked: handed over once, from one loop to another.
   private var fd: CInt
   private let kind: Socket.Kind
-  private let peer: PeerAddress
+  let peer: PeerAddress
   private let tls: TLSSession?
 
   init(fd: CInt, kind: Socket.Kind, peer: PeerAddress, tls: TLSSession? = nil) {

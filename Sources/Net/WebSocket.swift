@@ -403,6 +403,9 @@ extension WebSocket: ServedConnection {
     close(code: WebSocketCloseCode.goingAway, reason: "the server is going away")
   }
 
+  /// Whoever has opened a WebSocket is known, and stays.
+  func giveWay() {}
+
   func abort() {
     socket.close(nil)
   }

@@ -154,6 +154,6 @@ extension Call {
   package func cause(id: String? = nil) -> Cause {
     Cause(
       correlationID: correlationID, causationID: id ?? causationID, principal: principal.description,
-      traceParent: traceParent)
+      holder: principal.holder, traceParent: traceParent)
   }
 }

@@ -53,6 +53,16 @@ package enum Principal: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  /// Who has an account for what he takes (``Accounts``); `nil` for the local user, who has none. Names do not tell tokens apart, ids do.
+  package var holder: String? {
+    switch self {
+    case .localUser: nil
+    case .token(let id, _): id
+    case .anonymous: "anonymous"
+    case .relayed(let hub, let name): "\(hub.holder ?? "hub") for \(name)"
+    }
+  }
+
   package var description: String {
     switch self {
     case .relayed(let hub, let name): "\(hub) for \(name)"

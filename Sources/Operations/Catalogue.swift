@@ -13,17 +13,20 @@ package struct Catalogue: Sendable {
   let ownNames: Set<String>
   /// The servers that calls may be for; `nil` where there is only this one.
   package let cluster: ClusterMap?
+  /// Who has taken how much of what all callers share.
+  package let accounts: Accounts
   /// Told, within the call's cause, of what failed for no reason of the caller's.
   private let complain: @Sendable (String) -> Void
 
   package init(
     _ operations: [Operation], ownNames: Set<String>, cluster: ClusterMap? = nil, audit: AuditTrail? = nil,
-    complain: @escaping @Sendable (String) -> Void = { _ in }
+    accounts: Accounts = Accounts(), complain: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.operations = operations
     self.ownNames = ownNames
     self.cluster = cluster
     self.audit = audit
+    self.accounts = accounts
     self.complain = complain
     byName = Dictionary(operations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
@@ -69,13 +72,13 @@ package struct Catalogue: Sendable {
         throw OperationError(
           .linkRefused, "This call has come through here already: these hubs are each other's backends, in a circle.")
       }
-      if let scope = operation.scope, !call.access.allows(scope) {
-        throw OperationError(
-          .insufficientScope, "This token may not do \(operation.name): it needs the scope '\(scope.rawValue)'.")
-      }
+      try requireScope(of: operation, for: call)
       // Before anything that tells what is there.
       if let refusal = RemoteAccess.refusal(of: operation, for: call) { throw refusal }
-      switch try place.get() {
+      let destination = try place.get()
+      let wait = try operation.wait.map { _ in try accounts.take(.waits, for: call.principal) }
+      defer { wait?.leave() }
+      switch destination {
       case .here: return .success(try await operation.perform(call, arguments))
       case .member(let member):
         return .success(
@@ -87,6 +90,13 @@ package struct Catalogue: Sendable {
       if error.code == .internalError, error.serverPath.isEmpty { complain("\(operation.name): \(error.message)") }
       return .failure(error)
     }
+  }
+
+  /// Refuses a caller who may not do an operation, whatever he would do with it.
+  package func requireScope(of operation: Operation, for call: Call) throws(OperationError) {
+    guard let scope = operation.scope, !call.access.allows(scope) else { return }
+    throw OperationError(
+      .insufficientScope, "This token may not do \(operation.name): it needs the scope '\(scope.rawValue)'.")
   }
 
   package func perform(_ name: String, _ arguments: Arguments, for call: Call) async throws(OperationError) -> Answer {

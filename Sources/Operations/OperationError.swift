@@ -145,6 +145,9 @@ package struct OperationError: Error, Sendable, Equatable {
   /// What can be said beside the sentence: fields of `details` in the answer.
   package private(set) var details: JSON?
 
+  /// After how long it is worth another try, where that is known.
+  package private(set) var retryAfter: Duration?
+
   /// A code that only another server knows.
   package struct Foreign: Sendable, Equatable {
     package let code: String
@@ -170,10 +173,19 @@ package struct OperationError: Error, Sendable, Equatable {
     return error
   }
 
+  /// The same error, of what may be tried again after a while.
+  package func retrying(after time: Duration) -> OperationError {
+    var error = self
+    error.retryAfter = time
+    return error
+  }
+
   /// The same error of a caller who was not let in.
   package var asRefusal: OperationError {
-    OperationError(
+    var error = OperationError(
       code, message, isRefusal: true, foreign: foreign, serverPath: serverPath, failedHop: failedHop)
+    error.retryAfter = retryAfter
+    return error
   }
 
   /// What answers carry: another server's own code where there is one.

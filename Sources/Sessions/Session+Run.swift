@@ -188,13 +188,17 @@ extension Session {
   }
 
   private func enqueue(_ command: String) throws(SessionError) -> Int {
-    guard runs.queued.count < SessionLimits.queuedRuns else {
+    guard SessionLimits.queuedRuns.has(for: Cause.current?.holder, among: runs.queued.lazy.map(\.holder)) else {
       throw SessionError(
-        .resourceLimitReached, "Resource limit reached: \(SessionLimits.queuedRuns) runs wait in \(name) already.")
+        .resourceLimitReached,
+        "Resource limit reached: \(SessionLimits.queuedRuns.total) runs may wait in \(name), \(SessionLimits.queuedRuns.each) of one token."
+      )
     }
     let number = ticket()
     runs.queued.append(
-      QueuedRun(number: number, command: command, principal: Cause.current?.principal, queuedAt: .now))
+      QueuedRun(
+        number: number, command: command, principal: Cause.current?.principal, holder: Cause.current?.holder,
+        queuedAt: .now))
     return number
   }
 

@@ -3,6 +3,19 @@ import Net
 package import TerminalEngine
 
 extension Session {
+  /// Whether one more client of a user may come.
+  /// - Parameter holder: as ``Cause/holder``.
+  /// Throws ``SessionError/Code/resourceLimitReached`` past ``SessionLimits/clients``.
+  package func requireRoom(forClientOf holder: String?) throws(SessionError) {
+    let clients = viewers.entries.values.lazy.map(\.client) + observers.values.compactMap(\.client)
+    guard SessionLimits.clients.has(for: holder, among: clients.map { $0.cause?.holder }) else {
+      throw SessionError(
+        .resourceLimitReached,
+        "Resource limit reached: \(SessionLimits.clients.total) clients may be attached to \(name), \(SessionLimits.clients.each) of one token."
+      )
+    }
+  }
+
   /// Bytes that one viewer is given before the next has its turn.
   private static let pieceBytes = 64 << 10
   /// A round of writing to viewers may take at most one part in this many of the loop's time while output streams in: the child's
@@ -21,11 +34,7 @@ extension Session {
   package func addViewer(
     _ viewer: any RawViewer, client: ClientInfo, screen: ViewerScreen? = nil, history: Int = 0
   ) throws(SessionError) -> ViewerID {
-    guard clientCount < SessionLimits.clients else {
-      throw SessionError(
-        .resourceLimitReached,
-        "Resource limit reached: \(SessionLimits.clients) clients are attached to \(name) already.")
-    }
+    try requireRoom(forClientOf: client.cause?.holder)
     let id = ViewerID(number: ticket())
     viewers.add(viewer, client, id: id, screen: screen)
     announceAttached(id.number, client)

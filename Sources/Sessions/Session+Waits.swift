@@ -1,3 +1,4 @@
+import Causality
 import Formats
 import Net
 import Sys
@@ -7,6 +8,8 @@ import TerminalEngine
 final class Waiter {
   let conditions: [WaitCondition]
   let began: ContinuousClock.Instant
+  /// Who waits, as ``Cause/holder``.
+  let holder = Cause.current?.holder
   /// The lowest line that a look for a text begins at, on the main screen.
   var searchFrom: Int
   var lastLook: ContinuousClock.Instant?
@@ -42,9 +45,11 @@ extension Session {
   package func wait(for conditions: [WaitCondition], timeout: Duration, onTimeout error: SessionError) async throws
     -> WaitOutcome
   {
-    guard waiters.count < SessionLimits.waiters else {
+    guard SessionLimits.waiters.has(for: Cause.current?.holder, among: waiters.values.lazy.map(\.holder)) else {
       throw SessionError(
-        .resourceLimitReached, "Resource limit reached: \(SessionLimits.waiters) waits on \(name) already.")
+        .resourceLimitReached,
+        "Resource limit reached: \(SessionLimits.waiters.total) may wait on \(name), \(SessionLimits.waiters.each) of one token."
+      )
     }
     let number = ticket()
     return try await withTaskCancellationHandler {

@@ -17,11 +17,11 @@ package enum SessionLimits {
   /// Answers to a program's own queries are dropped when it leaves this much input unread: it is not waiting for them.
   static let replyBacklog = 64 << 10
   /// Streaming clients of one session.
-  package static let clients = 64
+  package static let clients = SessionShare(total: 64, reserve: 8, each: 32)
   /// Least time between two words to viewers that the same one types.
   static let typingInterval = Duration.seconds(1)
   /// Waits in progress on one session.
-  static let waiters = 256
+  static let waiters = SessionShare(total: 256, reserve: 32, each: 128)
   /// How long a reader of the screen waits for a synchronized update (DEC 2026) to end before it takes what is there.
   static let updatePatience = Duration.milliseconds(200)
   /// Silence after which full pages of history are compressed: nobody is then waiting for the loop.
@@ -43,7 +43,7 @@ package enum SessionLimits {
   /// How long a program that has not answered an input must have been silent before it is said to ask for another.
   static let inputPatience = Duration.milliseconds(250)
   /// Runs that may wait for their turn in one session.
-  static let queuedRuns = 64
+  static let queuedRuns = SessionShare(total: 64, reserve: 8, each: 32)
   /// Runs that are over and may still be asked for by those who wait for them.
   static let finishedRuns = 16
   /// After an input, how long the terminal must have been still before a program is believed to wait for the next one.

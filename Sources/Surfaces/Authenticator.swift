@@ -18,17 +18,19 @@ package struct Authenticator: Sendable {
   /// Anybody may do anything over TCP. The composition grants this on the loopback interface only.
   let noAuth: Bool
   let tickets: Tickets
+  let accounts: Accounts
   let throttle = FailureThrottle()
   let sockets = OpenSockets()
 
   /// No token of ours is longer; what is longer is not looked up.
   static let maximumTokenBytes = 512
 
-  package init(ownUID: UInt32, tokens: any TokenVerifying, noAuth: Bool, tickets: Tickets) {
+  package init(ownUID: UInt32, tokens: any TokenVerifying, noAuth: Bool, tickets: Tickets, accounts: Accounts) {
     self.ownUID = ownUID
     self.tokens = tokens
     self.noAuth = noAuth
     self.tickets = tickets
+    self.accounts = accounts
   }
 
   /// Ends what a token has opened, when it is revoked: its WebSockets are closed (1008), its tickets are void.
@@ -44,9 +46,16 @@ package struct Authenticator: Sendable {
   {
     let trace = trace ?? RequestTrace(request.headers)
     let (principal, access) = try await caller(request, ticket: ticket)
+    try vouch(request, for: principal)
     return Call(
       principal: principal, access: access, peer: request.peer.shortText, correlationID: trace.correlationID,
       traceParent: trace.traceParent)
+  }
+
+  /// Says on the connection, at its first request that is let in, that it is known who is behind it.
+  private func vouch(_ request: HTTPRequest, for principal: Principal) throws(OperationError) {
+    guard let standing = request.standing, !standing.isKnown else { return }
+    standing.vouch(keeping: try accounts.take(.connections, for: principal))
   }
 
   private func caller(_ request: HTTPRequest, ticket: String?) async throws(OperationError) -> (Principal, Access) {
@@ -70,22 +79,20 @@ package struct Authenticator: Sendable {
       throw OperationError(.invalidRequest, "Invalid request: 'Authorization' is given more than once.")
     }
     let secret = headers.first.flatMap(Authenticator.bearerToken)
-    guard let offered = secret ?? ticket else {
+    guard secret != nil || ticket != nil else {
       throw OperationError(.authRequired, "Authentication required. Provide a token via the Authorization header.")
     }
-    if throttle.isBlocked(address, secret: offered, now: .now) {
-      throw OperationError(
-        .resourceLimitReached, "Resource limit reached: too many invalid tokens from this address; wait a minute.")
-    }
     if let secret {
-      if secret.utf8.count <= Authenticator.maximumTokenBytes, let found = await tokens.verify(secret) {
-        throttle.succeeded(secret: secret)
-        return found
-      }
+      if secret.utf8.count <= Authenticator.maximumTokenBytes, let found = await tokens.verify(secret) { return found }
     } else if let ticket, let found = tickets.redeem(ticket, now: .now) {
       return found
     }
-    throttle.failed(address, now: .now)
+    if let wait = throttle.failed(address, now: .now) {
+      throw OperationError(
+        .resourceLimitReached,
+        "Resource limit reached: this token is not valid, and there were too many of that kind from this address; wait a minute."
+      ).retrying(after: wait)
+    }
     throw OperationError(
       .authInvalid, secret == nil ? "Invalid or used ticket." : "Invalid authentication token.")
   }

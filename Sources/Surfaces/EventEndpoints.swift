@@ -18,7 +18,7 @@ extension HTTPSurface {
     let query = try checkedQuery(given, at: .eventStream)
     let following = try EventFollowing(query, lastEventID: request.headers[first: "last-event-id"])
     let start = try await following.start(feeds)
-    let place = try eventFollower()
+    let place = try eventFollower(for: call)
     let authenticator = authenticator
     return .stream(Responses.eventStream()) { writer in
       let stream = EventStream(following, access: call.access, loop: writer.loop) {
@@ -30,12 +30,8 @@ extension HTTPSurface {
     }
   }
 
-  func eventFollower() throws(OperationError) -> SocketCount.Place {
-    guard let place = eventFollowers.place() else {
-      throw OperationError(
-        .resourceLimitReached, "Resource limit reached: \(eventFollowers.limit) clients follow events.")
-    }
-    return place
+  func eventFollower(for call: Call) throws(OperationError) -> Accounts.Lease {
+    try catalogue.accounts.take(.eventFollowers, for: call.principal)
   }
 
   func eventSocket(
@@ -49,7 +45,7 @@ extension HTTPSurface {
     }
     let following = try EventFollowing(try checkedQuery(query, at: .eventSocket))
     let start = try await following.start(feeds)
-    let (place, open) = (try eventFollower(), authenticator.sockets)
+    let (place, open) = (try eventFollower(for: call), authenticator.sockets)
     return .upgrade(
       WebSocketUpgrade { webSocket in
         let forget = open.add(webSocket, call)

@@ -38,9 +38,7 @@ package struct HTTPSurface: HTTPHandler {
   let rpc: JSONRPC
   let events: EventFeeds?
   let links: LinkEntrance?
-  let eventFollowers = SocketCount(limit: SocketCount.maximumEventFollowers)
-  let serverSockets = SocketCount(limit: SocketCount.maximumServerSockets)
-  private let router: Router<Routed>
+  let router: Router<Routed>
   private let requests: RequestMetrics
   private let metrics: [any MetricsSource]
   let prefix: BasePrefix
@@ -60,7 +58,7 @@ package struct HTTPSurface: HTTPHandler {
     let destinations = catalogue.operations.map(Destination.operation) + FixedEndpoint.allCases.map(Destination.fixed)
     let requests = RequestMetrics(destinations)
     self.requests = requests
-    metrics = configuration.metrics + [requests, authenticator.sockets]
+    metrics = configuration.metrics + [requests, authenticator.sockets, catalogue.accounts]
     router = Router(
       destinations.enumerated().map { ($1.route, Routed(destination: $1, series: requests.series(at: $0))) })
     let prefix = self.prefix
@@ -145,7 +143,7 @@ package struct HTTPSurface: HTTPHandler {
     return (endpoint, parameters)
   }
 
-  private func find(_ request: HTTPRequest) -> Router<Routed>.Match {
+  func find(_ request: HTTPRequest) -> Router<Routed>.Match {
     let path = Substring(request.path)
     if let rest = prefix.remainder(of: path) { return router.match(method: request.method, path: rest) }
     // A load balancer asks for health at the root, whatever the prefix.

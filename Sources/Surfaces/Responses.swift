@@ -3,6 +3,7 @@ import Formats
 import Metrics
 import Net
 import Operations
+import Sessions
 
 /// The answers of the HTTP surface: the same headers on all of them, and one shape for every error.
 enum Responses {
@@ -62,6 +63,10 @@ enum Responses {
     case .authInvalid: response.headers.append("WWW-Authenticate", "Bearer error=\"invalid_token\"")
     case .insufficientScope: response.headers.append("WWW-Authenticate", "Bearer error=\"insufficient_scope\"")
     default: break
+    }
+    if let time = error.retryAfter {
+      // Whole seconds (RFC 9110 §10.2.3), and never sooner than it is worth it.
+      response.headers.append("Retry-After", String(max(1, (time.milliseconds + 999) / 1000)))
     }
     return response
   }

@@ -1,3 +1,4 @@
+import Causality
 import Cluster
 import Formats
 import Net
@@ -50,7 +51,7 @@ actor SessionJSONSocket: OperationSocket {
       readOnly: !call.access.allows(.sessionsInput) || !call.role.permits(.changes), cause: call.cause())
     let joined: (observer: ObserverID?, isFull: Bool) = session.assumeIsolated { session in
       if session.exit != nil { return (nil, false) }
-      if session.clientCount >= SessionLimits.clients { return (nil, true) }
+      if (try? session.requireRoom(forClientOf: client.cause?.holder)) == nil { return (nil, true) }
       // Nothing but the end is wanted here, so changes may be as rare as can be.
       return (session.addObserver(self, client: client, interval: .seconds(3600), idleAfter: nil), false)
     }

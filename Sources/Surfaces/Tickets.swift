@@ -10,8 +10,6 @@ import Synchronization
 package final class Tickets: Sendable {
   /// How long a ticket waits to be used.
   static let lifetime = Duration.seconds(30)
-  /// Tickets waiting at once. A page needs one per socket; more than these is a runaway client.
-  static let maximumPending = 1024
   /// 32 of 62 characters are 190 bits.
   static let length = 32
 
@@ -19,11 +17,15 @@ package final class Tickets: Sendable {
     let principal: Principal
     let access: Access
     let expires: ContinuousClock.Instant
+    /// Its place among all that wait to be used.
+    let place: Accounts.Lease
   }
 
   private let pending = Mutex<[String: Pending]>([:])
+  private let accounts: Accounts
 
-  package init() {}
+  /// - Parameter accounts: of whom ``Share/tickets`` are taken.
+  package init(accounts: Accounts) { self.accounts = accounts }
 
   /// The answer to `auth.ticket`.
   package struct Ticket: Codable, Sendable {
@@ -47,17 +49,18 @@ package final class Tickets: Sendable {
     let text = String(
       decoding: (0..<Tickets.length).map { _ in alphabet[Int.random(in: alphabet.indices, using: &random)] },
       as: UTF8.self)
-    let isFull = pending.withLock { pending in
-      if pending.count >= Tickets.maximumPending { pending = pending.filter { $0.value.expires > now } }
-      if pending.count >= Tickets.maximumPending { return true }
-      pending[text] = Pending(principal: principal, access: access, expires: now + Tickets.lifetime)
-      return false
-    }
-    if isFull {
-      throw OperationError(
-        .resourceLimitReached, "Resource limit reached: \(Tickets.maximumPending) tickets wait to be used.")
+    let place = accounts.lease(.tickets, for: principal) ?? afterExpired(now: now, principal)
+    guard let place else { throw accounts.refusal(.tickets, for: principal) }
+    pending.withLock {
+      $0[text] = Pending(principal: principal, access: access, expires: now + Tickets.lifetime, place: place)
     }
     return text
+  }
+
+  /// A place after those whose time is over are gone.
+  private func afterExpired(now: ContinuousClock.Instant, _ principal: Principal) -> Accounts.Lease? {
+    pending.withLock { pending in pending = pending.filter { $0.value.expires > now } }
+    return accounts.lease(.tickets, for: principal)
   }
 
   func forget(token id: String) {

@@ -142,9 +142,10 @@ extension HTTPSurface {
     _ path: [(name: String, value: String)], _ query: [(name: String, value: String)], for call: Call
   ) async throws(OperationError) -> Session {
     let session = try await lookup.find(path.first?.value ?? "", query: query, for: call)
-    guard await session.clientCount < SessionLimits.clients else {
-      throw OperationError(
-        .resourceLimitReached, "Resource limit reached: \(SessionLimits.clients) clients are attached already.")
+    do throws(SessionError) {
+      try await session.requireRoom(forClientOf: call.principal.holder)
+    } catch {
+      throw OperationError(wrapping: error)
     }
     return session
   }
@@ -180,10 +181,7 @@ extension HTTPSurface {
     _ start: @escaping @Sendable (any MessageSocket, @escaping @Sendable () -> Void) -> Void
   ) throws(OperationError) -> HTTPReply {
     try checkQuery(query, at: endpoint)
-    guard let place = serverSockets.place() else {
-      throw OperationError(
-        .resourceLimitReached, "Resource limit reached: \(serverSockets.limit) sockets follow this server.")
-    }
+    let place = try catalogue.accounts.take(.serverSockets, for: call.principal)
     let open = authenticator.sockets
     return .upgrade(
       WebSocketUpgrade { webSocket in

@@ -77,7 +77,8 @@ final class LinkedServer: Sendable {
       SessionOperations(store: store, server: name).all, ownNames: [name, serverID], cluster: map, audit: audit)
     self.catalogue = catalogue
     let authenticator = Authenticator(
-      ownUID: getuid(), tokens: OneToken(access: access), noAuth: false, tickets: Tickets())
+      ownUID: getuid(), tokens: OneToken(access: access), noAuth: false, tickets: Tickets(accounts: Accounts()),
+      accounts: Accounts())
     self.authenticator = authenticator
     let accepted = Accepted()
     links = accepted

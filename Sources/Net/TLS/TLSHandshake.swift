@@ -33,6 +33,7 @@ final class TLSHandshake: SocketOwner, Abortable, ServedConnection, @unchecked S
   func abort(_ error: NetError) { socket.close(error) }
   func abort() { socket.close(nil) }
   func shutDown() { socket.close(nil) }
+  func giveWay() { socket.close(nil) }
 
   func socketSecured(_ socket: Socket) {
     deadline?.close()

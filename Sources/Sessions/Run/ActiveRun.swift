@@ -70,6 +70,8 @@ package struct QueuedRun: Sendable, Equatable {
   package let number: Int
   package let command: String
   package let principal: String?
+  /// As ``Cause/holder``.
+  let holder: String?
   package let queuedAt: ContinuousClock.Instant
 }
 

@@ -14,7 +14,7 @@ extension HTTPSurface {
     let following = try EventFollowing(wanted, lastEventID: request.headers[first: "last-event-id"])
     wanted.removeAll { $0.name == "after" }
     if let after = following.after { wanted.append(("after", String(after))) }
-    let place = try eventFollower()
+    let place = try eventFollower(for: call)
     let socket: any MessageSocket
     do throws(OperationError) {
       socket = try await open(

@@ -1,14 +1,13 @@
 import Glibc
-import Net
 
-/// What counts as one address when somebody is to be slowed down.
-enum AddressKey: Hashable, Sendable {
+/// What counts as one address when somebody is to be slowed down, or has a share of what there is.
+package enum AddressKey: Hashable, Sendable {
   case ipv4(UInt32)
   /// The /64 network, all of which is usually one customer's.
   case ipv6(UInt64)
   case other(String)
 
-  init(_ address: String) {
+  package init(_ address: String) {
     var four = in_addr()
     var six = in6_addr()
     if inet_pton(AF_INET, address, &four) == 1 {
@@ -28,7 +27,7 @@ enum AddressKey: Hashable, Sendable {
   }
 
   /// The same as text.
-  var text: String {
+  package var text: String {
     switch self {
     case .ipv4(let address): "4:\(address)"
     case .ipv6(let network): "6:\(network)"
@@ -38,7 +37,7 @@ enum AddressKey: Hashable, Sendable {
 }
 
 extension AddressKey {
-  init(_ peer: PeerAddress) {
+  package init(_ peer: PeerAddress) {
     switch peer {
     case .unix(let uid, _): self = .other("unix:\(uid)")
     case .ip(let address, _): self.init(address)

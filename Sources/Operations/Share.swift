@@ -1,0 +1,57 @@
+/// What all users of a server share, and how much of it there is: for everybody together, for the local user alone, and for each of the others.
+///
+/// What is shared out within one session (its clients, waits and queued runs) is bounded by the session, as is what one link may hold by the link.
+package enum Share: String, Sendable, CaseIterable {
+  /// Connections over TCP whose user is known.
+  case connections
+  /// Bytes of request bodies that are on their way.
+  case bodyBytes = "body_bytes"
+  /// WebSockets that follow the whole server, or ask for operations: each may be sent everything that there is.
+  case serverSockets = "server_sockets"
+  /// Clients that follow events. They cost a place in the log each, and share the bytes that they are sent.
+  case eventFollowers = "event_followers"
+  /// Tickets that wait to be used.
+  case tickets
+  /// Calls that wait for something.
+  case waits
+  /// Links of hubs, those that wait for their hubs included.
+  case links
+  /// Bytes that links hold: of messages that are on their way in, and of answers that are not read.
+  case linkBytes = "link_bytes"
+
+  package struct Limits: Sendable, Equatable {
+    /// For everybody together.
+    package let total: Int
+    /// Of these, what only the local user may take.
+    package let reserve: Int
+    /// What one token may take.
+    package let each: Int
+  }
+
+  package var limits: Limits {
+    switch self {
+    case .connections: Limits(total: 3840, reserve: 0, each: 1024)
+    case .bodyBytes: Limits(total: 64 << 20, reserve: 8 << 20, each: 16 << 20)
+    case .serverSockets: Limits(total: 256, reserve: 32, each: 64)
+    case .eventFollowers: Limits(total: 2048, reserve: 64, each: 1024)
+    case .tickets: Limits(total: 1024, reserve: 64, each: 128)
+    case .waits: Limits(total: 8192, reserve: 256, each: 1024)
+    case .links: Limits(total: 256, reserve: 8, each: 16)
+    case .linkBytes: Limits(total: 256 << 20, reserve: 0, each: 48 << 20)
+    }
+  }
+
+  /// For people: what there is no more of.
+  package var text: String {
+    switch self {
+    case .connections: "connections"
+    case .bodyBytes: "bytes of request bodies on their way"
+    case .serverSockets: "sockets that follow this server"
+    case .eventFollowers: "clients that follow events"
+    case .tickets: "tickets that wait to be used"
+    case .waits: "calls that wait"
+    case .links: "links of hubs"
+    case .linkBytes: "bytes held by links"
+    }
+  }
+}
