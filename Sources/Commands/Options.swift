@@ -295,6 +295,10 @@ package enum Options {
   package static let maxSessions = OptionDefinition(
     "--max-sessions", placeholder: "N", kind: .integer(1...100_000), environment: "ROOST_MAX_SESSIONS",
     defaultText: "256", help: "most sessions at a time")
+  package static let sessionRights = OptionDefinition(
+    "--session-rights", placeholder: "WHOSE", kind: .choice(["maker", "owner"]), environment: "ROOST_SESSION_RIGHTS",
+    defaultText: "maker",
+    help: "what programs in a session that a token has made may ask over the socket: what its maker may, or what you may")
   package static let corsOrigin = OptionDefinition(
     "--cors-origin", placeholder: "ORIGIN", repeats: true, help: "let pages of this origin call the API")
   package static let hostname = OptionDefinition(
@@ -326,7 +330,7 @@ package enum Options {
 /// What a token may be allowed to do.
 package let tokenScopes = [
   "sessions:read", "sessions:input", "sessions:manage", "events:read", "events:publish", "files:read", "files:write",
-  "topology", "cluster", "admin",
+  "topology", "link", "cluster", "admin",
 ]
 
 /// The signals worth offering; the server knows all of them.

@@ -13,6 +13,8 @@ package struct ServeOptions: Sendable, Equatable {
   package var isEphemeral = false
   package var maxSessions = 256
   package var corsOrigins: [String] = []
+  /// Whether processes in a session that was made with a token may do over the Unix socket what the local user may.
+  package var sessionsActAsOwner = false
   package var hostname: String?
   /// Begins with a slash and does not end with one; nil when everything is served at the root.
   package var basePrefix: String?
@@ -94,6 +96,7 @@ package struct ServeOptions: Sendable, Equatable {
     }
     isEphemeral = invocation.has(Options.ephemeral)
     maxSessions = invocation.integer(Options.maxSessions) ?? maxSessions
+    sessionsActAsOwner = invocation.text(Options.sessionRights) == "owner"
     corsOrigins = invocation.texts(Options.corsOrigin)
     hostname = invocation.text(Options.hostname)
     basePrefix = try ServeOptions.basePrefix(invocation)

@@ -131,6 +131,15 @@ actor Server {
       events: events)
   }
 
+  /// Says in which session a process is, while there is one that was made for somebody else than the local user.
+  private var origins: @Sendable (Int32) async -> ProcessOrigin {
+    let (store, keeper) = (store, keeper)
+    return { pid in
+      if !store.hasMakers { return .outside }
+      return store.origin(of: pid, keeper: await keeper.keeperPid)
+    }
+  }
+
   /// Opens the sockets.
   private func open() async throws {
     let accounts = Accounts()
@@ -138,7 +147,7 @@ actor Server {
     let tokens = Tokens(fixed: options.token, paths: paths)
     let authenticator = Authenticator(
       ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets,
-      accounts: accounts)
+      accounts: accounts, origin: options.sessionsActAsOwner ? nil : origins)
     let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id, cluster: cluster.map)
     let cluster = cluster
     let catalogue = Catalogue(
@@ -160,6 +169,7 @@ actor Server {
     let keeper = keeper
     configuration.metrics = [
       ServerMetrics(self, loops: loops) { await keeper.isConnected }, SessionCensus(store), EventMetrics(log),
+      cluster.metrics,
     ]
     configuration.links = cluster.entrance
     let surface = HTTPSurface(

@@ -1,4 +1,5 @@
 import Cluster
+import Metrics
 import Net
 import Operations
 import Sessions
@@ -50,6 +51,9 @@ struct ServerCluster: Sendable {
       })
   }
 
+  /// Links that hubs have here, and what they hold.
+  var metrics: any MetricsSource { LinkMetrics(host: host) }
+
   /// Ends the links of a token that was revoked.
   func forget(token id: String) { host.end(owner: ServerCluster.owner(token: id), reason: "the token was revoked") }
 
@@ -63,6 +67,19 @@ struct ServerCluster: Sendable {
   func stop() async {
     await registry.stop()
     linkLoop.stop()
+  }
+}
+
+private struct LinkMetrics: MetricsSource {
+  let host: LinkHost
+
+  func families() async -> [MetricFamily] {
+    [
+      MetricFamily(
+        "roost_links", .gauge, "Links of hubs to this server, those that wait for their hubs included.",
+        value: host.count),
+      MetricFamily("roost_link_held_bytes", .gauge, "Bytes that the streams of these links hold.", value: host.heldBytes),
+    ]
   }
 }
 

@@ -11,6 +11,9 @@ final class Tokens: TokenVerifying {
   /// More distinct tokens than a machine's clients use at once; the memory is dropped whole when it is full.
   private static let rememberedTokens = 256
 
+  /// What the token that the server was started with is called.
+  private static let fixedID = "start"
+
   let store: TokenStore
   private let fixed: [UInt8]?
   private let known = Mutex<[[UInt8]: Token]>([:])
@@ -22,13 +25,24 @@ final class Tokens: TokenVerifying {
 
   func verify(_ secret: String) async -> (Principal, Access)? {
     let hash = Digest.sha256(Array(secret.utf8))
-    if let fixed, Digest.constantTimeEqual(fixed, hash) { return (.token(id: "start", name: "start"), .everything) }
+    if let fixed, Digest.constantTimeEqual(fixed, hash) { return (.token(id: Tokens.fixedID, name: Tokens.fixedID), .everything) }
     guard let token = remembered(hash) ?? look(up: secret, hash) else { return nil }
+    return Tokens.bearer(of: token)
+  }
+
+  private static func bearer(of token: Token) -> (Principal, Access) {
     var access = Access(
       scopes: token.scopes, sessions: token.sessions.isEmpty ? nil : Set(token.sessions),
       tags: token.tags.isEmpty ? nil : Set(token.tags))
     access.expiresAt = token.expiresAt.map { Timestamp(milliseconds: $0) }
     return (.token(id: token.id, name: token.name), access)
+  }
+
+  func holder(ofToken id: String) async -> (Principal, Access)? {
+    if id == Tokens.fixedID { return fixed == nil ? nil : (.token(id: id, name: id), .everything) }
+    let now = Timestamp.now().milliseconds
+    guard let token = try? store.token(id: id), !token.isExpired(at: now) else { return nil }
+    return Tokens.bearer(of: token)
   }
 
   func forget(id: String) { known.withLock { known in known = known.filter { $0.value.id != id } } }

@@ -76,6 +76,7 @@ package struct Catalogue: Sendable {
       // Before anything that tells what is there.
       if let refusal = RemoteAccess.refusal(of: operation, for: call) { throw refusal }
       let destination = try place.get()
+      try requireNoHub(operation, call, destination)
       let wait = try operation.wait.map { _ in try accounts.take(.waits, for: call.principal) }
       defer { wait?.leave() }
       switch destination {
@@ -97,6 +98,12 @@ package struct Catalogue: Sendable {
     guard let scope = operation.scope, !call.access.allows(scope) else { return }
     throw OperationError(
       .insufficientScope, "This token may not do \(operation.name): it needs the scope '\(scope.rawValue)'.")
+  }
+
+  private func requireNoHub(_ operation: Operation, _ call: Call, _ place: Place) throws(OperationError) {
+    guard let instead = operation.insteadOfHub else { return }
+    if case .here = place, call.via.isEmpty { return }
+    throw OperationError(.unsupported, "\(operation.name) is not passed on to other servers. \(instead)", isRefusal: true)
   }
 
   package func perform(_ name: String, _ arguments: Arguments, for call: Call) async throws(OperationError) -> Answer {

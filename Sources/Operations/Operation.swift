@@ -64,6 +64,8 @@ package struct Operation: Sendable {
   private let lazyOutput: Lazy<Schema>?
   /// What bounds how long it waits for something; `nil` for what is done at once.
   package private(set) var wait: Wait?
+  /// What to do instead of asking for it through a hub; `nil` for what may be asked for so.
+  package private(set) var insteadOfHub: String?
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
   package let rawField: String?
   package let perform: @Sendable (Call, Arguments) async throws -> Answer
@@ -156,6 +158,14 @@ extension Operation {
   func waiting(_ wait: Wait) -> Operation {
     var operation = self
     operation.wait = wait
+    return operation
+  }
+
+  /// The same operation, which is not passed on to other servers, nor done for a hub: what it gives is for the server that was asked, and ends with what that server knows.
+  /// - Parameter instead: what to do in its place, as a sentence.
+  package func notThroughHubs(_ instead: String) -> Operation {
+    var operation = self
+    operation.insteadOfHub = instead
     return operation
   }
 

@@ -54,6 +54,7 @@ package struct SessionOperations: Sendable {
               .insufficientScope, "This token may create only sessions with the names or tags that it is limited to.")
           }
         }
+        spec.maker = MakerRights(call)?.text
         call.note?.target = spec.name?.text
         let session = try await store.create(spec)
         let record = await session.record(server: server, serverID: serverID)

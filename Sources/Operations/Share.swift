@@ -1,6 +1,6 @@
 /// What all users of a server share, and how much of it there is: for everybody together, for the local user alone, and for each of the others.
 ///
-/// What is shared out within one session (its clients, waits and queued runs) is bounded by the session, as is what one link may hold by the link.
+/// What is shared out within one session (its clients, waits and queued runs) is bounded by the session (`SessionLimits`), links and what they hold by `LinkHost`.
 package enum Share: String, Sendable, CaseIterable {
   /// Connections over TCP whose user is known.
   case connections
@@ -14,10 +14,6 @@ package enum Share: String, Sendable, CaseIterable {
   case tickets
   /// Calls that wait for something.
   case waits
-  /// Links of hubs, those that wait for their hubs included.
-  case links
-  /// Bytes that links hold: of messages that are on their way in, and of answers that are not read.
-  case linkBytes = "link_bytes"
 
   package struct Limits: Sendable, Equatable {
     /// For everybody together.
@@ -36,8 +32,6 @@ package enum Share: String, Sendable, CaseIterable {
     case .eventFollowers: Limits(total: 2048, reserve: 64, each: 1024)
     case .tickets: Limits(total: 1024, reserve: 64, each: 128)
     case .waits: Limits(total: 8192, reserve: 256, each: 1024)
-    case .links: Limits(total: 256, reserve: 8, each: 16)
-    case .linkBytes: Limits(total: 256 << 20, reserve: 0, each: 48 << 20)
     }
   }
 
@@ -50,8 +44,6 @@ package enum Share: String, Sendable, CaseIterable {
     case .eventFollowers: "clients that follow events"
     case .tickets: "tickets that wait to be used"
     case .waits: "calls that wait"
-    case .links: "links of hubs"
-    case .linkBytes: "bytes held by links"
     }
   }
 }

@@ -15,6 +15,8 @@ package actor Session {
   /// Stable identity (UUID); the name may change.
   package nonisolated let id: String
   package nonisolated let pid: Int32
+  /// As ``SessionSpec/maker``.
+  package nonisolated let maker: String?
   /// What was asked to run, for people.
   package nonisolated let command: String
   package nonisolated let startedAt: Timestamp
@@ -97,6 +99,7 @@ package actor Session {
     self.traffic = traffic
     self.shelf = shelf
     self.pid = pid
+    maker = label.maker
     var options = label.history.options
     options.allowsTitleReports = label.allowsTitleReports
     terminal = Terminal(size: size, options: options)

@@ -10,6 +10,8 @@ struct SessionLabel: Equatable {
   var nonce: String?
   var sizePolicy: SizePolicy
   var history: HistoryBounds
+  /// As ``SessionSpec/maker``.
+  var maker: String?
 
   init(
     name: SessionName, tags: Set<Tag>, command: String, startedAt: Timestamp, nonce: String?,
@@ -28,7 +30,7 @@ struct SessionLabel: Equatable {
     let fields: [(String, String?)] = [
       ("name", name.text), ("tags", tags.sorted().map(\.text).joined(separator: ",")), ("command", command),
       ("started_at", startedAt.text), ("nonce", nonce), ("title_reports", allowsTitleReports ? "yes" : nil),
-      ("size_policy", sizePolicy == .latest ? nil : sizePolicy.rawValue), ("history", history.text),
+      ("size_policy", sizePolicy == .latest ? nil : sizePolicy.rawValue), ("history", history.text), ("maker", maker),
     ]
     let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(
       separator: "&")
@@ -52,6 +54,7 @@ struct SessionLabel: Equatable {
       startedAt: startedAt, nonce: fields["nonce"],
       sizePolicy: fields["size_policy"].flatMap(SizePolicy.init(rawValue:)) ?? .latest,
       history: HistoryBounds(text: fields["history"]))
+    maker = fields["maker"]
     allowsTitleReports = fields["title_reports"] == "yes"
   }
 }

@@ -27,6 +27,8 @@ package struct SessionSpec: Sendable {
   /// Whether a shell gets the scripts that make it report its commands.
   package var integrates: Bool
   package var history = HistoryBounds()
+  /// On whose behalf it is made, if not the local user's, in words of whoever makes it: what its processes may ask of the server.
+  package var maker: String?
 
   /// Whether the terminal answers a program that asks for its title (`CSI 21 t`). A title is what somebody printed, and the answer is
   /// typed into the session, so it does not unless asked for.

@@ -74,6 +74,10 @@ package actor SessionStore {
   private var entries: [String: Entry] = [:]
   /// What ``find(_:)`` answers from: the sessions of `entries` by name, for every thread.
   private nonisolated let directory = Mutex<[String: Listing]>([:])
+  /// By their ids, the makers of sessions that were made for somebody else than the local user: known before their programs run.
+  nonisolated let makers = Mutex<[String: String]>([:])
+  /// All sessions, in no order.
+  nonisolated var sessions: [Session] { directory.withLock { $0.values.map(\.session) } }
   /// What whoever attached last said of the surroundings of his terminal; `nil` for a variable that is not set there.
   private nonisolated let surroundings = Mutex<[String: String?]>([:])
   /// Names by the sessions' ids, which the keeper knows them by.
@@ -193,10 +197,13 @@ package actor SessionStore {
       name: name, tags: spec.tags, command: launch.title, startedAt: .now(), nonce: launch.nonce,
       sizePolicy: spec.sizePolicy, history: spec.history)
     label.allowsTitleReports = spec.allowsTitleReports
+    label.maker = spec.maker
+    makers.withLock { $0[id] = spec.maker }
     let child: KeptChild
     do {
       child = try await keeper.spawn(id: id, launch.child, label: label.encoded)
     } catch {
+      makers.withLock { $0[id] = nil }
       throw SessionError(.sessionCreateFailed, "The session could not be started: \(error.message)")
     }
     Glibc.close(child.pidfd)
@@ -234,6 +241,7 @@ package actor SessionStore {
       session: session, order: nextOrder, name: label.name, tags: label.tags, label: label)
     directory.withLock { $0[label.name.text] = Listing(session: session, tags: label.tags) }
     nextOrder += 1
+    makers.withLock { $0[session.id] = label.maker }
     names[session.id] = label.name.text
   }
 
@@ -438,6 +446,7 @@ package actor SessionStore {
     guard let entry = entries.removeValue(forKey: name) else { return }
     directory.withLock { $0[name] = nil }
     let id = entry.session.id
+    makers.withLock { $0[id] = nil }
     names[id] = nil
     entry.removal?.cancel()
     wakeThoseWhoAwait(id)

@@ -10,6 +10,8 @@ package enum Scope: String, Sendable, Hashable, CaseIterable, Codable {
   /// Put events of one's own into the log.
   case eventsPublish = "events:publish"
   case topology
+  /// Look through this server as a hub: open a link. What may be done over it the other scopes say.
+  case link
   case cluster
   /// Everything, tokens included.
   case admin

@@ -94,6 +94,13 @@ package final class TokenStore: Sendable {
     return token
   }
 
+  /// The token of an id, expired or not; nil when there is none.
+  package func token(id: String) throws(StoreError) -> Token? {
+    try database.use { database throws(StoreError) in
+      try database.run("SELECT \(Self.columns) FROM tokens WHERE id = ?", [.text(id)]).first.flatMap { Self.token($0) }
+    }
+  }
+
   /// All tokens, expired ones too, the oldest first.
   package func list() throws(StoreError) -> [Token] {
     try database.use { database throws(StoreError) in

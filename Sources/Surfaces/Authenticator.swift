@@ -1,15 +1,24 @@
 import Net
 package import Operations
+package import Sessions
 
 /// Looks up the bearer of a token.
 package protocol TokenVerifying: Sendable {
   /// Who holds this token and what it allows; `nil` when it is unknown, revoked or expired.
   func verify(_ secret: String) async -> (Principal, Access)?
+
+  /// The same of a token by its id: `nil` when it is no longer good.
+  func holder(ofToken id: String) async -> (Principal, Access)?
+}
+
+extension TokenVerifying {
+  package func holder(ofToken id: String) async -> (Principal, Access)? { nil }
 }
 
 /// Says who a request comes from.
 ///
-/// On the Unix socket the kernel tells: our own user and root may do everything, nobody else gets in. Over TCP a bearer token is needed, on
+/// On the Unix socket the kernel tells: our own user and root may do everything, nobody else gets in. A process in a session that was made for somebody
+/// else may do what he may and no more (``MakerRights``). Over TCP a bearer token is needed, on
 /// the loopback interface too, since every user of the machine can reach it.
 package struct Authenticator: Sendable {
   /// The user whose processes are let in over the Unix socket, with root.
@@ -19,18 +28,23 @@ package struct Authenticator: Sendable {
   let noAuth: Bool
   let tickets: Tickets
   let accounts: Accounts
+  /// Says in which session a process is; `nil` where that makes no difference.
+  private let origin: (@Sendable (_ pid: Int32) async -> ProcessOrigin)?
   let throttle = FailureThrottle()
   let sockets = OpenSockets()
 
   /// No token of ours is longer; what is longer is not looked up.
   static let maximumTokenBytes = 512
 
-  package init(ownUID: UInt32, tokens: any TokenVerifying, noAuth: Bool, tickets: Tickets, accounts: Accounts) {
+  package init(ownUID: UInt32, tokens: any TokenVerifying, noAuth: Bool, tickets: Tickets, accounts: Accounts,
+    origin: (@Sendable (_ pid: Int32) async -> ProcessOrigin)? = nil
+  ) {
     self.ownUID = ownUID
     self.tokens = tokens
     self.noAuth = noAuth
     self.tickets = tickets
     self.accounts = accounts
+    self.origin = origin
   }
 
   /// Ends what a token has opened, when it is revoked: its WebSockets are closed (1008), its tickets are void.
@@ -60,15 +74,57 @@ package struct Authenticator: Sendable {
 
   private func caller(_ request: HTTPRequest, ticket: String?) async throws(OperationError) -> (Principal, Access) {
     switch request.peer {
-    case .unix(let uid, _):
+    case .unix(let uid, let pid):
       guard uid == ownUID || uid == 0 else {
         throw OperationError(.authInvalid, "This socket serves the user who started the server, and nobody else.")
+      }
+      if let origin, let rights = try await rights(of: pid, origin, request) {
+        return try await caller(rights)
       }
       return (.localUser(uid: uid), .everything)
     case .ip(let address, _):
       if noAuth { return (.anonymous, .everything) }
       return try await bearer(of: request, ticket: ticket, address: address)
     }
+  }
+
+  /// What a process in a session may do at most; `nil` for everything. It is looked at once for each connection.
+  private func rights(
+    of pid: Int32, _ origin: @Sendable (Int32) async -> ProcessOrigin, _ request: HTTPRequest
+  ) async throws(OperationError) -> MakerRights? {
+    if let known = request.standing?.held as? KnownOrigin { return known.rights }
+    var rights: MakerRights?
+    switch await origin(pid) {
+    case .outside: break
+    case .session(let maker):
+      if let maker {
+        guard let read = MakerRights(text: maker) else { throw Authenticator.unknownOrigin }
+        rights = read
+      }
+    case .someSession: throw Authenticator.unknownOrigin
+    }
+    request.standing?.vouch(keeping: KnownOrigin(rights: rights))
+    return rights
+  }
+
+  private struct KnownOrigin: Sendable {
+    let rights: MakerRights?
+  }
+
+  private static var unknownOrigin: OperationError {
+    OperationError(
+      .authInvalid,
+      "This process has come out of a session, and which cannot be said: ask from within one, or with a token over TCP.")
+  }
+
+  /// The maker of a session, as far as he still has any rights.
+  private func caller(_ rights: MakerRights) async throws(OperationError) -> (Principal, Access) {
+    guard let (principal, access) = await tokens.holder(ofToken: rights.token) else {
+      throw OperationError(
+        .authInvalid,
+        "The token for which this session was made is no longer valid, so nothing may be asked of the server from within it.")
+    }
+    return rights.narrow(principal, access)
   }
 
   private func bearer(

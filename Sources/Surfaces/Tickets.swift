@@ -39,7 +39,8 @@ package final class Tickets: Sendable {
       "/auth/ws-ticket", .changes
     ) { [self] (call: Call, _: NoInput) in
       Ticket(ticket: try issue(to: call.principal, call.access, now: .now))
-    }
+    }.notThroughHubs(
+      "Ask the hub for a ticket of its own, and open the WebSocket there with '?server=NAME' beside '?ticket='.")
   }
 
   func issue(to principal: Principal, _ access: Access, now: ContinuousClock.Instant) throws(OperationError) -> String {

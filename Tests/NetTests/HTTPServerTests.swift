@@ -298,6 +298,7 @@ struct HTTPServerTests {
   func tooMany() async throws {
     var limits = HTTPLimits()
     limits.maxConnections = 2
+    limits.reservedForUnix = 0
     try await withServer(limits: limits, answer: Self.answer) { test in
       let first = try test.connect()
       let second = try test.connect()

@@ -67,20 +67,20 @@ struct AccountsTests {
   }
 
   @Test("a lease is let go once, however often that is said, and with its last reference") func once() {
-    var lease = accounts.lease(.links, for: one)
-    let other = accounts.lease(.links, for: one)
+    var lease = accounts.lease(.tickets, for: one)
+    let other = accounts.lease(.tickets, for: one)
     lease?.leave()
     lease?.leave()
-    #expect(standing(.links)?.used == 1)
+    #expect(standing(.tickets)?.used == 1)
     lease = nil
-    #expect(standing(.links)?.used == 1)
+    #expect(standing(.tickets)?.used == 1)
     _ = other
   }
 
   @Test("who is refused is told what there is") func refusal() {
-    #expect(throws: OperationError.self) { try accounts.take(.links, 17, for: one) }
-    let error = accounts.refusal(.links, for: one)
+    #expect(throws: OperationError.self) { try accounts.take(.tickets, 129, for: one) }
+    let error = accounts.refusal(.tickets, for: one)
     #expect(error.code == .resourceLimitReached)
-    #expect(error.message.contains("16 links of hubs"))
+    #expect(error.message.contains("128 tickets"))
   }
 }

@@ -12,6 +12,9 @@ struct OneToken: TokenVerifying {
   func verify(_ secret: String) async -> (Principal, Access)? {
     secret == self.secret ? (.token(id: "t1", name: "ci"), access) : nil
   }
+  func holder(ofToken id: String) async -> (Principal, Access)? {
+    id == "t1" ? (.token(id: "t1", name: "ci"), access) : nil
+  }
 }
 
 @Suite("Authentication")

@@ -47,6 +47,7 @@ package actor Link {
   package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
   private let limits: LinkLimits
+  private let budget: LinkBudget
   private let events: Events
   private let side: Side
   private var transport: (any MessageSocket)?
@@ -79,11 +80,13 @@ package actor Link {
   private var isWaiting = false
 
   package init(
-    loop: EventLoop, side: Side, peer: PeerAddress, limits: LinkLimits = LinkLimits(), events: Events
+    loop: EventLoop, side: Side, peer: PeerAddress, limits: LinkLimits = LinkLimits(),
+    budget: LinkBudget = LinkBudget(limit: LinkLimits.held), events: Events
   ) {
     self.loop = loop
     self.side = side
     self.limits = limits
+    self.budget = budget
     self.events = events
     lastPeer = peer
     nextStream = side == .dialler ? 1 : 2
@@ -181,7 +184,11 @@ package actor Link {
     drop(socket)
     // The other side need not wait for another connection, and what hangs on the link is gone there too.
     socket?.close(code: WebSocketCloseCode.normal, reason: reason)
-    for channel in channels.values { finish(channel, LinkStream.lost, reason) }
+    for channel in channels.values {
+      budget.add(-channel.budgeted)
+      channel.budgeted = 0
+      finish(channel, LinkStream.lost, reason)
+    }
     channels = [:]
     fresh.removeAll()
     bulk.removeAll()
@@ -223,6 +230,7 @@ package actor Link {
       channel.closing = (LinkStream.lost, reason)
       channel.outgoing.removeAll()
       channel.queuedBytes = 0
+      count(channel)
       // The other side hears of it when there is a connection again, unless it never heard of the stream.
       if channel.opening != nil { remove(channel) }
       report(channel, LinkStream.lost, reason)
@@ -271,6 +279,11 @@ package actor Link {
     channel.outgoing.append(.init(bytes: bytes, isText: isText))
     channel.queuedBytes += bytes.count
     channel.owesDrained = true
+    guard count(channel) else {
+      channel.outgoing.removeAll()
+      channel.queuedBytes = 0
+      return close(id, 1013, Link.full)
+    }
     mark(id, channel)
   }
 
@@ -288,6 +301,7 @@ package actor Link {
     channel.incoming.removeAll()
     channel.waitingBytes = 0
     channel.assembling = []
+    count(channel)
     mark(id, channel)
   }
 
@@ -298,7 +312,23 @@ package actor Link {
 
   private func remove(_ channel: LinkChannel) {
     guard channels.removeValue(forKey: channel.id) != nil else { return }
+    budget.add(-channel.budgeted)
+    channel.budgeted = 0
     if isAccepted(channel.id) { acceptedCount -= 1 }
+  }
+
+  /// What a stream is told that may hold no more.
+  private static let full = "too much is on its way over this link"
+
+  /// Tells the budget how much a stream holds by now. False when that is too much, by what has just come.
+  @discardableResult
+  private func count(_ channel: LinkChannel) -> Bool {
+    let change = channel.held - channel.budgeted
+    if change == 0 { return true }
+    guard channels[channel.id] === channel else { return true }
+    channel.budgeted += change
+    budget.add(change)
+    return change < 0 || budget.hasRoom
   }
 
   private func isAccepted(_ id: UInt32) -> Bool { (id & 1 == 1) == (side == .acceptor) }
@@ -385,6 +415,7 @@ package actor Link {
   private func fill(_ batch: inout LinkBatch, from channel: LinkChannel, _ drained: inout [LinkChannel]) {
     channel.place = .idle
     guard channel.isReady else { return }
+    defer { count(channel) }
     channel.fill(&batch)
     // What opens a stream and its first message belong together.
     while channel.isReady, channel.outgoing.count == 1, let next = channel.outgoing.first,
@@ -505,7 +536,10 @@ package actor Link {
       }
       channel.assembling += bytes
       channel.isAssembling = more
-      if more { return giveCredit(channel) }
+      if more {
+        guard count(channel) else { return close(channel.id, 1013, Link.full) }
+        return giveCredit(channel)
+      }
       message = take(&channel.assembling, leaving: [])
     } else {
       message = Array(bytes)
@@ -513,6 +547,7 @@ package actor Link {
     channel.incoming.append(isText ? .text(message) : .binary(message))
     channel.waitingBytes += message.count
     deliver(channel)
+    if !count(channel) { close(channel.id, 1013, Link.full) }
   }
 
   private func closed(_ channel: LinkChannel, _ code: UInt16, _ reason: String) {
@@ -520,6 +555,8 @@ package actor Link {
     channel.ending = (code, reason)
     channel.outgoing.removeAll()
     channel.queuedBytes = 0
+    channel.assembling = []
+    count(channel)
     if channel.hasSentClose { remove(channel) }
     deliver(channel)
   }
@@ -544,6 +581,7 @@ package actor Link {
       }
     }
     channel.isDelivering = false
+    count(channel)
     giveCredit(channel)
     if let ending = channel.ending, channel.incoming.isEmpty, channel.handler != nil || channel.closing != nil {
       report(channel, ending.code, ending.reason)

@@ -46,6 +46,8 @@ final class LinkChannel {
   var uncredited = 0
   /// Bytes in ``incoming``.
   var waitingBytes = 0
+  /// Bytes of it that the link's budget knows of.
+  var budgeted = 0
   /// The other side's last word, delivered after what came before it.
   var ending: (code: UInt16, reason: String)?
   var hasReported = false
@@ -56,6 +58,9 @@ final class LinkChannel {
     self.isCall = isCall
     self.opening = opening
   }
+
+  /// Bytes that it holds.
+  var held: Int { assembling.count + waitingBytes + queuedBytes }
 
   /// Neither side has closed it.
   var isOpen: Bool { closing == nil && ending == nil }

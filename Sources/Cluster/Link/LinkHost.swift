@@ -15,8 +15,10 @@ package struct LinkGuest: Sendable, Equatable {
 package final class LinkHost: Sendable {
   /// How long a hub may take to say hello.
   private static let greetingPatience = Duration.seconds(10)
-  /// Links at most, those that wait for their hubs included.
+  /// Links at most, those that wait for their hubs included. Where there are so many, one that waits gives way.
   package static let maximumLinks = 256
+  /// The same for the links of one token.
+  package static let maximumLinksOfToken = 16
 
   /// What this server says of itself.
   package struct Identity: Sendable {
@@ -38,12 +40,16 @@ package final class LinkHost: Sendable {
     let link: Link
     let owner: String
     let hubID: String
+    let budget: LinkBudget
+    /// Since when it waits for its hub.
+    var lostSince: ContinuousClock.Instant?
   }
 
   package let identity: Identity
   package let chain: HubChain
   private let limits: LinkLimits
   private let entries = Mutex<[String: Entry]>([:])
+  private let budget = LinkBudget(limit: LinkLimits.heldOfAll)
 
   package init(identity: Identity, chain: HubChain) {
     self.identity = identity
@@ -56,6 +62,9 @@ package final class LinkHost: Sendable {
 
   /// Links that are open, or may go on.
   package var count: Int { entries.withLock { $0.count } }
+
+  /// Bytes that the streams of all links hold.
+  package var heldBytes: Int { budget.used }
 
   /// Where the link lives that a connection wants to go on with: the connection has to be moved there.
   package func loop(ofSession session: String) -> EventLoop? { entries.withLock { $0[session]?.link.loop } }
@@ -105,14 +114,20 @@ package final class LinkHost: Sendable {
         return link.attach(socket, received: resume.received, gone: closed)
       }
       if isResumed {
+        entries.withLock { $0[resume.session]?.lostSince = nil }
         chain.set(hello.via, from: resume.session)
         socket.resumeReading()
         return
       }
     }
     // A hub that begins anew has forgotten what was before: nobody comes back to that.
-    for entry in entries.withLock({ Array($0.values) }) where entry.hubID == hello.hubID && entry.owner == owner {
-      Task { await entry.link.endIfLost("the hub has begun anew") }
+    drop("the hub has begun anew") { $0.hubID == hello.hubID && $0.owner == owner }
+    guard makeRoom(for: owner) else {
+      return refuse(
+        socket,
+        .init(
+          .refused,
+          "\(LinkHost.maximumLinks) hubs may be connected, \(LinkHost.maximumLinksOfToken) with one token"), closed)
     }
     begin(hello, socket, owner, closed, service)
   }
@@ -133,13 +148,46 @@ package final class LinkHost: Sendable {
       return .init(.circle, "this is the server itself")
     }
     if chain.closesCircle(hello.via, atDialling: true) { return circle }
-    if count >= LinkHost.maximumLinks { return .init(.refused, "\(LinkHost.maximumLinks) hubs are connected already") }
     return nil
   }
 
   private var circle: LinkReply.Refusal {
     .init(
       .circle, "\(identity.hostname) looks at its own backends through this hub already: hubs must not form a circle")
+  }
+
+  /// Ends links that wait for their hubs; their places are free at once.
+  private func drop(_ reason: String, where which: (Entry) -> Bool) {
+    let dropped = entries.withLock { entries in
+      let dropped = entries.filter { $0.value.lostSince != nil && which($0.value) }
+      for session in dropped.keys { entries[session] = nil }
+      return dropped
+    }
+    for (session, entry) in dropped {
+      chain.set(nil, from: session)
+      Task { await entry.link.end(reason) }
+    }
+  }
+
+  /// Whether there is a place for one more link of this owner. Who waits longest for its hub gives way: of the same owner, or of all.
+  private func makeRoom(for owner: String) -> Bool {
+    func giveWay(_ which: (Entry) -> Bool) -> Bool {
+      let oldest = entries.withLock { entries in
+        entries.values.filter { $0.lostSince != nil && which($0) }.min { ($0.lostSince ?? .now) < ($1.lostSince ?? .now) }
+      }
+      guard let oldest else { return false }
+      drop("its place was needed") { $0.link === oldest.link }
+      return true
+    }
+    let own = entries.withLock { $0.values.count { $0.owner == owner } }
+    if own >= LinkHost.maximumLinksOfToken { return giveWay { $0.owner == owner } }
+    if count >= LinkHost.maximumLinks { return giveWay { _ in true } }
+    return true
+  }
+
+  private func budget(of owner: String) -> LinkBudget {
+    entries.withLock { entries in entries.values.first { $0.owner == owner }?.budget }
+      ?? LinkBudget(limit: LinkLimits.heldOfToken, within: budget)
   }
 
   private func begin(
@@ -150,11 +198,12 @@ package final class LinkHost: Sendable {
     let guest = LinkGuest(hubID: hello.hubID, hostname: hello.hostname, version: hello.version, via: hello.via)
     let (chain, hostname) = (chain, identity.hostname)
     let circle = circle
+    let budget = budget(of: owner)
     let link = Link(
-      loop: socket.loop, side: .acceptor, peer: socket.peer, limits: limits,
+      loop: socket.loop, side: .acceptor, peer: socket.peer, limits: limits, budget: budget,
       events: Link.Events(
         accepted: { service($0, $1, guest) },
-        lost: { _ in },
+        lost: { [self] _ in entries.withLock { $0[session]?.lostSince = .now } },
         ended: { [self] in
           entries.withLock { $0[session] = nil }
           chain.set(nil, from: session)
@@ -167,7 +216,7 @@ package final class LinkHost: Sendable {
           }
           chain.set(via, from: session)
         }))
-    entries.withLock { $0[session] = Entry(link: link, owner: owner, hubID: hello.hubID) }
+    entries.withLock { $0[session] = Entry(link: link, owner: owner, hubID: hello.hubID, budget: budget) }
     chain.set(hello.via, from: session)
     welcome(socket, hello, session, isResumed: false, received: 0)
     link.assumeIsolated { link in

@@ -20,6 +20,12 @@ package struct LinkLimits: Sendable {
   /// Bytes of a stream's messages that may wait to be sent; a user who lets more pile up has not looked at `queuedBytes`.
   static let queued = 16 << 20
 
+  /// Bytes that the streams of a link may hold on the side that dialled.
+  static let held = 256 << 20
+  /// The same for the links of one token, on the side that was dialled, and for those of all tokens.
+  package static let heldOfToken = 32 << 20
+  package static let heldOfAll = 256 << 20
+
   /// Streams that the other side may have open.
   package var acceptedStreams = 1024
   /// A longer message of the other side breaks the link.

@@ -1,6 +1,7 @@
 import Cluster
 package import Net
 package import Operations
+import Store
 
 /// The way in for the links of hubs.
 package struct LinkEntrance: Sendable {
@@ -28,6 +29,11 @@ extension HTTPSurface {
     _ query: [(name: String, value: String)], _ offered: [String], for call: Call
   ) throws(OperationError) -> HTTPReply {
     guard let links else { throw OperationError(.notFound, "This server takes no links.") }
+    guard call.access.allows(.link) else {
+      throw refusal(
+        "This token may not open a link: it needs the scope '\(Scope.link.rawValue)'. Make one for the hub with 'roost token create --scope link', and the scopes that its users are to have.",
+        at: .link, nil, for: call)
+    }
     guard offered.contains(LinkHello.subprotocol) else {
       throw OperationError(
         .invalidRequest, "Invalid request: a link is opened with the subprotocol \(LinkHello.subprotocol).")

@@ -1,0 +1,173 @@
+import Formats
+import Glibc
+import Net
+import TestKit
+import Testing
+
+@Suite("Strangers at the door", .bounded)
+struct StrangersTests {
+  private static let token = "a-token-of-the-tests-0123456789"
+
+  private func withTCP(_ body: (Roost, TestClient) async throws -> Void) async throws {
+    try await withRoost(["--bind", "127.0.0.1:0"], environment: ["ROOST_TOKEN": StrangersTests.token]) { roost in
+      try await body(roost, try await roost.tcp())
+    }
+  }
+
+  @Test("silent connections of one address take no place from who has a token, nor from the owner")
+  func silent() async throws {
+    try await withTCP { roost, client in
+      let known = client.another(token: StrangersTests.token)
+      #expect(try await known.get("/sessions") == [])
+      var silent: [RawConnection] = []
+      for _ in 0..<300 { silent.append(try RawConnection(client.endpoint)) }
+      // The first of them gave way to the last, and nothing was said on it.
+      #expect(try await silent[0].receiveAll() == "")
+      #expect(try await client.another(token: StrangersTests.token).get("/sessions") == [])
+      #expect(try await known.get("/sessions") == [], "who was known stays")
+      #expect(try await roost.http.get("/sessions") == [])
+      // The last of them is listened to.
+      try await silent[299].send(RawConnection.request("GET", "/health"))
+      #expect(try await silent[299].receiveResponse().status == 200)
+    }
+  }
+
+  @Test(
+    "a body is not waited for where the head decides",
+    arguments: [
+      ("POST", "/sessions", nil, 401), ("POST", "/sessions", "wrong", 403), ("POST", "/nowhere", token, 404),
+      ("PUT", "/sessions", token, 405), ("GET", "/health", nil, 200), ("POST", "/ws/json", nil, 405),
+      ("POST", "/rpc", nil, 401),
+    ] as [(String, String, String?, Int)])
+  func heads(method: String, path: String, token: String?, status: Int) async throws {
+    try await withTCP { _, client in
+      for framing in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
+        let connection = try RawConnection(client.endpoint)
+        let authorization = token.map { ["Authorization: Bearer \($0)"] } ?? []
+        try await connection.send(RawConnection.request(method, path, headers: authorization + [framing]))
+        let response = try await connection.receiveResponse()
+        #expect(response.status == status, "\(method) \(path): \(response.head) \(response.body)")
+        #expect(response.head.lowercased().contains("connection: close"))
+      }
+    }
+  }
+
+  @Test("a scope is asked for before the body, and what is too large is refused by its head")
+  func scopes() async throws {
+    try await withTCP { roost, client in
+      let narrow = try await roost.http.post("/tokens", ["name": "narrow", "scopes": ["events:read"]])
+      for (length, status) in [(1000, 403), (2_000_000, 413)] {
+        let connection = try RawConnection(client.endpoint)
+        try await connection.send(
+          RawConnection.request(
+            "POST", "/sessions",
+            headers: ["Authorization: Bearer \(narrow["token"].string ?? "")", "Content-Length: \(length)"]))
+        #expect(try await connection.receiveResponse().status == status)
+      }
+    }
+  }
+
+  @Test("who is let in is told to go on with his body, however it is cut")
+  func admitted() async throws {
+    try await withTCP { _, client in
+      let body = "{\"name\":\"cut\",\"argv\":[\"/bin/cat\"]}"
+      let connection = try RawConnection(client.endpoint)
+      try await connection.send(
+        RawConnection.request(
+          "POST", "/sessions",
+          headers: [
+            "Authorization: Bearer \(StrangersTests.token)", "Content-Length: \(body.utf8.count)",
+            "Expect: 100-continue",
+          ]))
+      #expect(try await connection.receive(through: "\r\n\r\n").hasPrefix("HTTP/1.1 100"))
+      for byte in body.utf8 { try await connection.send([byte]) }
+      // The connection goes on.
+      try await connection.send(
+        RawConnection.request("GET", "/sessions/cut", headers: ["Authorization: Bearer \(StrangersTests.token)"]))
+      #expect(try await connection.receive(through: "\r\n").contains("201"))
+      #expect(try await connection.receive(through: "HTTP/1.1 200").contains("cut"))
+    }
+  }
+
+  @Test("bodies on their way are bounded for one token, and others are not held up by them")
+  func bodies() async throws {
+    try await withTCP { roost, client in
+      let greedy = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:manage"]])
+      let other = try await roost.http.post("/tokens", ["name": "other", "scopes": ["sessions:manage"]])
+      func begin(_ token: JSON) async throws -> RawConnection {
+        let connection = try RawConnection(client.endpoint)
+        try await connection.send(
+          RawConnection.request(
+            "POST", "/sessions",
+            headers: [
+              "Authorization: Bearer \(token["token"].string ?? "")", "Content-Length: 1048576", "Expect: 100-continue",
+            ]))
+        return connection
+      }
+      var held: [RawConnection] = []
+      for _ in 0..<16 {
+        let connection = try await begin(greedy)
+        #expect(try await connection.receive(through: "\r\n\r\n").hasPrefix("HTTP/1.1 100"))
+        held.append(connection)
+      }
+      let refused = try await begin(greedy).receiveResponse()
+      #expect(refused.status == 429, "\(refused.body)")
+      #expect(refused.body.contains("resource_limit_reached"))
+      let metrics = try await roost.http.request("GET", "/metrics").text
+      #expect(metrics.contains("roost_share_used{share=\"body_bytes\"} 16777216"), "\(metrics)")
+      #expect(metrics.contains("roost_share_refused_total{share=\"body_bytes\"} 1"))
+      #expect(try await begin(other).receive(through: "\r\n\r\n").hasPrefix("HTTP/1.1 100"))
+    }
+  }
+
+  @Test("wrong tokens are told when to come again, and no good token has to")
+  func throttle() async throws {
+    try await withTCP { roost, client in
+      var last: TestResponse?
+      for number in 0..<30 {
+        last = try await client.another(token: "guess-number-\(number)-0123456789").request("GET", "/sessions")
+      }
+      #expect(last?.status == 429)
+      let seconds = try #require(last?.headers[first: "retry-after"].flatMap { Int($0) })
+      #expect((1...60).contains(seconds))
+      // Neither was seen before.
+      let made = try await roost.http.post("/tokens", ["name": "new", "scopes": ["sessions:read"]])
+      #expect(try await client.another(token: made["token"].string).get("/sessions") == [])
+      #expect(try await client.another(token: StrangersTests.token).get("/sessions") == [])
+    }
+  }
+
+  @Test("tickets of one token do not take those of another")
+  func tickets() async throws {
+    try await withTCP { roost, client in
+      let greedy = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
+      let one = client.another(token: greedy["token"].string)
+      for _ in 0..<128 { try await one.post("/auth/ws-ticket") }
+      #expect(try await one.request("POST", "/auth/ws-ticket").status == 429)
+      #expect(try await client.another(token: StrangersTests.token).request("POST", "/auth/ws-ticket").status == 200)
+      #expect(try await roost.http.request("POST", "/auth/ws-ticket").status == 200)
+    }
+  }
+
+  @Test("the clients of one token leave a session room for others, and for its owner")
+  func clients() async throws {
+    try await withTCP { roost, client in
+      try await roost.session(["name": "shared", "argv": ["/bin/cat"]])
+      func sockets(_ name: String) async throws -> (open: [TestWebSocket], token: TestClient) {
+        let made = try await roost.http.post("/tokens", ["name": .string(name), "scopes": ["sessions:read"]])
+        let one = client.another(token: made["token"].string)
+        var open: [TestWebSocket] = []
+        for _ in 0..<40 {
+          guard let socket = try? await one.webSocket("/sessions/shared/ws/raw?readonly=true") else { break }
+          open.append(socket)
+        }
+        return (open, one)
+      }
+      let first = try await sockets("first")
+      #expect(first.open.count == 32)
+      let second = try await sockets("second")
+      #expect(second.open.count == 24, "8 places are the owner's")
+      _ = try await roost.http.webSocket("/sessions/shared/ws/raw")
+    }
+  }
+}
