@@ -54,7 +54,7 @@ struct LinkSurfaceTests {
   }
 
   @Test("a hub may do what its token and its caller both may, and no more") func narrowing() async throws {
-    try await LinkedServers.with(access: Access(scopes: [.sessionsRead, .sessionsInput])) { servers in
+    try await LinkedServers.with(access: Access(scopes: [.link, .sessionsRead, .sessionsInput])) { servers in
       let refused = try await servers.hub.client.request("POST", "/sessions?server=web1", json: ["command": "cat"])
       #expect(refused.errorCode == "insufficient_scope")
       let remote = try #require(servers.remote)
