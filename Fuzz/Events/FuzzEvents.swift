@@ -108,7 +108,8 @@ private func stored(_ bytes: [UInt8], flipping place: Int) {
   let draft = EventDraft(
     id: texts[1], type: texts[2], subject: subject, origin: EventOrigin(kind: texts[3], id: texts[4]),
     correlationID: texts[5], causationID: texts[6].isEmpty ? nil : texts[6],
-    principal: texts[7].isEmpty ? nil : texts[7], data: JSONText.compact(bytes[...]) ?? Array("null".utf8))
+    principal: texts[7].isEmpty ? nil : texts[7], data: JSONText.compact(bytes[...]) ?? Array("null".utf8),
+    maker: EventMaker(of: subject))
   guard let encoded = try? EventEncoder.encode(draft, serverID: "server-1") else { return }
   let time = EventTime(microseconds: Int64(place) * 86_400_000_000_123)
   var line = encoded.bytes[..<encoded.seqAt] + Array("42".utf8) + encoded.bytes[encoded.seqAt..<encoded.timeAt]
@@ -136,7 +137,8 @@ private func publications(_ bytes: [UInt8]) {
     precondition(JSONText.isValid(one.data[...]) && !one.data.contains(0x0A))
     let draft = EventDraft(
       id: one.id ?? "id", type: one.type, subject: one.subject, origin: one.origin ?? EventOrigin(kind: "x", id: "x"),
-      correlationID: one.correlationID ?? "c", causationID: one.causationID, data: one.data)
+      correlationID: one.correlationID ?? "c", causationID: one.causationID, data: one.data,
+      maker: EventMaker(of: one.subject))
     do throws(EventError) {
       _ = try EventEncoder.encode(draft, serverID: "server-1")
     } catch {
@@ -185,7 +187,8 @@ private func auditLines(_ bytes: [UInt8]) {
   for data in [data.finish(), bytes] {
     let draft = EventDraft(
       id: "id", type: "audit.refused", subject: Subject(own: "hub", "x", "audit"),
-      origin: EventOrigin(kind: "server", id: "x"), correlationID: "c", principal: texts[3], data: data)
+      origin: EventOrigin(kind: "server", id: "x"), correlationID: "c", principal: texts[3], data: data,
+      maker: .server)
     guard let line = AuditLine.text(of: draft, at: "2026-11-21T11:45:01.123456Z") else { continue }
     precondition(line.hasPrefix("time=2026-11-21T11:45:01.123456Z outcome="), line)
     precondition(line.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }, line)

@@ -11,9 +11,10 @@ package enum AuditLine {
   /// Longest value; a longer one is cut and ends in `…`.
   static let maximumValue = 256
 
-  /// The line of an audit event, without a line end. `nil` for events that are none. `time` is RFC 3339, as the log has it.
+  /// The line of an audit event, without a line end. `nil` for events that are none, whatever their type says: audit
+  /// records are the server's own. `time` is RFC 3339, as the log has it.
   package static func text(of event: EventDraft, at time: String) -> String? {
-    guard event.type.hasPrefix("audit."), let data = try? JSON(parsing: event.data) else { return nil }
+    guard event.isAudit, let data = try? JSON(parsing: event.data) else { return nil }
     func text(_ name: String) -> String? { data[name].string ?? data[name].integer.map(String.init) }
     let pairs: [(String, String?)] = [
       ("time", time), ("outcome", text("outcome") ?? String(event.type.dropFirst("audit.".count))),
@@ -59,4 +60,9 @@ package enum AuditLine {
     default: true
     }
   }
+}
+
+extension EventDraft {
+  /// Whether it is an audit record: one of the server's own making.
+  var isAudit: Bool { maker == .server && type.hasPrefix("audit.") }
 }

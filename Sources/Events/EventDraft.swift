@@ -25,10 +25,12 @@ package struct EventDraft: Sendable {
   package var principal: String?
   /// A JSON value, encoded.
   package var data: [UInt8]
+  /// Who made it. The log refuses a draft whose subject claims another maker.
+  package let maker: EventMaker
 
   package init(
     id: String, type: String, subject: Subject, origin: EventOrigin, correlationID: String, causationID: String? = nil,
-    principal: String? = nil, data: [UInt8]
+    principal: String? = nil, data: [UInt8], maker: EventMaker = .publisher
   ) {
     self.id = id
     self.type = type
@@ -38,10 +40,22 @@ package struct EventDraft: Sendable {
     self.causationID = causationID
     self.principal = principal
     self.data = data
+    self.maker = maker
   }
 }
 
 /// Takes events of the server's own, without making it wait: what cannot be stored is counted and told of, not thrown.
 package protocol EventSink: Sendable {
   func emit(_ draft: EventDraft)
+
+  /// An event of this id will come, and others may hear of the id before: nobody else is given it meanwhile.
+  func promise(_ id: String)
+
+  /// What was promised does not come.
+  func forget(_ id: String)
+}
+
+extension EventSink {
+  package func promise(_ id: String) {}
+  package func forget(_ id: String) {}
 }

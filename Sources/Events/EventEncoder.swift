@@ -15,6 +15,10 @@ enum EventEncoder {
       EventRules.isOriginID(draft.origin.id), EventRules.isID(draft.correlationID),
       draft.causationID.map(EventRules.isID) ?? true
     else { throw EventError(.invalidEvent, "An id, type or origin of the event holds what may not stand there.") }
+    // The first token is the mark of who made an event: it stands in the log and cannot be had otherwise.
+    guard EventMaker(of: draft.subject) == draft.maker else {
+      throw EventError(.invalidEvent, "The subject '\(draft.subject)' belongs to events that somebody else makes.")
+    }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(draft.data.count + 480)
     bytes += "{\"id\":\"".utf8

@@ -12,6 +12,8 @@ package struct EventError: Error, Sendable, Equatable {
     case logUnavailable = "event_log_unavailable"
     /// More events wait for the disk than the log holds in memory.
     case overloaded = "event_log_overloaded"
+    /// The id that a publisher chose is that of another event.
+    case idConflict = "event_id_conflict"
     case eventNotFound = "event_not_found"
     case cursorNotFound = "cursor_not_found"
   }

@@ -75,6 +75,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
   let segments: SegmentList
   let tail = Tail()
   let reader: LogReader
+  private let taken = TakenIDs()
   private let fanouts = Mutex<[ObjectIdentifier: Fanout]>([:])
   private let state = Mutex(EventLogStatistics())
   /// Set once the log has looked at its files.
@@ -198,6 +199,26 @@ package final class EventLog: EventSink, @unchecked Sendable {
     return try result.get()
   }
 
+  /// Appends what somebody publishes. `chosen` are the ids that the publisher gave himself: one that the log knows, or that an event of the
+  /// server's own will have, is refused (``EventError/Code/idConflict``) together with the whole list.
+  package func publish(_ drafts: [EventDraft], chosen: [String]) async throws(EventError) -> [EventReceipt] {
+    if chosen.isEmpty { return try await append(drafts) }
+    if let taken = self.taken.claim(chosen) { throw EventLog.conflict(taken) }
+    defer { taken.release(chosen) }
+    for id in chosen {
+      if try await event(withID: id) != nil { throw EventLog.conflict(id) }
+    }
+    return try await append(drafts)
+  }
+
+  private static func conflict(_ id: String) -> EventError {
+    EventError(
+      .idConflict, "There is an event '\(id)' already; publish under another id, or leave 'id' out to be given one.")
+  }
+
+  package func promise(_ id: String) { taken.promise(id) }
+  package func forget(_ id: String) { taken.fulfil(id) }
+
   package func emit(_ draft: EventDraft) {
     let refusal: EventError?
     do throws(EventError) {
@@ -205,7 +226,9 @@ package final class EventLog: EventSink, @unchecked Sendable {
     } catch {
       refusal = error
     }
-    if refusal != nil { state.withLock { $0.dropped += 1 } }
+    guard refusal != nil else { return }
+    taken.fulfil(draft.id)
+    state.withLock { $0.dropped += 1 }
   }
 
   private func enqueue(_ drafts: [(encoded: EncodedDraft, original: EventDraft)], _ waiter: Waiter) -> EventError? {
@@ -229,7 +252,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
       let original = draft.original
       queue.append(
         Pending(
-          draft: draft.encoded, time: now, audit: original.type.hasPrefix("audit.") ? original : nil,
+          draft: draft.encoded, time: now, audit: original.isAudit ? original : nil,
           domain: EventLog.domain(of: original), waiter: waiter, isContinued: index < drafts.count - 1))
     }
     return nil
@@ -237,7 +260,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
 
   /// `session` of `hub.<server>.session.created`.
   private static func domain(of draft: EventDraft) -> String {
-    guard draft.subject.text.hasPrefix("hub.") else { return "published" }
+    guard draft.maker == .server else { return "published" }
     return String(draft.type.prefix { $0 != "." })
   }
 
@@ -423,6 +446,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
       return
     }
     healed()
+    for one in pending where one.waiter.isNobody { taken.fulfil(one.draft.id) }
     let chunk = EventChunk(bytes: bytes, starts: starts, lines: lines)
     for fanout in tail.append(chunk) { fanout.wake() }
     state.withLock { state in
@@ -465,7 +489,10 @@ package final class EventLog: EventSink, @unchecked Sendable {
       $0.dropped += UInt64(dropped)
       $0.failed += UInt64(pending.count - dropped)
     }
-    for one in pending { one.waiter.answer(.failure(refusal)) }
+    for one in pending {
+      if one.waiter.isNobody { taken.fulfil(one.draft.id) }
+      one.waiter.answer(.failure(refusal))
+    }
   }
 
   static func nanoseconds() -> UInt64 {
@@ -538,7 +565,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
       EventDraft(
         id: id, type: "events.\(action)",
         subject: Subject(own: "hub", configuration.serverID, "events", action),
-        origin: EventOrigin(kind: "server", id: configuration.serverID), correlationID: makeUUID(), data: data))
+        origin: EventOrigin(kind: "server", id: configuration.serverID), correlationID: makeUUID(), data: data,
+        maker: .server))
   }
 
   // MARK: End
@@ -559,10 +587,17 @@ package final class EventLog: EventSink, @unchecked Sendable {
 extension EventLog {
   /// Answers a query. Throws ``EventError/Code/logUnavailable`` when the files cannot be read.
   package func page(_ query: EventQuery) async throws(EventError) -> EventPage {
+    try await ask { reader throws(SystemError) in try reader.page(query) }
+  }
+
+  /// Asks the files, on a thread of the reader's.
+  private func ask<Answer: Sendable>(
+    _ question: @escaping @Sendable (LogReader) throws(SystemError) -> Answer
+  ) async throws(EventError) -> Answer {
     await whenOpen()
-    let result: Result<EventPage, SystemError> = await withUnsafeContinuation { continuation in
+    let result: Result<Answer, SystemError> = await withUnsafeContinuation { continuation in
       reader.ask { [reader] in
-        continuation.resume(returning: Result { () throws(SystemError) in try reader.page(query) })
+        continuation.resume(returning: Result { () throws(SystemError) in try question(reader) })
       }
     }
     do throws(SystemError) {
@@ -574,17 +609,18 @@ extension EventLog {
 
   /// The event of that id, or of that number when it is all digits; `nil` when the log has none.
   package func event(_ name: String) async throws(EventError) -> StoredEvent? {
+    guard let seq = UInt64(name), seq > 0 else { return try await event(withID: name) }
     var query = EventQuery()
     query.limit = 1
-    if let seq = UInt64(name), seq > 0 {
-      query.after = seq - 1
-      query.before = seq == .max ? nil : seq + 1
-    } else {
-      guard EventRules.isID(name) else { return nil }
-      query.filter.id = name
-      query.isDescending = true
-    }
+    query.after = seq - 1
+    query.before = seq == .max ? nil : seq + 1
     return try await page(query).events.first
+  }
+
+  /// The event of that id; the server's own where a log of earlier days has several.
+  private func event(withID id: String) async throws(EventError) -> StoredEvent? {
+    guard EventRules.isID(id) else { return nil }
+    return try await ask { reader throws(SystemError) in try reader.event(of: id) }
   }
 
   /// The number of the oldest event that is kept; 0 for an empty log. May look at a file.

@@ -89,6 +89,7 @@ struct LogFile: ~Copyable {
       }
       segment = last
       end = last.known.end
+      last.ids.begin(at: end)
       begunAt = LogFile.steadySeconds()
     }
     return repair
@@ -191,6 +192,7 @@ struct LogFile: ~Copyable {
     end += bytes.count
     nextSeq += UInt64(lines.count)
     let newEnd = end
+    segment.ids.note(lines, starts, in: bytes, at: start)
     segment.update { known in
       for (line, offset) in zip(lines, starts) { known.note(line, at: start + Int(offset)) }
       known.end = newEnd
@@ -258,15 +260,17 @@ struct LogFile: ~Copyable {
     // The file's name, and the day's, must survive a power cut as its contents do.
     try LogFile.syncFolder(day)
     try LogFile.syncFolder(segments.folder)
-    let old = segment
+    let (old, oldEnd) = (segment, end)
     closeFile()
     file = descriptor.release()
+    next.ids.begin(at: 0)
     segment = next
     end = 0
     hasLeftovers = false
     begunAt = LogFile.steadySeconds()
     segments.add(next)
     old?.writeIndex()
+    old?.ids.finish(at: oldEnd)
   }
 
   /// Makes a folder of its owner's alone, if it is not there.
@@ -291,6 +295,7 @@ struct LogFile: ~Copyable {
   mutating func close() {
     cutLeftovers()
     segment?.writeIndex()
+    segment?.ids.finish(at: end)
     closeFile()
   }
 

@@ -116,6 +116,22 @@ final class LogReader: Sendable {
 
   // MARK: Asking
 
+  /// The event of that id: the server's own before any other, the newest of others. Without one, no file is read but the small ones beside.
+  func event(of id: String) throws(SystemError) -> StoredEvent? {
+    var found: StoredEvent?
+    for segment in segments.all.reversed() {
+      do throws(SystemError) {
+        guard let event = try segment.event(of: id) else { continue }
+        if event.maker == .server { return event }
+        if found == nil { found = event }
+      } catch {
+        // Retention has been faster.
+        if error.code != ENOENT { throw error }
+      }
+    }
+    return found
+  }
+
   func page(_ query: EventQuery) throws(SystemError) -> EventPage {
     query.isDescending ? try newestFirst(query) : try oldestFirst(query)
   }

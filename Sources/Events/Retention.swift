@@ -22,6 +22,7 @@ package struct Retention: Sendable {
       // What cannot be removed is tried again the next time.
       guard unlink(oldest.path) == 0 || errno == ENOENT else { break }
       unlink(oldest.indexPath)
+      unlink(oldest.idsPath)
       rmdir("\(segments.folder)/\(oldest.name.folder)")
       segments.remove(oldest)
       all.removeFirst()

@@ -7,6 +7,9 @@ final class Segment: Sendable {
   let name: SegmentName
   let path: String
   let indexPath: String
+  let idsPath: String
+  /// Where its events are by their ids.
+  let ids: SegmentIDs
 
   /// Every so many bytes the place of an event is noted, so that a reader begins near what it wants.
   static let markEvery = 64 * 1024
@@ -69,6 +72,8 @@ final class Segment: Sendable {
     self.name = name
     path = "\(folder)/\(name.path)"
     indexPath = "\(folder)/\(name.indexPath)"
+    idsPath = "\(folder)/\(name.idsPath)"
+    ids = SegmentIDs(path: path, idsPath: idsPath)
     self.knowledge = Mutex(knowledge)
   }
 

@@ -11,6 +11,7 @@ struct SegmentName: Sendable, Hashable, Comparable {
 
   static let suffix = ".events.jsonl"
   static let indexSuffix = ".events.index"
+  static let idsSuffix = ".events.ids"
 
   init(hour: Int64, part: Int = 0) {
     self.hour = hour
@@ -52,6 +53,7 @@ struct SegmentName: Sendable, Hashable, Comparable {
   /// Below the log's folder.
   var path: String { "\(folder)/\(stem)\(SegmentName.suffix)" }
   var indexPath: String { "\(folder)/\(stem)\(SegmentName.indexSuffix)" }
+  var idsPath: String { "\(folder)/\(stem)\(SegmentName.idsSuffix)" }
 
   var next: SegmentName { SegmentName(hour: hour, part: part + 1) }
 

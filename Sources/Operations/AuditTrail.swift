@@ -55,7 +55,7 @@ package final class AuditTrail: Sendable {
     let now = ContinuousClock.now
     switch operation.effect {
     case .reads: return Opening(id: nil, began: now, repeated: nil)
-    case .changes: return Opening(id: makeUUID(), began: now, repeated: nil)
+    case .changes: return Opening(id: events.promise(), began: now, repeated: nil)
     case .changesOften, .publishes:
       let repeated = repeatedAudit(
         operation.name, target: arguments.target(of: operation.route) ?? "", server: server, call,
@@ -102,8 +102,10 @@ package final class AuditTrail: Sendable {
     let (key, verdict) = quota.take(key, entry, now: now)
     switch verdict {
     case .record: record(entry, id: id, of: cause)
-    case .count: break
-    case .leaveOut(let delay): loop.fire(after: delay) { [self] in summarize(quota, key, cause.principal) }
+    case .count: events.forget(id)
+    case .leaveOut(let delay):
+      events.forget(id)
+      loop.fire(after: delay) { [self] in summarize(quota, key, cause.principal) }
     }
   }
 
@@ -114,6 +116,12 @@ package final class AuditTrail: Sendable {
   }
 
   // MARK: Calls that come in streams
+
+  /// The id of a record that calls will share.
+  func promise() -> String { events.promise() }
+
+  /// A record that was announced has nothing to tell.
+  func forget(_ id: String) { events.forget(id) }
 
   /// The audit of one client's stream of calls, such as keystrokes over a socket. Its timers run on that loop.
   package func stream(_ operation: String, target: String, _ call: Call, loop: EventLoop) -> RepeatedAudit {

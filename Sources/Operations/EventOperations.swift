@@ -68,15 +68,24 @@ package struct EventOperations: Sendable {
         "events.replay", "Publish a copy of an event again, under 'replay.' and its subject", .eventsPublish, "POST",
         "/events/replay", .publishes, status: 201
       ) { (call: Call, input: ReplayInput) -> Receipt in
+        // The answer tells of the event: of its subject, and that it is there.
+        guard call.access.allows(.eventsRead) else {
+          throw OperationError(
+            .insufficientScope,
+            "This token may not do events.replay: it needs the scope '\(Scope.eventsRead.rawValue)' beside '\(Scope.eventsPublish.rawValue)'."
+          )
+        }
         guard let event = try await log.event(input.id), call.access.admits(event) else {
           throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
         }
         // A replay of a replay keeps one prefix.
-        let subject = try Subject(event.subject).firstToken == "replay" ? event.subject : "replay.\(event.subject)"
+        let subject = event.maker == .replay ? event.subject : "replay.\(event.subject)"
+        // Whoever asks for a type of the server's own wants what has happened, not what is told once more.
+        let type = event.maker == .server ? "replay.\(event.type)" : event.type
         let draft = EventDraft(
-          id: makeUUID(), type: event.type, subject: try Subject(subject),
+          id: makeUUID(), type: type, subject: try Subject(subject),
           origin: EventOrigin(kind: event.originKind, id: event.originID), correlationID: call.correlationID,
-          causationID: event.id, principal: call.principal.description, data: Array(event.data))
+          causationID: event.id, principal: call.principal.description, data: Array(event.data), maker: .replay)
         return Receipt(try await log.append(draft), draft)
       },
     ]
@@ -94,7 +103,8 @@ package struct EventOperations: Sendable {
   /// All of them are checked before the first is stored; they are numbered in their order and stored together or not at all.
   private func publish(_ publications: [Publication], for call: Call) async throws -> [Receipt] {
     let drafts = try publications.map { try draft(of: $0, for: call) }
-    return zip(try await log.append(drafts), drafts).map { Receipt($0, $1) }
+    let receipts = try await log.publish(drafts, chosen: publications.compactMap(\.id))
+    return zip(receipts, drafts).map { Receipt($0, $1) }
   }
 
   private func draft(of publication: Publication, for call: Call) throws(OperationError) -> EventDraft {
@@ -102,6 +112,12 @@ package struct EventOperations: Sendable {
     guard !Publication.reserved.contains(first) else {
       throw OperationError(
         .subjectReserved, "Subjects under '\(first).' are this server's own; publish under another first token.")
+    }
+    guard !EventTypes.isReserved(publication.type) else {
+      throw OperationError(
+        .typeReserved,
+        "Events of the type '\(publication.type)' are this server's own; publish under another type, such as 'my.\(publication.type)'."
+      )
     }
     let origin = publication.origin ?? EventOperations.origin(of: call.principal)
     return EventDraft(

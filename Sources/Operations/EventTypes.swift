@@ -7,6 +7,13 @@ package enum EventTypes {
 
   package static func named(_ name: String) -> EventType? { all.first { $0.name == name } }
 
+  /// Whether a type is for the server's own events and for replays: those of the table, and all of their kind that later versions may add to
+  /// audit. What is published under another's word would be taken for it.
+  package static func isReserved(_ type: String) -> Bool {
+    let first = type.utf8.prefix { $0 != UInt8(ascii: ".") }
+    return first.elementsEqual("audit".utf8) || first.elementsEqual("replay".utf8) || named(type) != nil
+  }
+
   // MARK: The server
 
   static let serverStarted = EventType(

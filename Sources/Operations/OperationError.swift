@@ -63,6 +63,8 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case invalidSubject = "invalid_subject"
   case invalidTime = "invalid_time"
   case subjectReserved = "subject_reserved"
+  case typeReserved = "type_reserved"
+  case eventIDConflict = "event_id_conflict"
   case eventNotFound = "event_not_found"
   case cursorNotFound = "cursor_not_found"
   case eventTooLarge = "event_too_large"
@@ -78,7 +80,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
       .sessionRequired, .invalidAddress, .invalidRole, .configInvalid:
       400
     case .authRequired: 401
-    case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed, .subjectReserved,
+    case .authInvalid, .insufficientScope, .originNotAllowed, .hostNotAllowed, .subjectReserved, .typeReserved,
       .roleRefused:
       403
     case .notFound, .sessionNotFound, .noSessions, .serverNotFound, .tokenNotFound, .eventNotFound, .cursorNotFound,
@@ -89,7 +91,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .sessionNameConflict, .sessionEnded, .programsRemain, .commandRunning, .sessionsRunning, .idleSuperseded,
       .lineInUse,
       .runCancelled,
-      .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused:
+      .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused, .eventIDConflict:
       409
     case .payloadTooLarge, .eventTooLarge, .lineTooLong: 413
     case .uriTooLong: 414

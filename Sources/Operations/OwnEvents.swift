@@ -24,6 +24,16 @@ package struct OwnEvents: Sendable {
         id: id, type: type.name, subject: subjects[type.name] ?? Subject(own: "hub", serverID, type.name),
         origin: EventOrigin(kind: type.origin, id: origin ?? serverID),
         correlationID: cause?.correlationID ?? makeUUID(),
-        causationID: cause?.causationID, principal: cause?.principal, data: data))
+        causationID: cause?.causationID, principal: cause?.principal, data: data, maker: .server))
   }
+
+  /// The id of an event that will be emitted, and that others may hear of before: no publisher is given it.
+  func promise() -> String {
+    let id = makeUUID()
+    sink.promise(id)
+    return id
+  }
+
+  /// What was promised is not emitted.
+  func forget(_ id: String) { sink.forget(id) }
 }

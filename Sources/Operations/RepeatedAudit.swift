@@ -61,12 +61,16 @@ package final class RepeatedAudit: Sendable {
     self.loop = loop
   }
 
+  deinit {
+    if let id = state.withLock({ $0.cause?.causationID }) { trail.forget(id) }
+  }
+
   /// A call begins. Its causation is the record that it will be part of.
   package func begin() -> Cause {
     state.withLock { state in
       if let cause = state.cause { return cause }
       var cause = caller
-      cause.causationID = makeUUID()
+      cause.causationID = trail.promise()
       state.cause = cause
       return cause
     }

@@ -7,7 +7,7 @@ struct AuditLineTests {
     EventDraft(
       id: "11111111-2222-4333-8444-555555555555", type: type, subject: Subject(own: "hub", "x", type),
       origin: EventOrigin(kind: "server", id: "x"), correlationID: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
-      principal: principal, data: Array(data.utf8))
+      principal: principal, data: Array(data.utf8), maker: .server)
   }
 
   private let time = "2026-11-21T11:45:01.123456Z"
