@@ -1,3 +1,5 @@
+import Events
+
 /// The options, each said once; a command lists those it takes.
 package enum Options {
   // MARK: Every command
@@ -316,10 +318,11 @@ package enum Options {
     help: "how long an ended session stays, with its screen and exit status")
   package static let eventsMaxAge = OptionDefinition(
     "--events-max-age", placeholder: "DURATION", kind: .duration, environment: "ROOST_EVENTS_MAX_AGE",
-    defaultText: "30d", help: "how long events are kept; whole files of an hour go")
+    defaultText: "30d", help: "how long events are kept; whole files go, of an hour at most")
   package static let eventsMaxBytes = OptionDefinition(
-    "--events-max-bytes", placeholder: "N", kind: .integer(1...Int.max), environment: "ROOST_EVENTS_MAX_BYTES",
-    defaultText: "2147483648", help: "how large the event log may grow before its oldest files go")
+    "--events-max-bytes", placeholder: "N", kind: .integer(Retention.leastBytes...Int.max),
+    environment: "ROOST_EVENTS_MAX_BYTES",
+    defaultText: "2147483648", help: "how large the event log may grow before its oldest files go; at least 16 MiB")
   package static let loops = OptionDefinition(
     "--loops", placeholder: "N", kind: .integer(1...64), defaultText: "one for each core, up to 8",
     help: "event loop threads")

@@ -59,8 +59,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
     package var auditFolder: String?
     package var serverID: String
     package var retention = Retention()
-    /// A file that has grown so large is followed by another one of the same hour.
-    package var maximumSegmentBytes = 128 << 20
+    /// A file that would grow larger is followed by another one of the same hour; an eighth of what is kept at most, when that is less.
+    package var maximumSegmentBytes = 16 << 20
     package var now: @Sendable () -> EventTime = { .now() }
     /// Hears what the server's own log should say.
     package var report: @Sendable (String) -> Void = { _ in }
@@ -72,6 +72,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
   }
 
   package let configuration: Configuration
+  private let segmentBytes: Int
   let segments: SegmentList
   let tail = Tail()
   let reader: LogReader
@@ -149,6 +150,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
   /// Begins to open the log, on a thread of its own; what is appended meanwhile waits.
   package init(_ configuration: Configuration) {
     self.configuration = configuration
+    segmentBytes = configuration.retention.segmentBytes(atMost: configuration.maximumSegmentBytes)
     segments = SegmentList(folder: configuration.folder)
     reader = LogReader(segments: segments)
     pthread_mutex_init(mutex, nil)
@@ -326,7 +328,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
 
   private func run() {
     nameThread("events")
-    var file = LogFile(segments: segments, maximumSegmentBytes: configuration.maximumSegmentBytes)
+    var file = LogFile(segments: segments, retention: configuration.retention, maximumSegmentBytes: segmentBytes)
     var audit = AuditFiles(folder: configuration.auditFolder, report: configuration.report)
     var isOpen = open(&file)
     declareOpen()
@@ -346,7 +348,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
       let now = configuration.now()
       if retentionAt.map({ abs(now.microseconds - $0) >= EventLog.retentionEvery }) ?? true {
         retentionAt = now.microseconds
-        configuration.retention.apply(to: segments, now: now)
+        file.retain(now)
       }
     }
     file.close()
@@ -373,7 +375,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
   }
 
   private func fittingCount(_ pending: ArraySlice<Pending>) -> Int {
-    let limit = min(EventLog.maximumBatchBytes, configuration.maximumSegmentBytes)
+    let limit = min(EventLog.maximumBatchBytes, segmentBytes)
     var (count, bytes) = (0, 0)
     var isInList = false
     for one in pending {

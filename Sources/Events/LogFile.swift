@@ -22,7 +22,10 @@ struct LogFile: ~Copyable {
   }
 
   private let segments: SegmentList
+  private let retention: Retention
   private let maximumSegmentBytes: Int
+  /// What the files take that do not grow any more.
+  private var closedSpace = 0
   /// The open file; -1: none.
   private var file: CInt = -1
   private var segment: Segment?
@@ -34,8 +37,10 @@ struct LogFile: ~Copyable {
   private var end = 0
   private(set) var nextSeq: UInt64 = 1
 
-  init(segments: SegmentList, maximumSegmentBytes: Int) {
+  /// - Parameter maximumSegmentBytes: a file that would grow larger is followed by another one.
+  init(segments: SegmentList, retention: Retention, maximumSegmentBytes: Int) {
     self.segments = segments
+    self.retention = retention
     self.maximumSegmentBytes = maximumSegmentBytes
   }
 
@@ -92,6 +97,7 @@ struct LogFile: ~Copyable {
       last.ids.begin(at: end)
       begunAt = LogFile.steadySeconds()
     }
+    countSpace()
     return repair
   }
 
@@ -176,7 +182,8 @@ struct LogFile: ~Copyable {
   mutating func append(
     _ bytes: borrowing [UInt8], lines: [EventLine], starts: [Int32], at now: EventTime
   ) throws(SystemError) {
-    try prepare(now)
+    try prepare(now, coming: bytes.count)
+    makeRoom(now, coming: bytes.count)
     guard let segment else { return }
     do throws(SystemError) {
       try write(bytes)
@@ -224,13 +231,14 @@ struct LogFile: ~Copyable {
   }
 
   /// Makes the file ready that the moment's events go to.
-  private mutating func prepare(_ now: EventTime) throws(SystemError) {
+  private mutating func prepare(_ now: EventTime, coming: Int) throws(SystemError) {
     let wanted = SegmentName(now)
     if let segment {
       if wanted > segment.name, wanted.hour > segment.name.hour {
         try begin(wanted)
-      } else if end >= maximumSegmentBytes || LogFile.steadySeconds() - begunAt >= 3600, end > 0,
-        wanted.hour != segment.name.hour || end >= maximumSegmentBytes
+      } else if end > 0,
+        end + coming > maximumSegmentBytes
+          || wanted.hour != segment.name.hour && LogFile.steadySeconds() - begunAt >= 3600
       {
         // Too large, or the clock was set back and an hour has gone by.
         try begin(segment.name.next)
@@ -271,6 +279,26 @@ struct LogFile: ~Copyable {
     segments.add(next)
     old?.writeIndex()
     old?.ids.finish(at: oldEnd)
+    closedSpace += Retention.space(of: oldEnd)
+  }
+
+  // MARK: Room
+
+  /// Removes what is too old.
+  mutating func retain(_ now: EventTime) {
+    retention.apply(to: segments, now: now)
+    countSpace()
+  }
+
+  /// Removes the oldest files until what is coming fits into the bound.
+  private mutating func makeRoom(_ now: EventTime, coming: Int) {
+    guard let bound = retention.bytes, closedSpace + Retention.space(of: end + coming) > bound else { return }
+    retention.apply(to: segments, now: now, coming: Retention.space(of: coming))
+    countSpace()
+  }
+
+  private mutating func countSpace() {
+    closedSpace = segments.all.dropLast().reduce(0) { $0 + Retention.space(of: $1.known.end) }
   }
 
   /// Makes a folder of its owner's alone, if it is not there.

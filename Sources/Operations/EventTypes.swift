@@ -53,7 +53,7 @@ package enum EventTypes {
 
   private static let sessions = [
     sessionCreated, sessionAdopted, sessionRenamed, sessionTagged, sessionAttached, sessionDetached,
-    sessionCommandStarted, sessionCommandFinished, sessionStateChanged, sessionEnded, sessionRemoved,
+    sessionCommandStarted, sessionCommandFinished, sessionCommandsLeftOut, sessionStateChanged, sessionEnded, sessionRemoved,
   ]
 
   /// What every event of a session says of it. With name and tags at that time a reader's access to the session can be told from the
@@ -124,6 +124,15 @@ package enum EventTypes {
       EventField("exit_status", .integer, optional: true, "its exit status where the shell reports it"),
       EventField("duration_ms", .integer, "how long it ran, in milliseconds"),
       EventField("evidence", .string, "what told of its end: `osc133`, `osc633`, `marker` or `exit`"),
+    ])
+
+  static let sessionCommandsLeftOut = session(
+    "commands_left_out",
+    "More commands began than are told of one by one: 60 at once, then three a second, beside those that calls typed",
+    [
+      EventField("count", .integer, "how many commands neither of whose events is in the log"),
+      EventField("first", .integer, "number of the first of them"),
+      EventField("last", .integer, "number of the last"),
     ])
 
   static let sessionStateChanged = session(

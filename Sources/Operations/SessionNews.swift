@@ -61,6 +61,11 @@ extension OwnEvents {
           ("evidence", .string(record.evidence.rawValue)),
         ]
       )
+    case .commandsLeftOut(let leftOut):
+      (
+        EventTypes.sessionCommandsLeftOut,
+        [("count", .integer(leftOut.count)), ("first", .integer(leftOut.first)), ("last", .integer(leftOut.last))]
+      )
     case .stateChanged(let state, let evidence, let previous):
       (
         EventTypes.sessionStateChanged,

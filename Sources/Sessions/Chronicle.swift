@@ -23,6 +23,9 @@ struct Chronicle {
   var stateTold: ContinuousClock.Instant?
   var stateTimer: LoopTimer?
   var isOver = false
+  /// How much of its commands is told.
+  var allowance = CommandAllowance()
+  var allowanceTimer: LoopTimer?
 
   init(_ announcer: SessionAnnouncer?) { self.announcer = announcer }
 }

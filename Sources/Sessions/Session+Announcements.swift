@@ -54,6 +54,7 @@ extension Session {
     chronicle.isOver = true
     chronicle.stateTimer?.cancel()
     chronicle.stateTimer = nil
+    tellLeftOutCommands()
     let time = Duration.milliseconds(max(0, (endedAt ?? .now()).milliseconds - startedAt.milliseconds))
     let followed = announce(.ended(exit, after: time), because: chronicle.ending ?? byItself(chronicle.origin))
     chronicle.ending = byItself(followed)
@@ -98,10 +99,30 @@ extension Session {
 
   /// A command began because of the line that was typed last, by whomever.
   func announceCommand(started record: CommandRecord, because typist: Cause?) {
+    guard chronicle.announcer != nil else { return recordChanged(.fact) }
+    guard chronicle.allowance.admits(start: record, now: .now) else {
+      recordChanged(.fact)
+      // What follows does not come of a command before it.
+      chronicle.command = nil
+      if chronicle.allowanceTimer == nil {
+        chronicle.allowanceTimer = loop.schedule(after: CommandAllowance.summaryAfter) { [weak self] in
+          self?.assumeIsolated { $0.tellLeftOutCommands() }
+        }
+      }
+      return
+    }
     chronicle.command = announce(.commandStarted(record), because: typist ?? byItself(chronicle.origin))
   }
 
+  private func tellLeftOutCommands() {
+    chronicle.allowanceTimer?.cancel()
+    chronicle.allowanceTimer = nil
+    guard let leftOut = chronicle.allowance.takeLeftOut() else { return }
+    announce(.commandsLeftOut(leftOut), because: byItself(chronicle.origin))
+  }
+
   func announceCommand(finished record: CommandRecord) {
+    guard chronicle.allowance.admits(finish: record) else { return recordChanged(.fact) }
     chronicle.command = announce(.commandFinished(record), because: chronicle.command ?? byItself(chronicle.origin))
   }
 

@@ -14,6 +14,8 @@ package struct SessionAnnouncement: Sendable {
     case detached(number: Int, ClientInfo, DetachReason)
     case commandStarted(CommandRecord)
     case commandFinished(CommandRecord)
+    /// Commands of which neither beginning nor end was told: there were too many.
+    case commandsLeftOut(CommandAllowance.LeftOut)
     case stateChanged(SessionState, Evidence, from: SessionState?)
     case ended(ExitStatus?, after: Duration)
     /// It is no longer listed.

@@ -51,6 +51,16 @@ final class LogFolder: Sendable {
     fclose(handle)
   }
 
+  /// What all files take, those beside the events included.
+  var bytesOnDisk: Int {
+    entries(path).reduce(0) { sum, day in
+      entries("\(path)/\(day)").reduce(sum) { sum, file in
+        var status = stat()
+        return stat("\(path)/\(day)/\(file)", &status) == 0 ? sum + Int(status.st_size) : sum
+      }
+    }
+  }
+
   /// Removes what stands beside the files of events.
   func removeIndexes() {
     for day in entries(path) {

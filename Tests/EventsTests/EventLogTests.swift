@@ -315,6 +315,36 @@ struct EventLogTests {
     #expect(try await found { $0.since = EventTime.now() } == 0)
   }
 
+  @Test("the log never takes more than its bound on the disk, whatever comes, and what is newest is there")
+  func bound() async throws {
+    let folder = LogFolder()
+    let bound = 1 << 20
+    func open() -> EventLog { folder.open { $0.retention.bytes = bound } }
+    var log = open()
+    var number = 0
+    for bytes in [10, 300, 3000, 60_000] {
+      for _ in 0..<30 {
+        let list = try (0..<max(1, 100_000 / (bytes + 300))).map { try draft(number + $0, bytes: bytes) }
+        number += list.count
+        _ = try await log.append(list)
+        #expect(folder.bytesOnDisk <= bound)
+      }
+      #expect(folder.bytesOnDisk > bound / 2)
+      #expect(try await log.event("id-\(number - 1)")?.seq == UInt64(number))
+      log.close()
+      #expect(folder.bytesOnDisk <= bound)
+      log = open()
+    }
+    #expect(folder.files.count > 5)
+    log.close()
+    // A bound that has become smaller holds from the first event on.
+    let smaller = folder.open { $0.retention.bytes = bound / 4 }
+    _ = try await smaller.append(try draft(number))
+    #expect(folder.bytesOnDisk <= bound / 4)
+    smaller.close()
+    #expect(try EventLogVerifier.verify(folder: folder.path).allSatisfy { $0.problems.isEmpty })
+  }
+
   @Test("old files go, and large logs shrink, by whole files; a reader of what is gone is told")
   func retention() async throws {
     let folder = LogFolder()
