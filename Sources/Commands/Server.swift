@@ -150,6 +150,7 @@ actor Server {
       accounts: accounts, origin: options.sessionsActAsOwner ? nil : origins)
     let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id, cluster: cluster.map)
     let cluster = cluster
+    let tenures = TokenTenures(loop: loop)
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
         + ServersOperations(registry: cluster.registry, control: self).all
@@ -157,9 +158,10 @@ actor Server {
         + tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
+          tenures.end(token: $0)
           cluster.forget(token: $0)
         } + [tickets.operation],
-      ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts,
+      ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts, tenures: tenures,
       complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]

@@ -93,6 +93,9 @@ package struct Access: Sendable, Equatable {
 
   package static let everything = Access(scopes: Set(Scope.allCases))
 
+  /// Whether it is to some sessions only.
+  package var isLimited: Bool { sessions != nil || tags != nil || furtherTags != nil }
+
   package func allows(_ scope: Scope) -> Bool { scopes.contains(scope) || scopes.contains(.admin) }
 
   /// Whether a session with this name and these tags is within reach: every limit that is set must let it through.

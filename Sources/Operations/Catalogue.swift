@@ -15,18 +15,22 @@ package struct Catalogue: Sendable {
   package let cluster: ClusterMap?
   /// Who has taken how much of what all callers share.
   package let accounts: Accounts
+  /// Ends with their tokens what calls wait for; `nil` where tokens do not end.
+  package let tenures: TokenTenures?
   /// Told, within the call's cause, of what failed for no reason of the caller's.
   private let complain: @Sendable (String) -> Void
 
   package init(
     _ operations: [Operation], ownNames: Set<String>, cluster: ClusterMap? = nil, audit: AuditTrail? = nil,
-    accounts: Accounts = Accounts(), complain: @escaping @Sendable (String) -> Void = { _ in }
+    accounts: Accounts = Accounts(), tenures: TokenTenures? = nil,
+    complain: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.operations = operations
     self.ownNames = ownNames
     self.cluster = cluster
     self.audit = audit
     self.accounts = accounts
+    self.tenures = tenures
     self.complain = complain
     byName = Dictionary(operations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
@@ -60,7 +64,10 @@ package struct Catalogue: Sendable {
     // The closure captures its actor: one that does not would run on the global pool, two threads' wake-ups away from the loop.
     await Cause.$current.withValue(cause) {
       _ = isolation
-      return await attempt(operation, arguments, call, place)
+      guard let tenures, operation.wait != nil, call.principal.tokenID != nil else {
+        return await attempt(operation, arguments, call, place)
+      }
+      return await tenures.during(call) { await self.attempt(operation, arguments, call, place) }
     }
   }
 
@@ -68,6 +75,8 @@ package struct Catalogue: Sendable {
     _ operation: Operation, _ arguments: Arguments, _ call: Call, _ place: Result<Place, OperationError>
   ) async -> Result<Answer, OperationError> {
     do {
+      // A list of calls, or one that had to wait for its turn, may have outlived what let it in.
+      if let refusal = tenures?.refusal(of: call) { throw refusal }
       if let id = cluster?.serverID, call.via.contains(id) {
         throw OperationError(
           .linkRefused, "This call has come through here already: these hubs are each other's backends, in a circle.")

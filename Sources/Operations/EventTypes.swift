@@ -53,7 +53,8 @@ package enum EventTypes {
 
   private static let sessions = [
     sessionCreated, sessionAdopted, sessionRenamed, sessionTagged, sessionAttached, sessionDetached,
-    sessionCommandStarted, sessionCommandFinished, sessionCommandsLeftOut, sessionStateChanged, sessionEnded, sessionRemoved,
+    sessionCommandStarted, sessionCommandFinished, sessionCommandsLeftOut, sessionStateChanged, sessionEnded,
+    sessionRemoved,
   ]
 
   /// What every event of a session says of it. With name and tags at that time a reader's access to the session can be told from the

@@ -23,6 +23,7 @@ extension SessionOperations {
           timeout: input.timeoutMs?.duration ?? Self.defaultRun, queues: input.queue ?? false,
           inShell: input.in == .shell, answersQuestions: input.questions ?? true, head: bounds.head, tail: bounds.tail)
         let result = try await session.run(input.command, options: options)
+        try await require(session, for: call)
         return try await answer(result, of: session, command: input.command, options.timeout)
       }.waiting(Self.runBound),
       Operation(
@@ -36,6 +37,7 @@ extension SessionOperations {
           timeout: input.timeoutMs?.duration ?? Self.defaultRun, answersQuestions: input.questions ?? true,
           head: bounds.head, tail: bounds.tail)
         let result = try await session.waitForCommand(input.id, options: options)
+        try await require(session, for: call)
         return try await answer(result, of: session, command: nil, options.timeout)
       }.waiting(Self.runBound),
       Operation(

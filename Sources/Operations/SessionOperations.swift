@@ -38,6 +38,15 @@ package struct SessionOperations: Sendable {
     return found.session
   }
 
+  /// After a wait: what has come meanwhile is told only to those who may still look at the session, whose name and tags may have changed.
+  func require(_ session: Session, for call: Call) async throws(OperationError) {
+    guard call.access.isLimited else { return }
+    let (name, tags) = await (session.name, session.tags)
+    guard call.access.covers(name: name.text, tags: tags) else {
+      throw OperationError(SessionError.notFound(name.text)).asRefusal
+    }
+  }
+
   package var all: [Operation] { lists + lifecycle + input + reading + [commandOutput] + waiting }
 
   private var lifecycle: [Operation] {

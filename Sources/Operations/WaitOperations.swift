@@ -20,6 +20,7 @@ extension SessionOperations {
         _ = try await session.wait(
           for: [.idle(for: input.timeoutMs.clamped, beyond: fresh ? nil : input.lastGeneration, fresh: fresh)],
           timeout: input.maxWaitMs?.clamped ?? Self.defaultWait, onTimeout: Self.idleTimeout)
+        try await require(session, for: call)
         return await session.idleDocument(format: input.format ?? .styled, naming: false)
       }.waiting(Self.idleBound),
       Operation(
@@ -35,7 +36,9 @@ extension SessionOperations {
         .sessionsRead, "POST", "/sessions/{session}/wait", .reads
       ) { (call: Call, input: WaitInput) -> WaitOutput in
         let session = try session(input.session, for: call)
-        return try await input.plan().wait(on: session, since: input.since)
+        let answer = try await input.plan().wait(on: session, since: input.since)
+        try await require(session, for: call)
+        return answer
       }.waiting(Self.waitBound),
       Operation(
         document: "session.interact",
@@ -46,9 +49,11 @@ extension SessionOperations {
         let kinds = input.for?.kinds ?? (input.terms.asksForMatch ? [.match] : [.prompt, .idle])
         // The plan is made before anything is typed, so that a bad pattern types nothing.
         let plan = try WaitPlan(kinds, input.terms)
-        return try await session.interact(
+        let answer = try await session.interact(
           text: input.text, keys: input.keys ?? [],
           paste: try PasteForm(paste: input.paste, raw: input.raw), plan: plan)
+        try await require(session, for: call)
+        return answer
       }.waiting(Self.waitBound),
     ] + running
   }
@@ -81,6 +86,7 @@ extension SessionOperations {
       while let result = try await group.next() { if let result { return result } }
       throw Self.idleTimeout
     }
+    try await require(quiet, for: call)
     return await quiet.idleDocument(format: input.format ?? .styled, naming: true)
   }
 }

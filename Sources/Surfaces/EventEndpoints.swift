@@ -19,13 +19,15 @@ extension HTTPSurface {
     let following = try EventFollowing(query, lastEventID: request.headers[first: "last-event-id"])
     let start = try await following.start(feeds)
     let place = try eventFollower(for: call)
-    let authenticator = authenticator
+    let (authenticator, tenures) = (authenticator, catalogue.tenures)
     return .stream(Responses.eventStream()) { writer in
       let stream = EventStream(following, access: call.access, loop: writer.loop) {
-        // Asked again at every keepalive: a token that was revoked or has expired reads no further.
+        // Asked again at every keepalive too: the file of the tokens may be another's work.
         (try? await authenticator.authenticate(request)) != nil
       }
-      await stream.run(from: start, feeds.log, into: writer)
+      let tenure = tenures?.hold(call) { stream.loop.execute { stream.assumeIsolated { $0.wake() } } }
+      await stream.run(from: start, feeds.log, into: writer, until: { tenure?.ended != nil })
+      tenure?.release()
       place.leave()
     }
   }

@@ -27,8 +27,10 @@ actor EventStream {
     self.isAllowed = isAllowed
   }
 
-  /// Writes until the client goes away.
-  func run(from start: UInt64, _ log: EventLog, into writer: HTTPBodyWriter) async {
+  /// Writes until the client goes away, or its token has come to an end (`isOver`).
+  func run(
+    from start: UInt64, _ log: EventLog, into writer: HTTPBodyWriter, until isOver: @Sendable () -> Bool
+  ) async {
     let subscription = EventSubscription(
       log, from: start, filter: following.filter, maximumLag: following.maximumLag, loop: loop
     ) { [weak self] in self?.assumeIsolated { $0.wake() } }
@@ -53,6 +55,7 @@ actor EventStream {
           guard await isAllowed() else { return }
           if items.isEmpty { try await writer.write(Array(": keepalive\n\n".utf8)) }
         }
+        if isOver() { return }
         if items.isEmpty { await ready() } else { try await writer.write(text(of: items)) }
       }
     } catch {
@@ -94,7 +97,7 @@ actor EventStream {
     }
   }
 
-  private func wake() {
+  func wake() {
     isReady = waiter == nil
     waiter?.resume()
     waiter = nil

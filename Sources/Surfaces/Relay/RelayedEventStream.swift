@@ -23,11 +23,13 @@ extension HTTPSurface {
       guard error.isRefusal else { throw error }
       throw refused(error, at: .eventStream, nil, server: member.name, for: call)
     }
-    let (unclaimed, authenticator) = (UnclaimedSocket(socket), authenticator)
+    let (unclaimed, authenticator, tenures) = (UnclaimedSocket(socket), authenticator, catalogue.tenures)
     let loop = socket.loop
     return .stream(Responses.eventStream()) { writer in
       let stream = RelayedEventStream(on: loop) { (try? await authenticator.authenticate(request)) != nil }
-      await stream.run(unclaimed, into: writer)
+      let tenure = tenures?.hold(call) { loop.execute { stream.assumeIsolated { $0.wake() } } }
+      await stream.run(unclaimed, into: writer, until: { tenure?.ended != nil })
+      tenure?.release()
       place.leave()
     }
   }
@@ -44,6 +46,8 @@ actor RelayedEventStream {
   private var isPaused = false
   private var isOver = false
   private var waiter: CheckedContinuation<Void, Never>?
+  /// Whether something has happened while nobody waited for it.
+  private var isWoken = false
 
   /// - Parameter loop: the backend's socket lives there.
   init(on loop: EventLoop, isAllowed: @escaping @Sendable () async -> Bool) {
@@ -51,8 +55,9 @@ actor RelayedEventStream {
     self.isAllowed = isAllowed
   }
 
-  /// Writes until the client goes away, or the way to the backend is lost: then the client comes again, with the last number that it has.
-  func run(_ unclaimed: UnclaimedSocket, into writer: HTTPBodyWriter) async {
+  /// Writes until the client goes away, its token has come to an end (`isEnded`), or the way to the backend is lost: then the client comes
+  /// again, with the last number that it has.
+  func run(_ unclaimed: UnclaimedSocket, into writer: HTTPBodyWriter, until isEnded: @Sendable () -> Bool) async {
     guard let socket = unclaimed.claim() else { return }
     socket.handler = self
     socket.resumeReading()
@@ -66,7 +71,7 @@ actor RelayedEventStream {
       socket.close(code: WebSocketCloseCode.normal, reason: "")
     }
     do throws(NetError) {
-      while !Task.isCancelled {
+      while !Task.isCancelled, !isEnded() {
         if isKeptAlive {
           isKeptAlive = false
           guard await isAllowed() else { return }
@@ -88,7 +93,7 @@ actor RelayedEventStream {
         if !text.isEmpty { try await writer.write(text) }
         if !messages.isEmpty { continue }
         if isOver { return }
-        if !isKeptAlive { await ready() }
+        if !isKeptAlive, !isEnded() { await ready() }
       }
     } catch {
       // The client is gone.
@@ -123,14 +128,20 @@ actor RelayedEventStream {
     await withTaskCancellationHandler {
       preconditionIsolated()
       await withCheckedContinuation { continuation in
-        if !messages.isEmpty || isOver || Task.isCancelled { continuation.resume() } else { waiter = continuation }
+        if !messages.isEmpty || isOver || isWoken || Task.isCancelled {
+          continuation.resume()
+        } else {
+          waiter = continuation
+        }
+        isWoken = false
       }
     } onCancel: {
       loop.execute { self.assumeIsolated { $0.wake() } }
     }
   }
 
-  private func wake() {
+  func wake() {
+    isWoken = waiter == nil
     waiter?.resume()
     waiter = nil
   }
