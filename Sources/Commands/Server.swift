@@ -32,7 +32,6 @@ actor Server {
   private let hostname: String
   private let startedAt = Timestamp.now()
   private let loops: LoopGroup
-  private let keeper: KeeperClient
   private let exits: ExitRelay
   private let store: SessionStore
   private let log: EventLog
@@ -62,16 +61,16 @@ actor Server {
       let socketPath = groundwork.keeperSocket
       let loops = try LoopGroup(count: groundwork.options.loops ?? defaultLoops)
       let exits = ExitRelay()
-      let keeper = try await KeeperClient.connect(
-        socketPath: socketPath, launch: KeeperLaunch(socketPath: socketPath), started: groundwork.keeper,
-        loop: loops.loops[0],
-        onExit: { id, status in exits.programEnded(id, status) },
-        onLost: {
-          // It was told to end.
-          if exits.expectsEnd { return }
-          complain("the keeper is gone: \($0.message) Sessions that run go on, but their exit statuses are lost.")
-        })
-      let server = Server(groundwork, loops, keeper, exits)
+      let reach: @Sendable (CInt?) async throws(KeeperError) -> KeeperClient = {
+        (started) async throws(KeeperError) -> KeeperClient in
+        try await KeeperClient.connect(
+          socketPath: socketPath, launch: KeeperLaunch(socketPath: socketPath), started: started, loop: loops.loops[0],
+          onExit: { id, status in exits.programEnded(id, status) }, onLost: { exits.keeperLost($0) })
+      }
+      // What a keeper leaves that is killed comes to the server that has started it, which can tell how it ends.
+      Orphans.adopt()
+      let server = Server(groundwork, loops, try await reach(groundwork.keeper), exits)
+      await server.store.replaceKeeper(by: { () async throws(KeeperError) in try await reach(nil) }, report: complain)
       exits.attach(server.store)
       try await Cause.$current.withValue(server.beginning) { try await server.store.adopt() }
       try await server.open()
@@ -96,7 +95,6 @@ actor Server {
     self.paths = paths
     self.identity = identity
     self.loops = loops
-    self.keeper = keeper
     self.exits = exits
     loop = loops.loops[0]
     hostname = options.hostname ?? groundwork.configuration.hostname ?? identity.hostname
@@ -168,9 +166,9 @@ actor Server {
     configuration.events = EventFeeds(log: log, cursors: cursors)
     configuration.allowedOrigins = Set(options.corsOrigins)
     if let prefix = options.basePrefix.flatMap(BasePrefix.init) { configuration.basePrefix = prefix }
-    let keeper = keeper
+    let store = store
     configuration.metrics = [
-      ServerMetrics(self, loops: loops) { await keeper.isConnected }, SessionCensus(store), EventMetrics(log),
+      ServerMetrics(self, loops: loops) { await store.hasKeeper }, SessionCensus(store), EventMetrics(log),
       cluster.metrics,
     ]
     configuration.links = cluster.entrance
@@ -193,11 +191,9 @@ actor Server {
     keepSocket()
     signals.append(
       try loop.onSignal(SIGUSR1) { [weak self] in self?.assumeIsolated { $0.socketGuard?.look() } })
-    if Orphans.areOurs {
-      // The keeper's end is told by its socket; nobody needs its status.
-      signals.append(try loop.onSignal(SIGCHLD) { Orphans.reap() })
-      Orphans.reap()
-    }
+    // The keeper's end is told by its socket; nobody needs its status.
+    signals.append(try loop.onSignal(SIGCHLD) { store.assumeIsolated { $0.reapOrphans() } })
+    await store.reapOrphans()
     for bind in options.binds {
       let port = try await http.listen(host: bind.host, port: bind.port, tls: tls)
       tcpAddresses.append(bind.host.contains(":") ? "[\(bind.host)]:\(port)" : "\(bind.host):\(port)")
@@ -268,13 +264,13 @@ actor Server {
       // Those that run have been ended by whoever asked for it.
       await store.removeAll()
       exits.expectEnd()
-      try? await keeper.quit(grace: Server.killGrace)
+      await store.quitKeeper(grace: Server.killGrace)
     } else {
       await store.stopCreating()
     }
     await cluster.stop()
     await http?.close(graceful: Server.closeGrace)
-    await keeper.close()
+    await store.closeKeeper()
     audit.flush()
     log.close()
     if options.socketPath == nil { unlink(paths.socket) }
@@ -324,7 +320,7 @@ extension Server: ServerControl {
       socketPath: socketPath,
       tcpAddr: tcpAddresses.first, tlsFingerprint: tls?.fingerprint.description, sessionCount: await store.runningCount,
       startedAt: startedAt, pid: Int(getpid()),
-      keeperPid: Int(await keeper.keeperPid), persistent: isPersistent)
+      keeperPid: Int(await store.keeperPid), persistent: isPersistent)
   }
 
   func setPersistent(_ persistent: Bool) {
@@ -410,6 +406,14 @@ private final class ExitRelay: Sendable {
   func expectEnd() { isEnding.withLock { $0 = true } }
 
   func attach(_ store: SessionStore) { self.store.withLock { $0 = store } }
+
+  func keeperLost(_ error: KeeperError) {
+    // It was told to end.
+    if expectsEnd { return }
+    complain("the keeper is gone: \(error.message). The sessions go on, and another keeper is started for them.")
+    guard let store = store.withLock({ $0 }) else { return }
+    Task { await store.keeperLost() }
+  }
 
   func programEnded(_ id: String, _ status: ExitStatus) {
     guard let store = store.withLock({ $0 }) else { return }

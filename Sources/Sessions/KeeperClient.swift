@@ -137,8 +137,8 @@ package actor KeeperClient {
     self.onLost = onLost
   }
 
-  /// Connects to the keeper at `socketPath`, starting one when none answers and `launch` says how. Starting blocks the
-  /// calling thread for the few milliseconds until the keeper listens.
+  /// Connects to the keeper at `socketPath`, starting one when none answers and `launch` says how. Starting takes a few
+  /// milliseconds, until the keeper listens.
   ///
   /// - Parameters:
   ///   - started: The pidfd of a keeper of ours that listens there, from `KeeperLaunch.copyIfMissing`; closed here.
@@ -162,7 +162,7 @@ package actor KeeperClient {
           throw KeeperError(code: .unavailable, message: "the keeper cannot be reached: \(error)")
         }
         if let launched { reapWhenEnded(launched) }
-        launched = try start(launch)
+        launched = try await start(launch)
         continue
       }
       UnixSocket.setSendBuffer(socket, bytes: KeeperLimits.longestPacket * 2)
@@ -180,7 +180,9 @@ package actor KeeperClient {
     throw failure
   }
 
-  private static func start(_ launch: KeeperLaunch) throws(KeeperError) -> CInt {
+  /// Away from the loop: others are not to wait until it has come up.
+  @concurrent
+  private static func start(_ launch: KeeperLaunch) async throws(KeeperError) -> CInt {
     let launched: Launch.Launched
     do throws(Launch.Failure) {
       launched = try Launch.detached(
@@ -248,6 +250,17 @@ package actor KeeperClient {
       throw KeeperError(code: .resourceExhausted, message: "too many open files to take over the session")
     }
     return KeptChild(id: id, pid: pid, master: answer.descriptors[0], pidfd: answer.descriptors[1])
+  }
+
+  /// Gives a session of a keeper that is gone to this one: it will hold the terminal, and know that the program has ended. The descriptors stay
+  /// the caller's.
+  package func adopt(id: String, pid: ProcessID, label: [UInt8], master: CInt, pidfd: CInt) async throws(KeeperError) {
+    try await perform(.adopt(id: id, pid: pid, label: try checked(label)), id: id, descriptors: [master, pidfd])
+  }
+
+  /// Tells how the program of an adopted session ended, for servers to come.
+  package func tell(id: String, ended status: ExitStatus) async throws(KeeperError) {
+    try await perform(.ended(id: id, status: status), id: id)
   }
 
   /// Replaces the label.

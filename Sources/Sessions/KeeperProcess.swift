@@ -374,6 +374,16 @@ final class KeeperProcess {
         throw KeeperError(code: .invalidArgument, message: "there is no signal \(number)")
       }
       try kill(try find(id), signal, everything: everything, grace: UInt64(grace) * 1_000_000)
+    case .adopt(let id, let pid, let label):
+      try adopt(id, pid, label, &message)
+    case .ended(let id, let status):
+      let session = try find(id)
+      // The server's to tell only where this keeper could not learn it.
+      if session.isAdopted, session.ended == nil || session.ended == .unknown {
+        session.ended = status
+        session.announced = true
+        lastEnd = Clock.monotonic
+      }
     case .quit(let grace):
       let now = Clock.monotonic
       quitBy = now &+ UInt64(grace) * 1_000_000 &+ Self.quitSlack
@@ -391,13 +401,17 @@ final class KeeperProcess {
     return session
   }
 
-  private func start(_ id: String, _ spec: ChildSpec, _ label: [UInt8]) throws(KeeperError) -> KeeperSession {
+  private func checkRoom(for id: String) throws(KeeperError) {
     guard sessions[id] == nil else {
       throw KeeperError(code: .sessionExists, message: "the keeper already holds a session \(id)")
     }
     guard sessions.count < KeeperLimits.mostSessions, quitBy == nil else {
       throw KeeperError(code: .limitReached, message: "the keeper holds \(sessions.count) sessions and takes no more")
     }
+  }
+
+  private func start(_ id: String, _ spec: ChildSpec, _ label: [UInt8]) throws(KeeperError) -> KeeperSession {
+    try checkRoom(for: id)
     var spec = spec
     spec.openFileLimit = openFileLimit
     let session: KeeperSession
@@ -408,6 +422,21 @@ final class KeeperProcess {
     }
     sessions[id] = session
     return session
+  }
+
+  /// Takes over what a keeper held that is gone. Its program is somebody else's child, whose end a pidfd tells all the same.
+  private func adopt(
+    _ id: String, _ pid: ProcessID, _ label: [UInt8], _ message: inout UnixSocket.Message
+  ) throws(KeeperError) {
+    try checkRoom(for: id)
+    guard message.descriptors.count == 2, pid > 1 else {
+      throw KeeperError(code: .malformed, message: "a session to take over comes with its terminal and its process")
+    }
+    let descriptors = message.descriptors
+    message.descriptors = []
+    sessions[id] = KeeperSession(
+      id: id, pid: pid, master: descriptors[0], pidfd: descriptors[1], group: KeeperGroups.folder(of: pid), label: label
+    )
   }
 
   private func startInGroup(_ id: String, _ spec: ChildSpec, _ label: [UInt8]) throws(SpawnError) -> KeeperSession {

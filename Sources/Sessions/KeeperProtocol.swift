@@ -67,6 +67,10 @@ enum KeeperRequest: Equatable {
   case forget(id: String)
   case kill(id: String, signal: Int32, everything: Bool, graceMilliseconds: UInt32)
   case quit(graceMilliseconds: UInt32)
+  /// Comes with a master and a pidfd: a session that a keeper held which is gone.
+  case adopt(id: String, pid: ProcessID, label: [UInt8])
+  /// How the program of an adopted session ended: it is no child of this keeper.
+  case ended(id: String, status: ExitStatus)
 
   func encoded(number: UInt32) -> [UInt8] {
     var writer = PacketWriter()
@@ -96,6 +100,13 @@ enum KeeperRequest: Equatable {
       writer.append(grace)
     case .quit(let grace):
       writer.append(grace)
+    case .adopt(let id, let pid, let label):
+      writer.append(id)
+      writer.append(pid)
+      writer.append(label)
+    case .ended(let id, let status):
+      writer.append(id)
+      writer.append(status)
     }
     return writer.bytes
   }
@@ -110,6 +121,8 @@ enum KeeperRequest: Equatable {
     case .forget: 6
     case .kill: 7
     case .quit: 8
+    case .adopt: 9
+    case .ended: 10
     }
   }
 
@@ -137,6 +150,10 @@ enum KeeperRequest: Equatable {
         id: try reader.sessionID(), signal: try reader.integer(), everything: try reader.bool(),
         graceMilliseconds: try reader.integer())
     case 8: request = .quit(graceMilliseconds: try reader.integer())
+    case 9:
+      request = .adopt(
+        id: try reader.sessionID(), pid: try reader.integer(), label: try reader.blob(limit: KeeperLimits.longestLabel))
+    case 10: request = .ended(id: try reader.sessionID(), status: try reader.exitStatus())
     default: throw PacketReader.Malformed()
     }
     guard reader.isAtEnd else { throw PacketReader.Malformed() }
@@ -227,11 +244,13 @@ extension PacketWriter {
   mutating func append(_ status: ExitStatus) {
     switch status {
     case .exited(let code):
-      append(false)
+      append(UInt8(0))
       append(code)
     case .signaled(let number):
-      append(true)
+      append(UInt8(1))
       append(number)
+    case .unknown:
+      append(UInt8(2))
     }
   }
 
@@ -253,7 +272,12 @@ extension PacketReader {
   }
 
   mutating func exitStatus() throws(Malformed) -> ExitStatus {
-    try bool() ? .signaled(try integer()) : .exited(try integer())
+    switch try integer(UInt8.self) {
+    case 0: return .exited(try integer())
+    case 1: return .signaled(try integer())
+    case 2: return .unknown
+    default: throw Malformed()
+    }
   }
 
   mutating func childSpec() throws(Malformed) -> ChildSpec {

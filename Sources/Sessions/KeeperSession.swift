@@ -13,6 +13,8 @@ final class KeeperSession {
   let startTicks: UInt64?
   var label: [UInt8]
   var ended: ExitStatus?
+  /// Its program is another process's child: the server's, or process 1's.
+  let isAdopted: Bool
   /// The connected server knows of the end.
   var announced = false
   private(set) var slots: [UInt8: CInt] = [:]
@@ -23,6 +25,19 @@ final class KeeperSession {
     self.group = group
     self.label = label
     startTicks = group == nil ? ProcessStatus.read(pid)?.startTicks : nil
+    isAdopted = false
+  }
+
+  /// A session of a keeper that is gone. Takes over both descriptors.
+  init(id: String, pid: ProcessID, master: CInt, pidfd: CInt, group: ControlGroup?, label: [UInt8]) {
+    self.id = id
+    self.pid = pid
+    self.master = master
+    self.pidfd = pidfd
+    self.group = group
+    self.label = label
+    startTicks = group == nil ? ProcessStatus.read(pid)?.startTicks : nil
+    isAdopted = true
   }
 
   deinit {
@@ -44,8 +59,8 @@ final class KeeperSession {
       guard let status = try reap(pidfd: pidfd) else { return false }
       ended = status
     } catch {
-      // Nobody else reaps our children, so this cannot be; a status nobody can give stands for it.
-      ended = .exited(255)
+      // An adopted one: the server tells how it ended, where it can.
+      ended = ExitStatus.told(by: pidfd, of: pid) ?? .unknown
     }
     return true
   }
@@ -84,6 +99,14 @@ struct KeeperGroups {
 
   /// Stops making groups: the kernel does not let us use them.
   mutating func giveUp() { parent = nil }
+
+  /// The folder that an earlier keeper had made for the session of this process; nil when it has none.
+  static func folder(of pid: ProcessID) -> ControlGroup? {
+    guard let group = ControlGroup.of("\(pid)"), group.name.hasPrefix(prefix) else { return nil }
+    // Ours, or one around it, is not the session's: to end that would be to end ourselves.
+    if let own = ControlGroup.of("self"), own == group || own.path.hasPrefix(group.path + "/") { return nil }
+    return group
+  }
 
   /// A keeper that was killed left its folders behind; those that are empty by now go. One that is not holds programs
   /// that outlived it, and stays.

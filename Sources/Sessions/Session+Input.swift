@@ -124,6 +124,7 @@ extension Session {
     let program = ShellProgram.isShell(command) ? "the shell" : "its program"
     return switch exit {
     case nil: ""
+    case .unknown: " (how \(program) ended is not known: the keeper was gone that would have learned it)"
     case .exited(let status): " (\(program) exited with status \(status))"
     case .signaled(let number):
       " (\(program) was killed by signal \(number)\(Signal(number: number).map { ", \($0)" } ?? ""))"

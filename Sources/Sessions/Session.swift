@@ -131,6 +131,9 @@ package actor Session {
     announceBeginning(isAdopted: isAdopted)
   }
 
+  /// For whoever is to hold the terminal beside it; the caller closes it. Nil once it is closed.
+  func duplicateOfMaster() -> CInt? { pty.isOpen ? try? duplicateDescriptor(pty.master) : nil }
+
   // MARK: facts
 
   /// Counts the pieces of input and output; see ``Activity``.
@@ -437,7 +440,8 @@ package actor Session {
   func removed(because cause: Cause? = nil) {
     isRemoved = true
     if exit == nil {
-      exit = .signaled(9)
+      // Nobody has been told of the end of its program.
+      exit = .unknown
       endedAt = .now()
       let cut = commands.end(exitStatus: nil, at: .now(), position: cursorPosition)
       if let cut { announceCommand(finished: cut) }

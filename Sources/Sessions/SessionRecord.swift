@@ -51,10 +51,10 @@ extension Session {
 }
 
 extension ExitStatus? {
-  /// `exit_status` and `exit_signal`: one of them once the program has ended.
+  /// `exit_status` and `exit_signal`: one of them once the program has ended, and neither where nobody can tell how.
   package var jsonFields: (status: Int?, signal: String?) {
     switch self {
-    case nil: (nil, nil)
+    case nil, .unknown: (nil, nil)
     case .exited(let status): (Int(status), nil)
     case .signaled(let number): (nil, Signal(number: number)?.description ?? "SIG\(number)")
     }

@@ -41,7 +41,7 @@ struct SessionRemains: Sendable {
   mutating func areGone() -> Bool { tree.prune() }
 
   /// Where there is no keeper to do it.
-  func kill() { tree.send(.kill) }
+  func send(_ signal: Signal) { tree.send(signal) }
 
   /// `rootly (pid 12, user root) and sh (pid 14, user me)`
   var names: String {

@@ -70,8 +70,16 @@ package actor SessionStore {
   /// What is known of every session, for those who follow all of them.
   package nonisolated let board: SessionBoard
   private let loops: LoopGroup
-  private let keeper: KeeperClient
-  private var entries: [String: Entry] = [:]
+  var keeper: KeeperClient
+  var makeKeeper: KeeperMaker?
+  var reportKeeper: Report?
+  /// The attempt at another keeper that is under way.
+  var replacing: Task<Void, Never>?
+  var keeperTimer: LoopTimer?
+  var keeperPause = Duration.milliseconds(500)
+  var keeperSince = ContinuousClock.now
+  var hasReplacedKeeper = false
+  var entries: [String: Entry] = [:]
   /// What ``find(_:)`` answers from: the sessions of `entries` by name, for every thread.
   private nonisolated let directory = Mutex<[String: Listing]>([:])
   /// By their ids, the makers of sessions that were made for somebody else than the local user: known before their programs run.
@@ -81,7 +89,7 @@ package actor SessionStore {
   /// What whoever attached last said of the surroundings of his terminal; `nil` for a variable that is not set there.
   private nonisolated let surroundings = Mutex<[String: String?]>([:])
   /// Names by the sessions' ids, which the keeper knows them by.
-  private var names: [String: String] = [:]
+  var names: [String: String] = [:]
   /// Names that are being created or renamed to.
   private var reserved: Set<String> = []
   private var nextAutomaticName = 0
@@ -89,7 +97,7 @@ package actor SessionStore {
   private var observers: [any StoreObserver] = []
   /// The board's first look at every session, while it is followed.
   var boardFilling: Task<Void, Never>?
-  private var isStopping = false
+  var isStopping = false
   /// Called when the last session has left the list.
   private var onceEmpty: (@Sendable () -> Void)?
   /// Those who wait for a session to end, by its id.
@@ -105,12 +113,14 @@ package actor SessionStore {
     let tags: Set<Tag>
   }
 
-  private struct Entry {
+  struct Entry {
     let session: Session
     let order: Int
     var name: SessionName
     var tags: Set<Tag>
     var label: SessionLabel
+    /// Its first process; nil once that has ended.
+    var program: WatchedProgram?
     /// The session reads its PTY: only then can it be told that its program has ended.
     var isStarted = false
     /// Set when the program has ended, in the order of the endings.
@@ -200,19 +210,19 @@ package actor SessionStore {
     label.maker = spec.maker
     makers.withLock { $0[id] = spec.maker }
     let child: KeptChild
-    do {
-      child = try await keeper.spawn(id: id, launch.child, label: label.encoded)
+    do throws(SessionError) {
+      child = try await spawn(id, launch, label)
     } catch {
       makers.withLock { $0[id] = nil }
-      throw SessionError(.sessionCreateFailed, "The session could not be started: \(error.message)")
+      throw error
     }
-    Glibc.close(child.pidfd)
+    let keeper = keeper
     let loop = loops.next()
     let session = Session(
       id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loop,
       traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
       runFile: RunFile.path(in: options.integrationFolder, session: id))
-    enter(session, label)
+    enter(session, label, WatchedProgram(pid: child.pid, pidfd: child.pidfd))
     do {
       await session.keepOutputs(in: options.outputFolder)
       try await session.start()
@@ -220,8 +230,26 @@ package actor SessionStore {
       if let name = names[id] { await drop(name) }
       throw error
     }
-    await started(session)
+    if await started(session) { await keep(id, heldBy: keeper) }
     return session
+  }
+
+  private func spawn(
+    _ id: String, _ launch: SessionLaunch, _ label: SessionLabel
+  ) async throws(SessionError) -> KeptChild {
+    await awaitKeeper()
+    do {
+      return try await keeper.spawn(id: id, launch.child, label: label.encoded)
+    } catch {
+      switch error.code {
+      case .unavailable, .busy, .lost:
+        throw SessionError(
+          .keeperUnavailable,
+          "The session could not be started: \(error.message). Another keeper is started where this one has ended; try again in a moment."
+        )
+      default: throw SessionError(.sessionCreateFailed, "The session could not be started: \(error.message)")
+      }
+    }
   }
 
   /// The session reads its PTY from now on. Its program may have ended before that: the keeper's client remembers how.
@@ -236,9 +264,9 @@ package actor SessionStore {
     return false
   }
 
-  private func enter(_ session: Session, _ label: SessionLabel) {
+  private func enter(_ session: Session, _ label: SessionLabel, _ program: WatchedProgram) {
     entries[label.name.text] = Entry(
-      session: session, order: nextOrder, name: label.name, tags: label.tags, label: label)
+      session: session, order: nextOrder, name: label.name, tags: label.tags, label: label, program: program)
     directory.withLock { $0[label.name.text] = Listing(session: session, tags: label.tags) }
     nextOrder += 1
     makers.withLock { $0[session.id] = label.maker }
@@ -269,7 +297,6 @@ package actor SessionStore {
     {
       label.name = other
     }
-    Glibc.close(kept.pidfd)
     for file in kept.slots.values { Glibc.close(file) }
     let window = PseudoTerminal.size(of: kept.master)
     let size =
@@ -280,7 +307,7 @@ package actor SessionStore {
       id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loop,
       traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
       runFile: RunFile.path(in: options.integrationFolder, session: kept.id))
-    enter(session, label)
+    enter(session, label, WatchedProgram(pid: kept.pid, pidfd: kept.pidfd))
     await session.keepOutputs(in: options.outputFolder)
     guard (try? await session.start(isAdopted: true)) != nil else {
       if let name = names[kept.id] { await drop(name) }
@@ -365,15 +392,27 @@ package actor SessionStore {
     if entry.ended != nil { return leftOver(of: id) }
     let remains = await SessionRemains.find(leader: entry.session.pid, among: processes)
     await entry.session.willEnd(because: Cause.current)
-    do {
+    do throws(KeeperError) {
       try await keeper.kill(id: id, signal: signal, everything: true, grace: grace)
     } catch {
-      await entry.session.willNotEnd()
-      throw SessionError(.keeperUnavailable, "The session could not be ended: \(error.message)")
+      endWithoutKeeper(entry, remains, signal, grace: grace)
     }
     let left = await ending(of: id, remains, within: signal == .kill ? .zero : grace)
     if left != nil { await entry.session.willNotEnd() }
     return left
+  }
+
+  /// The same where the keeper is out of reach: this server's own signals.
+  private func endWithoutKeeper(_ entry: Entry, _ remains: SessionRemains, _ signal: Signal, grace: Duration) {
+    watchProgram(of: entry)
+    remains.send(signal)
+    guard signal != .kill else { return }
+    remains.send(.continue)
+    Task {
+      await change(of: "", within: grace)
+      var later = await remains.lookedAgain()
+      if !later.areGone() { later.send(.kill) }
+    }
   }
 
   /// What an earlier attempt could not end and is still there.
@@ -425,13 +464,10 @@ package actor SessionStore {
     if entry.ended == nil {
       let remains = await SessionRemains.find(leader: entry.session.pid)
       await entry.session.willEnd(because: Cause.current)
-      if (try? await keeper.kill(id: id, signal: .kill, everything: true, grace: .zero)) != nil {
-        left = await ending(of: id, remains, within: .zero)
-      } else {
-        // Without a keeper nobody tells of the end; the session goes from the list all the same.
-        remains.kill()
-        left = nil
+      if (try? await keeper.kill(id: id, signal: .kill, everything: true, grace: .zero)) == nil {
+        endWithoutKeeper(entry, remains, .kill, grace: .zero)
       }
+      left = await ending(of: id, remains, within: .zero)
     }
     if let left {
       await entry.session.willNotEnd()
@@ -459,13 +495,17 @@ package actor SessionStore {
 
   /// The keeper has reaped a session's program. A session that is not started yet asks for that itself once it is: what its program
   /// printed is to be read first.
-  package func programEnded(id: String, status: ExitStatus) async {
+  /// - Parameter isSeen: The server has seen it itself.
+  package func programEnded(id: String, status: ExitStatus, isSeen: Bool = false) async {
     guard let name = names[id], let entry = entries[name], entry.isStarted, entry.ended == nil else { return }
+    // A keeper that is not the parent may know less than is about to be seen here.
+    if status == .unknown, !isSeen, entry.program != nil { return watchProgram(of: entry) }
     await entry.session.ended(status)
     // The session may have been renamed or removed while its last output was read.
     guard let name = names[id], entries[name]?.ended == nil else { return }
     endedCount += 1
     entries[name]?.ended = endedCount
+    entries[name]?.program = nil
     wakeThoseWhoAwait(id)
     tell(.ended(name))
     entries[name]?.removal = loop.schedule(after: options.keepEnded) { [weak self] in

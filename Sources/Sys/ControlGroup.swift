@@ -6,8 +6,11 @@ package struct ControlGroup: Sendable, Hashable {
   package let path: String
 
   /// The group we run in, when it may have children of ours: nil where cgroup v2 is missing or not delegated to us.
-  package static func own() -> ControlGroup? {
-    guard let text = try? readFile("/proc/self/cgroup", limit: 16 << 10) else { return nil }
+  package static func own() -> ControlGroup? { of("self") }
+
+  /// The same of another process of ours, by its number.
+  package static func of(_ process: String) -> ControlGroup? {
+    guard let text = try? readFile("/proc/\(process)/cgroup", limit: 16 << 10) else { return nil }
     let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
     guard let line = lines.first(where: { $0.hasPrefix("0::/") }) else { return nil }
     // The whole hierarchy is v2, or v2 is mounted beside v1 (systemd's hybrid layout).
@@ -19,6 +22,9 @@ package struct ControlGroup: Sendable, Hashable {
     }
     return nil
   }
+
+  /// The last part of its path.
+  package var name: String { path.split(separator: "/").last.map(String.init) ?? "" }
 
   package func makeChild(named name: String) throws(SystemError) -> ControlGroup {
     let child = "\(path)/\(name)"

@@ -42,6 +42,15 @@ package func duplicateDescriptor(_ descriptor: CInt) throws(SystemError) -> CInt
   return copy
 }
 
+/// Whether there is something to read, or an end to be told, without waiting.
+package func isReadable(_ descriptor: CInt) -> Bool {
+  var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+  return poll(&entry, 1, 0) == 1
+}
+
+/// Closes one whose number is kept by hand.
+package func close(descriptor: CInt) { close(descriptor) }
+
 /// Sets `O_NONBLOCK` on the open file: every duplicate of the descriptor, in other processes too, is affected.
 package func setNonBlocking(_ descriptor: CInt) throws(SystemError) {
   let flags = fcntl(descriptor, F_GETFL)

@@ -116,6 +116,7 @@ package enum Launch {
         switch status {
         case .exited(let code)?: "exit status \(code)"
         case .signaled(let number)?: Signal(number: number)?.description ?? "signal \(number)"
+        case .unknown?: "no exit status"
         case nil: "no exit status"
         }
       throw Failure(code: .ended, message: "\(executable) ended before it was ready (\(how))")

@@ -4,8 +4,12 @@ import Glibc
 /// Processes that have lost their parent and become children of process 1, which is this process in a container without an init (pid_namespaces(7)).
 /// Nobody else waits for them: each would stay a zombie.
 package enum Orphans {
-  /// Whether they come to this process.
+  /// Whether they come to this process in any case.
   package static var areOurs: Bool { getpid() == 1 }
+
+  /// Has descendants of this process that lose their parent become its children, so that it can find them and learns how they ended. It has to
+  /// reap them from then on. Not inherited by copies.
+  package static func adopt() { _ = csys_adopt_orphans() }
 
   /// Reaps the children that have ended, but for those whose statuses somebody needs.
   @discardableResult

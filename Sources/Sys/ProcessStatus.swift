@@ -78,6 +78,17 @@ package struct ProcessStatus: Sendable, Equatable {
     return start
   }
 
+  /// How an ended process that nobody has reaped yet ended, as wait(2) codes it; nil where the kernel does not tell us.
+  static func exitCode(ofZombie pid: ProcessID) -> CInt? {
+    guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), parse(text)?.isZombie == true,
+      let close = text.lastIndex(of: UInt8(ascii: ")"))
+    else { return nil }
+    let fields = text[(close + 1)...].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
+    // Field 52 of proc(5); 0 also stands for what we may not know, and then `wchan` and the addresses are 0 as well. Ours we may.
+    guard fields.count > 49, realUser(pid) == Host.userID || Host.userID == 0 else { return nil }
+    return number(fields[49]).map { CInt(truncatingIfNeeded: $0) }
+  }
+
   /// argv; empty for a kernel thread or a zombie. At most 64 KiB of it.
   package static func commandLine(_ pid: ProcessID) -> [String]? {
     guard var bytes = try? readFile("/proc/\(pid)/cmdline", limit: 64 << 10) else { return nil }
@@ -106,6 +117,11 @@ package struct ProcessStatus: Sendable, Equatable {
   package static func openDescriptors(_ pid: ProcessID) -> [CInt]? {
     guard access("/proc/\(pid)/fd", R_OK | X_OK) == 0 else { return nil }
     return numericEntries(of: "/proc/\(pid)/fd")
+  }
+
+  /// Whether that descriptor of it is the master of a terminal.
+  package static func isTerminalMaster(_ descriptor: CInt, of pid: ProcessID) -> Bool {
+    link("/proc/\(pid)/fd/\(descriptor)")?.hasSuffix("ptmx") == true
   }
 
   /// Whether the process has a handler for the signal (SigCgt of proc(5)).
