@@ -205,6 +205,15 @@ actor Server {
         self?.assumeIsolated { server in _ = Task { await server.hungUp() } }
       })
     awaitSessions()
+    let open = Host.openDescriptors - (await store.openDescriptors)
+    await store.bound(by: SessionRoom(limit: Host.openFileLimit, own: open))
+    let left = await store.left
+    if !left.isEmpty {
+      complain(
+        "sessions that stay with the keeper, since this server's limit of open files (\(Host.openFileLimit)) leaves no room for them: "
+          + "\(left.joined(separator: ", ")); a server with a greater limit takes them over, 'roost stop --kill-sessions' ends them too"
+      )
+    }
     events.serverStarted(
       id: beginning.causationID ?? makeUUID(), because: Cause(correlationID: beginning.correlationID),
       version: roostVersion, pid: Int(getpid()), hostname: hostname, takesOver: await store.count > 0)
@@ -329,7 +338,7 @@ extension Server: ServerControl {
   }
 
   func shutDown(endingSessions: Bool) async throws(OperationError) {
-    let running = await store.runningCount
+    let running = await store.runningCount + store.left.count
     guard endingSessions || running == 0 else {
       throw OperationError(
         .sessionsRunning,

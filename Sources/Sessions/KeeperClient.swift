@@ -107,6 +107,8 @@ package actor KeeperClient {
     var continuation: CheckedContinuation<Result<[Answer], KeeperError>, Never>
     /// A list's answers so far.
     var answers: [Answer] = []
+    /// Sessions of a list whose descriptors are still to be taken.
+    var room = Int.max
   }
 
   private struct Outgoing {
@@ -268,29 +270,47 @@ package actor KeeperClient {
     try await perform(.update(id: id, label: try checked(label)), id: id)
   }
 
-  /// Everything the keeper holds, by id.
+  /// What a keeper holds, for a server that takes it over.
+  package struct Holdings: Sendable {
+    package var sessions: [KeptSession] = []
+    /// The labels of those that there are no descriptors for, by id: they stay with the keeper alone.
+    package var left: [String: [UInt8]] = [:]
+  }
+
+  /// Everything the keeper holds.
   package func list() async throws(KeeperError) -> [KeptSession] {
-    var sessions: [KeptSession] = []
-    let answers = try await ask(.list)
+    let held = try await holdings()
+    guard held.left.isEmpty else {
+      for session in held.sessions { session.closeDescriptors() }
+      throw KeeperError(code: .resourceExhausted, message: "too many open files to take over the sessions")
+    }
+    return held.sessions
+  }
+
+  /// The same, of at most so many sessions; the others stay where they are.
+  package func holdings(atMost room: Int = .max) async throws(KeeperError) -> Holdings {
+    var held = Holdings()
+    let answers = try await ask(.list, room: room)
     for answer in answers {
       guard case .session(let id, let pid, let label, let ended, let slots) = answer.reply else {
         Self.discard([answer])
         continue
       }
       guard answer.descriptors.count == 2 + slots.count else {
-        // The kernel could not give us all of them: our limit of open files is reached.
-        Self.discard(answers)
-        throw KeeperError(code: .resourceExhausted, message: "too many open files to take over the sessions")
+        // There was no room, or the kernel could not give us all of them: our limit of open files is reached.
+        Self.discard([answer])
+        held.left[id] = label
+        continue
       }
       // An end that was told right behind the list is known here already, and is not to be forgotten.
       if let ended { statuses[id] = ended }
       let files = Dictionary(zip(slots, answer.descriptors.dropFirst(2)), uniquingKeysWith: { first, _ in first })
-      sessions.append(
+      held.sessions.append(
         KeptSession(
           id: id, pid: pid, label: label, ended: ended, master: answer.descriptors[0], pidfd: answer.descriptors[1],
           slots: files))
     }
-    return sessions
+    return held
   }
 
   /// Keeps a duplicate of the file (as a rule a memory file) beside the session; nil empties the slot. Slots are
@@ -346,7 +366,7 @@ package actor KeeperClient {
   }
 
   private func ask(
-    _ request: KeeperRequest, id: String? = nil, descriptors: [CInt] = []
+    _ request: KeeperRequest, id: String? = nil, descriptors: [CInt] = [], room: Int = .max
   ) async throws(KeeperError) -> [Answer] {
     if let id, id.isEmpty || id.utf8.count > KeeperLimits.longestID {
       throw KeeperError(code: .invalidArgument, message: "a session's id has 1 to \(KeeperLimits.longestID) bytes")
@@ -372,7 +392,7 @@ package actor KeeperClient {
       throw KeeperError(code: .resourceExhausted, message: "\(error)")
     }
     let result = await withCheckedContinuation { continuation in
-      pending[number] = Pending(continuation: continuation)
+      pending[number] = Pending(continuation: continuation, room: room)
       outbox.append(Outgoing(number: number, bytes: bytes, descriptors: duplicates))
       flush()
     }
@@ -418,6 +438,15 @@ package actor KeeperClient {
       // Number 0 carries the reason why the keeper is about to hang up; the rest nobody asked for.
       Self.discard([answer])
       return
+    }
+    var answer = answer
+    if case .session = answer.reply {
+      // Closed as they come: they are many, and those who ask us are to be let in.
+      if waiting.room <= 0 {
+        Self.discard([answer])
+        answer.descriptors = []
+      }
+      waiting.room -= 1
     }
     waiting.answers.append(answer)
     if case .session = answer.reply {

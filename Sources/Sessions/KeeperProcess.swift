@@ -408,7 +408,16 @@ final class KeeperProcess {
     guard sessions.count < KeeperLimits.mostSessions, quitBy == nil else {
       throw KeeperError(code: .limitReached, message: "the keeper holds \(sessions.count) sessions and takes no more")
     }
+    // Of those that it has some are spared: to end sessions, and to let in the next server.
+    let held = (sessions.count + orphans.count + 1) * KeeperLimits.descriptorsPerSession
+    guard UInt64(held + KeeperLimits.ownDescriptors + storedFiles) <= Host.openFileLimit else {
+      throw KeeperError(
+        code: .limitReached,
+        message: "the keeper holds \(sessions.count) sessions, which is as many as its limit of open files allows")
+    }
   }
+
+  private var storedFiles: Int { sessions.values.reduce(0) { $0 + $1.slots.count } }
 
   private func start(_ id: String, _ spec: ChildSpec, _ label: [UInt8]) throws(KeeperError) -> KeeperSession {
     try checkRoom(for: id)

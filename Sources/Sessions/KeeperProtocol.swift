@@ -11,6 +11,10 @@ package enum KeeperLimits {
   package static let longestID = 64
   /// Memory files kept beside a session: a snapshot, a ring of output, and room for a few more.
   package static let slots = 8
+  /// Its terminal, its process, and what tells that it has ended whole, while it is being ended.
+  package static let descriptorsPerSession = 3
+  /// The keeper's own (6), its peers' (8), and what starting a program and looking at control groups takes for moments.
+  package static let ownDescriptors = 24
   /// A session costs the keeper three to six descriptors; Linux's usual hard limit carries many more.
   package static let mostSessions = 4096
 }

@@ -79,6 +79,9 @@ package actor SessionStore {
   var keeperPause = Duration.milliseconds(500)
   var keeperSince = ContinuousClock.now
   var hasReplacedKeeper = false
+  private var room = SessionRoom.unbounded
+  /// Names of sessions that stay with the keeper, since this server has no descriptors for them.
+  package private(set) var left: [String] = []
   var entries: [String: Entry] = [:]
   /// What ``find(_:)`` answers from: the sessions of `entries` by name, for every thread.
   private nonisolated let directory = Mutex<[String: Listing]>([:])
@@ -197,6 +200,7 @@ package actor SessionStore {
         "The limit of \(options.maximumSessions) sessions is reached; end one, or start the server with a greater --max-sessions."
       )
     }
+    try await makeRoom()
     let name = try reserve(spec.name)
     defer { reserved.remove(name.text) }
     let id = makeUUID()
@@ -234,6 +238,20 @@ package actor SessionStore {
     return session
   }
 
+  /// Sees to it that there are descriptors for one session more, here and in the server that comes after this one.
+  private func makeRoom() async throws(SessionError) {
+    while entries.count + reserved.count >= room.most {
+      let oldest = entries.values.filter { $0.ended != nil }.min { ($0.ended ?? 0) < ($1.ended ?? 0) }
+      guard let oldest else {
+        throw SessionError(
+          .resourceLimitReached,
+          "Resource limit reached: \(entries.count) sessions are as many as this server's limit of open files allows. "
+            + "End one, or start the server with a greater limit ('ulimit -n').")
+      }
+      await age(oldest.session.id)
+    }
+  }
+
   private func spawn(
     _ id: String, _ launch: SessionLaunch, _ label: SessionLabel
   ) async throws(SessionError) -> KeptChild {
@@ -247,6 +265,10 @@ package actor SessionStore {
           .keeperUnavailable,
           "The session could not be started: \(error.message). Another keeper is started where this one has ended; try again in a moment."
         )
+      case .limitReached, .resourceExhausted:
+        throw SessionError(
+          .resourceLimitReached,
+          "Resource limit reached: the session could not be started: \(error.message). End one, or raise the limit.")
       default: throw SessionError(.sessionCreateFailed, "The session could not be started: \(error.message)")
       }
     }
@@ -276,15 +298,22 @@ package actor SessionStore {
   /// Takes over the sessions that the keeper still holds from an earlier server of this name. Their programs have gone on; what was on
   /// their screens before is not known, so each is told of its size again, which makes most programs paint anew.
   package func adopt() async throws(SessionError) {
-    let kept: [KeptSession]
+    let held: KeeperClient.Holdings
     do {
-      kept = try await keeper.list()
+      held = try await keeper.holdings(atMost: SessionRoom.forTakeover)
     } catch {
       throw SessionError(
         .keeperUnavailable, "The sessions of the earlier server could not be taken over: \(error.message)")
     }
-    for session in kept { await adopt(session) }
+    for session in held.sessions { await adopt(session) }
+    left = held.left.map { id, label in SessionLabel(label)?.name.text ?? id }.sorted()
   }
+
+  /// The server has opened what it needs: sessions get what is left of its limit of open files.
+  package func bound(by room: SessionRoom) { self.room = room }
+
+  /// How many descriptors the sessions have open.
+  package var openDescriptors: Int { runningCount * SessionRoom.descriptorsPerSession }
 
   private func adopt(_ kept: KeptSession) async {
     guard names[kept.id] == nil, var label = SessionLabel(kept.label) else {

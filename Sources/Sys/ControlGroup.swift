@@ -63,8 +63,12 @@ package struct ControlGroup: Sendable, Hashable {
 
   /// Whether any process lives in it or below it.
   package var isPopulated: Bool {
-    guard let text = try? readFile("\(path)/cgroup.events", limit: 4096) else { return false }
-    return Self.saysPopulated(text)
+    do {
+      return Self.saysPopulated(try readFile("\(path)/cgroup.events", limit: 4096))
+    } catch {
+      // What could not be looked at (no descriptor is left, say) may well be there.
+      return error.code != ENOENT && error.code != ENODEV
+    }
   }
 
   /// The same, read from a descriptor of `openEvents`, which makes it ready for the next change.

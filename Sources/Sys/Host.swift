@@ -89,6 +89,19 @@ package enum Host {
     return UInt64(limit.rlim_cur)
   }()
 
+  /// The soft limit of open files now.
+  package static var openFileLimit: UInt64 {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+    return UInt64(limit.rlim_cur)
+  }
+
+  /// How many descriptors this process has open.
+  package static var openDescriptors: Int {
+    // Reading the folder opens one.
+    max(0, numericEntries(of: "/proc/self/fd").count - 1)
+  }
+
   /// Raises our soft limit of open files to the hard one.
   package static func raiseOpenFileLimit() {
     _ = inheritedOpenFileLimit
