@@ -118,9 +118,10 @@ final class KeeperProcess {
   private var lastEnd: UInt64 = 0
   /// Set by `quit`: the moment at which it ends even if something would not die.
   private var quitBy: UInt64?
+  private var latestSurvey: ProcessSurvey?
   private let buffer = PacketBuffer()
   private var name: KeeperSocketName
-  /// Tells that a child has ended, where orphans come to this process.
+  /// Tells that a child has ended: programs of sessions that have lost their parents are this process's to reap.
   private let childWatch: CInt
 
   /// Connections that have not said hello yet: enough for a few that probe, few enough to hold no resources.
@@ -135,7 +136,8 @@ final class KeeperProcess {
   init(listener: consuming Descriptor, options: KeeperOptions, openFileLimit: UInt64) {
     self.listener = listener.release()
     name = KeeperSocketName(options.socketPath)
-    childWatch = Orphans.areOurs ? (try? Orphans.watch().release()) ?? -1 : -1
+    Orphans.adopt()
+    childWatch = (try? Orphans.watch().release()) ?? -1
     self.options = options
     self.openFileLimit = openFileLimit
   }
@@ -262,11 +264,20 @@ final class KeeperProcess {
     }
   }
 
+  /// The machine's processes, read at most once a turn however many sessions are being ended.
+  private var survey: ProcessSurvey {
+    if let latestSurvey { return latestSurvey }
+    let taken = SessionMark.survey()
+    latestSurvey = taken
+    return taken
+  }
+
   // MARK: time
 
   private func advance(now: UInt64) {
     if name.isDue(now) { listenAgain() }
-    endings.removeAll { $0.advance(now: now) }
+    latestSurvey = nil
+    endings.removeAll { $0.advance(now: now) { survey } }
     for peer in peers where !peer.isServer && now >= peer.helloDeadline { peer.drop() }
     removeGonePeers()
   }
@@ -481,11 +492,12 @@ final class KeeperProcess {
   }
 
   private func end(_ session: KeeperSession, _ signal: Signal, grace: UInt64) {
-    let ending = KeeperEnding(leader: session.pid, leaderStart: session.startTicks, group: session.group)
+    let ending = KeeperEnding(
+      id: session.id, leader: session.pid, leaderStart: session.startTicks, group: session.group)
     let now = Clock.monotonic
-    ending.begin(signal, grace: grace, now: now)
+    ending.begin(signal, grace: grace, now: now) { survey }
     // Several for one session do no harm: each ends when nobody is left.
-    if !ending.advance(now: now) { endings.append(ending) }
+    if !ending.advance(now: now, among: { survey }) { endings.append(ending) }
   }
 
   /// Lets go of a session. Its program, if it lives, loses its terminal, which is what a hang-up is; what it started
@@ -496,7 +508,7 @@ final class KeeperProcess {
       end(session, .hangUp, grace: Self.forgetGrace)
       orphans.append(session)
     } else if let group = session.group, !group.remove() {
-      endings.append(KeeperEnding(leader: session.pid, leaderStart: nil, group: group))
+      endings.append(KeeperEnding(id: session.id, leader: session.pid, leaderStart: nil, group: group))
     }
   }
 }

@@ -21,7 +21,7 @@ struct SessionLaunch {
     environment["TERM"] = "xterm-256color"
     environment["COLORTERM"] = "truecolor"
     environment["ROOST_SESSION"] = name.text
-    environment["ROOST_SESSION_ID"] = id
+    environment[SessionMark.variable] = id
     environment["ROOST_SERVER_NAME"] = options.serverName
     environment["ROOST_SOCKET"] = options.socketPath
     let directory = spec.directory ?? options.home

@@ -5,9 +5,12 @@ import Sys
 /// A program that has become another user's (`sudo`, `su`, one with the set-user-id bit) takes no signal of ours; one that waits for a disk
 /// that does not answer takes none at all.
 struct SessionRemains: Sendable {
+  private let id: String
   private let leader: ProcessID
   private let leaderStart: UInt64?
   private var tree = ProcessTree()
+  /// A control group holds what it starts; what has left that was taken out of it on purpose.
+  private let isGrouped: Bool
 
   /// The most that are named: it is a sentence for a person.
   private static let mostNamed = 5
@@ -15,27 +18,48 @@ struct SessionRemains: Sendable {
   private static let longestName = 64
 
   /// - Parameters:
-  ///   - leader: The session's first process, which has not been reaped.
-  ///   - processes: All of the machine's, where they have been read already.
+  ///   - id: The session's.
+  ///   - leader: Its first process, which has not been reaped.
   @concurrent
-  static func find(leader: ProcessID, among processes: [ProcessStatus]? = nil) async -> SessionRemains {
-    var remains = SessionRemains(leader: leader, leaderStart: ProcessStatus.read(leader)?.startTicks)
-    remains.tree.grow(from: leader, startedAt: remains.leaderStart, among: processes ?? ProcessStatus.all())
-    return remains
+  static func find(id: String, leader: ProcessID) async -> SessionRemains {
+    find([(id, leader)]).first ?? SessionRemains(id: id, leader: leader)
   }
 
-  private init(leader: ProcessID, leaderStart: UInt64?) {
+  /// The same of several sessions: the machine's processes are read once.
+  @concurrent
+  static func find(all sessions: [(id: String, leader: ProcessID)]) async -> [SessionRemains] { find(sessions) }
+
+  private static func find(_ sessions: [(id: String, leader: ProcessID)]) -> [SessionRemains] {
+    let survey = SessionMark.survey()
+    return sessions.map { id, leader in
+      var remains = SessionRemains(id: id, leader: leader)
+      remains.grow(survey)
+      return remains
+    }
+  }
+
+  private init(id: String, leader: ProcessID) {
+    self.id = id
     self.leader = leader
-    self.leaderStart = leaderStart
+    leaderStart = ProcessStatus.read(leader)?.startTicks
+    isGrouped = KeeperGroups.folder(of: leader) != nil
+  }
+
+  private mutating func grow(_ survey: ProcessSurvey) {
+    tree.grow(
+      from: leader, startedAt: leaderStart, among: survey.processes, marked: isGrouped ? [] : survey.marked(id))
   }
 
   /// Takes in what has been started since.
   @concurrent
   func lookedAgain() async -> SessionRemains {
     var later = self
-    later.tree.grow(from: leader, startedAt: leaderStart)
+    later.grow(SessionMark.survey())
     return later
   }
+
+  /// Whether nobody holds together what it starts, so that more of it may be found by looking again.
+  var mayHaveGrown: Bool { !isGrouped }
 
   /// Forgets who has ended; true when nobody is left.
   mutating func areGone() -> Bool { tree.prune() }

@@ -413,13 +413,14 @@ package actor SessionStore {
   }
 
   /// - Returns: What could not be ended; nil when nothing is left.
-  /// - Parameter processes: All of the machine's, where several sessions are ended at once.
+  /// - Parameter found: What the session has started, where it has been looked for already.
   private func end(
-    _ entry: Entry, _ signal: Signal, grace: Duration, among processes: [ProcessStatus]? = nil
+    _ entry: Entry, _ signal: Signal, grace: Duration, found: SessionRemains? = nil
   ) async throws(SessionError) -> SessionRemains? {
     let id = entry.session.id
     if entry.ended != nil { return leftOver(of: id) }
-    let remains = await SessionRemains.find(leader: entry.session.pid, among: processes)
+    let remains: SessionRemains
+    if let found { remains = found } else { remains = await SessionRemains.find(id: id, leader: entry.session.pid) }
     await entry.session.willEnd(because: Cause.current)
     do throws(KeeperError) {
       try await keeper.kill(id: id, signal: signal, everything: true, grace: grace)
@@ -460,7 +461,12 @@ package actor SessionStore {
     let deadline = ContinuousClock.now + grace + Self.killingTakes
     while true {
       let isEnded = names[id].map { entries[$0]?.ended != nil } ?? true
-      if remains.areGone(), isEnded { break }
+      if remains.areGone(), isEnded {
+        // What was started in the meantime counts too.
+        guard remains.mayHaveGrown else { break }
+        remains = await remains.lookedAgain()
+        if remains.areGone() { break }
+      }
       if ContinuousClock.now >= deadline {
         remains = await remains.lookedAgain()
         if remains.areGone() { break }
@@ -491,7 +497,7 @@ package actor SessionStore {
     let id = entry.session.id
     var left = leftOver(of: id)
     if entry.ended == nil {
-      let remains = await SessionRemains.find(leader: entry.session.pid)
+      let remains = await SessionRemains.find(id: id, leader: entry.session.pid)
       await entry.session.willEnd(because: Cause.current)
       if (try? await keeper.kill(id: id, signal: .kill, everything: true, grace: .zero)) == nil {
         endWithoutKeeper(entry, remains, .kill, grace: .zero)
@@ -559,11 +565,11 @@ package actor SessionStore {
   /// - Returns: A sentence for each of which something could not be ended.
   package func endAll(grace: Duration) async -> [String] {
     isStopping = true
-    let processes = ProcessStatus.all()
-    let endings = entries.values.filter { $0.ended == nil }.map { entry in
+    let running = entries.values.filter { $0.ended == nil }
+    let found = await SessionRemains.find(all: running.map { ($0.session.id, $0.session.pid) })
+    let endings = zip(running, found).map { entry, found in
       Task { () -> String? in
-        // Without a keeper there is nothing that ends it, and nothing that is known of it.
-        guard let remains = try? await self.end(entry, .hangUp, grace: grace, among: processes) else { return nil }
+        guard let remains = try? await self.end(entry, .hangUp, grace: grace, found: found) else { return nil }
         return SessionError.remaining("The session \(entry.name) has not ended", remains).message
       }
     }

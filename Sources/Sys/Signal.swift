@@ -16,6 +16,7 @@ package struct Signal: Sendable, Hashable, CustomStringConvertible {
   package static let interrupt = Signal(known: SIGINT)
   package static let kill = Signal(known: SIGKILL)
   package static let terminate = Signal(known: SIGTERM)
+  package static let stop = Signal(known: SIGSTOP)
   package static let `continue` = Signal(known: SIGCONT)
 
   /// "TERM", "SIGTERM", "term" or "15".

@@ -64,6 +64,58 @@ struct ProgramsThatRemainTests {
   }
 }
 
+/// As for every user to whom no control group is delegated.
+@Suite("What leaves its session, where nothing holds that together", .bounded, .enabled(if: OtherUser.isPossible))
+struct DetachedProgramTests {
+  /// Two forks, a session of the kernel's of its own, no terminal, no signal but SIGKILL.
+  private static let detaching = """
+    (setsid sh -c 'trap "" HUP TERM INT; sleep 1000; :' </dev/null >/dev/null 2>&1 &)
+    echo detached; exec cat
+    """
+
+  private func members(of roost: Roost, user: OtherUser) -> [pid_t] {
+    ProcessStatus.all().filter { !$0.isZombie && ProcessStatus.realUser($0.pid) == user.id && $0.name != "roost" }
+      .map(\.pid)
+  }
+
+  @Test(
+    "kill, rm and stop end it too",
+    arguments: [["kill", "--grace", "100ms", "v"], ["rm", "v"], ["stop", "--kill-sessions"]])
+  func ended(words: [String]) async throws {
+    let user = OtherUser()
+    try await user.withHome { roost, environment in
+      let made = try await user.run(["new", "v", "-d", "--", "/bin/sh", "-c", Self.detaching], environment)
+      #expect(made.exitCode == 0, "\(made)")
+      let ready = try await user.run(["wait", "v", "--match", "detached"], environment)
+      #expect(ready.exitCode == 0, "\(ready)")
+      try await eventually("it has left") { members(of: roost, user: user).count == 3 }
+      let result = try await user.run(words, environment)
+      #expect(result.exitCode == 0, "\(result)")
+      #expect(members(of: roost, user: user).isEmpty)
+      // Whoever has left its parents is reaped by the keeper.
+      if words[0] != "stop" {
+        try await eventually("no zombie is left") {
+          ProcessStatus.all().allSatisfy { !$0.isZombie || ProcessStatus.realUser($0.pid) != user.id }
+        }
+      }
+    }
+  }
+
+  @Test("what forks without end is ended")
+  func forks() async throws {
+    let user = OtherUser()
+    try await user.withHome { roost, environment in
+      let script = "ulimit -u 60; f() { f | f & }; echo forking; while :; do f; (sleep 1000 &); done 2>/dev/null"
+      let made = try await user.run(["new", "v", "-d", "--", "/bin/bash", "-c", script], environment)
+      #expect(made.exitCode == 0, "\(made)")
+      try await eventually("there are many") { members(of: roost, user: user).count > 20 }
+      let result = try await user.run(["kill", "--grace", "100ms", "v"], environment)
+      #expect(result.exitCode == 0, "\(result)")
+      #expect(members(of: roost, user: user).isEmpty)
+    }
+  }
+}
+
 @Suite("How sessions end, told", .bounded)
 struct EndReasonTests {
   @Test(
