@@ -103,7 +103,8 @@ package enum CommandLineProgram {
     let context = ClientContext(
       invocation: invocation,
       client: ServerClient(
-        address: address, loop: loop, correlationID: correlationID, server: invocation.server),
+        address: address, loop: loop, correlationID: correlationID, server: invocation.server,
+        note: { text in if !output.usesJSON { output.note("roost: \(printable(text))") } }),
       output: output)
     return try waitFor(on: loop) { () async throws(CommandFailure) in
       // A command can be process 1 of a container: the server that it started, and what sessions leave behind, are its children then.

@@ -92,6 +92,8 @@ package actor KeeperClient {
   private let onExit: @Sendable (String, ExitStatus) -> Void
   private let onLost: @Sendable (KeeperError) -> Void
   private var isLost = false
+  /// A request was not answered in time, and nothing has been since.
+  private var isStuck = false
   private var lastNumber: UInt32 = 0
   private var pending: [UInt32: Pending] = [:]
   private var outbox: [Outgoing] = []
@@ -104,7 +106,10 @@ package actor KeeperClient {
   }
 
   private struct Pending {
-    var continuation: CheckedContinuation<Result<[Answer], KeeperError>, Never>
+    /// Nil once its time is over: nobody waits for the answer any more.
+    var continuation: CheckedContinuation<Result<[Answer], KeeperError>, Never>?
+    /// Of a request to start a program: what is to be undone when it is answered too late.
+    var started: String?
     /// A list's answers so far.
     var answers: [Answer] = []
     /// Sessions of a list whose descriptors are still to be taken.
@@ -121,6 +126,7 @@ package actor KeeperClient {
   /// Requests under way at most: each waits for a keeper that answers in well under a millisecond.
   private static let mostPending = 8192
   /// A keeper answers at once; one that has not by then is stopped or stuck.
+  package static let answersWithin: Duration = .seconds(6)
   private static let helloWithin: Duration = .seconds(10)
   /// A keeper can end in the moment in which we reach it; the next attempt starts a new one.
   private static let attempts = 3
@@ -215,12 +221,8 @@ package actor KeeperClient {
       shutDown()
       throw KeeperError(code: .resourceExhausted, message: "the keeper's socket cannot be watched: \(error.message)")
     }
-    let timer = loop.schedule(after: Self.helloWithin) { [weak self] in
-      self?.assumeIsolated { $0.shutDown(KeeperError(code: .unavailable, message: "the keeper does not answer")) }
-    }
-    defer { timer.cancel() }
     do throws(KeeperError) {
-      let answers = try await ask(.hello(version: KeeperLimits.version))
+      let answers = try await ask(.hello(version: KeeperLimits.version), within: Self.helloWithin)
       Self.discard(answers)
       guard case .welcome(_, let pid, _)? = answers.first?.reply else { throw Self.unexpected }
       // It can have gone between its answer and our being called back; nobody would be told of that later.
@@ -366,7 +368,8 @@ package actor KeeperClient {
   }
 
   private func ask(
-    _ request: KeeperRequest, id: String? = nil, descriptors: [CInt] = [], room: Int = .max
+    _ request: KeeperRequest, id: String? = nil, descriptors: [CInt] = [], room: Int = .max,
+    within patience: Duration = answersWithin
   ) async throws(KeeperError) -> [Answer] {
     if let id, id.isEmpty || id.utf8.count > KeeperLimits.longestID {
       throw KeeperError(code: .invalidArgument, message: "a session's id has 1 to \(KeeperLimits.longestID) bytes")
@@ -391,8 +394,22 @@ package actor KeeperClient {
       for descriptor in duplicates { Glibc.close(descriptor) }
       throw KeeperError(code: .resourceExhausted, message: "\(error)")
     }
+    if isStuck {
+      // What is to be undone or noted down is done when it goes on; nobody waits for that, nor has anything begun then.
+      defer { for descriptor in duplicates { Glibc.close(descriptor) } }
+      if case .spawn = request { throw unanswered }
+      guard duplicates.isEmpty else { throw unanswered }
+      pending[number] = Pending(continuation: nil)
+      outbox.append(Outgoing(number: number, bytes: bytes, descriptors: []))
+      flush()
+      throw unanswered
+    }
+    let timer = loop.schedule(after: patience) { [weak self] in self?.assumeIsolated { $0.giveUp(number) } }
+    defer { timer.cancel() }
     let result = await withCheckedContinuation { continuation in
-      pending[number] = Pending(continuation: continuation, room: room)
+      var waiting = Pending(continuation: continuation, room: room)
+      if case .spawn(let id, _, _) = request { waiting.started = id }
+      pending[number] = waiting
       outbox.append(Outgoing(number: number, bytes: bytes, descriptors: duplicates))
       flush()
     }
@@ -402,6 +419,40 @@ package actor KeeperClient {
       throw error
     }
     return answers
+  }
+
+  private var unanswered: KeeperError {
+    let who = keeperPid > 0 ? " (pid \(keeperPid))" : ""
+    return KeeperError(code: .unavailable, message: "the keeper\(who) does not answer: it may be stopped")
+  }
+
+  /// Nobody waits for that answer any longer.
+  private func giveUp(_ number: UInt32) {
+    guard var waiting = pending[number], let continuation = waiting.continuation else { return }
+    isStuck = true
+    waiting.continuation = nil
+    Self.discard(waiting.answers)
+    waiting.answers = []
+    waiting.room = 0
+    if let place = outbox.firstIndex(where: { $0.number == number }) {
+      // It has never left.
+      for descriptor in outbox[place].descriptors { Glibc.close(descriptor) }
+      outbox.remove(at: place)
+      pending[number] = nil
+    } else {
+      pending[number] = waiting
+    }
+    continuation.resume(returning: .failure(unanswered))
+  }
+
+  /// The answer to a request that was given up: whoever made it was told that it was not done.
+  private func takeLate(_ answer: Answer, _ waiting: Pending) {
+    Self.discard([answer])
+    guard case .spawned = answer.reply, let id = waiting.started else { return }
+    Task {
+      try? await kill(id: id, signal: .kill, everything: true, grace: .zero)
+      try? await forget(id: id)
+    }
   }
 
   // MARK: the socket
@@ -428,6 +479,7 @@ package actor KeeperClient {
   }
 
   private func take(_ answer: Answer, number: UInt32) {
+    isStuck = false
     if case .exited(let id, let status) = answer.reply {
       Self.discard([answer])
       statuses[id] = status
@@ -438,6 +490,11 @@ package actor KeeperClient {
       // Number 0 carries the reason why the keeper is about to hang up; the rest nobody asked for.
       Self.discard([answer])
       return
+    }
+    guard let continuation = waiting.continuation else {
+      if case .session = answer.reply { return Self.discard([answer]) }
+      pending[number] = nil
+      return takeLate(answer, waiting)
     }
     var answer = answer
     if case .session = answer.reply {
@@ -454,7 +511,7 @@ package actor KeeperClient {
       return
     }
     pending[number] = nil
-    waiting.continuation.resume(returning: .success(waiting.answers))
+    continuation.resume(returning: .success(waiting.answers))
   }
 
   private func flush() {
@@ -473,7 +530,7 @@ package actor KeeperClient {
         for descriptor in outgoing.descriptors { Glibc.close(descriptor) }
         sent += 1
         let refusal = KeeperError(code: .systemFailure, message: "the keeper cannot be asked: \(error)")
-        pending.removeValue(forKey: outgoing.number)?.continuation.resume(returning: .failure(refusal))
+        pending.removeValue(forKey: outgoing.number)?.continuation?.resume(returning: .failure(refusal))
       }
     }
     outbox.removeFirst(sent)
@@ -504,7 +561,7 @@ package actor KeeperClient {
     pending = [:]
     for waiting in unanswered.values {
       Self.discard(waiting.answers)
-      waiting.continuation.resume(returning: .failure(error))
+      waiting.continuation?.resume(returning: .failure(error))
     }
   }
 

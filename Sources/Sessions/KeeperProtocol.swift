@@ -22,7 +22,7 @@ package enum KeeperLimits {
 /// What the keeper refuses or fails at. `message` is a sentence for a person.
 package struct KeeperError: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Code: String, Sendable, CaseIterable {
-    /// Neither reached nor started.
+    /// Neither reached nor started, or it does not answer.
     case unavailable
     /// Another server is connected to it.
     case busy

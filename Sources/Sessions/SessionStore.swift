@@ -263,7 +263,7 @@ package actor SessionStore {
       case .unavailable, .busy, .lost:
         throw SessionError(
           .keeperUnavailable,
-          "The session could not be started: \(error.message). Another keeper is started where this one has ended; try again in a moment."
+          "The session could not be started: \(error.message). A keeper that has ended is replaced: try again in a moment."
         )
       case .limitReached, .resourceExhausted:
         throw SessionError(

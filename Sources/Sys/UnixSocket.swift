@@ -27,15 +27,21 @@ package enum UnixSocket {
     return socket
   }
 
-  /// Connects; the socket is blocking and close-on-exec. ECONNREFUSED and ENOENT mean that nobody listens.
+  /// How long a connection may wait to be made: only where so many wait already that the listener is stopped or stuck.
+  private static let connectsWithin = timeval(tv_sec: 5, tv_usec: 0)
+
+  /// Connects; the socket is blocking and close-on-exec. ECONNREFUSED and ENOENT mean that nobody listens, EAGAIN that whoever listens takes no
+  /// connection.
   package static func connect(_ path: String, _ kind: Kind) throws(SystemError) -> Descriptor {
     var address = try address(of: path)
     let socket = try make(kind, flags: 0)
+    limitSending(socket.raw, connectsWithin)
     let length = socklen_t(MemoryLayout<sockaddr_un>.size)
     let result = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(socket.raw, $0, length) }
     }
     guard result == 0 else { throw .last("connect \(path)") }
+    limitSending(socket.raw, timeval())
     return socket
   }
 
@@ -138,6 +144,11 @@ package enum UnixSocket {
       Message(
         bytes: [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<received])), descriptors: descriptors,
         truncated: truncated != 0))
+  }
+
+  private static func limitSending(_ socket: CInt, _ time: timeval) {
+    var time = time
+    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
   }
 
   private static func type(of kind: Kind) -> CInt {

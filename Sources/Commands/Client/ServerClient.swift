@@ -10,13 +10,20 @@ struct ServerClient: Sendable {
   /// The server that operations are for; `nil` for the one that is asked.
   private(set) var server: String?
   private let http: HTTPClient
+  private let patience: ServerPatience
 
-  init(address: ServerAddress, loop: EventLoop, correlationID: String, server: String? = nil) {
+  /// - Parameter note: Tells the user of a server that does not answer.
+  init(
+    address: ServerAddress, loop: EventLoop, correlationID: String, server: String? = nil,
+    note: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
     self.address = address
     self.loop = loop
     self.correlationID = correlationID
     self.server = server
-    http = HTTPClient(endpoint: address.endpoint, loop: loop, tls: address.tls)
+    let http = HTTPClient(endpoint: address.endpoint, loop: loop, tls: address.tls)
+    self.http = http
+    patience = ServerPatience(address: address, loop: loop, note: note) { Task { await http.close() } }
   }
 
   /// The same for operations on another server; `nil` for the one that is asked.
@@ -59,11 +66,15 @@ struct ServerClient: Sendable {
     let request = HTTPClientRequest(
       method, path + ServerClient.queryText(query + [("server", server)]), headers: headers, body: body)
     let response: HTTPResponse
+    await patience.asked()
     do {
       response = try await http.send(request)
     } catch {
+      await patience.answered()
+      if await patience.isOver { throw await patience.failure }
       throw failure(error)
     }
+    await patience.answered()
     guard (200..<300).contains(response.status) else {
       throw ServerClient.failure(status: response.status, body: response.body)
     }
@@ -75,11 +86,23 @@ struct ServerClient: Sendable {
     _ path: String, query: [(String, String?)] = [], subprotocols: [String] = [], pingInterval: Duration = .zero,
     handler: any WebSocketHandler
   ) async throws(CommandFailure) -> WebSocket {
+    let target = path + ServerClient.queryText(query + [("server", server)])
+    let opening = Task { () -> Result<WebSocket, NetError> in
+      do throws(NetError) {
+        return .success(
+          try await http.webSocket(
+            target: target, headers: headers, subprotocols: subprotocols, pingInterval: pingInterval, handler: handler))
+      } catch {
+        return .failure(error)
+      }
+    }
+    await patience.asked { opening.cancel() }
+    let opened = await opening.value
+    await patience.answered()
     do {
-      return try await http.webSocket(
-        target: path + ServerClient.queryText(query + [("server", server)]), headers: headers,
-        subprotocols: subprotocols, pingInterval: pingInterval, handler: handler)
+      return try opened.get()
     } catch {
+      if await patience.isOver { throw await patience.failure }
       throw failure(error)
     }
   }

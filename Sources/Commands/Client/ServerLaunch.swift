@@ -42,9 +42,7 @@ enum ServerLaunch {
     // Of several commands that find no server at the same moment one starts it; the others wait here for that one.
     let lock = open("\(paths.runtime)/\(paths.serverName).spawn.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     defer { if lock >= 0 { close(lock) } }
-    if lock >= 0 {
-      while flock(lock, LOCK_EX) != 0, errno == EINTR {}
-    }
+    if lock >= 0 { try take(lock, note: note) }
     var found = address
     found.endpoint = .unix(path: paths.socket)
     if isListening(paths.socket) { return found }
@@ -57,6 +55,26 @@ enum ServerLaunch {
       found.endpoint = .unix(path: running)
     }
     return found
+  }
+
+  /// Waits for another command that starts the server, but not for one that is stopped in the middle of it.
+  private static func take(_ lock: CInt, note: (String) -> Void) throws(CommandFailure) {
+    let start = Clock.monotonic
+    var hasTold = false
+    while flock(lock, LOCK_EX | LOCK_NB) != 0 {
+      guard errno == EWOULDBLOCK || errno == EINTR else { return }
+      let waited = Clock.monotonic &- start
+      if !hasTold, waited >= ServerPatience.tellsAfter {
+        hasTold = true
+        note("waiting for another command that starts the server")
+      }
+      guard waited < ServerPatience.givesUpAfter else {
+        throw CommandFailure(
+          .noServer, "another command has been starting the server for too long; it may be stopped",
+          hint: "'ps' shows it: end it, or let it go on with 'kill -CONT'.", serverCode: "no_server")
+      }
+      poll(nil, 0, pause)
+    }
   }
 
   /// The server of a session names its socket to the programs in it; it is ours if it has written the same down.
@@ -105,7 +123,13 @@ enum ServerLaunch {
   }
 
   private static func isListening(_ path: String) -> Bool {
-    (try? UnixSocket.connect(path, .stream)) != nil
+    do throws(SystemError) {
+      _ = try UnixSocket.connect(path, .stream)
+      return true
+    } catch {
+      // So many wait that none is let in: somebody listens.
+      return error.code == EAGAIN
+    }
   }
 
   private static func launch(_ paths: Paths) throws(CommandFailure) {
