@@ -104,6 +104,9 @@ int csys_prefer_short_turns(uint64_t nanoseconds) {
   return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
+/* Linux keeps a nice value per thread; 0 is the calling one. */
+int csys_step_back(int nice) { return setpriority(PRIO_PROCESS, 0, nice); }
+
 int csys_watch_folder(const char *path) {
   int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (watch < 0) return -1;

@@ -11,6 +11,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case invalidKey = "invalid_key"
   case invalidSignal = "invalid_signal"
   case invalidPattern = "invalid_pattern"
+  case patternTooCostly = "pattern_too_costly"
   case authRequired = "auth_required"
   case authInvalid = "auth_invalid"
   case insufficientScope = "insufficient_scope"
@@ -76,6 +77,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   package var httpStatus: Int {
     switch self {
     case .invalidRequest, .invalidSessionName, .invalidTag, .invalidKey, .invalidSignal, .invalidPattern,
+      .patternTooCostly,
       .unknownMethod, .invalidEvent, .invalidSubject, .invalidTime,
       .sessionRequired, .invalidAddress, .invalidRole, .configInvalid:
       400

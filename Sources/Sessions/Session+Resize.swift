@@ -58,9 +58,9 @@ extension Session {
       runs.active?.typedAt = place
     }
     for waiter in waiters.values {
-      var place = LinePosition(line: waiter.searchFrom, column: 0)
+      var place = LinePosition(line: waiter.look.from, column: 0)
       body(&place)
-      waiter.searchFrom = place.line
+      waiter.look.linesMoved(from: place.line)
     }
   }
 

@@ -1,41 +1,7 @@
 import Causality
-import Formats
 import Net
 import Sys
 import TerminalEngine
-
-/// One wait in progress.
-final class Waiter {
-  let conditions: [WaitCondition]
-  let began: ContinuousClock.Instant
-  /// Who waits, as ``Cause/holder``.
-  let holder = Cause.current?.holder
-  /// The lowest line that a look for a text begins at, on the main screen.
-  var searchFrom: Int
-  var lastLook: ContinuousClock.Instant?
-  /// Looks again when nothing has come in the meantime.
-  var recheck: LoopTimer?
-  var deadline: LoopTimer?
-  /// Next pause before the kernel is asked again whether the program reads.
-  var probePause = Duration.milliseconds(20)
-  let resume: (Result<WaitOutcome, SessionError>) -> Void
-
-  init(
-    _ conditions: [WaitCondition], began: ContinuousClock.Instant, searchFrom: Int,
-    resume: @escaping (Result<WaitOutcome, SessionError>) -> Void
-  ) {
-    self.conditions = conditions
-    self.began = began
-    self.searchFrom = searchFrom
-    self.resume = resume
-  }
-
-  func finish(_ result: Result<WaitOutcome, SessionError>) {
-    recheck?.cancel()
-    deadline?.cancel()
-    resume(result)
-  }
-}
 
 extension Session {
   /// Waits until one of the conditions holds, or the program ends.
@@ -69,25 +35,36 @@ extension Session {
   ) {
     // A task that was cancelled before has had its handler run already, when there was nothing to cancel yet.
     if Task.isCancelled { return resume(.failure(error)) }
-    let waiter = Waiter(conditions, began: .now, searchFrom: searchStart(conditions), resume: resume)
+    let waiter = Waiter(
+      conditions, began: .now, look: TextLook(from: searchStart(conditions), caller: Cause.current?.holder ?? ""),
+      resume: resume)
     waiters[number] = waiter
     waiter.deadline = loop.schedule(after: timeout) { [weak self] in
       self?.assumeIsolated { session in
-        guard let waiter = session.waiters.removeValue(forKey: number) else { return }
+        guard let waiter = session.waiters[number] else { return }
         // The last moment counts too: a condition may hold that no event announced.
-        waiter.finish(session.look(number, waiter, final: true).map { .success($0) } ?? .failure(error))
+        waiter.late = error
+        session.check(number, waiter)
       }
     }
     check(number, waiter)
   }
 
   private func cancelWait(_ number: Int) {
-    waiters.removeValue(forKey: number)?.finish(.failure(SessionError(.waitTimeout, "The wait was given up.")))
+    guard let waiter = waiters[number] else { return }
+    end(number, waiter, .failure(SessionError(.waitTimeout, "The wait was given up.")))
+  }
+
+  func end(_ number: Int, _ waiter: Waiter, _ result: Result<WaitOutcome, SessionError>) {
+    waiters[number] = nil
+    if waiters.isEmpty { screenRows = nil }
+    waiter.finish(result)
   }
 
   func failWaiters(_ error: SessionError) {
     let failing = waiters.values
     waiters = [:]
+    screenRows = nil
     for waiter in failing { waiter.finish(.failure(error)) }
   }
 
@@ -96,15 +73,22 @@ extension Session {
     for (number, waiter) in waiters { check(number, waiter) }
   }
 
-  private func check(_ number: Int, _ waiter: Waiter) {
-    guard let outcome = look(number, waiter, final: exit != nil) else { return }
-    waiters[number] = nil
-    waiter.finish(.success(outcome))
+  func check(_ number: Int, _ waiter: Waiter) {
+    if let outcome = look(number, waiter, final: exit != nil || waiter.late != nil) {
+      end(number, waiter, .success(outcome))
+    } else if let late = waiter.late, !waiter.look.isUnderWay {
+      end(number, waiter, .failure(late))
+    }
   }
 
-  private func recheck(_ number: Int, _ waiter: Waiter, after delay: Duration) {
-    guard waiter.recheck == nil else { return }
-    waiter.recheck = loop.schedule(after: max(delay, .milliseconds(1))) { [weak self] in
+  /// Looks again after that time, or sooner where somebody has asked for that.
+  func recheck(_ number: Int, _ waiter: Waiter, after delay: Duration) {
+    let delay = max(delay, .milliseconds(1))
+    let at = ContinuousClock.now + delay
+    if waiter.recheck != nil, waiter.recheckAt <= at { return }
+    waiter.recheck?.cancel()
+    waiter.recheckAt = at
+    waiter.recheck = loop.schedule(after: delay) { [weak self] in
       self?.assumeIsolated { session in
         guard let waiter = session.waiters[number] else { return }
         waiter.recheck = nil
@@ -177,7 +161,8 @@ extension Session {
       case .exit: break
       }
     }
-    return exit == nil ? nil : met(.exit, .exit)
+    // What the program printed last is looked through to its end first.
+    return exit == nil || waiter.look.isUnderWay ? nil : met(.exit, .exit)
   }
 
   /// Whether a prompt stands that answers what was typed before it: as many prompts have come as lines were sent off, or the kernel says that
@@ -237,63 +222,5 @@ extension Session {
     case (.password, let evidence), (.reading, let evidence): return evidence
     default: return nil
     }
-  }
-
-  // MARK: looking for a text
-
-  private func searchStart(_ conditions: [WaitCondition]) -> Int {
-    for case .match(_, let since?) in conditions {
-      if places.hasForgotten(after: since) { return terminal.firstLine }
-      return places.first(after: since)?.line ?? cursorPosition.line
-    }
-    return terminal.screenTop
-  }
-
-  /// Rows above the search's beginning that were painted after that generation, while nothing has scrolled: programs that repaint a
-  /// part of the main screen do that.
-  private func rowsPaintedAbove(_ line: Int, since: UInt64) -> [Int] {
-    guard let place = places.first(after: since), place.screenTop == terminal.screenTop else { return [] }
-    return (0..<max(0, min(terminal.size.rows, line - terminal.screenTop))).filter { terminal.rowStamp($0) > since }
-  }
-
-  /// A line as text; a line that goes on in the next one keeps its blanks and has no line's end.
-  private func appendLine(_ line: Int, to text: inout [UInt8]) {
-    let wraps = terminal.isWrapped(line: line)
-    var width = 0
-    terminal.visitRuns(line: line, trim: wraps ? .none : .blankAny) { run in
-      text.append(contentsOf: run.text)
-      width += run.columns
-    }
-    // A prompt may end in a blank, which only the cursor shows to be text.
-    if line == cursorPosition.line { text += Array(repeating: 0x20, count: max(0, cursorPosition.column - width)) }
-    if !wraps { text.append(0x0A) }
-  }
-
-  private func find(_ pattern: Pattern, since: UInt64?, for number: Int, _ waiter: Waiter, final: Bool) -> String? {
-    if let since, terminal.screenStamp <= since { return nil }
-    if let last = waiter.lastLook, !final {
-      let rest = SessionLimits.matchInterval - last.duration(to: .now)
-      if rest > .zero {
-        recheck(number, waiter, after: rest)
-        return nil
-      }
-    }
-    waiter.lastLook = .now
-    var text: [UInt8] = []
-    if terminal.isAlternateScreen {
-      for row in 0..<terminal.size.rows where since.map({ terminal.rowStamp(row) > $0 }) ?? true {
-        text += Array(terminal.rowText(row).utf8) + [0x0A]
-      }
-    } else {
-      let end = terminal.screenTop + terminal.size.rows
-      let start = max(waiter.searchFrom, terminal.firstLine)
-      if let since {
-        for row in rowsPaintedAbove(start, since: since) { appendLine(terminal.screenTop + row, to: &text) }
-      }
-      for line in start..<max(start, end) where text.count < SessionLimits.matchBytes { appendLine(line, to: &text) }
-      // What has left the screen does not change any more, and need not be looked at again.
-      waiter.searchFrom = max(waiter.searchFrom, terminal.screenTop)
-    }
-    return pattern.firstMatch(in: text)
   }
 }

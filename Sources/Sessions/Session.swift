@@ -41,6 +41,8 @@ package actor Session {
   package internal(set) var sizePolicy: SizePolicy
   var observers: [ObserverID: Observer] = [:]
   var waiters: [Int: Waiter] = [:]
+  /// The rows of the screen as text, while there are waits for one; made anew when something has changed.
+  var screenRows: ScreenRows?
   var nextTicket = 1
   /// Those who pause until queued input has been taken.
   var inputDrained: [@Sendable () -> Void] = []

@@ -11,6 +11,7 @@ package struct SessionError: Error, Sendable, Equatable {
     case invalidKey = "invalid_key"
     case invalidSignal = "invalid_signal"
     case invalidPattern = "invalid_pattern"
+    case patternTooCostly = "pattern_too_costly"
     case maxSessionsReached = "max_sessions_reached"
     case resourceLimitReached = "resource_limit_reached"
     case sessionCreateFailed = "session_create_failed"

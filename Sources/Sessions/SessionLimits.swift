@@ -30,8 +30,19 @@ package enum SessionLimits {
   static let pagesSealed = 4
   /// Least time between two looks for a matching text while output streams in.
   static let matchInterval = Duration.milliseconds(10)
-  /// Longest text that one look for a match takes in.
-  static let matchBytes = 1 << 20
+  /// Longest text that one look for a match takes in; what is longer is looked through in several.
+  static let matchBytes = 128 << 10
+  /// Steps of a look that are made on the session's own loop, and the time that they may take: enough for all but
+  /// expressions that backtrack, and no key waits noticeably for it.
+  static let matchSteps = 4_000
+  static let matchTime = Duration.microseconds(200)
+  /// What one look may keep to come back to, there.
+  static let matchMemoryKiB: UInt32 = 512
+  /// The part of a loop's time that looks for texts may take together, and how much of it can be saved up.
+  static let matchShare = 8
+  static let matchSavings = Duration.milliseconds(2)
+  /// Pause before a look is tried again that found no place in the queue of costly ones.
+  static let matchPause = Duration.milliseconds(50)
   /// How long a line editor may take to say that it has a run: it waits at its prompt, so only a busy machine makes it slow.
   static let takenPatience = Duration.seconds(3)
   /// How often a run is typed to a plain shell that makes something else of the line, before it is refused.

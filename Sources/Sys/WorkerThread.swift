@@ -94,3 +94,13 @@ package func preferShortTurns() {
   // The shortest that the kernel grants.
   _ = csys_prefer_short_turns(100_000)
 }
+
+/// Lets every other thread and process go first from now on: for work that nobody's key waits for. It cannot be taken back.
+package func stepBack() { _ = csys_step_back(10) }
+
+/// Processor time that the calling thread has taken so far (`CLOCK_THREAD_CPUTIME_ID`): unlike a clock's, it does not grow while others run.
+package func threadTime() -> Duration {
+  var time = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+}

@@ -84,17 +84,41 @@ struct FormatsTests {
     #expect(Timestamp(text: "2026-11-21 07:34:05") == nil)
   }
 
+  private let plenty = Pattern.Allowance(steps: 100_000, memoryKiB: 1024)
+
   @Test("patterns find texts, lines and nothing that is not there") func patterns() throws {
     let text = Array("alpha\nbuild ok in 3s\n$ ".utf8)
-    #expect(try Pattern(#"^build \w+"#).firstMatch(in: text) == "build ok")
-    #expect(try Pattern("a.c", literal: true).firstMatch(in: Array("abc a.c".utf8)) == "a.c")
-    #expect(try Pattern("zzz").firstMatch(in: text) == nil)
-    #expect(try Pattern("é").firstMatch(in: [0xFF, 0xC3, 0xA9]) == "é")
+    #expect(try Pattern(#"^build \w+"#).search(text, within: plenty) == .found("build ok"))
+    #expect(try Pattern("a.c", literal: true).search(Array("abc a.c".utf8), within: plenty) == .found("a.c"))
+    #expect(try Pattern("zzz").search(text, within: plenty) == .absent)
+    #expect(try Pattern("é").search([0xFF, 0xC3, 0xA9], within: plenty) == .found("é"))
     #expect(throws: Pattern.Invalid.self) { try Pattern("(") }
     #expect(throws: Pattern.Invalid.self) { try Pattern("") }
   }
 
-  @Test("a pattern that backtracks without end gives up") func runaway() throws {
-    #expect(try Pattern("(a+)+$").firstMatch(in: Array(repeating: 0x61, count: 5000) + [0x62]) == nil)
+  @Test(
+    "a pattern that wants more than it may have gives up: steps that go back, at one place or at each, a long way without steps, memory",
+    arguments: [
+      "(a+)+$", "^(a+)+$", "(?:a|aa|aaa)+[xyz]", #"(a*)*\1[xyz]"#, "a*+[xyz]", "(?s)(?:(a)|b)*[xyz]",
+      String(repeating: "()", count: 1000) + "(?:a|b)*[xyz]",
+    ])
+  func runaway(_ expression: String) throws {
+    let text: [UInt8] = Array(repeating: 0x61, count: 60_000) + [0x62]
+    let little = Pattern.Allowance(steps: 20_000, memoryKiB: 1024)
+    #expect(try Pattern(expression).search(text, within: little) == .givenUp)
+  }
+
+  @Test("a pattern is known to stay within a line where nothing in it can leave one")
+  func ofOneLine() throws {
+    for expression in ["ok$", #"^\w+@\d+: (?:a|b)*?\.$"#, "[a-z]+", "é.*x"] {
+      #expect(try Pattern(expression).isOfOneLine, "\(expression)")
+    }
+    for expression in [
+      #"a\sb"#, "[^x]", "(?s)a.b", #"a\nb"#, "a\nb", "[[:space:]]", #"\Aa"#, "(?=b)", #"[\x00-z]"#, "(*ANY)a",
+    ] {
+      #expect(try !Pattern(expression).isOfOneLine, "\(expression)")
+    }
+    #expect(try Pattern("[^", literal: true).isOfOneLine)
+    #expect(try !Pattern("a\nb", literal: true).isOfOneLine)
   }
 }

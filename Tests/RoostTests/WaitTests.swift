@@ -259,13 +259,73 @@ struct WaitTests {
     }
   }
 
-  @Test("a pattern that backtracks without end does not hold up the server")
-  func catastrophicPattern() async throws {
-    try await withScript("printf 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\\n'; exec cat") { session in
+  @Test(
+    "a wait whose pattern backtracks without end is told so, also at the end of the program and where only some of the text is costly",
+    arguments: ["^(a+)+$", "(?:a|aa|aaa)+[xyz]"])
+  func catastrophicPattern(_ pattern: String) async throws {
+    try await withScript("printf 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\\n'; read go; echo gone") {
+      session in
       try await session.wait(match: "a!")
-      let response = try await session.answer("wait", ["for": "match", "pattern": "^(a+)+$", "timeout_ms": 200])
-      #expect(response.errorCode == "wait_timeout", "\(response)")
-      #expect(try await session.client.get("/health") == ["status": "ok"])
+      let response = try await session.answer(
+        "wait", ["for": "match", "pattern": .string(pattern), "timeout_ms": 60_000])
+      #expect(response.status == 400 && response.errorCode == "pattern_too_costly", "\(response)")
+      try await session.client.post("\(session.path)/keys", ["keys": ["enter"]])
+      try await session.wait(["for": "exit"])
+      let after = try await session.answer("wait", ["for": "match", "pattern": .string(pattern)])
+      #expect(after.errorCode == "pattern_too_costly", "\(after)")
+    }
+  }
+
+  @Test(
+    "costly patterns of one caller do not keep another's wait from its text, nor a costly pattern that matches from its own"
+  )
+  func fairPatterns() async throws {
+    let gate = try await Gate(in: SharedServer.roost)
+    // Every line that comes is as costly as may be.
+    let script = "while :; do printf '%070d a\\n' 0; sleep 0.02; done"
+    try await withScript(script) { busy in
+      try await withScript("read go <\(gate.path); echo 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaax'; exec cat") {
+        session in
+        let hostile = busy.elsewhere
+        async let costly = withThrowingTaskGroup(of: String?.self) { group in
+          for _ in 0..<64 {
+            group.addTask {
+              try await hostile.answer("wait", ["for": "match", "pattern": "(?:0|00|000)+[xyz]"]).errorCode
+            }
+          }
+          return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
+        }
+        let other = session.elsewhere
+        async let found = other.wait(["for": "match", "pattern": "(a+)+x", "timeout_ms": 60_000])
+        try await gate.open()
+        #expect(try await found["match"].string?.hasSuffix("ax") == true)
+        #expect(try await costly == ["pattern_too_costly"])
+      }
+    }
+  }
+
+  @Test("lines that have been looked at are not held against a pattern again, and a change in one of them is seen")
+  func changedLine() async throws {
+    let gate = try await Gate(in: SharedServer.roost)
+    try await withScript("printf 'one\\ntwo\\nthree\\n'; read go <\(gate.path); printf '\\033[2;1Htwenty'; exec cat") {
+      session in
+      try await session.wait(match: "three")
+      let elsewhere = session.elsewhere
+      async let line = elsewhere.wait(["for": "match", "pattern": "^t\\w+y$", "timeout_ms": 60_000])
+      async let lines = elsewhere.wait(["for": "match", "pattern": "one\\ntwenty\\sthree", "timeout_ms": 60_000])
+      try await gate.open()
+      #expect(try await line["match"] == "twenty")
+      #expect(try await lines["match"] == "one\ntwenty\nthree")
+    }
+  }
+
+  @Test("a text in more than one look takes in is found, however far down, and its end is heard of after it")
+  func longText() async throws {
+    try await withScript("seq -f '%0100.0f' 4000; echo 'the end'") { session in
+      try await session.wait(["for": "exit"])
+      let fields: JSON = ["for": "match", "pattern": "the end", "since": 0]
+      #expect(try await session.wait(fields)["match"] == "the end")
+      #expect(try await session.wait(["for": "match", "pattern": "no such end", "since": 0])["reason"] == "exit")
     }
   }
 

@@ -72,6 +72,9 @@ int csys_peer_credentials(int socket, pid_t *pid, uid_t *uid);
 // that it makes are not affected. -1 with errno where the kernel does not know how (Linux before 6.12 ignores it).
 int csys_prefer_short_turns(uint64_t nanoseconds);
 
+// The nice value of the calling thread alone, and of what it starts (setpriority(2)); -1 with errno.
+int csys_step_back(int nice);
+
 // An inotify descriptor (non-blocking, close-on-exec) that becomes readable when something is taken out of the folder, or the folder itself
 // goes or is moved. -1 with errno.
 int csys_watch_folder(const char *path);

@@ -42,7 +42,9 @@ struct JSONSchemaCheck {
     case "pattern":
       guard let text = value.string else { return nil }
       let pattern = try Pattern(wanted.string ?? "")
-      return says(pattern.firstMatch(in: Array(text.utf8)) != nil)
+      let allowance = Pattern.Allowance(steps: 1_000_000, memoryKiB: 1024)
+      if case .found = pattern.search(Array(text.utf8), within: allowance) { return nil }
+      return says(false)
     case "required":
       let names = Set(value.members?.map(\.name) ?? [])
       return value.members == nil ? nil : says((wanted.array ?? []).allSatisfy { names.contains($0.string ?? "") })

@@ -1,0 +1,192 @@
+import Formats
+import Net
+import TerminalEngine
+
+/// Looking for a text that somebody waits for. Each look takes in what is new since the last one, and is made at once where that is cheap;
+/// what is not goes to ``SlowSearches``, so that no expression holds up the loop.
+extension Session {
+  func searchStart(_ conditions: [WaitCondition]) -> Int {
+    for case .match(_, let since?) in conditions {
+      if places.hasForgotten(after: since) { return terminal.firstLine }
+      return places.first(after: since)?.line ?? cursorPosition.line
+    }
+    return terminal.screenTop
+  }
+
+  /// The text that was looked for, if it is there. `final`: nothing is put off that can be said now.
+  func find(_ pattern: Pattern, since: UInt64?, for number: Int, _ waiter: Waiter, final: Bool) -> String? {
+    if waiter.look.search != nil { return nil }
+    if let since, terminal.screenStamp <= since { return nil }
+    if let last = waiter.look.last, !final, waiter.look.rest == nil {
+      let rest = SessionLimits.matchInterval - last.duration(to: .now)
+      if rest > .zero {
+        recheck(number, waiter, after: rest)
+        return nil
+      }
+    }
+    // One turn looks at one stretch, or at all where there will be no other turn.
+    waiter.look.isPutOff = false
+    repeat {
+      guard let text = newText(for: pattern, since: since, waiter) else { return nil }
+      waiter.look.last = .now
+      switch text.bytes.isEmpty ? .absent : MatchTime.search(pattern, text.bytes, on: loop) {
+      case .found(let match): return match
+      case .absent: waiter.look.looked(text)
+      case .givenUp:
+        searchSlowly(pattern, text, number, waiter)
+        return nil
+      }
+    } while final && waiter.look.rest != nil
+    if waiter.look.rest != nil { recheck(number, waiter, after: .milliseconds(1)) }
+    return nil
+  }
+
+  private func searchSlowly(_ pattern: Pattern, _ text: NewText, _ number: Int, _ waiter: Waiter) {
+    waiter.look.search = SlowSearches.shared.begin(pattern, text.bytes, for: waiter.look.caller) {
+      [weak self] finding in
+      guard let session = self else { return }
+      session.loop.execute { session.assumeIsolated { $0.searched(number, text, finding) } }
+    }
+    // No place in the queue: the text stays new.
+    guard waiter.look.search == nil else { return }
+    waiter.look.isPutOff = true
+    recheck(number, waiter, after: SessionLimits.matchPause)
+  }
+
+  private func searched(_ number: Int, _ text: NewText, _ finding: Pattern.Finding) {
+    guard let waiter = waiters[number] else { return }
+    waiter.look.search = nil
+    switch finding {
+    case .found(let match):
+      let outcome = WaitOutcome(reason: .match, evidence: .match, match: match, generation: generation)
+      end(number, waiter, .success(outcome))
+    case .absent:
+      waiter.look.looked(text)
+      // Whoever is late waits for what had been begun, not for what has come since.
+      if waiter.late != nil, waiter.look.rest == nil { waiter.look.generation = generation }
+      check(number, waiter)
+    case .givenUp:
+      end(
+        number, waiter,
+        .failure(
+          SessionError(
+            .patternTooCostly,
+            "The pattern takes too long to look for in what \(name) shows: make it simpler, for example without a repetition inside a repetition."
+          )))
+    }
+  }
+
+  /// What is there to be looked at that has not been; `nil` where nothing is.
+  private func newText(for pattern: Pattern, since: UInt64?, _ waiter: Waiter) -> NewText? {
+    if waiter.look.generation == generation, waiter.look.rest == nil { return nil }
+    var text = NewText(generation: generation)
+    let screen = rowsOfScreen()
+    if terminal.isAlternateScreen {
+      for row in screen where since.map({ row.stamp > $0 }) ?? true { text.append(row) }
+    } else {
+      let start = max(waiter.look.rest ?? waiter.look.from, terminal.firstLine)
+      if waiter.look.rest == nil, let since { appendRowsPaintedAbove(start, since: since, of: screen, to: &text) }
+      var line = start
+      while line < terminal.screenTop, !text.isFull {
+        text.append(TextRow(line: line, stamp: 0, text: lineText(line)))
+        line += 1
+      }
+      for row in screen where row.line >= line && !text.isFull {
+        text.append(row)
+        line = row.line + 1
+      }
+      if line < terminal.screenTop + terminal.size.rows {
+        // An expression may want several lines at a time: some are looked at twice.
+        text.rest = max(start + 1, line - (pattern.isOfOneLine ? 0 : min(terminal.size.rows, (line - start) / 2)))
+      }
+      // What has left the screen does not change any more, and need not be looked at again.
+      text.passed = terminal.screenTop
+    }
+    text.finish(keeping: pattern.isOfOneLine ? waiter.look.seen : nil)
+    return text
+  }
+
+  /// Rows above the search's beginning that were painted after that generation, while nothing has scrolled: programs that repaint a
+  /// part of the main screen do that.
+  private func appendRowsPaintedAbove(_ line: Int, since: UInt64, of screen: [TextRow], to text: inout NewText) {
+    guard let place = places.first(after: since), place.screenTop == terminal.screenTop else { return }
+    for row in screen where row.line < line && row.stamp > since { text.append(row) }
+  }
+
+  private func rowsOfScreen() -> [TextRow] {
+    if let known = screenRows, known.generation == generation { return known.rows }
+    let rows = (0..<terminal.size.rows).map { row in
+      let text =
+        terminal.isAlternateScreen
+        ? Array(terminal.rowText(row).utf8) + [0x0A] : lineText(terminal.screenTop + row)
+      return TextRow(line: terminal.screenTop + row, stamp: terminal.rowStamp(row), text: text)
+    }
+    screenRows = ScreenRows(generation: generation, rows: rows)
+    return rows
+  }
+
+  /// A line as text; a line that goes on in the next one keeps its blanks and has no line's end.
+  private func lineText(_ line: Int) -> [UInt8] {
+    var text: [UInt8] = []
+    let wraps = terminal.isWrapped(line: line)
+    var width = 0
+    terminal.visitRuns(line: line, trim: wraps ? .none : .blankAny) { run in
+      text.append(contentsOf: run.text)
+      width += run.columns
+    }
+    // A prompt may end in a blank, which only the cursor shows to be text.
+    if line == cursorPosition.line { text += Array(repeating: 0x20, count: max(0, cursorPosition.column - width)) }
+    if !wraps { text.append(0x0A) }
+    return text
+  }
+}
+
+/// What one look takes in.
+struct NewText: Sendable {
+  let generation: UInt64
+  /// Where the next look goes on; `nil` when this one reaches the end.
+  var rest: Int?
+  /// Lines before this one do not change any more.
+  var passed: Int?
+  private(set) var bytes: [UInt8] = []
+  private(set) var seen: Set<Int> = []
+  private var lines: [(number: Int, start: Int)] = []
+  private var isInLine = false
+
+  init(generation: UInt64) { self.generation = generation }
+
+  var isFull: Bool { bytes.count >= SessionLimits.matchBytes }
+
+  mutating func append(_ row: TextRow) {
+    if !isInLine { lines.append((row.line, bytes.count)) }
+    bytes += row.text
+    isInLine = row.text.last != 0x0A
+  }
+
+  /// Leaves out the lines that were `known`; with `nil` all are kept, since what is looked for may begin in one and end in another.
+  mutating func finish(keeping known: Set<Int>?) {
+    guard let known else { return }
+    var kept: [UInt8] = []
+    for (index, line) in lines.enumerated() {
+      let end = index + 1 < lines.count ? lines[index + 1].start : bytes.count
+      var hasher = Hasher()
+      hasher.combine(line.number)
+      bytes.withUnsafeBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0[line.start..<end])) }
+      let hash = hasher.finalize()
+      seen.insert(hash)
+      if !known.contains(hash) { kept += bytes[line.start..<end] }
+    }
+    bytes = kept
+  }
+}
+
+extension TextLook {
+  /// It holds nothing that matches.
+  mutating func looked(_ text: NewText) {
+    rest = text.rest
+    seen = text.seen
+    guard rest == nil else { return }
+    generation = text.generation
+    if let line = text.passed { passed(line) }
+  }
+}
