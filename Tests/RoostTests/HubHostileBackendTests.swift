@@ -1,5 +1,6 @@
 import Formats
 import Net
+import Synchronization
 import TestKit
 import Testing
 
@@ -282,5 +283,61 @@ struct HubHostileBackendTests {
     }
     // It is as well as before: others may be answered.
     #expect(try await hub.http.get(server.path)["health"] == "healthy")
+  }
+
+  @Test(
+    "a backend that greets well and then talks nonsense is dialled less and less often, also where it has told of its sessions before",
+    arguments: [["[]"], [#"{"reset":{"server_id":"ID","count":0}}"#, #"{"ready":true}"#, "[]"]])
+  func redialled(_ directory: [String]) async throws {
+    let (hub, _, _) = try await HubHostileBackendTests.hub.value
+    let http = hub.http.another()
+    let dialled = Mutex<[ContinuousClock.Instant]>([])
+    let number = 52 + directory.count
+    let server = try HostileServer { connection in
+      dialled.withLock { $0.append(.now) }
+      try connection.webSocket()
+      while true {
+        let (opcode, payload) = try connection.nextFrame()
+        switch (opcode, payload.first, payload.dropFirst().first) {
+        case (1, _, _): try connection.text(Misdeed.welcome(number))
+        case (2, 2, 1): try connection.binary([2, 2] + payload.dropFirst(2))
+        case (9, _, _): try connection.frame(10, payload)
+        case (2, 1, _):
+          guard let stream = LinkBatch.opened(in: payload, as: "directory") else { continue }
+          for message in directory {
+            let id = "0f9d1f5e-1c1f-4b2e-9d57-6f6b0e1d9a\(number)"
+            try connection.binary(LinkBatch.text(message.replacing("ID", with: id), on: stream))
+          }
+        default: break
+        }
+      }
+    }
+    _ = try await http.post("/servers", ["address": .string(server.address), "token": "t", "role": "member"])
+    try await eventually("it has been dialled six times") { server.connections >= 6 }
+    #expect(try await http.request("DELETE", server.path).status == 204)
+    // The fifth pause is 3.2 s, or half as long by chance; without a back-off it is a fifth of a second at most.
+    let times = dialled.withLock { $0 }
+    #expect(times[4].duration(to: times[5]) >= .milliseconds(1500))
+  }
+}
+
+/// Batches of a link, as its frames are laid out.
+private enum LinkBatch {
+  /// The stream that a batch opens with a head of that kind.
+  static func opened(in batch: [UInt8], as kind: String) -> [UInt8]? {
+    var rest = batch.dropFirst()
+    while rest.count >= 10 {
+      let head = Array(rest.prefix(10))
+      let length = head[..<4].reversed().reduce(0) { $0 << 8 | Int($1) }
+      let payload = rest.dropFirst(10).prefix(length)
+      if head[4] == 0, contains(Array(payload), "\"kind\":\"\(kind)\"") { return Array(head[6...]) }
+      rest = rest.dropFirst(10 + length)
+    }
+    return nil
+  }
+
+  static func text(_ text: String, on stream: [UInt8]) -> [UInt8] {
+    let length = (0..<4).map { UInt8(truncatingIfNeeded: text.utf8.count >> (8 * $0)) }
+    return [1] + length + [1, 1] + stream + Array(text.utf8)
   }
 }

@@ -52,6 +52,10 @@ package actor Backend: BackendControl {
   /// Why there is no directory, if the backend does not want to give it.
   private var directoryRefusal: String?
   private var backoff = Backoff(longest: .seconds(15))
+  /// When a link ended for good that was not to end: it broke the rules, or told nonsense.
+  private var offended: ContinuousClock.Instant?
+  /// How long that is held against it: a few of the longest pauses.
+  private static let grudge = Duration.seconds(60)
   private var isStopped = false
   private var running: Task<Void, Never>?
   /// What ``run()`` waits for: the loss of the link, or the end of a pause.
@@ -386,6 +390,7 @@ package actor Backend: BackendControl {
     publish(nil as (any RemoteServer)?)
     directory.linkIsDown()
     if link?.assumeIsolated({ $0.isDead }) == true {
+      offended = .now
       link = nil
       session = nil
     }
@@ -393,9 +398,16 @@ package actor Backend: BackendControl {
     wake()
   }
 
-  private func answered(in time: Duration) {
-    // Not before: one that greets well and then breaks the link would be dialled as often as it likes.
+  /// It has shown that it is what it says, by more than a greeting: when the link is lost it is dialled again soon. One that breaks links
+  /// again and again would be dialled as often as it likes.
+  private func proved() {
+    if let offended, offended.duration(to: .now) < Backend.grudge { return }
     backoff.reset()
+  }
+
+  private func answered(in time: Duration) {
+    // Whoever tells of its sessions has to have told of them all first.
+    if directoryStream == nil { proved() }
     directory.touch()
     if time > Backend.slow {
       publish(.degraded, "its answers take more than a second", latency: time)
@@ -451,7 +463,7 @@ package actor Backend: BackendControl {
     }
     guard stream === directoryStream else { return }
     do throws(DirectoryFault) {
-      try directory.receive(text)
+      if try directory.receive(text) { proved() }
     } catch {
       let reason = "its directory is malformed: \(error.reason)"
       link?.assumeIsolated { $0.end(reason) }

@@ -89,7 +89,9 @@ package final class DirectoryCopy: Sendable {
 
   /// Takes one message of the directory stream. After a fault the copy is as it was before the message, and the link is to be closed with the
   /// fault's reason.
-  package func receive(_ text: [UInt8], now: Moment = .now()) throws(DirectoryFault) {
+  /// - Returns: whether this was the message that made it whole.
+  @discardableResult
+  package func receive(_ text: [UInt8], now: Moment = .now()) throws(DirectoryFault) -> Bool {
     let message = try DirectoryMessage(parsing: text)
     let outcome = state.withLock { state -> Result<Void, DirectoryFault> in
       do throws(DirectoryFault) {
@@ -101,6 +103,8 @@ package final class DirectoryCopy: Sendable {
       }
     }
     try outcome.get()
+    if case .ready = message { return true }
+    return false
   }
 
   private static func apply(_ message: DirectoryMessage, to state: inout State) throws(DirectoryFault) {
