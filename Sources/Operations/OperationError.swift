@@ -50,6 +50,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case sessionsRunning = "sessions_running"
   case payloadTooLarge = "payload_too_large"
   case lineTooLong = "line_too_long"
+  case answerTooLarge = "answer_too_large"
   case uriTooLong = "uri_too_long"
   case headersTooLarge = "headers_too_large"
   case unsupported = "unsupported"
@@ -95,7 +96,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
       .runCancelled,
       .serverAmbiguous, .serverAlreadyRegistered, .identityChanged, .linkRefused, .eventIDConflict:
       409
-    case .payloadTooLarge, .eventTooLarge, .lineTooLong: 413
+    case .payloadTooLarge, .eventTooLarge, .lineTooLong, .answerTooLarge: 413
     case .uriTooLong: 414
     case .resourceLimitReached: 429
     case .headersTooLarge: 431

@@ -196,7 +196,7 @@ package struct SessionOperations: Sendable {
           throw OperationError(.invalidRequest, "Invalid request: 'offset' and 'limit' must not be negative.")
         }
         return ScrollbackOutput(
-          json: await (try session(input.session, for: call))
+          json: try await (try session(input.session, for: call))
             .scrollback(offset: input.offset ?? 0, limit: input.limit ?? 100, format: input.format ?? .styled))
       },
       Operation(

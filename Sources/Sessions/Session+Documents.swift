@@ -90,30 +90,6 @@ extension Session {
     json.string(terminal.title)
   }
 
-  /// Most lines that one call answers.
-  package static let scrollbackLimit = 10_000
-
-  /// Lines of the history and the screen, counted from the oldest kept one: `{epoch, lines, total_lines, offset}`.
-  package func scrollback(offset: Int, limit: Int, format: ScreenFormat) -> [UInt8] {
-    var json = JSONWriter(reserving: 16384)
-    json.beginObject()
-    json.key("epoch")
-    json.integer(0)
-    json.key("total_lines")
-    json.integer(totalLines)
-    json.key("offset")
-    json.integer(offset)
-    json.key("lines")
-    json.beginArray()
-    let start = min(max(offset, 0), totalLines)
-    let end = min(totalLines, start + min(max(limit, 0), Session.scrollbackLimit))
-    let styles = StyleTexts()
-    for index in start..<end { json.line(of: &terminal, line: terminal.firstLine + index, format: format, styles) }
-    json.endArray()
-    json.endObject()
-    return json.finish()
-  }
-
   /// The latest commands, oldest first.
   package func recentCommands(_ limit: Int) -> [CommandRecord] { Array(commands.records.suffix(limit)) }
 }

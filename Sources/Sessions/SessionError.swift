@@ -20,6 +20,7 @@ package struct SessionError: Error, Sendable, Equatable {
     case programsRemain = "programs_remain"
     case inputSendFailed = "input_send_failed"
     case lineTooLong = "line_too_long"
+    case answerTooLarge = "answer_too_large"
     case idleTimeout = "idle_timeout"
     case waitTimeout = "wait_timeout"
     case runTimeout = "run_timeout"

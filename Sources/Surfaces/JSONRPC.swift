@@ -11,6 +11,9 @@ struct JSONRPC: Sendable {
 
   /// Most calls in one batch: enough to ask about every session of a busy server, few enough that a batch is no queue.
   static let maximumBatch = 64
+  /// When the answers of a batch are longer together, in bytes, the rest of its calls are not made. What was made is told, so a batch may
+  /// answer this and the longest answer of one call.
+  static let maximumBatchAnswer = 16 << 20
 
   /// The answer to one message, as it goes over the wire; `nil` when it held notifications only.
   func answer(_ message: [UInt8], for call: Call) async -> [UInt8]? {
@@ -23,17 +26,31 @@ struct JSONRPC: Sendable {
     guard let calls = JSONText.elements(of: text), !calls.isEmpty, calls.count <= JSONRPC.maximumBatch else {
       return JSONRPC.failure(-32600, .invalidRequest, "A batch holds 1 to \(JSONRPC.maximumBatch) calls.", id: nil)
     }
-    var answers: [[UInt8]] = []
+    var json = JSONWriter()
+    json.beginArray()
+    let empty = json.count
     for one in calls {
       if Task.isCancelled { break }
-      if let answer = await answer(one: one, for: call) { answers.append(answer) }
+      if json.count > JSONRPC.maximumBatchAnswer {
+        if let refusal = JSONRPC.refusal(of: one) { json.raw(refusal) }
+        continue
+      }
+      guard let answer = await answer(one: one, for: call) else { continue }
+      json.raw(answer)
     }
-    if answers.isEmpty { return nil }
-    var json = JSONWriter(reserving: answers.reduce(2) { $0 + $1.count + 1 })
-    json.beginArray()
-    for answer in answers { json.raw(answer) }
+    if json.count == empty { return nil }
     json.endArray()
     return json.finish()
+  }
+
+  /// What is said of a call for whose answer a batch has no room; `nil` for a notification.
+  private static func refusal(of text: ArraySlice<UInt8>) -> [UInt8]? {
+    guard case .request(let request) = Request.parse(text), let id = request.id else { return nil }
+    return failure(
+      OperationError(
+        .answerTooLarge,
+        "This call was not made: the answers of the batch before it are larger than \(maximumBatchAnswer >> 20) MiB. Make it in another, or ask for less."
+      ), id: id)
   }
 
   private func answer(one text: ArraySlice<UInt8>, for call: Call) async -> [UInt8]? {

@@ -35,6 +35,34 @@ struct ScreenTests {
   }
 
   @Test(
+    "a history that takes several turns is told whole, and one too large to tell at once is refused with what to do")
+  func largeHistory() async throws {
+    // Every cell of another colour than its neighbour.
+    let colours =
+      #"awk 'BEGIN { for (i = 0; i < 760; i++) { s = ""; for (c = 0; c < 480; c++) s = s "\033[3" (c % 7) ";4" ((c + i) % 7) "mx"; print s "\033[m" } }'"#
+    try await withSession(["rows": 24, "cols": 500, "command": .string(colours + "; exec cat")]) { session in
+      try await session.wait(["for": "idle", "idle_ms": 500])
+      let all = try await session.client.request("GET", "\(session.path)/scrollback?limit=10000")
+      #expect(all.status == 413 && all.errorCode == "answer_too_large", "\(all.status)")
+      var count = 0
+      while true {
+        let page = try await session.client.get("\(session.path)/scrollback?limit=200&offset=\(count)")
+        let lines = page["lines"].array ?? []
+        count += lines.count
+        #expect(page["offset"].integer == count - lines.count)
+        if lines.isEmpty || count >= page["total_lines"].integer ?? 0 { break }
+        #expect(lines.count < 200 || Set(lines.map { $0.array?.count }) == [480])
+      }
+      #expect(count >= 760)
+    }
+    try await withScript("seq -f '%060.0f' 9000; exec cat") { session in
+      try await session.wait(match: "^0+9000$")
+      let lines = try await session.history()
+      #expect(lines.map { Int($0) } == Array(1...9000).map { $0 })
+    }
+  }
+
+  @Test(
     "wide, combined and zero-width characters keep their columns, and joined ones the two of a cluster where asked for",
     arguments: [("", 15), ("\\033[?2027h", 11)])
   func wide(_ mode: String, _ column: Int) async throws {

@@ -1,5 +1,7 @@
+import Formats
 import Operations
 import Store
+import Synchronization
 import Testing
 
 @testable import Surfaces
@@ -19,6 +21,32 @@ struct JSONRPCTests {
       #expect(
         await answer(#"{"jsonrpc":"2.0","id":\#(id),"method":"session.get","params":{"session":"dev"}}"#)
           == #"{"jsonrpc":"2.0","result":{"name":"dev"},"id":\#(id)}"#)
+    }
+  }
+
+  @Test("once the answers of a batch are long enough, the rest of its calls are not made, and this is said of each")
+  func longBatch() async throws {
+    let calls = Mutex(0)
+    struct Long: Codable, Sendable { var text: String }
+    let long = String(repeating: "x", count: 6 << 20)
+    let catalogue = Catalogue(
+      [
+        Operation("long.get", "Answer at length", nil, "GET", "/long", .reads) { (_: Call, _: NoInput) -> Long in
+          calls.withLock { $0 += 1 }
+          return Long(text: long)
+        }
+      ], ownNames: [])
+    let one = #"{"jsonrpc":"2.0","id":7,"method":"long.get"}"#
+    let notification = #"{"jsonrpc":"2.0","method":"long.get"}"#
+    let batch = "[" + (Array(repeating: one, count: 4) + [notification, one]).joined(separator: ",") + "]"
+    let answer = await JSONRPC(catalogue: catalogue).answer(Array(batch.utf8), for: Sample.call) ?? []
+    #expect(calls.withLock { $0 } == 3)
+    let elements = try #require(JSONText.elements(of: answer[...]))
+    #expect(elements.map { $0.count > 6 << 20 } == [true, true, true, false, false])
+    for refused in elements.suffix(2) {
+      let text = String(decoding: refused, as: UTF8.self)
+      #expect(
+        text.contains(#""code":-32413"#) && text.contains(#""code":"answer_too_large""#) && text.hasSuffix(#""id":7}"#))
     }
   }
 

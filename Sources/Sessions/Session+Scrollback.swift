@@ -1,0 +1,80 @@
+import Formats
+import Net
+import TerminalEngine
+
+extension Session {
+  /// Most lines that one call answers.
+  package static let scrollbackLimit = 10_000
+  /// Longest answer, in bytes: a message of a link may be little longer, and ten thousand lines of text need a seventh of it.
+  package static let scrollbackBytes = 16 << 20
+  /// What one turn of the loop writes of it, in bytes: half a millisecond.
+  static let scrollbackTurn = 64 << 10
+  /// How often it is begun anew because lines were wrapped anew in between.
+  private static let scrollbackAttempts = 3
+
+  /// Lines of the history and the screen, counted from the oldest kept one: `{epoch, lines, total_lines, offset}`.
+  ///
+  /// Written a piece at a time, so that others on the loop are served in between. `total_lines` and `offset` are as they were at the beginning;
+  /// where lines that were wanted have left the history meanwhile, `offset` is that of the first that is still there. Throws
+  /// ``SessionError/Code/answerTooLarge``.
+  package func scrollback(offset: Int, limit: Int, format: ScreenFormat) async throws -> [UInt8] {
+    var attempts = 1
+    while true {
+      if let document = try await scrollbackInPieces(
+        offset: offset, limit: limit, format: format, inOne: attempts > Session.scrollbackAttempts)
+      {
+        return document
+      }
+      attempts += 1
+    }
+  }
+
+  /// `nil` when lines were wrapped anew in between, which gives them other numbers.
+  private func scrollbackInPieces(offset: Int, limit: Int, format: ScreenFormat, inOne: Bool) async throws -> [UInt8]? {
+    let (columns, first, total) = (terminal.size.columns, terminal.firstLine, totalLines)
+    let start = min(max(offset, 0), total)
+    let end = first + min(total, start + min(max(limit, 0), Session.scrollbackLimit))
+    var line = first + start
+    var json = JSONWriter(reserving: 16384)
+    // Repeated styles are copied from where they were written last in this document.
+    var styles = StyleTexts()
+    func begin(_ json: inout JSONWriter, offset: Int) {
+      json.beginObject()
+      json.key("epoch")
+      json.integer(0)
+      json.key("total_lines")
+      json.integer(total)
+      json.key("offset")
+      json.integer(offset)
+      json.key("lines")
+      json.beginArray()
+    }
+    begin(&json, offset: offset)
+    var turnEnd = Session.scrollbackTurn
+    while line < end {
+      json.line(of: &terminal, line: line, format: format, styles)
+      line += 1
+      guard json.count <= Session.scrollbackBytes else {
+        throw SessionError(
+          .answerTooLarge,
+          "The answer would be larger than \(Session.scrollbackBytes >> 20) MiB: ask for fewer lines at a time ('limit')."
+        )
+      }
+      guard !inOne, json.count >= turnEnd, line < end else { continue }
+      turnEnd = json.count + Session.scrollbackTurn
+      await loop.nextTurn()
+      try Task.checkCancellation()
+      guard terminal.size.columns == columns else { return nil }
+      if terminal.firstLine > line {
+        line = terminal.firstLine
+        json = JSONWriter(reserving: 16384)
+        styles = StyleTexts()
+        begin(&json, offset: min(line, end) - first)
+        turnEnd = Session.scrollbackTurn
+      }
+    }
+    json.endArray()
+    json.endObject()
+    return json.finish()
+  }
+}
