@@ -1,3 +1,5 @@
+import Surfaces
+
 /// What `roost serve` was asked for, checked.
 package struct ServeOptions: Sendable, Equatable {
   /// Which server of the user this is; decides the names of its socket, lock and state.
@@ -97,7 +99,14 @@ package struct ServeOptions: Sendable, Equatable {
     isEphemeral = invocation.has(Options.ephemeral)
     maxSessions = invocation.integer(Options.maxSessions) ?? maxSessions
     sessionsActAsOwner = invocation.text(Options.sessionRights) == "owner"
-    corsOrigins = invocation.texts(Options.corsOrigin)
+    for text in invocation.texts(Options.corsOrigin) {
+      guard let origin = SiteOrigin.normalised(text) else {
+        throw CommandFailure(
+          .usage, "--cors-origin: '\(printable(text))' is no origin of a site",
+          hint: "Give it as browsers state it: http://HOST[:PORT] or https://HOST[:PORT], without a path.")
+      }
+      corsOrigins.append(origin)
+    }
     hostname = invocation.text(Options.hostname)
     basePrefix = try ServeOptions.basePrefix(invocation)
     configurationFile = invocation.text(Options.configuration)
@@ -127,8 +136,10 @@ package struct ServeOptions: Sendable, Equatable {
 
   private static func basePrefix(_ invocation: Invocation) throws(CommandFailure) -> String? {
     guard let prefix = invocation.text(Options.basePrefix) else { return nil }
-    guard prefix.hasPrefix("/"), !prefix.hasSuffix("/") else {
-      throw CommandFailure(.usage, "--base-prefix must begin with '/' and not end with one")
+    guard BasePrefix(prefix) != nil else {
+      throw CommandFailure(
+        .usage, "--base-prefix: '\(printable(prefix))' is no path to serve under",
+        hint: "It begins with '/', does not end with one, and its parts are letters, digits, '-', '.', '_' and '~'.")
     }
     return prefix
   }

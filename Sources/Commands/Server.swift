@@ -131,10 +131,10 @@ actor Server {
 
   /// Says in which session a process is, while there is one that was made for somebody else than the local user.
   private var origins: @Sendable (Int32) async -> ProcessOrigin {
-    let (store, keeper) = (store, keeper)
+    let store = store
     return { pid in
       if !store.hasMakers { return .outside }
-      return store.origin(of: pid, keeper: await keeper.keeperPid)
+      return store.origin(of: pid, keeper: await store.keeper.keeperPid)
     }
   }
 

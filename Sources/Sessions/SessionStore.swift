@@ -191,6 +191,24 @@ package actor SessionStore {
     }
   }
 
+  /// What the caller asked for may be what cannot be started; what he left to the server may not be held against him.
+  private static func refusal(of spec: SessionSpec, _ error: KeeperError) -> SessionError {
+    let isCallersProgram =
+      switch spec.program {
+      case .argv, .shell(_?): true
+      case .command, .shell(nil): false
+      }
+    let isCallers =
+      switch error.code {
+      case .noSuchDirectory: spec.directory != nil
+      case .noSuchProgram, .notExecutable: isCallersProgram
+      case .argumentListTooLong, .invalidArgument: true
+      default: false
+      }
+    if isCallers { return SessionError(.invalidRequest, "Invalid request: \(error.message).") }
+    return SessionError(.sessionCreateFailed, "The session could not be started: \(error.message)")
+  }
+
   package func create(_ spec: SessionSpec) async throws(SessionError) -> Session {
     try spec.check()
     guard !isStopping else { throw SessionError(.serverStopping, "The server is stopping; start it again and retry.") }
@@ -215,7 +233,7 @@ package actor SessionStore {
     makers.withLock { $0[id] = spec.maker }
     let child: KeptChild
     do throws(SessionError) {
-      child = try await spawn(id, launch, label)
+      child = try await spawn(id, launch, label, for: spec)
     } catch {
       makers.withLock { $0[id] = nil }
       throw error
@@ -253,7 +271,7 @@ package actor SessionStore {
   }
 
   private func spawn(
-    _ id: String, _ launch: SessionLaunch, _ label: SessionLabel
+    _ id: String, _ launch: SessionLaunch, _ label: SessionLabel, for spec: SessionSpec
   ) async throws(SessionError) -> KeptChild {
     await awaitKeeper()
     do {
@@ -269,7 +287,7 @@ package actor SessionStore {
         throw SessionError(
           .resourceLimitReached,
           "Resource limit reached: the session could not be started: \(error.message). End one, or raise the limit.")
-      default: throw SessionError(.sessionCreateFailed, "The session could not be started: \(error.message)")
+      default: throw SessionStore.refusal(of: spec, error)
       }
     }
   }

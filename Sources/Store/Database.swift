@@ -91,14 +91,14 @@ package final class Database {
       sqlite3_clear_bindings(statement)
     }
     for (index, value) in values.enumerated() {
-      guard bind(value, to: statement, at: CInt(index + 1)) == SQLITE_OK else { throw failure(sql) }
+      guard bind(value, to: statement, at: CInt(index + 1)) == SQLITE_OK else { throw failure() }
     }
     var rows: [[Value]] = []
     while true {
       switch sqlite3_step(statement) {
       case SQLITE_ROW: rows.append((0..<sqlite3_column_count(statement)).map { column(statement, $0) })
       case SQLITE_DONE: return rows
-      default: throw failure(sql)
+      default: throw failure()
       }
     }
   }
@@ -111,7 +111,7 @@ package final class Database {
     var statement: OpaquePointer?
     guard sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil) == SQLITE_OK,
       let statement
-    else { throw failure(sql) }
+    else { throw failure() }
     prepared[sql] = statement
     return statement
   }
@@ -145,11 +145,11 @@ package final class Database {
     }
   }
 
-  private func failure(_ sql: String) -> StoreError {
+  /// What SQLite says of the code alone: its own sentences hold names of tables and pieces of statements, and these reach callers.
+  private func failure() -> StoreError {
     let code = sqlite3_extended_errcode(handle) & 0xff
-    let message = String(cString: sqlite3_errmsg(handle))
     return StoreError(
       code: code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? .corrupt : .systemFailure,
-      message: "the database refused \"\(sql.prefix(40))\": \(message)")
+      message: "the server's records could not be read or written: \(String(cString: sqlite3_errstr(code)))")
   }
 }

@@ -1,6 +1,19 @@
 import Net
 import Operations
 
+/// An origin of another site as browsers state it (RFC 6454 §6.2).
+package enum SiteOrigin {
+  /// The origin in the one form that a browser sends: lower case, without the port that its scheme implies. `nil` for anything that is not
+  /// `http://HOST[:PORT]` or `https://HOST[:PORT]`: `null` is what every sandboxed page and file says, and `*` is nobody's origin.
+  package static func normalised(_ text: String) -> String? {
+    guard let authority = Authority(origin: text), let end = text.firstRange(of: "://") else { return nil }
+    let scheme = text[..<end.lowerBound].lowercased()
+    let host = authority.host.contains(":") ? "[\(authority.host)]" : authority.host
+    guard let port = authority.port, port != (scheme == "http" ? 80 : 443) else { return "\(scheme)://\(host)" }
+    return "\(scheme)://\(host):\(port)"
+  }
+}
+
 /// Keeps other people's web pages from using a browser on this machine against this server.
 ///
 /// A page may send requests anywhere, with a body of its choice, and open WebSockets; what it cannot do is choose the `Origin` that

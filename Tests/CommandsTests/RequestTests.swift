@@ -206,13 +206,35 @@ struct ServeOptionsTests {
     arguments: [
       ["--bind", "8080"], ["--bind", "a:b"], ["--bind", ":80"], ["--bind", "::1:80"], ["--bind", "h:70000"],
       ["--token", "short"], ["--no-auth", "--bind", "0.0.0.0:1"], ["--no-auth", "--bind", "127.evil.example:1"],
-      ["--base-prefix", "p"], ["--base-prefix", "/p/"], ["-L", "a/b"], ["-L", ".hidden"],
+      ["--base-prefix", "p"], ["--base-prefix", "/p/"], ["--base-prefix", "/"], ["--base-prefix", "/a//b"],
+      ["--base-prefix", "/../b"], ["--base-prefix", "/a b"], ["--base-prefix", "/%41"], ["--base-prefix", ""],
+      ["--cors-origin", "null"], ["--cors-origin", "*"], ["--cors-origin", "tools.example"], ["--cors-origin", ""],
+      ["--cors-origin", "https://a.example/"], ["--cors-origin", "https://a.example/b"], ["--cors-origin", "file://"],
+      ["--cors-origin", "https://u@a.example"], ["--cors-origin", "https://*.example"],
+      ["--cors-origin", "https://a.example:99999"], ["-L", "a/b"], ["-L", ".hidden"],
       ["-L", String(repeating: "x", count: 33)],
     ])
   func refusals(words: [String]) throws {
     let parser = CommandParser(root: CommandTable.root, globals: CommandTable.globals, environment: [:])
     guard case .run(let invocation) = try parser.parse(["serve"] + words) else { return }
-    #expect(throws: CommandFailure.self) { try ServeOptions(invocation) }
+    let failure = #expect(throws: CommandFailure.self) { try ServeOptions(invocation) }
+    // The sentence names the option and what was given for it.
+    if words[0] == "--cors-origin" || words[0] == "--base-prefix" {
+      #expect(failure?.exitCode == .usage)
+      #expect(failure?.message.hasPrefix("\(words[0]): '\(words[1])' ") == true, "\(failure?.message ?? "")")
+    }
+  }
+
+  @Test("an origin is taken as browsers state it, however it is written")
+  func origins() throws {
+    let words = ["HTTPS://Tools.Example:443", "http://[::1]:80", "http://a:8080", "https://b:80"]
+    let parser = CommandParser(root: CommandTable.root, globals: CommandTable.globals, environment: [:])
+    let line = ["serve"] + words.flatMap { ["--cors-origin", $0] }
+    guard case .run(let invocation) = try parser.parse(line) else { throw CommandFailure(.failed, "no command") }
+    #expect(
+      try ServeOptions(invocation).corsOrigins == [
+        "https://tools.example", "http://[::1]", "http://a:8080", "https://b:80",
+      ])
   }
 
   @Test("loopback addresses need no token when that is wanted", arguments: ["127.0.0.1:1", "[::1]:1", "localhost:1"])

@@ -86,6 +86,18 @@ struct AuthenticationTests {
     }
   }
 
+  @Test(
+    "a stranger is told that he is one before he hears what is served at a path",
+    arguments: ["/ws/json", "/rpc", "/events/ws", "/link", "/sessions/none/ws/raw", "/sessions/none/ws/json"])
+  func strangersFirst(_ path: String) async throws {
+    try await withTCP([]) { _, client in
+      let refused = try await client.request("GET", path)
+      #expect(refused.status == 401 && refused.headers[first: "www-authenticate"] == "Bearer", "\(refused)")
+      let known = try await client.another(token: AuthenticationTests.token).request("GET", path)
+      #expect(known.status == 426, "\(known)")
+    }
+  }
+
   @Test("a page of another origin is refused, with a token or without, and an allowed one is let in")
   func origin() async throws {
     try await withTCP(["--cors-origin", "https://tools.example"]) { _, client in

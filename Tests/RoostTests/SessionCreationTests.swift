@@ -70,6 +70,25 @@ struct SessionCreationTests {
     }
   }
 
+  @Test(
+    "what cannot be started as it was asked for is the caller's mistake, said in a sentence, and nothing stays behind",
+    arguments: [
+      ["cwd": "/nonexistent"], ["cwd": "/etc/passwd"], ["cwd": "/a\0b"], ["argv": ["/nonexistent"]],
+      ["argv": ["no-such-program-anywhere"]], ["argv": ["/etc/passwd"]], ["argv": ["/etc"]], ["argv": []],
+      ["argv": [""]], ["argv": ["/bin/cat", "a\0b"]], ["command": ""], ["command": "a\0b"], ["shell": "/nonexistent"],
+      ["shell": "bash"], ["shell": "/bin/ba\0sh"], ["env": ["A\0B": "x"]], ["env": ["A": "x\0y"]], ["env": ["": "x"]],
+      ["env": ["A=B": "x"]], ["environment": ["A\0": "x"]], ["name": "a\0b"], ["tags": ["a\0b"]],
+    ] as [JSON])
+  func callersMistakes(_ fields: JSON) async throws {
+    let client = try await SharedServer.roost.http.another()
+    let name = "mistaken-\(UInt32.random(in: 0...UInt32.max))"
+    let asked = fields["name"].isNull ? fields.adding(["name": .string(name)]) : fields
+    let response = try await client.request("POST", "/sessions", json: asked)
+    #expect(response.status == 400, "\(fields.text): \(response)")
+    #expect(["invalid_request", "invalid_session_name", "invalid_tag"].contains(response.errorCode), "\(response)")
+    #expect(try await client.request("GET", "/sessions/\(name)").status == 404)
+  }
+
   @Test("a folder that is not there is refused and nothing stays behind")
   func missingFolder() async throws {
     let roost = try await SharedServer.roost
