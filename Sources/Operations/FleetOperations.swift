@@ -41,9 +41,13 @@ struct SessionListing: Sendable {
 
   static var listSchema: Schema { .array(sessionSchema) }
 
-  private static var sessionSchema: Schema {
-    .object(
-      Schema.of(SessionRecord.self).fields + [
+  /// A session of this server has all that ``SessionRecord`` says. One of another has its name and its server; what else is told of it is of the
+  /// form that is stated here (``RecordForm``), and beside it may stand what only that server knows.
+  static var sessionSchema: Schema {
+    .open(
+      Schema.of(SessionRecord.self).fields.map { field in
+        .init(field.name, field.schema, required: field.name == "name" || field.name == "server")
+      } + [
         .init("as_of", .string(format: .dateTime), required: false), .init("stale", .boolean, required: false),
       ])
   }

@@ -9,7 +9,11 @@ package indirect enum Schema: Sendable, Equatable {
   case array(Schema)
   case map(Schema)
   case object([Field])
+  /// An object that may have members beside these: what other servers tell, which may know more than this one.
+  case open([Field])
+  /// This, or null.
   case optional(Schema)
+  case either([Schema])
   case any
 
   package enum StringFormat: Sendable, Equatable {
@@ -32,12 +36,18 @@ package indirect enum Schema: Sendable, Equatable {
   }
 
   /// The fields of an object; empty for anything else.
-  package var fields: [Field] { if case .object(let fields) = self { fields } else { [] } }
+  package var fields: [Field] {
+    switch self {
+    case .object(let fields), .open(let fields): fields
+    default: []
+    }
+  }
 
   /// Writes the schema as JSON.
   package func write(to json: inout JSONWriter) {
     switch self {
-    case .optional(let schema): schema.write(to: &json)
+    case .optional(let schema): Schema.writeChoice([schema], orNull: true, to: &json)
+    case .either(let schemas): Schema.writeChoice(schemas, orNull: false, to: &json)
     case .any:
       json.beginObject()
       json.endObject()
@@ -46,6 +56,21 @@ package indirect enum Schema: Sendable, Equatable {
       writeBody(to: &json)
       json.endObject()
     }
+  }
+
+  private static func writeChoice(_ schemas: [Schema], orNull: Bool, to json: inout JSONWriter) {
+    json.beginObject()
+    json.key("anyOf")
+    json.beginArray()
+    for schema in schemas { schema.write(to: &json) }
+    if orNull {
+      json.beginObject()
+      json.key("type")
+      json.string("null")
+      json.endObject()
+    }
+    json.endArray()
+    json.endObject()
   }
 
   private func writeBody(to json: inout JSONWriter) {
@@ -92,7 +117,7 @@ package indirect enum Schema: Sendable, Equatable {
       type("object", &json)
       json.key("additionalProperties")
       value.write(to: &json)
-    case .object(let fields):
+    case .object(let fields), .open(let fields):
       type("object", &json)
       json.key("properties")
       json.beginObject()
@@ -108,9 +133,10 @@ package indirect enum Schema: Sendable, Equatable {
         for field in required { json.string(field.name) }
         json.endArray()
       }
+      guard case .object = self else { return }
       json.key("additionalProperties")
       json.bool(false)
-    case .optional, .any: break
+    case .optional, .either, .any: break
     }
   }
 }
@@ -122,6 +148,12 @@ package indirect enum Schema: Sendable, Equatable {
 package protocol SchemaDescribing {
   static var schema: Schema { get }
   static var sample: Self { get }
+}
+
+/// A type whose answers have some members always, and `null` where nothing is known.
+package protocol NullTelling {
+  /// Their names in JSON.
+  static var nullMembers: Set<String> { get }
 }
 
 /// `lastActivityMs` → `last_activity_ms`: Swift's names inside, snake case in JSON.

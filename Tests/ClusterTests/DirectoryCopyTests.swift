@@ -113,6 +113,32 @@ struct DirectoryCopyTests {
     #expect(json.members?.count { $0.name == "server" } == 1)
   }
 
+  @Test(
+    "a session whose record is not of the form of one is left out and named, the others are listed",
+    arguments: [
+      (#""rows":"many""#, "rows"), (#""cols":-1"#, "cols"), (#""clients":1e308"#, "clients"),
+      (#""size_policy":{"x":1}"#, "size_policy"),
+      (#""title":["a"]"#, "title"), (#""started_at":"yesterday""#, "started_at"), (#""generation":-5"#, "generation"),
+      (#""generation":1.5"#, "generation"), (#""evidence":7"#, "evidence"), (#""cwd":false"#, "cwd"),
+    ])
+  func unfit(_ member: String, _ name: String) throws {
+    let copy = try copy(
+      reset, #"{"sessions":[\#(record("1", "good")),\#(record("2", "bad", more: ",\(member)"))]}"#, #"{"ready":true}"#)
+    #expect(names(copy) == ["good"])
+    #expect(copy.leftOut == "1 of its sessions is not told as sessions are, and left out: bad ('\(name)')")
+    try copy.receive(Array(#"{"changed":[\#(record("1", "good", more: ",\(member)"))]}"#.utf8))
+    #expect(names(copy).isEmpty && copy.leftOut?.hasPrefix("2 of its sessions are ") == true)
+    try copy.receive(Array(#"{"changed":[\#(record("1", "good"))],"removed":["2"]}"#.utf8))
+    #expect(names(copy) == ["good"] && copy.leftOut == nil)
+  }
+
+  @Test("what is null, or a word of another version, is left out of a record") func words() throws {
+    let text = record("1", "a", more: #","evidence":"second_sight","title":null,"rows":24"#)
+    let json = try written(try DirectoryRecord(parsing: Array(text.utf8)[...]))
+    #expect(json["rows"] == 24 && json["state"] == "prompt")
+    #expect(json.members?.contains { ["evidence", "title"].contains($0.name) } == false)
+  }
+
   @Test("a record without a time of activity is told without one") func noActivity() throws {
     let json = try written(
       try DirectoryRecord(parsing: Array(#"{"name":"a","x":1}"#.utf8)[...]), ending: #","stale":true"#)

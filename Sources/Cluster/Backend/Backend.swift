@@ -464,6 +464,7 @@ package actor Backend: BackendControl {
     guard stream === directoryStream else { return }
     do throws(DirectoryFault) {
       if try directory.receive(text) { proved() }
+      tellWhatIsLeftOut()
     } catch {
       let reason = "its directory is malformed: \(error.reason)"
       link?.assumeIsolated { $0.end(reason) }
@@ -473,6 +474,14 @@ package actor Backend: BackendControl {
 }
 
 extension Backend {
+  /// Sessions that it tells of in no form that a list can show are missed by people, so they hear of it.
+  private func tellWhatIsLeftOut() {
+    let reason = directory.leftOut
+    guard reason != directoryRefusal else { return }
+    directoryRefusal = reason
+    publish(reason == nil ? .healthy : .degraded, reason)
+  }
+
   /// The backend does not want to tell of its sessions. Everything else goes on, so people must hear why they are not listed.
   private func refused(_ failure: [UInt8], from stream: any MessageSocket) {
     guard stream === directoryStream, let failure = RemoteFailure(parsing: failure) else { return }

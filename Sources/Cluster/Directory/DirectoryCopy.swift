@@ -136,29 +136,58 @@ package final class DirectoryCopy: Sendable {
     }
   }
 
+  /// Says which sessions are left out because of how they are told, a few of them by name; `nil` where none are.
+  package var leftOut: String? {
+    let leftOut = state.withLock { $0.shown.leftOut }
+    if leftOut.isEmpty { return nil }
+    let few = leftOut.values.sorted { $0.name < $1.name }.prefix(3).map { "\($0.name) ('\($0.member)')" }
+    let names = few.joined(separator: ", ") + (leftOut.count > few.count ? " and others" : "")
+    return
+      "\(leftOut.count) of its sessions \(leftOut.count == 1 ? "is" : "are") not told as sessions are, and left out: \(names)"
+  }
+
   package var count: Int { state.withLock { $0.shown.records.count } }
 }
 
 /// Records in the order of their coming, found by their keys, within the bounds of ``DirectoryCopy``.
 struct DirectoryTable {
   private(set) var records: [DirectoryRecord] = []
+  /// Names of sessions that were told in no form that a list can show, and the member at fault, by their keys.
+  private(set) var leftOut: [String: (name: String, member: String)] = [:]
   private var places: [String: Int] = [:]
   private var bytes = 0
 
   mutating func put(_ new: [DirectoryRecord]) throws(DirectoryFault) {
+    // What was listed before and is told badly now is no longer known.
+    var gone: Set<String> = []
     for record in new {
-      if let place = places[record.key] {
-        bytes += record.bytes - records[place].bytes
-        records[place] = record
+      if let member = record.unfit {
+        leftOut[record.key] = (record.name, member)
+        gone.insert(record.key)
       } else {
-        places[record.key] = records.count
-        records.append(record)
-        bytes += record.bytes
+        leftOut[record.key] = nil
+        gone.remove(record.key)
+        put(record)
       }
-      guard records.count <= DirectoryCopy.maximumSessions else {
+      guard records.count + leftOut.count <= DirectoryCopy.maximumSessions + gone.count else {
         throw DirectoryFault("a directory tells of too many sessions")
       }
       guard bytes <= DirectoryCopy.maximumBytes else { throw DirectoryFault("a directory is too large") }
+    }
+    takeAway(gone)
+    guard records.count + leftOut.count <= DirectoryCopy.maximumSessions else {
+      throw DirectoryFault("a directory tells of too many sessions")
+    }
+  }
+
+  private mutating func put(_ record: DirectoryRecord) {
+    if let place = places[record.key] {
+      bytes += record.bytes - records[place].bytes
+      records[place] = record
+    } else {
+      places[record.key] = records.count
+      records.append(record)
+      bytes += record.bytes
     }
   }
 
@@ -172,6 +201,11 @@ struct DirectoryTable {
   }
 
   private mutating func remove(_ keys: [String]) {
+    for key in keys { leftOut[key] = nil }
+    takeAway(Set(keys))
+  }
+
+  private mutating func takeAway(_ keys: Set<String>) {
     let gone = Set(keys.compactMap { places[$0] })
     if gone.isEmpty { return }
     for place in gone { bytes -= records[place].bytes }

@@ -19,6 +19,8 @@ package struct DirectoryRecord: Sendable {
   package let tags: [String]
   /// The members without braces, each with a comma before it. The last is `last_activity_ms` without its value, where the record had one.
   let members: [UInt8]
+  /// The first member that is not of the form that records have: such a session is not listed, and is named.
+  let unfit: String?
   /// How long nothing had happened when the record came.
   let lastActivity: Int?
   /// When that was.
@@ -39,6 +41,7 @@ package struct DirectoryRecord: Sendable {
     json.needsComma = true
     var (id, name, tags): (String?, String?, [String]) = (nil, nil, [])
     var activity: Int?
+    var unfit: String?
     for (member, value) in members {
       // Two of a name mean one thing to this reader and another to the next.
       guard names.insert(member).inserted else { throw DirectoryFault("the record of a session repeats a member") }
@@ -59,6 +62,13 @@ package struct DirectoryRecord: Sendable {
       default: break
       }
       if DirectoryRecord.overwritten.contains(member) { continue }
+      switch RecordForm.fit(member, value) {
+      case .fits: break
+      case .isLeftOut: continue
+      case .doesNotFit:
+        unfit = unfit ?? member
+        continue
+      }
       guard let compact = JSONText.compact(value) else {
         throw DirectoryFault("the record of a session is no JSON object")
       }
@@ -71,6 +81,7 @@ package struct DirectoryRecord: Sendable {
     self.tags = tags
     self.members = json.finish()
     key = id ?? name
+    self.unfit = unfit
     lastActivity = activity
     arrival = now
   }
