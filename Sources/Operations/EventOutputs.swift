@@ -5,10 +5,13 @@ import Formats
 struct EventPageOutput: EncodedDocument {
   private let json: [UInt8]
 
-  static let schema = Schema.object([
-    .init("events", .array(.any)), .init("next", .integer(0...Int.max), required: false),
-    .init("unreadable", .integer(0...Int.max), required: false),
-    .init("count", .integer(0...Int.max), required: false),
+  /// With `list`, the events alone.
+  static let schema = Schema.either([
+    .object([
+      .init("events", .array(.any)), .init("next", .optional(.integer(0...Int.max))),
+      .init("unreadable", .integer(0...Int.max), required: false),
+      .init("count", .integer(0...Int.max), required: false),
+    ]), .array(.any),
   ])
 
   /// `unreadable` is there when lines could not be read: they are missing from the answer.

@@ -31,7 +31,11 @@ private final class SchemaRecorder: Decoder {
     }
     let recorder = SchemaRecorder()
     let value = try? Value(from: recorder)
-    return (.object(recorder.fields), value)
+    guard let nulls = (type as? any NullTelling.Type)?.nullMembers else { return (.object(recorder.fields), value) }
+    let fields = recorder.fields.map { field in
+      nulls.contains(field.name) ? Schema.Field(field.name, .optional(field.schema)) : field
+    }
+    return (.object(fields), value)
   }
 
   func container<Key: CodingKey>(keyedBy: Key.Type) -> KeyedDecodingContainer<Key> { .init(Keyed<Key>(recorder: self)) }

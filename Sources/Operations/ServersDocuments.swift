@@ -74,7 +74,12 @@ struct UpdateBackendInput: Decodable, Sendable {
 }
 
 /// A server as `GET /servers` has it. What is not known is `null`, so that every entry has every field.
-struct BackendOutput: Codable, Sendable {
+struct BackendOutput: Codable, Sendable, NullTelling {
+  static let nullMembers: Set<String> = [
+    "hostname", "health", "reason", "since", "latency_ms", "server_id", "source", "added_by", "added_at", "sessions",
+    "version",
+  ]
+
   struct Terms: Codable, Sendable {
     var role: String
     var tags: [String]
