@@ -134,7 +134,7 @@ actor Server {
     let store = store
     return { pid in
       if !store.hasMakers { return .outside }
-      return store.origin(of: pid, keeper: await store.keeper.keeperPid)
+      return store.origin(of: pid, keeper: await store.keeperPid)
     }
   }
 

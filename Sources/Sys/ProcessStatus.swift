@@ -97,14 +97,6 @@ package struct ProcessStatus: Sendable, Equatable {
     return bytes.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// A variable of the environment that the process was started with; nil where that cannot be read, or has none such. At most 256 KiB of it.
-  package static func environment(_ name: String, of pid: ProcessID) -> String? {
-    guard let bytes = try? readFile("/proc/\(pid)/environ", limit: 256 << 10) else { return nil }
-    let prefix = Array("\(name)=".utf8)
-    let line = bytes.split(separator: 0).first { $0.starts(with: prefix) }
-    return line.map { String(decoding: $0.dropFirst(prefix.count), as: UTF8.self) }
-  }
-
   package static func workingDirectory(_ pid: ProcessID) -> String? {
     link("/proc/\(pid)/cwd")
   }

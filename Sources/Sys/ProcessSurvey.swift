@@ -30,7 +30,7 @@ extension ProcessStatus {
   private static let longestEnvironment = 2 << 20
 
   /// A variable of a process's environment as it was when its program began (proc(5), `environ`); nil where it has none, or is not ours to read.
-  static func environment(_ name: String, of pid: ProcessID) -> String? {
+  package static func environment(_ name: String, of pid: ProcessID) -> String? {
     guard let bytes = try? readFile("/proc/\(pid)/environ", limit: longestEnvironment) else { return nil }
     let start = Array("\(name)=".utf8)
     return bytes.split(separator: 0).first { $0.starts(with: start) }
