@@ -28,7 +28,7 @@ export ROOST="${ROOST:-$PWD/.build/release/roost}"
 pairs=("$@")
 [ ${#pairs[@]} -gt 0 ] || pairs=(cat flood echo screen idle history attach viewers sizes start run)
 # The engine alone is another build, and the tasks of agents take half an hour: they are measured where all is, or when they are named.
-[ $# -gt 0 ] || [ -n "${QUICK:-}" ] || pairs+=(agents events hub engine)
+[ $# -gt 0 ] || [ -n "${QUICK:-}" ] || pairs+=(agents events hub attacks engine)
 
 /usr/bin/python3 Benchmarks/Sessions/bench.py
 echo
@@ -38,6 +38,7 @@ for pair in "${pairs[@]}"; do
     engine) Benchmarks/engine.sh || missed=1 ;;
     events) Benchmarks/events.sh || missed=1 ;;
     hub) Benchmarks/hub.sh || missed=1 ;;
+    attacks) timeout --foreground 600 /usr/bin/python3 Benchmarks/Attacks/attacks.py || { echo "run.sh: the pair 'attacks' failed" >&2; missed=1; } ;;
     agents) /usr/bin/python3 Benchmarks/Agents/agents.py || missed=1 ;;
     run) timeout --foreground 300 /usr/bin/python3 Benchmarks/Agents/run.py || { echo "run.sh: the pair 'run' failed" >&2; missed=1; } ;;
     cat | flood | echo | screen | idle | history | attach | viewers | sizes | start)

@@ -300,7 +300,8 @@ package enum Options {
   package static let sessionRights = OptionDefinition(
     "--session-rights", placeholder: "WHOSE", kind: .choice(["maker", "owner"]), environment: "ROOST_SESSION_RIGHTS",
     defaultText: "maker",
-    help: "what programs in a session that a token has made may ask over the socket: what its maker may, or what you may")
+    help:
+      "what programs in a session that a token has made may ask over the socket: what its maker may, or what you may")
   package static let corsOrigin = OptionDefinition(
     "--cors-origin", placeholder: "ORIGIN", repeats: true, help: "let pages of this origin call the API")
   package static let hostname = OptionDefinition(

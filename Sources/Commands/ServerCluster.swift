@@ -78,7 +78,8 @@ private struct LinkMetrics: MetricsSource {
       MetricFamily(
         "roost_links", .gauge, "Links of hubs to this server, those that wait for their hubs included.",
         value: host.count),
-      MetricFamily("roost_link_held_bytes", .gauge, "Bytes that the streams of these links hold.", value: host.heldBytes),
+      MetricFamily(
+        "roost_link_held_bytes", .gauge, "Bytes that the streams of these links hold.", value: host.heldBytes),
     ]
   }
 }

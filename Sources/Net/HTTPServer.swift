@@ -47,7 +47,8 @@ package final class HTTPServer: Sendable {
     timeouts = Timeouts(
       header: limits.headerTimeout.wholeMilliseconds, body: limits.bodyTimeout.wholeMilliseconds,
       idle: limits.idleTimeout.wholeMilliseconds,
-      stranger: min(limits.idleTimeout, limits.strangerTimeout).wholeMilliseconds, handshake: limits.handshakeTimeout.wholeMilliseconds)
+      stranger: min(limits.idleTimeout, limits.strangerTimeout).wholeMilliseconds,
+      handshake: limits.handshakeTimeout.wholeMilliseconds)
   }
 
   /// Listens on a Unix socket of mode 0600. A socket file on which nobody answers any more is replaced; one that answers

@@ -66,7 +66,8 @@ package final class Accounts: Sendable {
       principal.holder == nil
       ? "there are \(limits.total) \(share.text)"
       : "one token may have \(limits.each) \(share.text), and all together \(limits.total - limits.reserve)"
-    return OperationError(.resourceLimitReached, "Resource limit reached: \(whose). Let go of some, or try again later.")
+    return OperationError(
+      .resourceLimitReached, "Resource limit reached: \(whose). Let go of some, or try again later.")
   }
 
   private static func holders(_ principal: Principal) -> [String] {
@@ -139,7 +140,8 @@ extension Accounts: MetricsSource {
     var used = MetricFamily("roost_share_used", .gauge, "What is taken of what all users share.")
     var limit = MetricFamily("roost_share_limit", .gauge, "How much of it there is for everybody together.")
     var most = MetricFamily("roost_share_most", .gauge, "The most that one token has of it.")
-    var refused = MetricFamily("roost_share_refused_total", .counter, "Times that there was no more of it for somebody.")
+    var refused = MetricFamily(
+      "roost_share_refused_total", .counter, "Times that there was no more of it for somebody.")
     for standing in standings {
       let labels: MetricFamily.Labels = ["share": standing.share.rawValue]
       used.add(Double(standing.used), labels)

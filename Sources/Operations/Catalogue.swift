@@ -112,7 +112,8 @@ package struct Catalogue: Sendable {
   private func requireNoHub(_ operation: Operation, _ call: Call, _ place: Place) throws(OperationError) {
     guard let instead = operation.insteadOfHub else { return }
     if case .here = place, call.via.isEmpty { return }
-    throw OperationError(.unsupported, "\(operation.name) is not passed on to other servers. \(instead)", isRefusal: true)
+    throw OperationError(
+      .unsupported, "\(operation.name) is not passed on to other servers. \(instead)", isRefusal: true)
   }
 
   package func perform(_ name: String, _ arguments: Arguments, for call: Call) async throws(OperationError) -> Answer {

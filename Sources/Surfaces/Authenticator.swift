@@ -36,7 +36,8 @@ package struct Authenticator: Sendable {
   /// No token of ours is longer; what is longer is not looked up.
   static let maximumTokenBytes = 512
 
-  package init(ownUID: UInt32, tokens: any TokenVerifying, noAuth: Bool, tickets: Tickets, accounts: Accounts,
+  package init(
+    ownUID: UInt32, tokens: any TokenVerifying, noAuth: Bool, tickets: Tickets, accounts: Accounts,
     origin: (@Sendable (_ pid: Int32) async -> ProcessOrigin)? = nil
   ) {
     self.ownUID = ownUID
@@ -114,7 +115,8 @@ package struct Authenticator: Sendable {
   private static var unknownOrigin: OperationError {
     OperationError(
       .authInvalid,
-      "This process has come out of a session, and which cannot be said: ask from within one, or with a token over TCP.")
+      "This process has come out of a session, and which cannot be said: ask from within one, or with a token over TCP."
+    )
   }
 
   /// The maker of a session, as far as he still has any rights.
@@ -122,7 +124,8 @@ package struct Authenticator: Sendable {
     guard let (principal, access) = await tokens.holder(ofToken: rights.token) else {
       throw OperationError(
         .authInvalid,
-        "The token for which this session was made is no longer valid, so nothing may be asked of the server from within it.")
+        "The token for which this session was made is no longer valid, so nothing may be asked of the server from within it."
+      )
     }
     return rights.narrow(principal, access)
   }

@@ -10,7 +10,8 @@ extension HTTPSurface {
       guard let destination = takesBody(request) else { return .refused(await answer(to: request, on: loop)) }
       let call = try await authenticate(request, for: destination, [], trace)
       if case .operation(let operation) = destination { try catalogue.requireScope(of: operation, for: call) }
-      return .admitted(keeping: try catalogue.accounts.take(.bodyBytes, declaredBytes(of: request), for: call.principal))
+      return .admitted(
+        keeping: try catalogue.accounts.take(.bodyBytes, declaredBytes(of: request), for: call.principal))
     } catch {
       guard error.code == .resourceLimitReached else { return .refused(await answer(to: request, on: loop)) }
       var response = Responses.error(error)

@@ -23,7 +23,8 @@ struct SessionRightsTests {
     return (client.another(token: made["token"].string), try #require(made["id"].string))
   }
 
-  @Test("a session that a token has made may ask what the token may, also after a restart, and nothing once it is revoked")
+  @Test(
+    "a session that a token has made may ask what the token may, also after a restart, and nothing once it is revoked")
   func maker() async throws {
     try await withTCP { roost, client in
       let maker = try await maker(roost, client)
@@ -42,7 +43,9 @@ struct SessionRightsTests {
       try await roost.killServer()
       try await roost.start(["--bind", "127.0.0.1:0"])
       try await eventually("the shells are at their prompts") {
-        try await roost.http.get("/sessions").array?.allSatisfy { $0["state"] == "prompt" || $0["state"] == "idle" || $0["state"] != .null } == true
+        try await roost.http.get("/sessions").array?.allSatisfy {
+          $0["state"] == "prompt" || $0["state"] == "idle" || $0["state"] != .null
+        } == true
       }
       try await check("after a restart")
       #expect(try await roost.http.request("DELETE", "/tokens/\(maker.id)").status == 204)

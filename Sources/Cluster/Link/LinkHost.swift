@@ -173,7 +173,9 @@ package final class LinkHost: Sendable {
   private func makeRoom(for owner: String) -> Bool {
     func giveWay(_ which: (Entry) -> Bool) -> Bool {
       let oldest = entries.withLock { entries in
-        entries.values.filter { $0.lostSince != nil && which($0) }.min { ($0.lostSince ?? .now) < ($1.lostSince ?? .now) }
+        entries.values.filter { $0.lostSince != nil && which($0) }.min {
+          ($0.lostSince ?? .now) < ($1.lostSince ?? .now)
+        }
       }
       guard let oldest else { return false }
       drop("its place was needed") { $0.link === oldest.link }
