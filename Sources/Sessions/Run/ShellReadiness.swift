@@ -34,6 +34,9 @@ extension Session {
 
   /// Looks at the marks first, and asks the kernel where they do not tell.
   func shellReadiness(inShell: Bool) -> ShellReadiness {
+    if isAskedForPassword {
+      return activity.quiet() < Session.freshTime ? .notYet(Session.probe) : .busy(passwordAsked)
+    }
     if inShell { return remoteShell() }
     switch commands.phase {
     case .atPrompt where commands.isContinuing, .running where commands.isContinuing: return .busy(lineInUse)
@@ -87,6 +90,19 @@ extension Session {
     guard let name = ProcessStatus.name(pid) else { return false }
     return commands.nonce != nil && ShellIntegration.Shell(path: name) != nil
       || PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(pid) ?? []) != nil
+  }
+
+  /// The terminal takes a line without showing it, as no shell's prompt does: what is typed now would be taken for a password, and kept by
+  /// whoever asks for it.
+  private var isAskedForPassword: Bool {
+    PseudoTerminal.lineMode(of: pty.master).map { $0.canonical && !$0.echo } ?? false
+  }
+
+  private var passwordAsked: SessionError {
+    SessionError(
+      .commandRunning,
+      "A program in \(name) asks for a password: nothing was typed. Answer it ('send', 'interact'), or take it away with ctrl+c; with a terminal whose echo is off for good, 'stty echo' brings that back."
+    )
   }
 
   /// The prompt of a shell with our scripts stands, as far as its marks have come.
