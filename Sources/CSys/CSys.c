@@ -179,6 +179,19 @@ int csys_pidfd_send_signal(int pidfd, int signal) {
   return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
+static int argument_count;
+static char **argument_list;
+
+// The C library hands these to constructors as it does to main.
+__attribute__((constructor)) static void keep_arguments(int count, char **list, char **environment) {
+  (void)environment;
+  argument_count = count;
+  argument_list = list;
+}
+
+int csys_argument_count(void) { return argument_count; }
+const char *csys_argument(int index) { return argument_list[index]; }
+
 int csys_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 int csys_exit_info(int pidfd, int *status) {

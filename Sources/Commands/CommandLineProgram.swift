@@ -10,7 +10,7 @@ package enum CommandLineProgram {
   /// Runs a command to its end on the calling thread, which must be the main one and as yet the only one.
   /// - Parameter arguments: the command line without the program's name.
   package static func run(
-    arguments: [String], environment: [String: String] = Host.environmentByName
+    arguments: [String] = Array(Host.arguments.dropFirst()), environment: [String: String] = Host.environmentByName
   ) -> Int32 {
     let parser = CommandParser(root: CommandTable.root, globals: CommandTable.globals, environment: environment)
     let outcome: CommandParser.Outcome

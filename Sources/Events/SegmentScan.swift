@@ -68,7 +68,7 @@ extension Segment {
 
   /// What the index says, if it is whole.
   func readIndex() -> Knowledge? {
-    guard let bytes = try? readFile(indexPath, limit: 16 << 20), bytes.count >= 72, bytes.count % 8 == 0 else {
+    guard let bytes = try? readRegularFile(indexPath, limit: 16 << 20), bytes.count >= 72, bytes.count % 8 == 0 else {
       return nil
     }
     let words = bytes.withUnsafeBytes { raw in

@@ -1,3 +1,4 @@
+import Glibc
 import Sys
 
 /// Who this server is: a random UUID (RFC 9562 version 4) made once and kept in the state folder, and the machine's
@@ -27,7 +28,17 @@ package struct ServerIdentity: Sendable, Equatable {
 
   /// What an earlier server stored; nil when there was none.
   package static func read(_ paths: Paths) throws(StoreError) -> ServerIdentity? {
-    guard let bytes = try? readFile(paths.identityFile, limit: 64) else { return nil }
+    let bytes: [UInt8]
+    if let what = irregularity(of: paths.identityFile) {
+      throw StoreError(code: .corrupt, message: "\(paths.identityFile) \(what); restore it, or remove it for a new id")
+    }
+    do throws(SystemError) {
+      bytes = try readRegularFile(paths.identityFile, limit: 64)
+    } catch {
+      if error.code == ENOENT { return nil }
+      // It may well be there: another one in its place would make this another server.
+      throw StoreError(code: .systemFailure, message: "\(paths.identityFile) cannot be read: \(error.reason)")
+    }
     let id = String(decoding: bytes, as: UTF8.self).filter { $0 != "\n" }
     guard isUUID(id) else {
       throw StoreError(

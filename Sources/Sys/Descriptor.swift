@@ -125,17 +125,46 @@ package func makePipe() throws(SystemError) -> (read: CInt, write: CInt) {
   return (ends[0], ends[1])
 }
 
+/// What is at a path instead of a file, for the middle of a sentence ("is a folder"); nil for a file, and where there is nothing.
+package func irregularity(of path: String) -> String? {
+  var status = stat()
+  guard stat(path, &status) == 0 else { return nil }
+  return switch status.st_mode & S_IFMT {
+  case S_IFREG: nil
+  case S_IFDIR: "is a folder, not a file"
+  case S_IFIFO: "is a FIFO, not a file"
+  case S_IFSOCK: "is a socket, not a file"
+  default: "is a device, not a file"
+  }
+}
+
+/// The same as `readFile` for a file that a user has named or written: one that turns out to be a FIFO or a device fails with ENOTSUP and stops
+/// nobody, where `irregularity` has not told of it before.
+package func readRegularFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
+  let opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+  guard opened >= 0 else { throw .last("open \(path)") }
+  let file = Descriptor(owning: opened)
+  var status = stat()
+  guard fstat(file.raw, &status) == 0 else { throw .last("stat \(path)") }
+  guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError(code: ENOTSUP, call: "read \(path)") }
+  return try readAll(file.raw, path, limit: limit)
+}
+
 /// Reads a whole file, at most `limit` bytes of it. Made for /proc and small state files: size is not asked first.
 package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
   let opened = open(path, O_RDONLY | O_CLOEXEC)
   guard opened >= 0 else { throw .last("open \(path)") }
   let file = Descriptor(owning: opened)
+  return try readAll(file.raw, path, limit: limit)
+}
+
+private func readAll(_ file: CInt, _ path: String, limit: Int) throws(SystemError) -> [UInt8] {
   var bytes: [UInt8] = []
   // /proc hands out at most a page a read; 16 KiB suits it and small files alike.
   var chunk = [UInt8](repeating: 0, count: min(limit, 16 << 10))
   while bytes.count < limit {
     let wanted = min(chunk.count, limit - bytes.count)
-    let result = chunk.withUnsafeMutableBytes { readBytes(file.raw, into: .init(rebasing: $0[..<wanted])) }
+    let result = chunk.withUnsafeMutableBytes { readBytes(file, into: .init(rebasing: $0[..<wanted])) }
     switch result {
     case .bytes(let count): bytes.append(contentsOf: chunk[..<count])
     case .endOfFile: return bytes

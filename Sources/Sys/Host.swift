@@ -72,6 +72,12 @@ package enum Host {
     return variables
   }
 
+  /// The command line, the program's name first. Swift's own `CommandLine` reads it from a file, which a preloaded library that stands between
+  /// the program and the C library (libfaketime) can keep from it.
+  package static var arguments: [String] {
+    (0..<csys_argument_count()).compactMap { csys_argument($0).map { String(cString: $0) } }
+  }
+
   /// The path of the running program; valid after an upgrade replaced the file too ("/proc/self/exe" still opens it).
   package static var executablePath: String {
     var buffer = [CChar](repeating: 0, count: 4096)

@@ -1,4 +1,4 @@
 import Commands
 import Glibc
 
-exit(CommandLineProgram.run(arguments: Array(CommandLine.arguments.dropFirst())))
+exit(CommandLineProgram.run())

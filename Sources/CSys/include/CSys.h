@@ -46,11 +46,15 @@ pid_t csys_fork_detached(int input, int output, int error, int extra);
 // ones, while getenv has the new ones all the same.
 int csys_rename_process(const char *const *arguments, const char *const *environment);
 
-/* Descendants whose parents end become children of this process (PR_SET_CHILD_SUBREAPER). */
+// The arguments of this process, its name among them.
+int csys_argument_count(void);
+const char *csys_argument(int index);
+
+// Descendants whose parents end become children of this process (PR_SET_CHILD_SUBREAPER).
 int csys_adopt_orphans(void);
 
-/* How a process ended that somebody else has reaped, as wait(2) codes it: 1 when the kernel tells, 0 while it has not been reaped, -1 when
- * the kernel keeps no such thing. */
+// How a process ended that somebody else has reaped, as wait(2) codes it: 1 when the kernel tells, 0 while it has not been reaped, -1 when the
+// kernel keeps no such thing.
 int csys_exit_info(int pidfd, int *status);
 
 int csys_pidfd_open(pid_t pid);

@@ -47,9 +47,10 @@ package struct ClusterConfiguration: Sendable, Equatable {
   /// Reads the file. Throws `config_invalid` with the file's path, the line and what to do.
   package static func load(_ path: String) throws(RegistryError) -> ClusterConfiguration {
     let bytes: [UInt8]
+    if let what = irregularity(of: path) { throw RegistryError(.configInvalid, "\(path) cannot be read: it \(what).") }
     do throws(SystemError) {
       // A byte more than is let in, so that what is too long is seen to be.
-      bytes = try readFile(path, limit: TOML.longest + 1)
+      bytes = try readRegularFile(path, limit: TOML.longest + 1)
     } catch {
       if error.code == ENOENT { return ClusterConfiguration() }
       throw RegistryError(.configInvalid, "\(path) cannot be read: \(error.reason).")

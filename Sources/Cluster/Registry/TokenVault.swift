@@ -23,7 +23,8 @@ package final class TokenVault: Sendable {
 
   /// The token of an entry for this address; `nil` when there is none, or it was given for another address.
   package func token(for key: String, at address: BackendAddress) -> String? {
-    guard isUUID(key), let bytes = try? readFile(path(key), limit: BackendAddress.longest + BackendToken.longest + 2)
+    guard isUUID(key),
+      let bytes = try? readRegularFile(path(key), limit: BackendAddress.longest + BackendToken.longest + 2)
     else { return nil }
     let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
     guard lines.count >= 2, lines[0].elementsEqual(address.text.utf8) else { return nil }

@@ -91,9 +91,10 @@ package struct ClientConfiguration: Sendable, Equatable {
     }
     let path = paths.clientConfigurationFile
     let bytes: [UInt8]
+    if let what = irregularity(of: path) { throw CommandFailure(.usage, "\(path) cannot be read: it \(what)") }
     do throws(SystemError) {
       // A byte more than is let in, so that what is too long is seen to be.
-      bytes = try readFile(path, limit: TOML.longest + 1)
+      bytes = try readRegularFile(path, limit: TOML.longest + 1)
     } catch {
       if error.code == ENOENT || error.code == ENOTDIR { return ClientConfiguration() }
       throw CommandFailure(.usage, "\(path) cannot be read: \(error.reason)")

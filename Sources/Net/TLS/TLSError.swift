@@ -1,5 +1,6 @@
 import CCrypto
 import Glibc
+import Sys
 
 /// What the library says of its failures, in our words.
 enum TLSError {
@@ -12,6 +13,7 @@ enum TLSError {
   }
 
   static func checkReadable(_ path: String) throws(NetError) {
+    if let what = irregularity(of: path) { throw NetError(.tlsConfiguration, "\(path) \(what)") }
     guard access(path, R_OK) == 0 else {
       throw NetError(.tlsConfiguration, "\(path): \(String(cString: strerror(errno)))")
     }
