@@ -12,6 +12,8 @@ package enum CommandLineProgram {
   package static func run(
     arguments: [String] = Array(Host.arguments.dropFirst()), environment: [String: String] = Host.environmentByName
   ) -> Int32 {
+    // Before anything is copied of this process.
+    if SecretVariables.arePresent { Launch.keepSecrets() }
     let parser = CommandParser(root: CommandTable.root, globals: CommandTable.globals, environment: environment)
     let outcome: CommandParser.Outcome
     do throws(CommandParser.UsageError) {

@@ -23,10 +23,15 @@ struct ServerGroundwork: Sendable {
 
   init(_ options: ServeOptions) throws(CommandFailure) {
     ignoreBrokenPipe()
+    // The options have them.
+    SecretVariables.erase()
+    if options.token != nil { Launch.keepSecrets() }
     do {
       self.options = options
       paths = try Paths(serverName: options.serverName)
       (configuration, configurationFile) = try ServerGroundwork.configuration(options, paths)
+      // Their tokens have been read, to see whether they are others than before.
+      if configuration.namesTokens { Launch.keepSecrets() }
       for replacement in paths.replacements { complain(replacement) }
       try paths.prepareRuntime()
       try paths.prepareState()

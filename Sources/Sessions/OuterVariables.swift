@@ -1,3 +1,5 @@
+import Sys
+
 /// Variables that say what the caller's own terminal, editor or multiplexer is. In a session they are false: its terminal is Roost's, and
 /// programs that believe them speak to a window that is not theirs (draw kitty's pictures, rename tmux's window, open files in an editor
 /// that has long been closed).
@@ -8,7 +10,9 @@ package enum OuterVariables {
   /// Of the variables, those that are true in a session too. What Roost itself tells a session (`TERM`, `PWD`, `ROOST_SESSION`, …) is not
   /// among them either: to be laid over a session's own environment, as a client's variables are.
   package static func removed(from environment: [String: String]) -> [String: String] {
-    var kept = environment.filter { !isOuter($0.key, $0.value) && !ownNames.contains($0.key) }
+    var kept = environment.filter {
+      !isOuter($0.key, $0.value) && !ownNames.contains($0.key) && !SecretVariables.names.contains($0.key)
+    }
     // Asked for with the helper that is gone.
     if environment["SSH_ASKPASS"] != nil, kept["SSH_ASKPASS"] == nil { kept["SSH_ASKPASS_REQUIRE"] = nil }
     return kept
@@ -29,10 +33,10 @@ package enum OuterVariables {
     }
   }
 
-  /// What a session is told by Roost, and secrets that its programs must not see.
+  /// What a session is told by Roost. Secrets that its programs must not see are ``SecretVariables``.
   private static let ownNames: Set<String> = [
     "TERM", "COLORTERM", "PWD", "OLDPWD", "SHLVL", "_",
-    "ROOST_TOKEN", "ROOST_CORRELATION_ID", "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_SERVER_NAME",
+    "ROOST_CORRELATION_ID", "ROOST_SESSION", "ROOST_SESSION_ID", "ROOST_SOCKET", "ROOST_SERVER_NAME",
     "ROOST_ON", "ROOST_SHELL_NONCE",
   ]
 

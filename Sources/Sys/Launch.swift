@@ -1,5 +1,6 @@
 import CSys
 import Glibc
+import Synchronization
 
 /// Starting a long-lived process that outlives us, and learning whether it came up.
 package enum Launch {
@@ -70,7 +71,14 @@ package enum Launch {
 
   /// Whether a copy of this process could be made: only of one in which no other thread runs, for in the copy that
   /// thread would be missing in the middle of what it did.
-  package static var canCopy: Bool { csys_is_single_threaded() == 1 }
+  ///
+  /// Nor of one that holds secrets: the copy would have them in its memory for as long as it lives.
+  package static var canCopy: Bool { !holdsSecrets.load(ordering: .relaxed) && csys_is_single_threaded() == 1 }
+
+  private static let holdsSecrets = Atomic<Bool>(false)
+
+  /// This process has been told a secret: from now on others are started by executing the program, with an environment without them.
+  package static func keepSecrets() { holdsSecrets.store(true, ordering: .relaxed) }
 
   /// Lets a copy of this process, detached like the others and with a duplicate of `handing` as `handedDescriptor`, run
   /// the body and exit with its result. Traps unless `canCopy`. Does not wait for anything.

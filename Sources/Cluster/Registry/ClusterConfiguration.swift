@@ -39,6 +39,9 @@ package struct ClusterConfiguration: Sendable, Equatable {
 
   package init() {}
 
+  /// Whether reading it has read tokens as well.
+  package var namesTokens: Bool { servers.contains { $0.tokenFile != nil } }
+
   /// As many as the registry takes.
   package static let mostServers = 1000
   /// Ranges on a list: each is looked at for every connect.

@@ -137,7 +137,7 @@ enum ServerLaunch {
       "roost", "serve", "--server-name", paths.serverName, "--ephemeral", "--ready-fd", "\(Launch.readinessDescriptor)",
     ]
     let environment = Host.environment.filter { entry in
-      !sessionVariables.contains { entry.hasPrefix($0 + "=") }
+      !SecretVariables.isSecret(entry) && !sessionVariables.contains { entry.hasPrefix($0 + "=") }
     }
     let launched: Launch.Launched
     do {

@@ -121,7 +121,8 @@ private func callersEnvironment(_ invocation: Invocation) -> [JSON.Member]? {
   guard invocation.isLocal else { return nil }
   var members: [JSON.Member] = []
   var bytes = 0
-  for (name, value) in invocation.environment.sorted(by: { $0.key < $1.key }) where !name.isEmpty {
+  for (name, value) in invocation.environment.sorted(by: { $0.key < $1.key })
+  where !name.isEmpty && !SecretVariables.names.contains(name) {
     // What is no text cannot be said in JSON, and would arrive as something else.
     guard !value.unicodeScalars.contains("\u{fffd}") else { continue }
     members.append(JSON.Member(name, .string(value)))
