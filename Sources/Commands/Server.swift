@@ -39,6 +39,7 @@ actor Server {
   private let events: OwnEvents
   private let audit: AuditTrail
   private let cluster: ServerCluster
+  private let quarantine = Quarantine { complain($0) }
   /// Why the server is there: it points at the event of its start.
   private let beginning: Cause
   private var http: HTTPServer?
@@ -116,7 +117,7 @@ actor Server {
     // The log's thread makes the folders of the days; the state folder is ours to make, and to keep private.
     do throws(StoreError) { try paths.prepareState() } catch { complain("events: \(error.message)") }
     log = EventLog(logging)
-    cursors = CursorStore(paths: paths)
+    cursors = CursorStore(paths: paths, quarantine: quarantine)
     let events = OwnEvents(sink: log, serverID: identity.id)
     store.announcer = { events.emit($0) }
     self.events = events
@@ -126,7 +127,7 @@ actor Server {
     cluster = ServerCluster(
       LinkHost.Identity(serverID: identity.id, hostname: hostname, version: roostVersion), loops: loops, paths: paths,
       configurationFile: groundwork.configurationFile, configuration: groundwork.configuration, store: self.store,
-      events: events)
+      events: events, quarantine: quarantine)
   }
 
   /// Says in which session a process is, while there is one that was made for somebody else than the local user.
@@ -142,7 +143,7 @@ actor Server {
   private func open() async throws {
     let accounts = Accounts()
     let tickets = Tickets(accounts: accounts)
-    let tokens = Tokens(fixed: options.token, paths: paths)
+    let tokens = Tokens(fixed: options.token, paths: paths, quarantine: quarantine)
     let authenticator = Authenticator(
       ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets,
       accounts: accounts, origin: options.sessionsActAsOwner ? nil : origins)
@@ -329,7 +330,8 @@ extension Server: ServerControl {
       socketPath: socketPath,
       tcpAddr: tcpAddresses.first, tlsFingerprint: tls?.fingerprint.description, sessionCount: await store.runningCount,
       startedAt: startedAt, pid: Int(getpid()),
-      keeperPid: Int(await store.keeperPid), persistent: isPersistent)
+      keeperPid: Int(await store.keeperPid), persistent: isPersistent,
+      damagedFiles: quarantine.paths.isEmpty ? nil : quarantine.paths)
   }
 
   func setPersistent(_ persistent: Bool) {

@@ -18,7 +18,8 @@ struct ServerCluster: Sendable {
 
   init(
     _ identity: LinkHost.Identity, loops: LoopGroup, paths: Paths, configurationFile: String,
-    configuration: ClusterConfiguration, store: SessionStore, events: OwnEvents
+    configuration: ClusterConfiguration, store: SessionStore, events: OwnEvents,
+    quarantine: Quarantine
   ) {
     self.store = store
     let chain = HubChain(serverID: identity.serverID)
@@ -32,7 +33,7 @@ struct ServerCluster: Sendable {
           settings, observer, hub: Backend.Hub(identity: identity, chain: chain), loop: loops.next())
         backend.start()
         return backend
-      }, announcer: { events.emit($0) })
+      }, quarantine: quarantine, announcer: { events.emit($0) })
   }
 
   /// The way in for hubs.

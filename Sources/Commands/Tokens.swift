@@ -18,8 +18,8 @@ final class Tokens: TokenVerifying {
   private let fixed: [UInt8]?
   private let known = Mutex<[[UInt8]: Token]>([:])
 
-  init(fixed: String?, paths: Paths) {
-    store = TokenStore(paths: paths)
+  init(fixed: String?, paths: Paths, quarantine: Quarantine? = nil) {
+    store = TokenStore(paths: paths, quarantine: quarantine)
     self.fixed = fixed.map { Digest.sha256(Array($0.utf8)) }
   }
 

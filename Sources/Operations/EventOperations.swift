@@ -239,6 +239,8 @@ package struct EventOperations: Sendable {
       switch error.code {
       case .notFound: throw OperationError(.cursorNotFound, "There is no cursor of that name.")
       case .invalidName: throw OperationError(.invalidRequest, "Invalid request: \(error.message).")
+      case .full:
+        throw OperationError(.storageFull, "The disk is full; make room and try again: \(error.message).")
       default: throw OperationError(.eventLogUnavailable, "The cursors could not be read or written: \(error.message).")
       }
     }

@@ -18,12 +18,15 @@ package struct ServerInfo: Codable, Sendable {
   package var keeperPid: Int?
   /// Whether the server goes on when its last session has ended.
   package var persistent: Bool
+  /// Damaged files of the server's state, under the names by which they are kept; none when all are well.
+  package var damagedFiles: [String]?
 
   package init(
     hostname: String, version: String, serverID: String, instanceName: String, socketPath: String, tcpAddr: String?,
     tlsFingerprint: String?,
     sessionCount: Int,
-    startedAt: Timestamp, pid: Int, keeperPid: Int?, persistent: Bool
+    startedAt: Timestamp, pid: Int, keeperPid: Int?, persistent: Bool,
+    damagedFiles: [String]? = nil
   ) {
     self.hostname = hostname
     self.version = version
@@ -37,6 +40,7 @@ package struct ServerInfo: Codable, Sendable {
     self.pid = pid
     self.keeperPid = keeperPid
     self.persistent = persistent
+    self.damagedFiles = damagedFiles
   }
 }
 

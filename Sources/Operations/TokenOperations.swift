@@ -99,6 +99,8 @@ private func stored<Result>(_ body: () throws -> Result) throws -> Result {
     switch error.code {
     case .notFound: throw OperationError(.tokenNotFound, "Token not found.")
     case .invalidName: throw OperationError(.invalidRequest, "Invalid request: \(error.message).")
+    case .full:
+      throw OperationError(.storageFull, "The disk is full; make room and try again: \(error.message).")
     default: throw OperationError(.internalError, "The tokens could not be read or written: \(error.message).")
     }
   }

@@ -21,8 +21,11 @@ package final class CursorStore: Sendable {
     "CREATE TABLE cursors (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, updated_ms INTEGER NOT NULL) STRICT"
   ]
 
-  package init(paths: Paths) {
-    database = LazyDatabase(path: paths.cursorDatabase, migrations: CursorStore.migrations)
+  /// - Parameter quarantine: Where a damaged file goes.
+  package init(paths: Paths, quarantine: Quarantine? = nil) {
+    database = LazyDatabase(
+      path: paths.cursorDatabase, migrations: CursorStore.migrations, quarantine: quarantine,
+      loss: "the named cursors are gone; their readers begin anew")
   }
 
   /// Throws ``StoreError/Code/notFound``.

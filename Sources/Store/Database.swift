@@ -4,6 +4,7 @@ import Glibc
 /// One connection to an SQLite file, for one thread at a time. Committed means on the disk (synchronous FULL).
 package final class Database {
   private let handle: OpaquePointer
+  private let path: String
   private var prepared: [String: OpaquePointer] = [:]
 
   package enum Value: Equatable {
@@ -32,9 +33,10 @@ package final class Database {
     guard result == SQLITE_OK, let opened else {
       sqlite3_close_v2(opened)
       throw StoreError(
-        code: .systemFailure, message: "\(path) cannot be opened: \(String(cString: sqlite3_errstr(result)))")
+        code: Self.code(result), message: "\(path) cannot be opened: \(String(cString: sqlite3_errstr(result)))")
     }
     handle = opened
+    self.path = path
     sqlite3_busy_timeout(handle, Self.busyMilliseconds)
     do throws(StoreError) {
       try run("PRAGMA journal_mode = WAL")
@@ -62,8 +64,10 @@ package final class Database {
   private func migrate(_ migrations: [String], path: String) throws(StoreError) {
     func version() throws(StoreError) -> Int { Int(try run("PRAGMA user_version").first?.first?.integer ?? 0) }
     guard try version() <= migrations.count else {
-      throw StoreError(
+      var refusal = StoreError(
         code: .corrupt, message: "\(path) was written by a newer version of this program; use that one")
+      refusal.isOfNewerVersion = true
+      throw refusal
     }
     while try version() < migrations.count {
       try run("BEGIN IMMEDIATE")
@@ -145,11 +149,27 @@ package final class Database {
     }
   }
 
+  /// Throws `corrupt` when the file is damaged anywhere.
+  func check() throws(StoreError) {
+    let found = try run("PRAGMA quick_check(1)").first?.first?.text ?? "no answer"
+    guard found == "ok" else { throw StoreError(code: .corrupt, message: "\(path): \(found)") }
+  }
+
   /// What SQLite says of the code alone: its own sentences hold names of tables and pieces of statements, and these reach callers.
   private func failure() -> StoreError {
-    let code = sqlite3_extended_errcode(handle) & 0xff
+    let extended = sqlite3_extended_errcode(handle)
+    let system = sqlite3_system_errno(handle)
+    let isFull = extended & 0xff == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT)
     return StoreError(
-      code: code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? .corrupt : .systemFailure,
-      message: "the server's records could not be read or written: \(String(cString: sqlite3_errstr(code)))")
+      code: isFull ? .full : Self.code(extended),
+      message: "the server's records could not be read or written: \(String(cString: sqlite3_errstr(extended & 0xff)))")
+  }
+
+  private static func code(_ result: CInt) -> StoreError.Code {
+    switch result & 0xff {
+    case SQLITE_CORRUPT, SQLITE_NOTADB: .corrupt
+    case SQLITE_FULL: .full
+    default: .systemFailure
+    }
   }
 }

@@ -4,22 +4,59 @@ import Synchronization
 package final class LazyDatabase: Sendable {
   private let path: String
   private let migrations: [String]
-  private let database = Mutex<Database?>(nil)
+  private let quarantine: Quarantine?
+  private let loss: String
+  private let state = Mutex<State>(State())
 
-  package init(path: String, migrations: [String]) {
-    self.path = path
-    self.migrations = migrations
+  private struct State {
+    var database: Database?
+    var isNew = false
   }
 
+  /// - Parameters:
+  ///   - quarantine: Where a damaged file goes; without one it fails every call.
+  ///   - loss: What is not known then, and what to do.
+  package init(path: String, migrations: [String], quarantine: Quarantine? = nil, loss: String = "") {
+    self.path = path
+    self.migrations = migrations
+    self.quarantine = quarantine
+    self.loss = loss
+  }
+
+  /// Whether a damaged file had to be put aside.
+  package var hasLost: Bool { state.withLock { $0.isNew } }
+
   package func use<Result: Sendable>(_ body: (Database) throws(StoreError) -> Result) throws(StoreError) -> Result {
-    try database.withLock { opened throws(StoreError) -> Result in
-      if let opened { return try body(opened) }
-      if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-        try preparePrivateFolder(String(path[..<slash]))
-      }
-      let made = try Database(path: path, migrations: migrations)
-      opened = made
+    try state.withLock { state throws(StoreError) -> Result in
+      if let opened = state.database { return try body(opened) }
+      try prepareFolder()
+      let made = try open(&state)
+      state.database = made
       return try body(made)
     }
+  }
+
+  private func prepareFolder() throws(StoreError) {
+    if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+      try preparePrivateFolder(String(path[..<slash]))
+    }
+  }
+
+  private func open(_ state: inout State) throws(StoreError) -> Database {
+    do throws(StoreError) {
+      return try checked()
+    } catch {
+      guard error.code == .corrupt, let quarantine, !error.isOfNewerVersion else { throw error }
+      try quarantine.put(aside: path, why: error.message, loss: loss)
+      state.isNew = true
+      return try Database(path: path, migrations: migrations)
+    }
+  }
+
+  /// What is damaged deep inside is found now, and not by whoever happens upon it.
+  private func checked() throws(StoreError) -> Database {
+    let opened = try Database(path: path, migrations: migrations)
+    if quarantine != nil { try opened.check() }
+    return opened
   }
 }

@@ -162,11 +162,11 @@ private struct Choice {
 package func preparePrivateFolder(_ path: String) throws(StoreError) {
   if mkdir(path, 0o700) != 0, errno != EEXIST {
     guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
-      throw StoreError(code: .systemFailure, message: "\(path) cannot be made: \(SystemError.last("mkdir").reason)")
+      throw cannotBeMade(path)
     }
     try makeParents(String(path[..<slash]))
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-      throw StoreError(code: .systemFailure, message: "\(path) cannot be made: \(SystemError.last("mkdir").reason)")
+      throw cannotBeMade(path)
     }
   }
   // lstat: in /tmp somebody else could have put a link of that name before us.
@@ -185,6 +185,11 @@ package func preparePrivateFolder(_ path: String) throws(StoreError) {
   }
 }
 
+private func cannotBeMade(_ path: String) -> StoreError {
+  let failure = SystemError.last("mkdir")
+  return StoreError(failure, "\(path) cannot be made: \(failure.reason)")
+}
+
 /// The folders above ours (`~/.local`, `~/.local/state`): made if missing, otherwise left as they are.
 private func makeParents(_ path: String) throws(StoreError) {
   if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
@@ -192,5 +197,5 @@ private func makeParents(_ path: String) throws(StoreError) {
     try makeParents(String(path[..<slash]))
     if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
   }
-  throw StoreError(code: .systemFailure, message: "\(path) cannot be made: \(SystemError.last("mkdir").reason)")
+  throw cannotBeMade(path)
 }

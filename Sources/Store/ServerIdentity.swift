@@ -53,7 +53,7 @@ package struct ServerIdentity: Sendable, Equatable {
     do {
       try AtomicFile.write(Array((id + "\n").utf8), to: paths.identityFile)
     } catch {
-      throw StoreError(code: .systemFailure, message: "the server's id could not be stored: \(error)")
+      throw StoreError(error, "the server's id could not be stored: \(error)")
     }
   }
 }

@@ -1,3 +1,6 @@
+import Glibc
+package import Sys
+
 /// What went wrong with something kept on disk; `message` says what to do where something can be done.
 package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Code: String, Sendable, CaseIterable {
@@ -10,11 +13,15 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case notFound = "not_found"
     /// Data that was read back is not what was written.
     case corrupt
+    /// The disk is full.
+    case full
     /// The disk or the file system refused.
     case systemFailure = "system_failure"
   }
   package var code: Code
   package var message: String
+  /// The file is well, and another program's to read.
+  var isOfNewerVersion = false
 
   package init(code: Code, message: String) {
     self.code = code
@@ -22,4 +29,9 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
   }
 
   package var description: String { message }
+
+  /// A refusal of the system's, told apart by whether there was no room.
+  package init(_ error: SystemError, _ message: String) {
+    self.init(code: error.code == ENOSPC || error.code == EDQUOT ? .full : .systemFailure, message: message)
+  }
 }

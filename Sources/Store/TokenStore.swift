@@ -30,9 +30,16 @@ package final class TokenStore: Sendable {
   ]
 
   /// `path` as `Paths.tokenDatabase`; its folder is made when needed.
-  package init(path: String) { database = LazyDatabase(path: path, migrations: TokenStore.migrations) }
+  /// - Parameter quarantine: Where a damaged file goes: no token is good then until it is made anew.
+  package init(path: String, quarantine: Quarantine? = nil) {
+    database = LazyDatabase(
+      path: path, migrations: TokenStore.migrations, quarantine: quarantine,
+      loss: "every token is refused; make new ones with 'roost token create'")
+  }
 
-  package convenience init(paths: Paths) { self.init(path: paths.tokenDatabase) }
+  package convenience init(paths: Paths, quarantine: Quarantine? = nil) {
+    self.init(path: paths.tokenDatabase, quarantine: quarantine)
+  }
 
   /// Makes a token. The secret is in the answer and nowhere else, ever.
   ///

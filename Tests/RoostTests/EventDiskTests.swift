@@ -62,6 +62,17 @@ struct EventDiskTests {
           }
           #expect(answer.status == 507 && answer.errorCode == "storage_full", "\(answer)")
         }
+        // So is whatever else is to be written down.
+        let others = [
+          ("POST", "/tokens", JSON.object(["scopes": ["admin"], "name": .string("t\(round)")])),
+          ("PUT", "/events/cursors/c\(round)", ["seq": 1]),
+          ("POST", "/servers", ["address": "127.0.0.1:1", "token": "t"]),
+        ]
+        for (method, path, body) in others {
+          let refused = try await roost.http.request(method, path, json: body)
+          #expect(refused.status == 507 && refused.errorCode == "storage_full", "\(path): \(refused)")
+          #expect(!refused.text.contains("INSERT") && !refused.text.contains("PRAGMA"), "\(refused)")
+        }
         let status = try await roost.http.get("/events/status")
         #expect(status["writable"] == false && status["error"].string?.contains("full") == true, "\(status.text)")
         // Its events have no room.

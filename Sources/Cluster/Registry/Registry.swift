@@ -47,10 +47,12 @@ package actor Registry {
   /// - Parameters:
   ///   - configuration: As it was loaded from `configurationFile` for this start.
   ///   - connector: Makes the connection to a backend; called on the loop.
+  ///   - quarantine: Where the registry goes when its file is damaged; without one it does not start then.
   ///   - announcer: Told of everything that happens, on the loop; must not wait.
   package init(
     loop: EventLoop, map: ClusterMap, paths: Paths, configurationFile: String, configuration: ClusterConfiguration,
-    connector: @escaping BackendConnector, announcer: @escaping @Sendable (RegistryAnnouncement) -> Void = { _ in }
+    connector: @escaping BackendConnector, quarantine: Quarantine? = nil,
+    announcer: @escaping @Sendable (RegistryAnnouncement) -> Void = { _ in }
   ) {
     self.loop = loop
     self.map = map
@@ -58,7 +60,7 @@ package actor Registry {
     self.configuration = configuration
     self.connector = connector
     self.announcer = announcer
-    store = RegistryStore(paths: paths)
+    store = RegistryStore(paths: paths, quarantine: quarantine)
     vault = TokenVault(paths: paths)
     access = SharedAccess(configuration.access)
   }
@@ -75,7 +77,8 @@ package actor Registry {
     } catch {
       throw Registry.failure(error)
     }
-    vault.keepOnly(Set(entries.map(\.record.key)))
+    // Those of entries that could not be read are kept for whoever mends the file.
+    if !store.hasLost { vault.keepOnly(Set(entries.map(\.record.key))) }
     _ = try await apply(configuration, isStart: true)
     for entry in entries where entry.record.list == .active && entry.control == nil { connect(entry.record.key) }
     publish()
@@ -207,7 +210,9 @@ package actor Registry {
   }
 
   static func failure(_ error: StoreError) -> RegistryError {
-    RegistryError(.internalError, "The registry of servers could not be read or written: \(error.message).")
+    RegistryError(
+      error.code == .full ? .storageFull : .internalError,
+      "The registry of servers could not be read or written: \(error.message).")
   }
 }
 

@@ -11,6 +11,7 @@ package struct RegistryError: Error, Sendable, Equatable, CustomStringConvertibl
     case identityChanged = "identity_changed"
     case configInvalid = "config_invalid"
     case limitReached = "resource_limit_reached"
+    case storageFull = "storage_full"
     case internalError = "internal_error"
   }
 

@@ -37,10 +37,18 @@ package final class RegistryStore: Sendable {
     + "fingerprint, token_file, source, added_by, added_ms, identity, declared_identity"
 
   /// Nothing is opened before the first call.
-  package init(paths: Paths) {
+  /// - Parameter quarantine: Where a damaged file goes.
+  package init(paths: Paths, quarantine: Quarantine? = nil) {
     path = paths.registryDatabase
-    database = LazyDatabase(path: path, migrations: RegistryStore.migrations)
+    database = LazyDatabase(
+      path: path, migrations: RegistryStore.migrations, quarantine: quarantine,
+      loss:
+        "the servers that were added are not known; those of the configuration file are, and 'roost servers add' adds the others again"
+    )
   }
+
+  /// Whether the entries that there were could not be read.
+  package var hasLost: Bool { database.hasLost }
 
   /// All entries, in the order of their enrolment. An entry that cannot be understood is an error: it would otherwise be lost by the next change.
   package func load() throws(StoreError) -> [BackendRecord] {
@@ -52,7 +60,7 @@ package final class RegistryStore: Sendable {
     var records: [BackendRecord] = []
     for row in rows {
       guard let record = RegistryStore.record(row) else {
-        throw StoreError(code: .corrupt, message: "the registry of servers holds an entry that cannot be read")
+        throw StoreError(code: .corrupt, message: "\(path) holds an entry that cannot be read")
       }
       records.append(record)
     }

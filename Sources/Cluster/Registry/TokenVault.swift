@@ -17,7 +17,7 @@ package final class TokenVault: Sendable {
     do throws(SystemError) {
       try AtomicFile.write(Array("\(address.text)\n\(token)\n".utf8), to: path(key))
     } catch {
-      throw StoreError(code: .systemFailure, message: "the token could not be stored: \(error.reason)")
+      throw StoreError(error, "the token could not be stored: \(error.reason)")
     }
   }
 

@@ -102,6 +102,7 @@ private func statusText(_ info: JSON, _ style: TextStyle) -> String {
     ("sessions", info["session_count"].plainText),
     ("started", age(info["started_at"])),
     ("ends by itself", info["persistent"].bool.map { $0 ? "no" : "with its last session" } ?? ""),
+    ("damaged files", info["damaged_files"].array.map { $0.map(\.plainText).joined(separator: ", ") } ?? ""),
   ]
   let shown = lines.filter { !$0.1.isEmpty }
   let width = (shown.map { $0.0.count }.max() ?? 0) + 2

@@ -1,0 +1,47 @@
+import Formats
+import Glibc
+import Sys
+import TestKit
+import Testing
+
+@Suite("Damaged databases of a server", .bounded)
+struct DamagedStateTests {
+  private func state(_ roost: Roost) async throws -> String {
+    let find = try await runProcess(
+      "/usr/bin/find", ["\(roost.home.path)/state", "-name", "server_id"], environment: [:])
+    let file = try #require(find.text.split(separator: "\n").first.map(String.init), "\(find)")
+    return String(file[..<(file.lastIndex(of: "/") ?? file.endIndex)])
+  }
+
+  @Test("keep no server from starting: they are put aside and named, and no token is good")
+  func damaged() async throws {
+    try await withScratchHome { roost in
+      try await roost.start(["--bind", "127.0.0.1:0"])
+      let token = try #require(try await roost.http.post("/tokens", ["scopes": ["admin"]])["token"].string)
+      _ = try await roost.http.request("PUT", "/events/cursors/c", json: ["seq": 1])
+      let folder = try await state(roost)
+      try await roost.stopServer()
+      let names = ["servers", "tokens", "cursors"]
+      for name in names {
+        _ = try await runProcess(
+          "/bin/rm", ["-f", "\(folder)/\(name).sqlite-wal", "\(folder)/\(name).sqlite-shm"], environment: [:])
+        try roost.home.write(String(repeating: "rubbish ", count: 1000), to: "\(folder)/\(name).sqlite")
+      }
+      try await roost.start(["--bind", "127.0.0.1:0"])
+      let refused = try await roost.tcp(token: token).request("GET", "/server/info")
+      #expect(refused.status == 401 || refused.status == 403, "\(refused)")
+      #expect(try await roost.http.get("/events/cursors").text.contains("[]"))
+      let files = try await roost.http.get("/server/info")["damaged_files"].array?.compactMap(\.string) ?? []
+      #expect(files.count == 3, "\(files)")
+      for name in names {
+        #expect(files.contains { $0.contains("\(name).sqlite.damaged-") && fileExists($0) }, "\(files)")
+        #expect(roost.log.contains("\(folder)/\(name).sqlite is damaged"))
+      }
+      #expect(try await roost.run("status").text.contains("servers.sqlite.damaged-"))
+      // All of it works again.
+      let next = try #require(try await roost.http.post("/tokens", ["scopes": ["admin"]])["token"].string)
+      #expect(try await roost.tcp(token: next).request("GET", "/server/info").status == 200)
+      #expect(try await roost.http.request("GET", "/servers").status == 200)
+    }
+  }
+}
