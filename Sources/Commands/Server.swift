@@ -51,6 +51,8 @@ actor Server {
   private var patience: LoopTimer?
   private var socketGuard: SocketGuard?
   private var hasToldOfSocket = false
+  private var stateGuard: SocketGuard?
+  private var hasToldOfState = false
   private var stopped: CheckedContinuation<Void, Never>?
   private var hasStopped = false
 
@@ -190,6 +192,7 @@ actor Server {
     tls = try ServerCertificate.load(options, paths, hostname: hostname)
     try await http.listen(unix: socketPath)
     keepSocket()
+    keepState()
     signals.append(
       try loop.onSignal(SIGUSR1) { [weak self] in self?.assumeIsolated { $0.socketGuard?.look() } })
     // The keeper's end is told by its socket; nobody needs its status.
@@ -268,6 +271,7 @@ actor Server {
     isStopping = true
     patience?.cancel()
     socketGuard?.stop()
+    stateGuard?.stop()
     events.serverStopping(
       because: Cause.current ?? beginning, version: roostVersion, pid: Int(getpid()), reason: reason)
     if endingSessions {
@@ -299,6 +303,39 @@ extension Server {
     }
     self.socketGuard = socketGuard
     socketGuard.madeAgain()
+  }
+
+  /// The state folder can be taken away as that of the sockets can.
+  private func keepState() {
+    let stateGuard = SocketGuard(loop: loop, path: paths.stateLock) { [weak self] in
+      self?.assumeIsolated { server in _ = Task { await server.makeStateAgain() } }
+    }
+    self.stateGuard = stateGuard
+    stateGuard.madeAgain()
+  }
+
+  private func makeStateAgain() async {
+    guard !isStopping, let stateGuard else { return }
+    do {
+      try paths.prepareState()
+      try groundwork.lock.renewState()
+      try await storeIdentityAgain()
+      stateGuard.madeAgain()
+      hasToldOfState = false
+      complain("the state folder \(paths.state) had gone, and is there again with the same identity")
+    } catch {
+      if !hasToldOfState {
+        complain(
+          "the state folder \(paths.state) has gone and cannot be made yet: \(ServerGroundwork.failure(error).message)")
+      }
+      hasToldOfState = true
+      stateGuard.failed()
+    }
+  }
+
+  @concurrent
+  private nonisolated func storeIdentityAgain() async throws(StoreError) {
+    if try ServerIdentity.read(paths) == nil { try identity.store(paths) }
   }
 
   private func makeSocketAgain() async {

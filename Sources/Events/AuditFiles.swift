@@ -9,6 +9,7 @@ struct AuditFiles: ~Copyable {
   private let folder: String?
   private let report: @Sendable (String) -> Void
   private var day = ""
+  private var path = ""
   private var file: CInt = -1
   private var hasComplained = false
 
@@ -41,6 +42,7 @@ struct AuditFiles: ~Copyable {
   private mutating func write(_ text: inout [UInt8], beforeDay next: String, _ folder: String) throws(SystemError) {
     if file >= 0, !text.isEmpty { try writeAll(file, text) }
     text.removeAll(keepingCapacity: true)
+    if file >= 0, FileIdentity(descriptor: file) != FileIdentity(path) { closeFile() }
     guard next != day || file < 0 else { return }
     closeFile()
     var path = folder
@@ -49,8 +51,10 @@ struct AuditFiles: ~Copyable {
       path += "/\(part)"
       try LogFile.makeFolder(path)
     }
-    file = open("\(path)/hub.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard file >= 0 else { throw .last("open \(path)/hub.log") }
+    path += "/hub.log"
+    file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard file >= 0 else { throw .last("open \(path)") }
+    self.path = path
     day = next
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Store
 import Sys
 
 /// The file that the log grows by, and the only thing that writes to the log's folder. Used by the log's own thread.
@@ -182,12 +183,15 @@ struct LogFile: ~Copyable {
   mutating func append(
     _ bytes: borrowing [UInt8], lines: [EventLine], starts: [Int32], at now: EventTime
   ) throws(SystemError) {
+    leaveIfGone()
     try prepare(now, coming: bytes.count)
     makeRoom(now, coming: bytes.count)
     guard let segment else { return }
     do throws(SystemError) {
       try write(bytes)
       guard fdatasync(file) == 0 else { throw SystemError.last("fdatasync") }
+      // Into a file that nobody will find nothing is stored.
+      guard isInPlace else { throw SystemError(code: ENOENT, call: segment.path) }
     } catch {
       // What a failed sync has left on the disk is unknown: it is cut off, and the file opened anew.
       hasLeftovers = true
@@ -204,6 +208,24 @@ struct LogFile: ~Copyable {
       for (line, offset) in zip(lines, starts) { known.note(line, at: start + Int(offset)) }
       known.end = newEnd
     }
+  }
+
+  /// Whether the open file is the one by its name.
+  private var isInPlace: Bool {
+    guard let segment else { return true }
+    // It has been closed because of a fault, and is opened again where it ends.
+    guard file >= 0 else { return end == 0 || FileIdentity(segment.path) != nil }
+    return FileIdentity(descriptor: file).map { $0 == FileIdentity(segment.path) } ?? false
+  }
+
+  /// Somebody has taken the file away, or the whole folder: the log goes on in another one, with the numbers that are due.
+  private mutating func leaveIfGone() {
+    guard !isInPlace else { return }
+    closeFile()
+    hasLeftovers = false
+    segment = nil
+    end = 0
+    segments.forgetMissing()
   }
 
   private func write(_ bytes: borrowing [UInt8]) throws(SystemError) {
@@ -244,7 +266,10 @@ struct LogFile: ~Copyable {
         try begin(segment.name.next)
       }
     } else {
-      try begin(wanted)
+      // In a folder that was put in the place of ours there may be one of that name.
+      var free = wanted
+      while FileIdentity("\(segments.folder)/\(free.path)") != nil { free = free.next }
+      try begin(free)
     }
     if file < 0, let segment {
       let opened = Glibc.open(segment.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -260,7 +285,15 @@ struct LogFile: ~Copyable {
     if hasLeftovers, file >= 0 { throw SystemError(code: EIO, call: "truncate") }
     let next = Segment(name, folder: segments.folder, knowledge: .init())
     let day = "\(segments.folder)/\(name.folder)"
-    try LogFile.makeFolder(segments.folder)
+    do throws(SystemError) {
+      try LogFile.makeFolder(segments.folder)
+    } catch {
+      // With the folder of the server's state, which is made again.
+      guard error.code == ENOENT, let slash = segments.folder.lastIndex(of: "/"),
+        (try? preparePrivateFolder(String(segments.folder[..<slash]))) != nil
+      else { throw error }
+      try LogFile.makeFolder(segments.folder)
+    }
     try LogFile.makeFolder(day)
     let opened = Glibc.open(next.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard opened >= 0 else { throw .last("open \(next.path)") }

@@ -15,6 +15,9 @@ final class SegmentList: Sendable {
   func add(_ segment: Segment) { segments.withLock { $0.append(segment) } }
   func remove(_ segment: Segment) { segments.withLock { $0.removeAll { $0 === segment } } }
 
+  /// Leaves out files that are not there any more.
+  func forgetMissing() { segments.withLock { $0.removeAll { FileIdentity($0.path) == nil } } }
+
   /// Finds what is in the folder. A missing folder is an empty log.
   func load() throws(SystemError) {
     var found: [Segment] = []

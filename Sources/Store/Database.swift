@@ -155,6 +155,19 @@ package final class Database {
     guard found == "ok" else { throw StoreError(code: .corrupt, message: "\(path): \(found)") }
   }
 
+  /// Writes all that it holds into a file that is not there yet, with mode 0600: also when its own has lost its name.
+  func copy(to path: String) throws(StoreError) {
+    let made = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    if made >= 0 { close(made) }
+    do throws(StoreError) {
+      try run("VACUUM INTO ?", [.text(path)])
+    } catch {
+      // Half of it is worse than none.
+      unlink(path)
+      throw error
+    }
+  }
+
   /// What SQLite says of the code alone: its own sentences hold names of tables and pieces of statements, and these reach callers.
   private func failure() -> StoreError {
     let extended = sqlite3_extended_errcode(handle)

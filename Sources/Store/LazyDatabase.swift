@@ -1,6 +1,9 @@
 import Synchronization
+import Sys
 
 /// A database that is opened, its folder made when needed, by whoever uses it first. Calls may come from any thread, one at a time.
+///
+/// A file that is taken away while it is open is made again with what it held; one that is put in its place is used from then on.
 package final class LazyDatabase: Sendable {
   private let path: String
   private let migrations: [String]
@@ -10,6 +13,8 @@ package final class LazyDatabase: Sendable {
 
   private struct State {
     var database: Database?
+    /// Of the file that is open.
+    var file: FileIdentity?
     var isNew = false
   }
 
@@ -28,9 +33,17 @@ package final class LazyDatabase: Sendable {
 
   package func use<Result: Sendable>(_ body: (Database) throws(StoreError) -> Result) throws(StoreError) -> Result {
     try state.withLock { state throws(StoreError) -> Result in
+      if let opened = state.database, FileIdentity(path) != state.file {
+        if FileIdentity(path) == nil {
+          try prepareFolder()
+          try opened.copy(to: path)
+        }
+        state.database = nil
+      }
       if let opened = state.database { return try body(opened) }
       try prepareFolder()
       let made = try open(&state)
+      state.file = FileIdentity(path)
       state.database = made
       return try body(made)
     }

@@ -40,10 +40,12 @@ package final class ServerLock: Sendable {
 
   /// What an earlier server of this name, or this state folder, wrote; nil when there was none.
   package let previous: Holder?
-  private let state: CInt
+  private let state: Mutex<CInt>
   private let runtime: Mutex<CInt>
   private let paths: Paths
   private let own: Holder
+  /// What was written last, when that is not ``own``.
+  private let latest = Mutex<Holder?>(nil)
 
   /// Takes the locks at once or fails with `alreadyRunning`. Both folders must exist.
   /// - Parameter socket: Where the server will listen, when that is not `paths.socket`.
@@ -73,7 +75,7 @@ package final class ServerLock: Sendable {
       close(opened)
       throw error
     }
-    state = opened
+    state = Mutex(opened)
     own = Holder(
       pid: getpid(), hostname: Host.hostname, socket: socket ?? paths.socket, keeperSocket: paths.keeperSocket)
     record(own)
@@ -81,13 +83,14 @@ package final class ServerLock: Sendable {
 
   deinit {
     close(runtime.withLock { $0 })
-    close(state)
+    close(state.withLock { $0 })
   }
 
   /// Says that the keeper is elsewhere than beside the server's sockets.
   package func record(keeperSocket: String) {
     var holder = own
     holder.keeperSocket = keeperSocket
+    latest.withLock { $0 = holder }
     record(holder)
   }
 
@@ -95,8 +98,35 @@ package final class ServerLock: Sendable {
   private func record(_ holder: Holder) {
     let bytes = Array(holder.text.utf8)
     // In one piece, and cut after it: whoever reads meanwhile finds one text or the other.
-    _ = bytes.withUnsafeBytes { pwrite(state, $0.baseAddress, $0.count, 0) }
-    ftruncate(state, off_t(bytes.count))
+    state.withLock { state in
+      _ = bytes.withUnsafeBytes { pwrite(state, $0.baseAddress, $0.count, 0) }
+      _ = ftruncate(state, off_t(bytes.count))
+    }
+  }
+
+  /// Whether the state folder has another lock by now, or none: somebody has taken the folder away.
+  package var isStateGone: Bool {
+    state.withLock { FileIdentity(descriptor: $0) } != FileIdentity(paths.stateLock)
+  }
+
+  /// Takes the lock of the state folder once more when its file was taken away with the folder, which must be there again. Fails when another
+  /// server has it by now.
+  package func renewState() throws(StoreError) {
+    guard isStateGone else { return }
+    let opened = open(paths.stateLock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard opened >= 0 else {
+      throw StoreError(code: .systemFailure, message: "\(SystemError.last("open \(paths.stateLock)"))")
+    }
+    guard (try? FileLock.take(opened)) == true else {
+      close(opened)
+      throw ServerLock.alreadyRunning(paths, ServerLock.read(paths.stateLock))
+    }
+    let old = state.withLock { state in
+      defer { state = opened }
+      return state
+    }
+    close(old)
+    record(latest.withLock { $0 } ?? own)
   }
 
   /// Takes the lock beside the sockets once more when its file was taken away with the folder. Fails when another server has it by now.
