@@ -22,7 +22,8 @@ package struct Publication: Sendable {
   /// Reads one event. Throws ``EventError/Code/invalidEvent`` and ``EventError/Code/invalidSubject`` with the member at fault.
   package init(_ text: ArraySlice<UInt8>) throws(EventError) {
     guard let members = JSONText.members(of: text) else {
-      throw EventError(.invalidEvent, "An event is a JSON object in UTF-8; this is none, or not well formed.")
+      throw EventError(
+        .invalidEvent, "An event is a JSON object in UTF-8, each member given once; this is none, or not well formed.")
     }
     try self.init(Members(members))
   }
@@ -192,6 +193,12 @@ private struct Members {
     guard let value = raw(name) else { return Array("null".utf8) }
     guard let compact = JSONText.compact(value) else {
       throw EventError(.invalidEvent, "'\(name)' is not well-formed JSON in UTF-8.")
+    }
+    // Readers must not understand it differently.
+    do throws(JSONSyntaxError) {
+      _ = try JSON(parsing: compact, ambiguity: .refusedInMembers)
+    } catch {
+      throw EventError(.invalidEvent, "'\(name)' cannot be taken: \(error.message).")
     }
     return compact
   }

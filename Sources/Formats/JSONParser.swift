@@ -8,24 +8,57 @@ extension JSON {
   /// Deepest nesting taken: the parser calls itself once a level, and no document of ours comes near.
   package static let deepestNesting = 256
 
-  package init(parsing text: String) throws(JSONSyntaxError) {
-    try self.init(parsing: Array(text.utf8))
+  /// What is done with a document that RFC 8259 allows and that two readers may understand differently: with a member that is given twice (§4),
+  /// and with a number that is too large or too small for a `Double` (§6).
+  package enum Ambiguity: Sendable {
+    /// It is refused: whatever is asked of a server.
+    case refused
+    /// Members are refused, numbers are not: of what is kept and given back byte for byte.
+    case refusedInMembers
+    /// The first of two members is found, the nearest number taken: for showing what somebody has stored.
+    case tolerated
+  }
+
+  package init(parsing text: String, ambiguity: Ambiguity = .refused) throws(JSONSyntaxError) {
+    try self.init(parsing: Array(text.utf8), ambiguity: ambiguity)
   }
 
   /// Reads one document with nothing but white space around it. Invalid UTF-8 inside strings is replaced, as the
   /// Unicode standard has it; everything else that RFC 8259 does not allow is refused.
-  package init(parsing bytes: [UInt8]) throws(JSONSyntaxError) {
-    var parser = JSONParser(bytes)
+  package init(parsing bytes: [UInt8], ambiguity: Ambiguity = .refused) throws(JSONSyntaxError) {
+    var parser = JSONParser(bytes, ambiguity)
     self = try parser.document()
+  }
+}
+
+/// The names of one object's members so far: a few are compared, many are looked up.
+struct MemberNames {
+  private static let few = 16
+  private var list: [String] = []
+  private var set: Set<String> = []
+
+  /// False when the name was there.
+  mutating func insert(_ name: String) -> Bool {
+    if set.isEmpty, list.count < MemberNames.few {
+      if list.contains(name) { return false }
+      list.append(name)
+      return true
+    }
+    if set.isEmpty { set = Set(list) }
+    return set.insert(name).inserted
   }
 }
 
 private struct JSONParser {
   private let bytes: [UInt8]
+  private let refusesNames: Bool
+  private let refusesNumbers: Bool
   private var offset = 0
 
-  init(_ bytes: [UInt8]) {
+  init(_ bytes: [UInt8], _ ambiguity: JSON.Ambiguity) {
     self.bytes = bytes
+    refusesNames = ambiguity != .tolerated
+    refusesNumbers = ambiguity == .refused
   }
 
   mutating func document() throws(JSONSyntaxError) -> JSON {
@@ -82,12 +115,14 @@ private struct JSONParser {
   private mutating func object(depth: Int) throws(JSONSyntaxError) -> JSON {
     offset += 1
     var members: [JSON.Member] = []
+    var names = MemberNames()
     skipSpace()
     if skip("}") { return .object(members) }
     while true {
       skipSpace()
       guard next == UInt8(ascii: "\"") else { throw failure("a member needs a name in quotes") }
       let name = try string()
+      guard !refusesNames || names.insert(name) else { throw failure("'\(name.prefix(80))' is given twice") }
       skipSpace()
       guard skip(":") else { throw failure("':' is missing") }
       members.append(JSON.Member(name, try value(depth: depth + 1)))
@@ -134,7 +169,11 @@ private struct JSONParser {
     }
     let text = String(decoding: bytes[start..<offset], as: UTF8.self)
     if isWhole, let value = Int(text) { return .integer(value) }
-    guard let value = Double(text), value.isFinite else { throw failure("the number is too large") }
+    guard var value = Double(text), value.isFinite || !refusesNumbers else { throw failure("the number is too large") }
+    if !value.isFinite { value = value < 0 ? -.greatestFiniteMagnitude : .greatestFiniteMagnitude }
+    if refusesNumbers, value == 0, text.utf8.prefix(while: { $0 | 0x20 != 0x65 }).contains(where: { $0 &- 0x31 < 9 }) {
+      throw failure("the number is too small, and is not 0")
+    }
     return .number(value)
   }
 

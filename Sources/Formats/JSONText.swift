@@ -16,7 +16,8 @@ package struct JSONText {
     position = bytes.startIndex
   }
 
-  /// The members of the object that is the whole text, each value as its own text; `nil` when the text is not one well-formed object.
+  /// The members of the object that is the whole text, each value as its own text; `nil` when the text is not one well-formed object, or gives
+  /// a member twice: another reader might take the other one.
   package static func members(of text: ArraySlice<UInt8>) -> [(name: String, value: ArraySlice<UInt8>)]? {
     var scanner = JSONText(text)
     return scanner.members()
@@ -100,13 +101,16 @@ package struct JSONText {
 
   private mutating func members() -> [(name: String, value: ArraySlice<UInt8>)]? {
     var members: [(name: String, value: ArraySlice<UInt8>)] = []
+    var names = MemberNames()
     skipSpace()
     guard take(0x7B) else { return nil }
     skipSpace()
     if !take(0x7D) {
       repeat {
         skipSpace()
-        guard members.count < JSONText.maximumMembers, let name = readText() else { return nil }
+        guard members.count < JSONText.maximumMembers, let name = readText(), names.insert(name) else {
+          return nil
+        }
         skipSpace()
         guard take(0x3A) else { return nil }
         skipSpace()

@@ -13,6 +13,8 @@ struct HTTPHeadScanner {
 
   private var state = State.start
   private var lineCount = 0
+  /// Whether the byte before was a space of a request line.
+  private var isAfterSpace = false
   /// Bytes seen since the start of the head.
   private(set) var count = 0
   /// Field lines seen; the parser must find as many.
@@ -34,6 +36,7 @@ struct HTTPHeadScanner {
       switch state {
       case .start:
         // An empty line before the request line is skipped (RFC 9112 §2.2).
+        isAfterSpace = false
         if byte == ASCII.cr {
           state = .startLF
         } else if ASCII.isToken(byte) {
@@ -47,6 +50,9 @@ struct HTTPHeadScanner {
         state = .start
       case .line:
         if byte >= 0x20, byte < 0x7F || (byte > 0x7F && allowsHighBytes) {
+          // One space, exactly, stands between the parts of a request line (RFC 9112 §3). A reason phrase is free text.
+          if byte == 0x20, isAfterSpace, !allowsHighBytes { throw .malformed("two spaces in a request line") }
+          isAfterSpace = byte == 0x20
           lineCount += 1
           if lineCount > lineLimit { throw .targetTooLong }
         } else if byte == ASCII.cr {

@@ -149,7 +149,7 @@ extension Access {
   /// Whether a reader who may reach only some sessions may hear of an event: those of its sessions, and no others.
   package func admits(_ event: StoredEvent) -> Bool {
     guard sessions != nil || tags != nil else { return true }
-    guard event.originKind == "session", let data = try? JSON(parsing: Array(event.data)),
+    guard event.originKind == "session", let data = try? JSON(parsing: Array(event.data), ambiguity: .tolerated),
       let name = data["session"].string
     else { return false }
     return covers(name: name, tags: (data["tags"].array ?? []).compactMap { $0.string.flatMap { try? Tag($0) } })

@@ -91,7 +91,9 @@ struct JSONRPC: Sendable {
     }
 
     static func parse(_ text: ArraySlice<UInt8>) -> Parsed {
-      guard let members = JSONText.members(of: text) else { return .malformed("A call is a JSON object.", id: nil) }
+      guard let members = JSONText.members(of: text) else {
+        return .malformed("A call is a JSON object, each member given once.", id: nil)
+      }
       var version: String?
       var method: String?
       var id: ArraySlice<UInt8>?

@@ -1,6 +1,37 @@
 import Formats
 import Testing
 
+/// What two readers may understand differently.
+@Suite("Ambiguous JSON")
+struct AmbiguousJSONTests {
+  @Test(
+    "a member given twice is refused wherever it stands, and found only where it is tolerated",
+    arguments: [
+      #"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, #"[{"x":{"b":1,"c":2,"b":3}}]"#,
+      "{" + (0..<40).map { "\"m\($0)\":1" }.joined(separator: ",") + #","m7":2}"#,
+    ])
+  func duplicates(text: String) {
+    #expect(throws: JSONSyntaxError.self) { try JSON(parsing: text) }
+    #expect((try? JSON(parsing: text, ambiguity: .tolerated)) != nil)
+    if text.hasPrefix("{") { #expect(JSONText.members(of: Array(text.utf8)[...]) == nil) }
+  }
+
+  @Test("the same name in two objects is none of that") func sameName() throws {
+    #expect(try JSON(parsing: #"[{"a":1},{"a":{"a":2}}]"#)[1]["a"]["a"] == 2)
+  }
+
+  @Test(
+    "a number that is not what it says is refused",
+    arguments: ["1e-999", "-0.5e-400", "0.00001E-9999", "1e999", "-1e999"])
+  func numbers(text: String) {
+    #expect(throws: JSONSyntaxError.self) { try JSON(parsing: text) }
+    #expect((try? JSON(parsing: text, ambiguity: .tolerated)) != nil)
+  }
+
+  @Test("zero is zero however it is written", arguments: ["0", "-0", "0.0", "0e5", "0.000e-9999"])
+  func zeros(text: String) throws { #expect(try JSON(parsing: "[\(text)]").array?.count == 1) }
+}
+
 @Suite("JSON as a value")
 struct JSONTests {
   @Test(
@@ -57,7 +88,7 @@ struct JSONTests {
 
   @Test("members and elements are found, and missing ones are null")
   func access() throws {
-    let value = try JSON(parsing: #"{"a":[{"b":5},2.0,"x",true],"a2":1,"a2":2}"#)
+    let value = try JSON(parsing: #"{"a":[{"b":5},2.0,"x",true],"a2":1,"a2":2}"#, ambiguity: .tolerated)
     #expect(value["a"][0]["b"].integer == 5)
     #expect(value["a"][1].integer == 2)
     #expect(value["a"][1].double == 2)

@@ -123,6 +123,8 @@ struct HTTPDecoderTests {
       "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
       "GET relative HTTP/1.1\r\nHost: x\r\n\r\n",
       "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+      "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET /  HTTP/1.1\r\nHost: x\r\n\r\n",
       "GET / FTP/1.1\r\nHost: x\r\n\r\n",
       "GET /\r\nHost: x\r\n\r\n",
       " GET / HTTP/1.1\r\nHost: x\r\n\r\n",

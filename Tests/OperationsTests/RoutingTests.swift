@@ -146,7 +146,6 @@ struct RoutingTests {
     "an unknown server is an error, wherever and however it is named, and nothing is done",
     arguments: [
       #"{"server":"web9"}"#, #"{"name":"x","server":"web9"}"#, #"{"\u0073erver":"web9"}"#,
-      #"{"server":"web9","server":"web9"}"#,
       #" { "server" : "web9" } "#, #"{"server":""}"#,
     ])
   func unknown(body: String) async throws {

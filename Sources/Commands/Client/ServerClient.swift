@@ -50,7 +50,7 @@ struct ServerClient: Sendable {
     let answer = try await fetch(method, path, query: query, body: body, contentType: contentType)
     guard !answer.isEmpty else { return .null }
     do {
-      return try JSON(parsing: answer)
+      return try JSON(parsing: answer, ambiguity: .tolerated)
     } catch {
       throw CommandFailure(.failed, "the server's answer is no JSON: \(error.message) at byte \(error.offset)")
     }
@@ -156,7 +156,7 @@ struct ServerClient: Sendable {
 
   /// The failure that an answer describes: `{"error":{"code","message"}}`, with the servers that the call took.
   static func failure(status: Int, body: [UInt8]) -> CommandFailure {
-    let error = ((try? JSON(parsing: body)) ?? .null)["error"]
+    let error = ((try? JSON(parsing: body, ambiguity: .tolerated)) ?? .null)["error"]
     let message = error["message"].string ?? error.string ?? "the server answered with status \(status)"
     var failure = CommandFailure(ExitCode(httpStatus: status), message, serverCode: error["code"].string)
     failure.take(path: error["server_path"], failedHop: error["failed_hop"])

@@ -102,7 +102,7 @@ actor EventFollower: WebSocketHandler {
   private func show(_ frames: [[UInt8]]) {
     var events: [[UInt8]] = []
     for frame in frames where remaining != 0 {
-      guard let json = try? JSON(parsing: frame) else { continue }
+      guard let json = try? JSON(parsing: frame, ambiguity: .tolerated) else { continue }
       if let sequence = json["seq"].integer {
         // What was on its way twice is shown once.
         guard sequence > position ?? -1 else { continue }

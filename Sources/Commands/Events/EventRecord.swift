@@ -21,7 +21,8 @@ struct EventRecord: Sendable {
 
   /// Nil when it is no envelope, as with the other formats.
   init?(_ raw: [UInt8]) {
-    guard let json = try? JSON(parsing: raw), let id = json["id"].string, let sequence = json["seq"].integer,
+    guard let json = try? JSON(parsing: raw, ambiguity: .tolerated), let id = json["id"].string,
+      let sequence = json["seq"].integer,
       let type = json["type"].string, let subject = json["subject"].string, let time = json["time"].string,
       let moment = try? TimeExpression.parse(time, now: 0, offset: { _ in 0 })
     else { return nil }
@@ -112,7 +113,7 @@ struct EventPage: Sendable {
   init(_ body: [UInt8]) throws(CommandFailure) {
     let json: JSON
     do {
-      json = try JSON(parsing: body)
+      json = try JSON(parsing: body, ambiguity: .tolerated)
     } catch {
       throw CommandFailure(.failed, "the server's answer is no JSON: \(error.message) at byte \(error.offset)")
     }
