@@ -151,7 +151,7 @@ actor Server {
       accounts: accounts, origin: options.sessionsActAsOwner ? nil : origins)
     let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id, cluster: cluster.map)
     let cluster = cluster
-    let tenures = TokenTenures(loop: loop)
+    let (tenures, cursors) = (TokenTenures(loop: loop), cursors)
     let catalogue = Catalogue(
       sessions.all + serverOperations(self)
         + ServersOperations(registry: cluster.registry, control: self).all
@@ -160,6 +160,7 @@ actor Server {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
           tenures.end(token: $0)
+          try? cursors.removeAll(ofToken: $0)
           cluster.forget(token: $0)
         } + [tickets.operation],
       ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts, tenures: tenures,

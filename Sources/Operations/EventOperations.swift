@@ -184,33 +184,50 @@ package struct EventOperations: Sendable {
   // MARK: Cursors
 
   private var places: [Operation] {
-    let cursors = cursors
+    let (log, cursors) = (log, cursors)
     return [
-      Operation("events.cursors", "List the named cursors", .eventsRead, "GET", "/events/cursors", .reads) {
-        (_: Call, _: NoInput) -> [CursorOutput] in
-        try EventOperations.stored { try cursors.list() }.map { CursorOutput($0) }
+      Operation("events.cursors", "List the caller's named cursors", .eventsRead, "GET", "/events/cursors", .reads) {
+        (call: Call, _: NoInput) -> [CursorOutput] in
+        try EventOperations.stored { try cursors.list(of: call.cursorOwner) }.map { CursorOutput($0) }
       },
       Operation(
         "events.cursor", "Tell where a named cursor stands", .eventsRead, "GET", "/events/cursors/{name}", .reads
-      ) { (_: Call, input: CursorInput) -> CursorOutput in
-        CursorOutput(try EventOperations.stored { try cursors.find(input.name) })
+      ) { (call: Call, input: CursorInput) -> CursorOutput in
+        CursorOutput(try EventOperations.stored { try cursors.find(input.name, of: call.cursorOwner) })
       },
       Operation(
         "events.set_cursor", "Set a named cursor to the number of the last event that is done with", .eventsRead, "PUT",
         "/events/cursors/{name}", .changes
-      ) { (_: Call, input: SetCursorInput) -> CursorOutput in
-        CursorOutput(
+      ) { (call: Call, input: SetCursorInput) -> CursorOutput in
+        try EventOperations.requireMoving(call, "events.set_cursor")
+        await log.whenOpen()
+        guard input.seq <= log.lastSeq else {
+          throw OperationError(
+            .invalidRequest, "Invalid request: there is no event \(input.seq) yet; the newest is \(log.lastSeq).")
+        }
+        return CursorOutput(
           try EventOperations.stored {
-            try cursors.set(input.name, to: input.seq, at: Timestamp.now().milliseconds)
+            try cursors.set(input.name, of: call.cursorOwner, to: input.seq, at: Timestamp.now().milliseconds)
           })
       },
       Operation(
         silent: "events.remove_cursor", "Forget a named cursor", .eventsRead, "DELETE", "/events/cursors/{name}",
         .changes
-      ) { (_: Call, input: CursorInput) in
-        try EventOperations.stored { try cursors.remove(input.name) }
+      ) { (call: Call, input: CursorInput) in
+        try EventOperations.requireMoving(call, "events.remove_cursor")
+        try EventOperations.stored { try cursors.remove(input.name, of: call.cursorOwner) }
       },
     ]
+  }
+
+  /// Whoever may only read leaves nothing on the server.
+  private static func requireMoving(_ call: Call, _ operation: String) throws(OperationError) {
+    guard call.mayMoveCursors else {
+      throw OperationError(
+        .insufficientScope,
+        "This token may not do \(operation): it needs the scope '\(Scope.eventsPublish.rawValue)' beside '\(Scope.eventsRead.rawValue)'."
+      )
+    }
   }
 
   private struct CursorInput: Decodable, Sendable { var name: String }
@@ -241,6 +258,8 @@ package struct EventOperations: Sendable {
       case .invalidName: throw OperationError(.invalidRequest, "Invalid request: \(error.message).")
       case .full:
         throw OperationError(.storageFull, "The disk is full; make room and try again: \(error.message).")
+      case .limitReached:
+        throw OperationError(.resourceLimitReached, "Resource limit reached: \(error.message).")
       default: throw OperationError(.eventLogUnavailable, "The cursors could not be read or written: \(error.message).")
       }
     }
@@ -335,6 +354,18 @@ package struct EventOperations: Sendable {
     var ok: Bool
     var stats: Statistics
   }
+}
+
+extension Call {
+  /// Whose cursors the call sees: the server's own user and whoever may do everything share theirs, a token has its own; and of a hub's
+  /// token each caller of the hub.
+  package var cursorOwner: CursorOwner {
+    guard !access.allows(.admin), let token = principal.tokenID else { return .local }
+    if case .relayed(_, let caller) = principal { return .token(token, for: caller) }
+    return .token(token)
+  }
+
+  package var mayMoveCursors: Bool { access.allows(.eventsPublish) }
 }
 
 /// The prototype's `{topic, payload, correlation_id?}` as an event of ours.

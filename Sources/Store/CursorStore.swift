@@ -12,13 +12,25 @@ package struct NamedCursor: Sendable, Equatable {
 package final class CursorStore: Sendable {
   /// Cursors at most; they are named by hand or by program.
   package static let mostCursors = 10_000
+  /// Most of one token, whoever asks through it: it follows the log in a few places.
+  package static let mostOfToken = 100
+  /// Most of all tokens together: the rest is kept for the server's own user.
+  package static let mostOfTokens = 8_000
   /// A name is 1 to so many bytes without control characters.
   package static let longestName = 128
 
   private let database: LazyDatabase
 
   private static let migrations = [
-    "CREATE TABLE cursors (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, updated_ms INTEGER NOT NULL) STRICT"
+    "CREATE TABLE cursors (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, updated_ms INTEGER NOT NULL) STRICT",
+    // '' is the server's own user, whose those are that were made before cursors had owners.
+    """
+    CREATE TABLE owned_cursors (
+      token TEXT NOT NULL, caller TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER NOT NULL, updated_ms INTEGER NOT NULL,
+      PRIMARY KEY (token, caller, name)) STRICT
+    """,
+    "INSERT INTO owned_cursors SELECT '', '', name, seq, updated_ms FROM cursors",
+    "DROP TABLE cursors",
   ]
 
   /// - Parameter quarantine: Where a damaged file goes.
@@ -28,10 +40,17 @@ package final class CursorStore: Sendable {
       loss: "the named cursors are gone; their readers begin anew")
   }
 
+  private static func key(_ owner: CursorOwner) -> [Database.Value] {
+    [.text(owner.token ?? ""), .text(owner.caller ?? "")]
+  }
+
   /// Throws ``StoreError/Code/notFound``.
-  package func find(_ name: String) throws(StoreError) -> NamedCursor {
+  package func find(_ name: String, of owner: CursorOwner) throws(StoreError) -> NamedCursor {
     let row = try database.use { database throws(StoreError) in
-      try database.run("SELECT name, seq, updated_ms FROM cursors WHERE name = ?", [.text(name)]).first
+      try database.run(
+        "SELECT name, seq, updated_ms FROM owned_cursors WHERE token = ? AND caller = ? AND name = ?",
+        CursorStore.key(owner) + [.text(name)]
+      ).first
     }
     guard let row, let cursor = CursorStore.cursor(row) else {
       throw StoreError(code: .notFound, message: "there is no cursor \"\(name)\"")
@@ -39,15 +58,20 @@ package final class CursorStore: Sendable {
     return cursor
   }
 
-  package func list() throws(StoreError) -> [NamedCursor] {
+  package func list(of owner: CursorOwner) throws(StoreError) -> [NamedCursor] {
     try database.use { database throws(StoreError) in
-      try database.run("SELECT name, seq, updated_ms FROM cursors ORDER BY name")
+      try database.run(
+        "SELECT name, seq, updated_ms FROM owned_cursors WHERE token = ? AND caller = ? ORDER BY name",
+        CursorStore.key(owner))
     }
     .compactMap(CursorStore.cursor)
   }
 
-  /// Sets a cursor, making it when there is none. On the disk when it returns.
-  package func set(_ name: String, to seq: UInt64, at milliseconds: Int64) throws(StoreError) -> NamedCursor {
+  /// Sets a cursor, making it when there is none. On the disk when it returns. Throws ``StoreError/Code/limitReached`` for a new one where
+  /// there are too many; one that is there can always be moved.
+  package func set(
+    _ name: String, of owner: CursorOwner, to seq: UInt64, at milliseconds: Int64
+  ) throws(StoreError) -> NamedCursor {
     guard (1...CursorStore.longestName).contains(name.utf8.count), name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
     else {
       throw StoreError(
@@ -58,27 +82,47 @@ package final class CursorStore: Sendable {
       throw StoreError(code: .invalidName, message: "there is no event \(seq)")
     }
     try database.use { database throws(StoreError) in
-      guard (try database.run("SELECT count(*) FROM cursors").first?.first?.integer ?? 0) < CursorStore.mostCursors
-      else {
-        throw StoreError(
-          code: .systemFailure, message: "there are \(CursorStore.mostCursors) cursors already; remove some")
-      }
       try database.run(
-        """
-        INSERT INTO cursors (name, seq, updated_ms) VALUES (?, ?, ?)
-        ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, updated_ms = excluded.updated_ms
-        """, [.text(name), .integer(number), .integer(milliseconds)])
+        "UPDATE owned_cursors SET seq = ?, updated_ms = ? WHERE token = ? AND caller = ? AND name = ?",
+        [.integer(number), .integer(milliseconds)] + CursorStore.key(owner) + [.text(name)])
+      if database.changes > 0 { return }
+      try CursorStore.checkRoom(for: owner, in: database)
+      try database.run(
+        "INSERT INTO owned_cursors (token, caller, name, seq, updated_ms) VALUES (?, ?, ?, ?, ?)",
+        CursorStore.key(owner) + [.text(name), .integer(number), .integer(milliseconds)])
     }
     return NamedCursor(name: name, seq: seq, updatedAt: milliseconds)
   }
 
+  private static func checkRoom(for owner: CursorOwner, in database: Database) throws(StoreError) {
+    func count(_ condition: String, _ values: [Database.Value] = []) throws(StoreError) -> Int64 {
+      try database.run("SELECT count(*) FROM owned_cursors WHERE \(condition)", values).first?.first?.integer ?? 0
+    }
+    func refuse(_ most: Int, _ whose: String) -> StoreError {
+      StoreError(code: .limitReached, message: "there are \(most) cursors \(whose) already; remove some")
+    }
+    if try count("true") >= mostCursors { throw refuse(mostCursors, "on this server") }
+    guard let token = owner.token else { return }
+    if try count("token = ?", [.text(token)]) >= mostOfToken { throw refuse(mostOfToken, "of this token") }
+    if try count("token <> ''") >= mostOfTokens { throw refuse(mostOfTokens, "of tokens") }
+  }
+
   /// Throws ``StoreError/Code/notFound``.
-  package func remove(_ name: String) throws(StoreError) {
+  package func remove(_ name: String, of owner: CursorOwner) throws(StoreError) {
     let removed = try database.use { database throws(StoreError) in
-      try database.run("DELETE FROM cursors WHERE name = ?", [.text(name)])
+      try database.run(
+        "DELETE FROM owned_cursors WHERE token = ? AND caller = ? AND name = ?",
+        CursorStore.key(owner) + [.text(name)])
       return database.changes
     }
     if removed == 0 { throw StoreError(code: .notFound, message: "there is no cursor \"\(name)\"") }
+  }
+
+  /// Removes all cursors of a token that is no longer good.
+  package func removeAll(ofToken id: String) throws(StoreError) {
+    try database.use { database throws(StoreError) in
+      _ = try database.run("DELETE FROM owned_cursors WHERE token = ?", [.text(id)])
+    }
   }
 
   private static func cursor(_ row: [Database.Value]) -> NamedCursor? {

@@ -11,6 +11,8 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Another process holds the lock.
     case alreadyRunning = "already_running"
     case notFound = "not_found"
+    /// There are as many as there may be.
+    case limitReached = "limit_reached"
     /// Data that was read back is not what was written.
     case corrupt
     /// The disk is full.

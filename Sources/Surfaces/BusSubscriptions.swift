@@ -42,7 +42,7 @@ final class BusSubscriptions: @unchecked Sendable {
       )
     }
     let following = try EventFollowing(try BusSubscriptions.query(parameters))
-    let start = try await following.start(feeds)
+    let start = try await following.start(feeds, for: call)
     last += 1
     func frame(_ member: String) -> (before: [UInt8], after: [UInt8]) {
       (

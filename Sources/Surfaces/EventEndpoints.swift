@@ -17,7 +17,7 @@ extension HTTPSurface {
     let feeds = try requireFeeds()
     let query = try checkedQuery(given, at: .eventStream)
     let following = try EventFollowing(query, lastEventID: request.headers[first: "last-event-id"])
-    let start = try await following.start(feeds)
+    let start = try await following.start(feeds, for: call)
     let place = try eventFollower(for: call)
     let (authenticator, tenures) = (authenticator, catalogue.tenures)
     return .stream(Responses.eventStream()) { writer in
@@ -46,7 +46,7 @@ extension HTTPSurface {
         for: call)
     }
     let following = try EventFollowing(try checkedQuery(query, at: .eventSocket))
-    let start = try await following.start(feeds)
+    let start = try await following.start(feeds, for: call)
     let (place, open) = (try eventFollower(for: call), authenticator.sockets)
     return .upgrade(
       WebSocketUpgrade { webSocket in

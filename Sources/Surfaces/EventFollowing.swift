@@ -84,12 +84,12 @@ struct EventFollowing: Sendable {
 
   /// The number of the first event that the client wants: what it says itself, else where its cursor stands, else from its time on, else
   /// what comes from now on.
-  func start(_ feeds: EventFeeds) async throws(OperationError) -> UInt64 {
+  func start(_ feeds: EventFeeds, for call: Call) async throws(OperationError) -> UInt64 {
     await feeds.log.whenOpen()
     if let after { return after + 1 }
     if let cursor {
       do throws(StoreError) {
-        return try feeds.cursors.find(cursor).seq + 1
+        return try feeds.cursors.find(cursor, of: call.cursorOwner).seq + 1
       } catch {
         // A cursor that is not there yet begins here and is made when its reader says how far it is.
         if error.code != .notFound {

@@ -13,6 +13,9 @@ actor EventSocket {
   private let webSocket: any MessageSocket
   private let following: EventFollowing
   private let feeds: EventFeeds
+  /// Whose cursors it sees, and whether it may move them.
+  private let owner: CursorOwner
+  private let mayMoveCursors: Bool
   private let onClosed: @Sendable () -> Void
   private let pump: EventPump
   private let start: UInt64
@@ -28,6 +31,8 @@ actor EventSocket {
     self.webSocket = webSocket
     self.following = following
     self.feeds = feeds
+    owner = call.cursorOwner
+    mayMoveCursors = call.mayMoveCursors
     self.start = start
     self.onClosed = onClosed
     pump = EventPump(webSocket, following, from: start, feeds: feeds, access: call.access)
@@ -46,6 +51,9 @@ actor EventSocket {
     guard following.cursor != nil else {
       return refuse("an acknowledgement needs a named cursor: connect with ?cursor=NAME")
     }
+    guard mayMoveCursors else {
+      return refuse("this token may not move a cursor: it needs the scope 'events:publish'", .insufficientScope)
+    }
     guard UInt64(ack) <= feeds.log.lastSeq else { return refuse("there is no event \(ack) yet") }
     acknowledged = UInt64(ack)
     store()
@@ -56,9 +64,9 @@ actor EventSocket {
     guard !isStoring, let cursor = following.cursor, let seq = acknowledged else { return }
     acknowledged = nil
     isStoring = true
-    feeds.cursorThread.submit { [self, feeds] in
+    feeds.cursorThread.submit { [self, feeds, owner] in
       let outcome = Result { () throws(StoreError) in
-        try feeds.cursors.set(cursor, to: seq, at: Timestamp.now().milliseconds)
+        try feeds.cursors.set(cursor, of: owner, to: seq, at: Timestamp.now().milliseconds)
       }
       loop.execute { self.assumeIsolated { $0.stored(outcome) } }
     }
@@ -73,9 +81,9 @@ actor EventSocket {
     store()
   }
 
-  private func refuse(_ why: String) {
+  private func refuse(_ why: String, _ code: ErrorCode = .invalidRequest) {
     guard webSocket.isOpen else { return }
-    webSocket.send(text: Responses.document(of: OperationError(.invalidRequest, "Invalid request: \(why).")))
+    webSocket.send(text: Responses.document(of: OperationError(code, "Invalid request: \(why).")))
     if webSocket.queuedBytes > RunningRequests.maximumQueued {
       webSocket.close(code: 1008, reason: "the client does not read")
     }

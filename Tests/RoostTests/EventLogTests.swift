@@ -261,8 +261,11 @@ struct EventLogTests {
         try await roost.http.request(method, "/events/cursors/\(name)", body: json?.bytes ?? [])
       }
       #expect(try await ask("GET", "mine").errorCode == "cursor_not_found")
+      try await publish(roost.http, "t.n", 1...10)
       #expect(try await ask("PUT", "mine", ["seq": 7]).json["seq"] == 7)
       #expect(try await ask("PUT", "mine", ["seq": 5]).json["seq"] == 5)
+      let beyond = try await ask("PUT", "mine", ["seq": 1_000_000])
+      #expect(beyond.status == 400 && beyond.errorCode == "invalid_request", "\(beyond)")
       #expect(try await ask("PUT", "a%20b", ["seq": 1]).status == 200)
       for bad: JSON in [["seq": -1], ["seq": "7"], [:], ["seq": 1, "more": 2], ["seq": 1.5]] {
         #expect(try await ask("PUT", "mine", bad).status == 400, "\(bad.text)")
