@@ -105,7 +105,8 @@ var targets: [Target] = [
     ]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Store", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
-  tests("RoostTests", ["TestKit", "Operations", "Cluster", "Net", "Sys", "Formats", "TerminalEngine"]),
+  tests(
+    "RoostTests", ["TestKit", "Operations", "Cluster", "Net", "Store", "Sys", "Formats", "TerminalEngine"]),
 ]
 
 if benchmarking {

@@ -85,6 +85,16 @@ enum FixedEndpoint: CaseIterable, Sendable {
     }
   }
 
+  /// All that the caller must be allowed to do to be let in, as the OpenAPI document states it. A socket's calls need their own beside it.
+  var scopes: [Scope] {
+    switch self {
+    case .serverJSON, .sessionJSON: [.sessionsRead]
+    // Without 'readonly'; to watch, the first is enough.
+    case .sessionRaw: [.sessionsRead, .sessionsInput]
+    default: scope.map { [$0] } ?? []
+    }
+  }
+
   /// As an operation's name, for audit records and metrics. Metrics are asked for by the server's own name.
   var name: String {
     switch self {

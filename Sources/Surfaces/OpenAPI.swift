@@ -107,6 +107,7 @@ enum OpenAPI {
     json.string(
       operation.scope.map { "Needs the scope `\($0.rawValue)`." }
         ?? (isOpen ? "Open to anybody." : "Needs no particular scope."))
+    writeScopes(operation.scope.map { [$0] } ?? [], to: &json)
     let inPath = parameters(of: operation.route.path)
     let rest = operation.input.fields.filter { !inPath.contains($0.name) && $0.name != operation.rawField }
     let takesBody = !["GET", "HEAD", "DELETE"].contains(operation.route.method)
@@ -128,7 +129,8 @@ enum OpenAPI {
     if operation.rawField != nil {
       writeBody("application/octet-stream", required: true, schema: nil, to: &json)
     } else if takesBody, !rest.isEmpty {
-      writeBody("application/json", required: rest.contains(where: \.required), schema: .object(rest), to: &json)
+      writeBody(
+        "application/json", required: rest.contains(where: \.required), schema: .object(rest.map(nullable)), to: &json)
     }
     json.key("responses")
     json.beginObject()
@@ -142,12 +144,19 @@ enum OpenAPI {
     json.endObject()
   }
 
+  /// In a body, null says the same as nothing.
+  private static func nullable(_ field: Schema.Field) -> Schema.Field {
+    field.required ? field : .init(field.name, .optional(field.schema), required: false)
+  }
+
   private static func write(_ endpoint: FixedEndpoint, to json: inout JSONWriter) {
     writeHead(endpoint.name, endpoint.summary, isOpen: endpoint.isOpen, to: &json)
-    if let scope = endpoint.scope {
+    if !endpoint.scopes.isEmpty {
       json.key("description")
-      json.string("Needs the scope `\(scope.rawValue)`.")
+      let names = endpoint.scopes.map { "`\($0.rawValue)`" }
+      json.string("Needs the scope\(names.count == 1 ? "" : "s") \(names.joined(separator: " and ")).")
     }
+    writeScopes(endpoint.scopes, to: &json)
     json.key("parameters")
     json.beginArray()
     for name in parameters(of: endpoint.route.path) {
@@ -191,6 +200,14 @@ enum OpenAPI {
     }
     writeDefaultResponse(to: &json)
     json.endObject()
+  }
+
+  /// What a caller must be allowed to do, all of it, for programs: OpenAPI has no place for the scopes of bearer tokens. `admin` stands for all.
+  private static func writeScopes(_ scopes: [Scope], to json: inout JSONWriter) {
+    json.key("x-roost-scopes")
+    json.beginArray()
+    for scope in scopes { json.string(scope.rawValue) }
+    json.endArray()
   }
 
   private static func writeHead(_ id: String, _ summary: String, isOpen: Bool, to json: inout JSONWriter) {
