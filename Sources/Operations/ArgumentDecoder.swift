@@ -153,7 +153,7 @@ struct TextDecoder: Decoder, SingleValueDecodingContainer {
   }
   func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
     CommaList(
-      items: text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false).map(String.init),
+      items: text.split(separator: ",", omittingEmptySubsequences: false).map(String.init),
       path: codingPath)
   }
   func singleValueContainer() throws -> any SingleValueDecodingContainer { self }

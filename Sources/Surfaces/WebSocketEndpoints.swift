@@ -13,12 +13,9 @@ extension HTTPSurface {
   ) async throws(OperationError) -> HTTPReply {
     var query = try QueryText.parse(request.query)
     let ticket = take("ticket", from: &query)
-    guard request.wantsWebSocket else {
-      // A stranger is told that he is one. A ticket is good for one socket, and is not spent on a question.
-      if ticket == nil { _ = try await authenticate(request, for: .fixed(endpoint), path, trace) }
-      return .response(Responses.upgradeRequired())
-    }
     let call = try await authenticate(request, ticket: ticket, for: .fixed(endpoint), path, trace)
+    // Not before: a stranger is told that he is one.
+    guard request.wantsWebSocket else { return .response(Responses.upgradeRequired()) }
     let offered = HTTPSurface.subprotocols(request)
     if let relayed = try await relay(request, to: endpoint, path, query, offered, for: call) { return relayed }
     if endpoint == .link { return try linkSocket(query, offered, for: call) }

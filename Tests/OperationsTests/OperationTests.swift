@@ -70,6 +70,13 @@ struct OperationTests {
     #expect(error?.code.httpStatus == 400)
   }
 
+  @Test("an empty filter in a query is no filter that was left out") func emptyList() async {
+    for tags in ["", ",", "a,"] {
+      let refused = await refusal(Arguments(path: [("session", "a")], query: [("tags", tags)]))
+      #expect(refused?.code == .invalidTag || refused?.code == .invalidRequest, "\(tags)")
+    }
+  }
+
   @Test("an unknown query parameter and an unknown server are refused") func unknowns() async {
     #expect(await refusal(Arguments(path: [("session", "a")], query: [("x", "1")]))?.code == .invalidRequest)
     #expect(await refusal(Arguments(path: [("session", "a")], query: [("server", "there")]))?.code == .serverNotFound)

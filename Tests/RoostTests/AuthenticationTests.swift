@@ -91,6 +91,8 @@ struct AuthenticationTests {
     arguments: ["/ws/json", "/rpc", "/events/ws", "/link", "/sessions/none/ws/raw", "/sessions/none/ws/json"])
   func strangersFirst(_ path: String) async throws {
     try await withTCP([]) { _, client in
+      let guessed = try await client.request("GET", "\(path)?ticket=")
+      #expect(guessed.status == 401 || guessed.status == 403, "\(guessed)")
       let refused = try await client.request("GET", path)
       #expect(refused.status == 401 && refused.headers[first: "www-authenticate"] == "Bearer", "\(refused)")
       let known = try await client.another(token: AuthenticationTests.token).request("GET", path)
