@@ -55,6 +55,20 @@ extension JSONWriter {
     }
   }
 
+  /// One row of the visible screen as it is told where the document is long already: without its styles.
+  mutating func unstyledLine(of terminal: borrowing Terminal, row: Int) {
+    beginArray()
+    var text = LineText()
+    terminal.visitRuns(row: row, trim: .blankAny) { text.append($0.text) }
+    if !text.bytes.isEmpty {
+      beginObject()
+      key("text")
+      text.bytes.withUnsafeBufferPointer { string(utf8: $0) }
+      endObject()
+    }
+    endArray()
+  }
+
   /// One line of the history or the main screen, by absolute number.
   mutating func line(of terminal: inout Terminal, line: Int, format: ScreenFormat, _ styles: borrowing StyleTexts) {
     switch format {

@@ -15,9 +15,24 @@ extension Session {
     json.key("lines")
     json.beginArray()
     let styles = StyleTexts()
-    for row in 0..<terminal.size.rows { json.line(of: terminal, row: row, format: format, styles) }
+    let bound = json.count + Session.styledBytes
+    for row in 0..<terminal.size.rows { appendRow(row, to: &json, format, styles, bound: bound) }
     json.endArray()
     json.endObject()
+  }
+
+  /// Beyond so many bytes, the rows of a picture are told without their styles: a screen is one moment and cannot be written in pieces. A
+  /// thousand rows of a thousand cells, each of its own colour, would be a hundred MiB, and hold up the loop for a second.
+  static let styledBytes = 8 << 20
+
+  private func appendRow(
+    _ row: Int, to json: inout JSONWriter, _ format: ScreenFormat, _ styles: borrowing StyleTexts, bound: Int
+  ) {
+    if format == .styled, json.count > bound {
+      json.unstyledLine(of: terminal, row: row)
+    } else {
+      json.line(of: terminal, row: row, format: format, styles)
+    }
   }
 
   /// Only the rows that changed after `since`, as `changed: [{row, line}]`, with the same facts beside them.
@@ -30,12 +45,13 @@ extension Session {
     json.key("changed")
     json.beginArray()
     let styles = StyleTexts()
+    let bound = json.count + Session.styledBytes
     for row in rowsChanged(since: since) {
       json.beginObject()
       json.key("row")
       json.integer(row)
       json.key("line")
-      json.line(of: terminal, row: row, format: format, styles)
+      appendRow(row, to: &json, format, styles, bound: bound)
       json.endObject()
     }
     json.endArray()

@@ -34,6 +34,20 @@ struct ScreenTests {
     }
   }
 
+  @Test("a picture that would be too long loses its colours towards its end, and none of its text")
+  func longPicture() async throws {
+    let colours =
+      #"awk 'BEGIN { for (i = 0; i < 299; i++) { s = ""; for (c = 0; c < 400; c++) s = s "\033[38;2;" (c % 256) ";200;200;48;2;200;200;" (i % 256) "mx"; print s "\033[m" } }'"#
+    try await withSession(["rows": 300, "cols": 400, "command": .string(colours + "; exec cat")]) { session in
+      try await session.wait(["for": "idle", "idle_ms": 500, "format": "plain"])
+      let response = try await session.client.request("GET", "\(session.path)/screen?format=styled")
+      #expect(response.body.count > 8 << 20 && response.body.count < 9 << 20)
+      let lines = response.json["lines"].array?.dropLast() ?? []
+      #expect(lines.count == 299 && lines.first?.array?.count == 400)
+      #expect(lines.last == [["text": .string(String(repeating: "x", count: 400))]])
+    }
+  }
+
   @Test(
     "a history that takes several turns is told whole, and one too large to tell at once is refused with what to do")
   func largeHistory() async throws {
