@@ -372,6 +372,14 @@ extension Server: ServerControl {
       damagedFiles: quarantine.paths.isEmpty ? nil : quarantine.paths)
   }
 
+  func countSessions(reachableBy access: Access) async -> Int {
+    var count = 0
+    for (name, tags, session) in await store.list(tags: []) where access.covers(name: name.text, tags: tags) {
+      if await session.exit == nil { count += 1 }
+    }
+    return count
+  }
+
   func setPersistent(_ persistent: Bool) {
     isPersistent = persistent
     awaitSessions()

@@ -28,7 +28,13 @@ package struct EventOperations: Sendable {
         return EventPageOutput(page, as: input.format ?? .roost, isList: input.list ?? false) { call.access.admits($0) }
       },
       Operation("events.status", "Tell how the event log is", .eventsRead, "GET", "/events/status", .reads) {
-        (_: Call, _: NoInput) -> EventLogStatus in
+        (call: Call, _: NoInput) -> EventLogStatus in
+        // Its numbers are those of everybody's events.
+        guard !call.access.isLimited else {
+          throw OperationError(
+            .insufficientScope,
+            "This token may not do events.status: it is limited to some sessions, and the log is not.")
+        }
         await log.whenOpen()
         return EventLogStatus(log)
       },
@@ -119,11 +125,27 @@ package struct EventOperations: Sendable {
         "Events of the type '\(publication.type)' are this server's own; publish under another type, such as 'my.\(publication.type)'."
       )
     }
+    guard EventOperations.mayTell(publication, call.access) else {
+      throw OperationError(
+        .insufficientScope,
+        "This token may not publish as a session that it may not reach: name one of its own in 'data', as 'session', or leave 'origin' out."
+      )
+    }
     let origin = publication.origin ?? EventOperations.origin(of: call.principal)
     return EventDraft(
       id: publication.id ?? makeUUID(), type: publication.type, subject: publication.subject, origin: origin,
       correlationID: publication.correlationID ?? call.correlationID, causationID: publication.causationID,
       principal: call.principal.description, data: publication.data)
+  }
+
+  /// Whether a caller who may reach only some sessions publishes about those: readers who are limited are given what has a session as its
+  /// origin, by what its data say.
+  private static func mayTell(_ publication: Publication, _ access: Access) -> Bool {
+    guard access.isLimited, publication.origin?.kind == "session" else { return true }
+    guard let data = try? JSON(parsing: publication.data), data["tags"].isNull, let name = data["session"].string else {
+      return false
+    }
+    return access.covers(name: name, tagTexts: [])
   }
 
   private static func origin(of principal: Principal) -> EventOrigin {
@@ -312,9 +334,10 @@ package struct EventOperations: Sendable {
         return EventPageOutput(try await log.page(query), as: .roost, isCounted: true) { call.access.admits($0) }
       },
       Operation("bus.health", "Say whether events can be published", .eventsRead, "GET", "/bus/health", .reads) {
-        (_: Call, _: NoInput) -> BusHealth in
+        (call: Call, _: NoInput) -> BusHealth in
         await log.whenOpen()
-        return BusHealth(ok: log.statistics.fault == nil, stats: .init(events: log.lastSeq))
+        return BusHealth(
+          ok: log.statistics.fault == nil, stats: call.access.isLimited ? nil : .init(events: log.lastSeq))
       },
       Operation("hub.info", "Tell what this hub is", .sessionsRead, "GET", "/hub/info", .reads) {
         (_: Call, _: NoInput) -> HubInfo in
@@ -352,7 +375,8 @@ package struct EventOperations: Sendable {
   private struct BusHealth: Codable, Sendable {
     struct Statistics: Codable, Sendable { var events: UInt64 }
     var ok: Bool
-    var stats: Statistics
+    /// Left out for a caller who may hear of some events only.
+    var stats: Statistics?
   }
 }
 

@@ -47,6 +47,8 @@ package struct ServerInfo: Codable, Sendable {
 /// What the `server` domain needs from the process that it runs in.
 package protocol ServerControl: Sendable {
   func info() async -> ServerInfo
+  /// How many sessions run that such a caller may reach.
+  func countSessions(reachableBy access: Access) async -> Int
   /// Whether the server goes on when its last session has ended.
   func setPersistent(_ persistent: Bool) async
   /// Begins to stop. Throws ``ErrorCode/sessionsRunning`` when sessions run and are not to be ended.
@@ -79,6 +81,15 @@ package struct ServerReload: Sendable {
   }
 }
 
+extension ServerControl {
+  /// What a caller is told of the server: of sessions that are out of its reach not even how many there are.
+  func info(for call: Call) async -> ServerInfo {
+    var info = await info()
+    if call.access.isLimited { info.sessionCount = await countSessions(reachableBy: call.access) }
+    return info
+  }
+}
+
 private struct Health: Codable, Sendable { var status: String }
 private struct ShutdownInput: Decodable, Sendable { var killSessions: Bool? }
 private struct Persistence: Codable, Sendable { var persistent: Bool }
@@ -91,8 +102,8 @@ package func serverOperations(_ control: any ServerControl) -> [Operation] {
       Health(status: "ok")
     },
     Operation("server.info", "Tell what this server is", .sessionsRead, "GET", "/server/info", .reads) {
-      (_: Call, _: NoInput) -> ServerInfo in
-      await control.info()
+      (call: Call, _: NoInput) -> ServerInfo in
+      await control.info(for: call)
     },
     Operation(
       "server.persistence", "Tell whether the server goes on without sessions", .sessionsRead, "GET", "/server/persist",

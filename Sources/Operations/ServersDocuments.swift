@@ -157,6 +157,12 @@ struct BackendOutput: Codable, Sendable, NullTelling {
     stranger = entry.stranger.map { Identity(serverID: $0.serverID, hostname: $0.hostname) }
   }
 
+  /// The same for a caller: one that may reach only some sessions is not told how many there are.
+  init(_ entry: BackendEntry, for call: Call) {
+    self.init(entry)
+    if call.access.isLimited { sessions = nil }
+  }
+
   /// The server itself.
   init(_ info: ServerInfo) {
     hostname = info.hostname

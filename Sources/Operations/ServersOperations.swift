@@ -16,14 +16,14 @@ package struct ServersOperations: Sendable {
       Operation(
         "servers.list", "List this server and those behind it, with their health", .sessionsRead, "GET", "/servers",
         .reads
-      ) { (_: Call, _: NoInput) -> [BackendOutput] in
-        [BackendOutput(await control.info())] + (await registry.list()).map { BackendOutput($0) }
+      ) { (call: Call, _: NoInput) -> [BackendOutput] in
+        [BackendOutput(await control.info(for: call))] + (await registry.list()).map { BackendOutput($0, for: call) }
       },
       Operation(
         "servers.discovered", "List the servers that were heard of and are not enrolled", .sessionsRead, "GET",
         "/servers/discovered", .reads
-      ) { (_: Call, _: NoInput) -> [BackendOutput] in
-        (await registry.list(.discovered)).map { BackendOutput($0) }
+      ) { (call: Call, _: NoInput) -> [BackendOutput] in
+        (await registry.list(.discovered)).map { BackendOutput($0, for: call) }
       },
       Operation(
         "servers.add", "Enrol a server behind this one; without a role it is only listed", .cluster, "POST", "/servers",
@@ -40,9 +40,9 @@ package struct ServersOperations: Sendable {
       },
       Operation(
         "servers.get", "Tell everything about one server", .sessionsRead, "GET", "/servers/{backend}", .reads
-      ) { (_: Call, input: BackendInput) -> BackendOutput in
-        if isThisServer(input.backend) { return BackendOutput(await control.info()) }
-        return BackendOutput(try await registry.get(input.backend))
+      ) { (call: Call, input: BackendInput) -> BackendOutput in
+        if isThisServer(input.backend) { return BackendOutput(await control.info(for: call)) }
+        return BackendOutput(try await registry.get(input.backend), for: call)
       },
       Operation(
         "servers.update", "Change a server's role, tags, token and so on, or confirm that it is another one now",

@@ -179,6 +179,11 @@ package struct HTTPSurface: HTTPHandler {
       }
       return .response(Responses.schema(schema))
     case .fixed(.metrics):
+      guard !call.access.isLimited else {
+        throw refusal(
+          "This token may not do server.metrics: it is limited to some sessions, and metrics count all.", at: .metrics,
+          nil, for: call)
+      }
       var families: [MetricFamily] = []
       for source in metrics { families += await source.families() }
       return .response(Responses.metrics(MetricsText.write(families)))

@@ -1,3 +1,4 @@
+import Formats
 import Testing
 
 @testable import Commands
@@ -153,6 +154,17 @@ struct LayoutTests {
     #expect(printable("\u{202e}abc") == "\\u{202e}abc")
     #expect(printableLines("a\tb\nc\u{7}") == "a\tb\nc^G")
     #expect(printable("日本 – ok") == "日本 – ok")
+  }
+
+  @Test("JSON that people see has none either, and says the same") func shownDocument() throws {
+    let value: JSON = ["a\u{9b}31m\u{7f}": ["\u{202e}abc\u{2066}", "\u{200f}\u{61c}", "日本 – \u{1b}\n\"ok\"", nil]]
+    for text in [value.text, value.prettyText] {
+      let shown = shownJSON(text)
+      #expect(try JSON(parsing: shown) == value)
+      #expect(shown.unicodeScalars.allSatisfy { $0 == "\n" || $0 == "\\" || !printable(String($0)).hasPrefix("\\") })
+      #expect(shown.contains("\\u009b31m\\u007f") && shown.contains("\\u202eabc"))
+    }
+    #expect(shownJSON(#"{"a":1}"#) == #"{"a":1}"#)
   }
 
   @Test(

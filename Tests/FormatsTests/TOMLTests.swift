@@ -15,6 +15,9 @@ struct TOMLTests {
     }
   }
 
+  @Test("a key given twice is refused", arguments: ["a = 1\na = 2", "[t]\nx = 1\n[t]\ny = 2", "t = { x = 1, x = 2 }"])
+  func duplicates(text: String) { #expect(failure(text) != nil) }
+
   @Test("values come with their kinds and the lines of their keys")
   func values() throws {
     let document = try parse(

@@ -1,10 +1,26 @@
 import Formats
+import Net
 import TestKit
 import Testing
 
 /// Whoever reads a request must understand it as everybody else does: the audit above all.
 @Suite("A request that could be read in two ways", .bounded)
 struct AmbiguousRequestTests {
+  @Test("two tokens in one request are none") func authorizations() async throws {
+    try await withRoost(["--bind", "127.0.0.1:0"]) { roost in
+      let made = try await roost.http.post("/tokens", ["name": "t", "scopes": ["sessions:read"]])
+      let token = try #require(made["token"].string)
+      let client = try await roost.tcp()
+      for second in [token, "wrong"] {
+        var headers = HTTPHeaders()
+        headers.append("Authorization", "Bearer \(token)")
+        headers.append("Authorization", "Bearer \(second)")
+        let answer = try await client.request("GET", "/sessions", headers: headers)
+        #expect(answer.status == 400 && answer.errorCode == "invalid_request", "\(answer)")
+      }
+    }
+  }
+
   @Test("a member given twice is refused on every surface, at any depth, and nothing is done") func members()
     async throws
   {

@@ -238,6 +238,18 @@ struct EventCommandTests {
     }
   }
 
+  @Test("JSON on a terminal does nothing to it; into a pipe it is as the server gave it") func jsonOnTerminal()
+    async throws
+  {
+    try await withRoost { roost in
+      try await roost.http.post("/events", ["subject": "t.n", "data": "a\u{9b}31mb\u{202e}c"])
+      let terminal = try roost.terminal("events", "-S", "t.n", "--json")
+      let shown = try await terminal.expect(#"a\u009b31mb\u202ec"#)
+      #expect(!shown.contains("\u{9b}") && !shown.contains("\u{202e}"))
+      #expect(try await roost.run("events", "-S", "t.n", "--json").text.contains("a\u{9b}31mb\u{202e}c"))
+    }
+  }
+
   @Test("replayed onto the bus, events stand under replay. with the original as their cause")
   func replayToBus() async throws {
     try await withRoost { roost in

@@ -56,7 +56,12 @@ struct Output: Sendable {
 
   /// Indented for people, on one line for programs.
   func json(_ value: JSON) {
-    line(isTerminal ? value.prettyText : value.text)
+    line(isTerminal ? shownJSON(value.prettyText) : value.text)
+  }
+
+  /// A document as the server gave it, on a line.
+  func json(document: [UInt8]) {
+    write(bytes: (isTerminal ? Array(shownJSON(String(decoding: document, as: UTF8.self)).utf8) : document) + [0x0A])
   }
 
   /// A remark for people.
@@ -72,7 +77,7 @@ struct Output: Sendable {
         "server_path": failure.serverPath.isEmpty ? nil : JSON(strings: failure.serverPath),
         "failed_hop": failure.failedHop.map { .string($0) },
       ])
-      note(JSON.object(["error": error]).text)
+      note(shownJSON(JSON.object(["error": error]).text))
       return
     }
     note("\(errorStyle.red("\(commandLine):")) \(printableLines(failure.message))")

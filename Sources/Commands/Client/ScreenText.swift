@@ -24,7 +24,7 @@ struct ScreenFormat {
     if let changed = screen["changed"].array {
       return changed.map { "\($0["row"].plainText)\t\(ScreenText.line($0["line"], self))\n" }.joined()
     }
-    if kind == .styled { return screen["lines"].array?.map { $0.text + "\n" }.joined() ?? "" }
+    if kind == .styled { return screen["lines"].array?.map { shownJSON($0.text) + "\n" }.joined() ?? "" }
     var lines = (screen["lines"].array ?? []).map { ScreenText.line($0, self) }
     if !keepsBlankEnd {
       while lines.last == "" { lines.removeLast() }
@@ -44,7 +44,7 @@ enum ScreenText {
   static func line(_ line: JSON, _ format: ScreenFormat) -> String {
     switch format.kind {
     case .plain: plainLine(line)
-    case .styled: line.text
+    case .styled: shownJSON(line.text)
     case .ansi: ansiLine(line)
     }
   }

@@ -31,11 +31,27 @@ package func printableLines(_ text: String) -> String {
   return String(result)
 }
 
+/// JSON that is safe to show on a terminal, and still the same JSON: what our own writer leaves as it is (DEL, the C1 controls, what turns the
+/// direction of text) stands in strings only, and is escaped there.
+func shownJSON(_ text: String) -> String {
+  guard text.unicodeScalars.contains(where: { $0.value >= 0x7f && isControl($0) }) else { return text }
+  var result = String.UnicodeScalarView()
+  for scalar in text.unicodeScalars {
+    if scalar.value >= 0x7f, isControl(scalar) {
+      let digits = String(scalar.value, radix: 16)
+      result.append(contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".unicodeScalars)
+    } else {
+      result.append(scalar)
+    }
+  }
+  return String(result)
+}
+
 private func isControl(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.value {
   case 0..<0x20, 0x7f..<0xa0: true
   // Bidirectional overrides reorder what follows: a name could look like another.
-  case 0x202a...0x202e, 0x2066...0x2069: true
+  case 0x61c, 0x200e, 0x200f, 0x202a...0x202e, 0x2066...0x2069: true
   default: false
   }
 }

@@ -32,7 +32,7 @@ func publishEvents(_ context: ClientContext) async throws(CommandFailure) -> Exi
 private func publish(_ body: [UInt8], _ context: ClientContext) async throws(CommandFailure) {
   let answer = try await context.client.send("POST", "/events", body: body, contentType: "application/json")
   if context.usesJSON {
-    context.output.line(answer.text)
+    context.output.json(document: Array(answer.text.utf8))
   } else {
     context.output.line("\(answer["seq"].plainText) \(printable(answer["id"].plainText))")
   }

@@ -159,7 +159,7 @@ struct EventPrinter {
 
   mutating func print(_ events: some Sequence<[UInt8]>) {
     if isRaw {
-      for event in events { output.write(bytes: event + [0x0A]) }
+      for event in events { output.json(document: event) }
       return
     }
     let records = events.compactMap(EventRecord.init)

@@ -20,7 +20,7 @@ func traceEvents(_ context: ClientContext) async throws(CommandFailure) -> ExitC
   }
   let tree = EventTree(records)
   if context.usesJSON {
-    context.output.write(bytes: tree.json(correlationID: correlationID) + [0x0A])
+    context.output.json(document: tree.json(correlationID: correlationID))
     return .ok
   }
   let style = context.output.style
