@@ -81,7 +81,7 @@ package final class TokenTenures: Sendable {
       state.last += 1
       let hold = Hold(self, state.last, expiresAt: expiry, end)
       state.holds[state.last] = (token, hold)
-      return (hold, state.revoked.contains(token), TokenTenures.nextLook(&state))
+      return (hold, state.revoked.contains(token), TokenTenures.nextLook(expiry, &state))
     }
     if isRevoked { hold.end(TokenTenures.revoked) }
     if let look { schedule(look) }
@@ -103,12 +103,10 @@ package final class TokenTenures: Sendable {
   // MARK: Time
 
   /// When to look for what has expired, if that is sooner than is looked already. One timer serves all.
-  private static func nextLook(_ state: inout State) -> Timestamp? {
-    guard let first = state.holds.values.compactMap(\.hold.expiresAt).min(),
-      state.nextLook.map({ first < $0 }) ?? true
-    else { return nil }
-    state.nextLook = first
-    return first
+  private static func nextLook(_ expiry: Timestamp?, _ state: inout State) -> Timestamp? {
+    guard let expiry, state.nextLook.map({ expiry < $0 }) ?? true else { return nil }
+    state.nextLook = expiry
+    return expiry
   }
 
   private func schedule(_ moment: Timestamp) {

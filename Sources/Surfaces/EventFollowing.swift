@@ -85,6 +85,12 @@ struct EventFollowing: Sendable {
   /// The number of the first event that the client wants: what it says itself, else where its cursor stands, else from its time on, else
   /// what comes from now on.
   func start(_ feeds: EventFeeds, for call: Call) async throws(OperationError) -> UInt64 {
+    if cursor != nil, !call.mayMoveCursors {
+      throw OperationError(
+        .insufficientScope,
+        "This token may not follow with a cursor, which moves it: it needs the scope '\(Scope.eventsPublish.rawValue)' beside '\(Scope.eventsRead.rawValue)'."
+      )
+    }
     await feeds.log.whenOpen()
     if let after { return after + 1 }
     if let cursor {

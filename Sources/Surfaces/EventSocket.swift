@@ -13,9 +13,8 @@ actor EventSocket {
   private let webSocket: any MessageSocket
   private let following: EventFollowing
   private let feeds: EventFeeds
-  /// Whose cursors it sees, and whether it may move them.
+  /// Whose cursors it sees.
   private let owner: CursorOwner
-  private let mayMoveCursors: Bool
   private let onClosed: @Sendable () -> Void
   private let pump: EventPump
   private let start: UInt64
@@ -32,7 +31,6 @@ actor EventSocket {
     self.following = following
     self.feeds = feeds
     owner = call.cursorOwner
-    mayMoveCursors = call.mayMoveCursors
     self.start = start
     self.onClosed = onClosed
     pump = EventPump(webSocket, following, from: start, feeds: feeds, access: call.access)
@@ -50,9 +48,6 @@ actor EventSocket {
     else { return refuse("send {\"ack\": NUMBER} to say how far you are") }
     guard following.cursor != nil else {
       return refuse("an acknowledgement needs a named cursor: connect with ?cursor=NAME")
-    }
-    guard mayMoveCursors else {
-      return refuse("this token may not move a cursor: it needs the scope 'events:publish'", .insufficientScope)
     }
     guard UInt64(ack) <= feeds.log.lastSeq else { return refuse("there is no event \(ack) yet") }
     acknowledged = UInt64(ack)
@@ -81,9 +76,9 @@ actor EventSocket {
     store()
   }
 
-  private func refuse(_ why: String, _ code: ErrorCode = .invalidRequest) {
+  private func refuse(_ why: String) {
     guard webSocket.isOpen else { return }
-    webSocket.send(text: Responses.document(of: OperationError(code, "Invalid request: \(why).")))
+    webSocket.send(text: Responses.document(of: OperationError(.invalidRequest, "Invalid request: \(why).")))
     if webSocket.queuedBytes > RunningRequests.maximumQueued {
       webSocket.close(code: 1008, reason: "the client does not read")
     }

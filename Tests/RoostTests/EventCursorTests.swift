@@ -33,10 +33,17 @@ struct EventCursorTests {
         #expect(refused.status == 403 && refused.errorCode == "insufficient_scope", "\(refused)")
       }
       #expect(try await reader.client.get("/events/cursors") == [])
-      let socket = try await reader.client.another(token: reader.client.token).webSocket(
-        "/events/ws?cursor=place&after=0")
-      await socket.send(["ack": 1])
-      _ = try await socket.nextJSON { $0["error"]["code"] == "insufficient_scope" }
+      await #expect(throws: (any Error).self) {
+        try await reader.client.another(token: reader.client.token).webSocket("/events/ws?cursor=place&after=0")
+      }
+      let info = try await roost.http.get("/server/info")
+      let followed = try await roost.run(
+        [
+          "--connect", info["tcp_addr"].string ?? "", "events", "follow", "--since", "1h", "--cursor", "place", "-n",
+          "1",
+        ],
+        environment: ["ROOST_TOKEN": reader.client.token ?? ""])
+      #expect(followed.exitCode != 0 && followed.errorText.contains("events:publish"), "\(followed)")
       _ = try await roost.http.delete("/tokens/\(two.id)")
       #expect(try await roost.http.get(path)["seq"] == 1)
     }
