@@ -59,7 +59,9 @@ extension SessionOperations {
         await (try session(input.session, for: call)).runsInProgress.map(QueuedRunOutput.init)
       },
       Operation(
-        silent: "session.run.cancel", "Take a run out of the queue, or interrupt the one in progress ('active')",
+        silent: "session.run.cancel",
+        "Take a run out of the queue, or interrupt the one in progress ('active'), and give it up if it does not end",
+
         .sessionsInput, "DELETE", "/sessions/{session}/runs/{run}", .changes
       ) {
         (call: Call, input: RunCancelInput) in

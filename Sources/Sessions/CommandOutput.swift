@@ -115,6 +115,29 @@ package final class CommandOutput {
     beginning = Array(beginning)
   }
 
+  /// Takes back what stands behind the last byte that is not such: of the last line, the prompt.
+  func dropEnd(_ isDropped: (UInt8) -> Bool) {
+    let end = tail(bytes: OutputText.longestLine)
+    let count = end.reversed().prefix(while: isDropped).count
+    settledBytes -= count
+    spooled = min(spooled, settledBytes)
+    ending.removeLast(min(count, ending.count))
+    if beginning.count > settledBytes { beginning.removeLast(beginning.count - settledBytes) }
+  }
+
+  /// Takes the last line back, if it is that one.
+  func drop(lastLine line: String) {
+    let line = Array(line.utf8) + [0x0A]
+    let end = tail(bytes: line.count + 1)
+    guard end.suffix(line.count).elementsEqual(line), end.count == line.count || end.first == 0x0A else { return }
+    var left = line.count
+    dropEnd { _ in
+      left -= 1
+      return left >= 0
+    }
+    settledLines -= 1
+  }
+
   // MARK: reading
 
   /// The first bytes, at most so many.

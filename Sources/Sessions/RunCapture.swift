@@ -18,13 +18,17 @@ package struct RunCapture: ~Copyable {
   /// What was printed; behind the bytes that were fed until ``settle()`` was called.
   package var output: CommandOutput { text.output }
   private let run: [UInt8]
+  /// What the marks of the shells carry that the run's own shell was started in: they tell that it is gone.
+  private let outer: [[UInt8]]
   private var text: OutputText
 
   /// `columns` only says how far the cursor can be sent to the right; lines are not wrapped there.
   package init(
-    id: UInt64, rows: Int, columns: Int = OutputText.longestLine, output: CommandOutput = CommandOutput()
+    id: UInt64, rows: Int, columns: Int = OutputText.longestLine, output: CommandOutput = CommandOutput(),
+    outer: [String] = []
   ) {
     self.id = id
+    self.outer = outer.map { Array($0.utf8) }
     run = Array(String(id).utf8)
     text = OutputText(rows: rows, columns: columns, output: output)
     text.isMuted = true
@@ -36,15 +40,23 @@ package struct RunCapture: ~Copyable {
     var index = 0
     while index < bytes.count {
       index = text.feed(base, index, bytes.count)
-      guard text.command, let mark = RunMark(text.string, run: run) else { continue }
+      guard text.command else { continue }
+      if !outer.isEmpty, RunMark.isEnd(text.string, of: outer) {
+        finish()
+        return
+      }
+      guard let mark = RunMark(text.string, run: run) else { continue }
       switch mark.kind {
       case .outputStart:
         guard state == .waiting else { continue }
         state = .capturing
         text.isMuted = false
-      case .commandEnd(let status):
+      case .commandEnd(let status, let isPadded):
         exitStatus = status
         finish()
+        if isPadded { output.dropEnd { $0 == 0x20 } }
+        // `set -v` shows the prompt command that tells the end.
+        for line in ShellIntegration.bashPromptCommands { output.drop(lastLine: line) }
         return
       }
     }

@@ -3,7 +3,8 @@
 struct RunMark: Equatable {
   enum Kind: Equatable {
     case outputStart
-    case commandEnd(exitStatus: Int?)
+    /// `isPadded`: blanks were printed behind the output.
+    case commandEnd(exitStatus: Int?, isPadded: Bool = false)
   }
   let kind: Kind
 
@@ -16,6 +17,7 @@ struct RunMark: Equatable {
     let fields = text[4...].split(separator: 0x3B, maxSplits: RunMark.fieldLimit, omittingEmptySubsequences: false)
     guard let letter = fields.first, letter.count == 1 else { return nil }
     var isOurs = false
+    let isPadded = fields.contains { $0.elementsEqual("pad=1".utf8) }
     for field in fields.dropFirst() where field.starts(with: "run=".utf8) {
       // One of another run beside ours is nobody's.
       guard field.dropFirst(4).elementsEqual(run) else { return nil }
@@ -24,10 +26,19 @@ struct RunMark: Equatable {
     guard isOurs else { return nil }
     switch letter.first {
     case 0x43: kind = .outputStart
-    case 0x44: kind = .commandEnd(exitStatus: fields.count > 1 ? RunMark.number(fields[1]) : nil)
+    case 0x44:
+      kind = .commandEnd(exitStatus: fields.count > 1 ? RunMark.number(fields[1]) : nil, isPadded: isPadded)
     // The prompt of a plain shell that gave the whole command up: what follows is the prompt.
     case 0x50 where fields.count > 1 && fields[1].elementsEqual("roost=back".utf8): kind = .commandEnd(exitStatus: nil)
     default: return nil
+    }
+  }
+
+  /// Whether it is the mark of the end of a command that carries one of those fields.
+  static func isEnd(_ text: [UInt8], of fields: [[UInt8]]) -> Bool {
+    guard text.starts(with: "133;D;".utf8) else { return false }
+    return text.split(separator: 0x3B, maxSplits: fieldLimit).contains { field in
+      fields.contains { field.elementsEqual($0) }
     }
   }
 

@@ -10,10 +10,20 @@ extension Session {
   /// - Parameter shell: what reads the terminal, where that cannot be seen from here; `nil` looks.
   ///
   /// Throws ``SessionError/Code/commandRunning`` when no such shell reads the terminal.
-  package func integrate(_ wanted: ShellIntegration.Shell?) throws(SessionError) {
+  package func integrate(_ wanted: ShellIntegration.Shell?) async throws {
+    // What was typed a moment ago is still on its way, or on the screen's.
+    let deadline = ContinuousClock.now + SessionLimits.integrationPatience
+    while !takesIntegration(isNamed: wanted != nil), exit == nil, ContinuousClock.now < deadline {
+      _ = try await wait(
+        for: [.activity(since: generation, orAfter: SessionLimits.settle)], timeout: SessionLimits.integrationPatience,
+        onTimeout: Self.overtime)
+    }
     guard exit == nil else { throw endedError }
-    guard runs.active == nil else {
-      throw SessionError(.commandRunning, "A run is in progress in \(name); wait for it.")
+    if let run = runs.active {
+      // A run that has started a shell is what leaves one to be integrated.
+      guard case .running = run.stage, let given = run.shell, let front = frontImage, front != given else {
+        throw SessionError(.commandRunning, "A run is in progress in \(name); wait for it.")
+      }
     }
     let group = PseudoTerminal.foregroundGroup(of: pty.master)
     let program = group.flatMap(ProcessStatus.name)
@@ -24,9 +34,10 @@ extension Session {
         "\(program ?? "A program") has the terminal of \(name). If a shell reads it (ssh, a container), name it: bash, zsh or fish."
       )
     }
-    guard isForegroundReading || wanted != nil, hasTakenInput, !pty.hasOutput, typedLine.isEmpty else {
+    guard takesIntegration(isNamed: wanted != nil) else {
       throw SessionError(.commandRunning, "The shell in \(name) is not at an empty prompt; try again when it is.")
     }
+    endRun(nil)
     let nonce = makeUUID().filter { $0 != "-" }
     if local != nil, let group, let runFile, RunFile.isReadable(by: group) {
       guard RunFile(path: runFile).write(integration: shell, nonce: nonce) else {
@@ -43,6 +54,13 @@ extension Session {
       typedScript = ShellIntegration.typed(shell, nonce: nonce, end: word)
       try write(Array(ShellIntegration.typedBeginning(shell, end: word).utf8))
     }
+  }
+}
+
+extension Session {
+  private func takesIntegration(isNamed: Bool) -> Bool {
+    hasTakenInput && !pty.hasOutput && activity.quiet() >= SessionLimits.settle && typedLine.isEmpty
+      && (isNamed || isForegroundReading)
   }
 }
 

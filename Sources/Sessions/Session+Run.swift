@@ -48,15 +48,16 @@ extension Session {
       if runs.active?.id == id, runs.active?.way == .integrated {
         id = try await awaitTaken(id, options, deadline: deadline)
       }
-      if runs.finished.last(where: { $0.id == id })?.end == .refused, commands.isWithoutMarks, attempt == 1 {
-        // Its marks are not seen any more: it is given the command as a plain shell is.
+      let end = runs.finished.last { $0.id == id }?.end
+      if end == .postponed || end == .refused && commands.isWithoutMarks && attempt == 1 {
+        // Its marks are not there. After the next prompt they are, or it is given the command as a plain shell is.
       } else if try await isIgnored(id, until: deadline) {
         giveUpIgnoredRun()
       } else {
         break
       }
       guard attempt < SessionLimits.runAttempts else { throw ignoredError }
-      id = try await takeTurn(for: command, options, deadline: deadline)
+      id = try await takeTurn(for: command, options, deadline: deadline, isRetry: true)
     }
     let result = try await awaitRun(id, until: deadline, options)
     await lineIsBack()
@@ -129,7 +130,7 @@ extension Session {
   ///
   /// The look and the giving are one step: between them nothing may wait, or two would find the shell free.
   private func takeTurn(
-    for command: String, _ options: RunOptions, deadline: ContinuousClock.Instant
+    for command: String, _ options: RunOptions, deadline: ContinuousClock.Instant, isRetry: Bool = false
   ) async throws -> UInt64 {
     var ticket: Int?
     defer {
@@ -144,17 +145,25 @@ extension Session {
         throw SessionError(.runCancelled, "The run was taken out of the queue of \(name) before its turn.")
       }
       if isRunIgnored { giveUpIgnoredRun() }
-      let inside = runs.active.flatMap(shellInside)
-      if case .plain = inside { endRun(nil) }
+      _ = endUnseenRun()
+      let inside = runs.active.flatMap { shellInside($0, inShell: options.inShell) }
+      switch inside {
+      case .plain, .integrated: endRun(nil)
+      case .notYet, .busy, .never, nil: break
+      }
       let isNext = runs.active == nil && (ticket == nil ? runs.queued.isEmpty : runs.queued.first?.number == ticket)
       var pause = Duration.seconds(1)
       var refusal: SessionError?
       if isNext {
         let readiness = shellReadiness(inShell: options.inShell)
         switch readiness {
+        case .integrated where isTooNarrow, .plain where isTooNarrow: throw tooNarrow
+        case .plain where typedLine.isUnknown:
+          try clearUnknownLine()
+          pause = SessionLimits.settle
         case .integrated, .plain:
           runs.hasBeenReady = true
-          return try begin(command, readiness, options)
+          return try begin(command, readiness, isRetry: isRetry)
         case .never(let error): throw error
         case .notYet(let again): pause = again
         case .busy(let error): refusal = error
@@ -162,10 +171,7 @@ extension Session {
       } else if case .notYet(let again) = inside, activity.quiet() < Session.freshTime {
         pause = again
       } else {
-        refusal = SessionError(
-          .commandRunning,
-          "Another 'run' is in progress in \(name)\(runs.active.map { " (\($0.command.prefix(80)))" } ?? ""). Wait for it, have this one wait its turn ('queue'), or use another session."
-        )
+        refusal = anotherRun
       }
       if let refusal {
         guard options.queues else { throw refusal }
@@ -173,6 +179,7 @@ extension Session {
       }
       let rest = ContinuousClock.now.duration(to: deadline)
       guard rest > .zero else {
+        if let stoppedShell { throw stoppedShell }
         throw SessionError(
           .runTimeout,
           ticket == nil
@@ -185,6 +192,15 @@ extension Session {
         for: [.activity(since: since, orAfter: min(pause, rest))], timeout: rest, onTimeout: Self.overtime)
       try Task.checkCancellation()
     }
+  }
+
+  private var anotherRun: SessionError {
+    let command = runs.active.map { " (\($0.command.prefix(80)))" } ?? ""
+    let isInside = runs.active?.shell.map { $0 != frontImage } ?? false
+    return SessionError(
+      .commandRunning,
+      "Another 'run' is in progress in \(name)\(command). Wait for it, have this one wait its turn ('queue'), cancel it ('roost runs \(name) --cancel active'), or use another session.\(isInside ? Self.shellHint : "")"
+    )
   }
 
   private func enqueue(_ command: String) throws(SessionError) -> Int {
@@ -203,7 +219,10 @@ extension Session {
   }
 
   /// Takes a waiting run out of the queue, or interrupts the one in progress. `nil` stands for the latter.
-  package func cancelRun(_ number: Int?) throws(SessionError) {
+  ///
+  /// The latter is given up where it does not end within ``SessionLimits/cancelPatience`` of ctrl+c: its caller is told so
+  /// (``SessionError/Code/runCancelled``), and the next run finds whatever has the terminal then.
+  package func cancelRun(_ number: Int?) async throws {
     if let number {
       guard runs.queued.contains(where: { $0.number == number }) else {
         throw SessionError(.commandNotFound, "No run \(number) waits in \(name).")
@@ -211,8 +230,16 @@ extension Session {
       runs.queued.removeAll { $0.number == number }
       checkWaiters()
     } else {
-      guard runs.active != nil else { throw SessionError(.commandNotFound, "No run is in progress in \(name).") }
-      try writeForRun([0x03])
+      guard let id = runs.active?.id else {
+        throw SessionError(.commandNotFound, "No run is in progress in \(name).")
+      }
+      // Where the program takes no input at all, ctrl+c does not reach it either.
+      try? writeForRun([0x03])
+      _ = try? await wait(
+        for: [.run(id, .over), .unseenEnd(id)], timeout: SessionLimits.cancelPatience, onTimeout: Self.overtime)
+      guard runs.active?.id == id else { return }
+      endRun(.cancelled)
+      checkWaiters()
     }
   }
 
@@ -231,10 +258,32 @@ extension Session {
       }
   }
 
+  /// zsh 5.9 writes beyond its own picture of the screen, and aborts, when a line that is longer than two columns appears at once.
+  private var isTooNarrow: Bool {
+    terminal.size.columns < 3 && PseudoTerminal.foregroundGroup(of: pty.master).flatMap(ProcessStatus.name) == "zsh"
+  }
+
+  private var tooNarrow: SessionError {
+    SessionError(
+      .invalidRequest,
+      "The terminal of \(name) has \(terminal.size.columns) columns, and zsh does not survive a line that is given to it there. Make it wider ('roost resize \(name) --cols 80'), and run it again."
+    )
+  }
+
+  /// An earlier server may have been given half a line that stands at a plain shell's prompt, which the run must not end: ctrl+c takes it
+  /// away in every shell, whatever its line editor and wherever the cursor.
+  private func clearUnknownLine() throws(SessionError) {
+    let isCanonical = PseudoTerminal.lineMode(of: pty.master)?.canonical ?? true
+    // Somebody is typing, or has taken ctrl+c for something else.
+    guard typedLine.isEmpty, !isCanonical || pty.discipline?.effect(of: 0x03) == .kills else { throw lineInUse }
+    try writeForRun([0x03])
+    typedLine.isUnknown = false
+  }
+
   // MARK: Telling the shell
 
   /// Tells the shell. From here on the run is the session's active one, until its marks or the end of the session say that it is over.
-  private func begin(_ command: String, _ readiness: ShellReadiness, _ options: RunOptions) throws -> UInt64 {
+  private func begin(_ command: String, _ readiness: ShellReadiness, isRetry: Bool = false) throws -> UInt64 {
     let id = ActiveRun.makeID()
     let file = runFile.map(RunFile.init)
     var bytes: [UInt8] = []
@@ -251,12 +300,16 @@ extension Session {
       guard typedLine.isEmpty || typedLine.isPlainText else { throw lineInUse }
       // Ctrl-U empties the line, in the terminal's own line mode as well as in a shell's.
       bytes = typedBefore.isEmpty ? [] : [0x15]
-      if pid != 0, let file, RunFile.isReadable(by: pid), file.write(plain: command, run: id, program: program) {
+      if isRetry { runs.redefinedShell = frontImage }
+      let isRedefined = runs.redefinedShell != nil && runs.redefinedShell == frontImage
+      if pid != 0, let file, RunFile.isReadable(by: pid),
+        file.write(plain: command, run: id, program: program, isRedefined: isRedefined)
+      {
         way = .file
         bytes += Array((CommandMarker.reading(file.path) + "\r").utf8)
       } else {
         way = .line
-        let line = CommandMarker.line(for: command, run: id)
+        let line = CommandMarker.line(for: command, run: id, isHere: pid != 0)
         let isCanonical = PseudoTerminal.lineMode(of: pty.master)?.canonical ?? false
         guard !isCanonical && pid != 0 || line.utf8.count < CommandMarker.lineLimit else {
           throw SessionError(
@@ -272,10 +325,11 @@ extension Session {
     runs.active = ActiveRun(
       id: id, command: command, cause: Cause.current, way: way, shell: way == .integrated ? promptImage : frontImage,
       lastCommand: commands.lastID, typedAt: position, typedBefore: typedBefore)
-    commands.expected = .init(
-      id: id, command: command, cause: Cause.current, isInside: way != .integrated && isInsideCommand)
+    let isInside = way != .integrated && isInsideCommand
+    commands.expected = .init(id: id, command: command, cause: Cause.current, isInside: isInside)
     outputs.running = RunCapture(
-      id: id, rows: terminal.size.rows, columns: terminal.size.columns, output: outputs.makeOutput())
+      id: id, rows: terminal.size.rows, columns: terminal.size.columns, output: outputs.makeOutput(),
+      outer: commands.outerSigns(isInside: isInside))
     outputs.runningRecord = nil
     do {
       try writeForRun(bytes)
@@ -340,13 +394,26 @@ extension Session {
       throw notTaken
     }
     commands.losesKeys()
-    return try begin(command, plain, options)
+    return try begin(command, plain)
   }
 
   private var notTaken: SessionError {
-    SessionError(
+    if let stoppedShell { return stoppedShell }
+    return SessionError(
       .lineInUse,
       "The line editor in \(name) did not take the command: somebody may be in the middle of a search or a menu there, or typing was going on. Nothing was run; try again, or press ctrl+c there first."
+    )
+  }
+
+  /// What has the terminal was stopped by a signal, and takes nothing.
+  private var stoppedShell: SessionError? {
+    guard let group = PseudoTerminal.foregroundGroup(of: pty.master), ProcessStatus.read(group)?.isStopped == true
+    else {
+      return nil
+    }
+    return SessionError(
+      .commandRunning,
+      "\(foreground ?? "The shell") has the terminal of \(name) and is stopped by a signal: nothing was run. 'roost signal \(name) CONT' lets it go on."
     )
   }
 
@@ -363,7 +430,7 @@ extension Session {
   // MARK: What the marks tell
 
   /// The marks have told something of the run in progress.
-  func runSignalled(_ signal: CommandLog.RunSignal) {
+  func runSignalled(_ signal: CommandLog.RunSignal, at place: LinePosition) {
     guard runs.active != nil else { return }
     switch signal {
     case .taken(let putsBack, let waits):
@@ -375,15 +442,29 @@ extension Session {
       runs.active?.stage = .running(record)
       outputs.runningRecord = record
     case .ended(let status, let record):
-      endRun(.ended(status: status, record: record))
+      endRun(.ended(status: status, record: record), at: place)
     case .incomplete(let isGivenUp):
       if !isGivenUp {
-        // Ctrl-C takes the shell back to its prompt, so that the session can be used again.
+        // Ctrl-C takes the shell back to its prompt, so that the session can be used again. Keys that come while its line editor is about
+        // that are lost.
+        runs.promptAwaited = (commands.promptCount, .now + SessionLimits.promptPatience)
         try? writeForRun([0x03])
       }
       endRun(.incomplete)
     case .refused: endRun(.refused)
+    case .postponed: endRun(.postponed)
+    case .editsLine: runs.active?.editsLine = true
     }
+  }
+
+  /// A mark of another command has ended the record of the run in progress.
+  func runMayHaveEnded() {
+    guard let run = runs.active, case .running(let id) = run.stage, let record = commands.record(id),
+      record.endedAt != nil
+    else { return }
+    let isShellGone = run.shell.map { ProcessStatus.read($0.pid)?.isZombie != false } ?? false
+    let ended = commands.expected?.isInside == true || isShellGone
+    endRun(ended ? .exit(record: record) : .ended(status: record.exitStatus, record: record))
   }
 
   /// The session's program has ended, and a run with it.
@@ -394,7 +475,9 @@ extension Session {
   }
 
   /// The run is over: whoever waits finds its end, and the next may come.
-  private func endRun(_ end: RunEnd?) {
+  ///
+  /// `place` is where its end was told.
+  func endRun(_ end: RunEnd?, at place: LinePosition? = nil) {
     guard var run = runs.active else { return }
     if run.way != .integrated {
       runFile.map(RunFile.init)?.remove()
@@ -402,6 +485,7 @@ extension Session {
       runFile.map(RunFile.init)?.clear()
     }
     outputs.running?.finish()
+    if case .unseen = end { outputs.running?.output.dropEnd { $0 != 0x0A } }
     if case .running(let record) = run.stage, let output = outputs.running?.output { outputs.keep(output, for: record) }
     let output = outputs.running?.output ?? CommandOutput()
     outputs.running = nil
@@ -411,7 +495,7 @@ extension Session {
     run.result = end
     runs.active = nil
     guard let end else { return }
-    let printed = end.isWithoutRecord ? screenText(since: run.typedAt) : nil
+    let printed = end.isWithoutRecord ? screenText(since: run.typedAt, to: place ?? cursorPosition) : nil
     runs.finished.append(FinishedRun(id: run.id, end: end, output: printed ?? output))
     if runs.finished.count > SessionLimits.finishedRuns { runs.finished.removeFirst() }
     if case .ended(.some, _) = end, run.way != .integrated { runs.plainEnd = (.now, lastInputGeneration, run.shell) }
@@ -420,9 +504,8 @@ extension Session {
   }
 
   /// What stands between the line that was typed and the prompt: the word of a shell that ran nothing.
-  private func screenText(since typedAt: LinePosition) -> CommandOutput? {
+  private func screenText(since typedAt: LinePosition, to end: LinePosition) -> CommandOutput? {
     let start = LinePosition(line: typedAt.line + 1, column: 0)
-    let end = cursorPosition
     guard start < end else { return nil }
     let text = CommandOutput()
     let bytes = terminal.text(from: start, to: end)
@@ -448,7 +531,7 @@ extension Session {
     _ id: UInt64, until deadline: ContinuousClock.Instant, _ options: RunOptions
   ) async throws -> CommandResult {
     let rest = max(ContinuousClock.now.duration(to: deadline), .zero)
-    var conditions: [WaitCondition] = [.run(id, .over)]
+    var conditions: [WaitCondition] = [.run(id, .over), .unseenEnd(id)]
     if options.answersQuestions { conditions.append(.question(id)) }
     let outcome: WaitOutcome
     do {
@@ -465,9 +548,16 @@ extension Session {
       throw SessionError(
         .invalidRequest,
         "The shell waits for more: the command is not complete (an open quote, 'if' without 'fi'). It was given up.")
-    case .refused: throw notTaken
+    case .refused, .postponed: throw notTaken
     case .ended(let status, let record):
       return result(.command, record, status: status, finished.output, record?.evidence ?? .osc133, options)
+    case .unseen(let record):
+      return result(.command, record, status: nil, finished.output, .ttyRead, options)
+    case .cancelled:
+      throw SessionError(
+        .runCancelled,
+        "The run was cancelled, and its end was not seen within \(SessionLimits.cancelPatience.milliseconds) ms of ctrl+c: its command may go on in \(name). Look at the screen; 'roost signal \(name) KILL' ends what has the terminal."
+      )
     case .exit(let record):
       guard let record else {
         throw SessionError(.sessionEnded, "The session \(name) ended before the command was seen to begin.")

@@ -147,9 +147,13 @@ extension Session {
         guard runs.active?.id == id, runs.active?.stage == .told else { continue }
         if isRunIgnored { return met(.command, .ttyRead) }
         probeAgain(number, waiter)
+      case .unseenEnd(let id):
+        guard runs.active?.id == id, case .running = runs.active?.stage else { continue }
+        if endUnseenRun() { return met(.command, .ttyRead) }
+        probeAgain(number, waiter)
       case .question(let id):
         guard runs.active?.id == id, case .running = runs.active?.stage else { continue }
-        if let evidence = questionEvidence(), !isReported() { return met(.input, evidence) }
+        if let evidence = questionEvidence(), !mayHaveEndedUnseen() { return met(.input, evidence) }
         probeAgain(number, waiter)
       case .ended(let id):
         guard let record = commands.record(id), record.endedAt == nil else { return met(.command, .osc133) }
@@ -177,25 +181,12 @@ extension Session {
     return true
   }
 
-  /// The shell itself reads by its line editor, behind what looks like its prompt, and has not said that the command ended: somebody took its
-  /// hooks out. It is asked, once.
-  private func isReported() -> Bool {
-    guard let run = runs.active, run.way == .integrated, foregroundIsOwn, run.shell == nil || run.shell == frontImage,
-      PseudoTerminal.lineMode(of: pty.master)?.canonical == false
-    else { return false }
-    // Builtins that edit a line do the same.
-    let edits = ["read", "vared", "select"].contains { run.command.contains($0) }
-    guard !edits, looksLikePrompt else { return false }
-    guard !run.isReportAsked else { return false }
-    runs.active?.isReportAsked = true
-    try? writeForRun(RunFile.report)
-    return true
-  }
-
   /// Whether the run's command waits for input, by the strongest evidence alone: it is told as a fact.
   private func questionEvidence() -> Evidence? {
     let quiet = activity.quiet()
-    guard exit == nil, hasTakenInput, quiet >= SessionLimits.settle, !pty.hasOutput,
+    guard exit == nil, hasTakenInput, quiet >= SessionLimits.settle, !pty.hasOutput else { return nil }
+    if commandEditsLine { return .osc133 }
+    guard
       let evidence = readingEvidence(ProcessStatus.members(of:), quiet: quiet)
     else { return nil }
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return .termios }

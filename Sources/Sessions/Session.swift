@@ -129,7 +129,10 @@ package actor Session {
     } catch {
       throw SessionError(.sessionCreateFailed, "The session's terminal could not be watched: \(error).")
     }
-    if isAdopted { promptsSettled = (0, 0) }
+    if isAdopted {
+      promptsSettled = (0, 0)
+      typedLine.isUnknown = true
+    }
     announceBeginning(isAdopted: isAdopted)
   }
 
@@ -288,7 +291,7 @@ package actor Session {
       arrivals = commands.arrivals
       markedShell = frontImage
     }
-    if let signal = taken.run { runSignalled(signal) }
+    if let signal = taken.run { runSignalled(signal, at: end) } else { runMayHaveEnded() }
     if taken.readsScript, let script = typedScript {
       typedScript = nil
       try? writeForRun(Array(script.utf8))

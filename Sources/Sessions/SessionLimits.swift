@@ -45,10 +45,18 @@ package enum SessionLimits {
   static let matchPause = Duration.milliseconds(50)
   /// How long a line editor may take to say that it has a run: it waits at its prompt, so only a busy machine makes it slow.
   static let takenPatience = Duration.seconds(3)
+  /// How long a run that is cancelled may take to end after ctrl+c, before it is given up.
+  static let cancelPatience = Duration.seconds(2)
+  /// Silence after which a shell that reads at its prompt, or is gone, is not waited for any more to tell how its run ended.
+  static let unseenPatience = Duration.milliseconds(250)
   /// How often a run is typed to a plain shell that makes something else of the line, before it is refused.
   static let runAttempts = 3
   /// How long a run whose command has ended waits for the prompt, to give back what had been half typed there.
   static let putBackPatience = Duration.milliseconds(500)
+  /// How long the prompt that ctrl+c brings may take before the next run is given all the same.
+  static let promptPatience = Duration.seconds(3)
+  /// How long the integration is not typed because something goes on at the terminal.
+  static let integrationPatience = Duration.seconds(2)
   /// How long a shell may read its own files before what it runs there counts as somebody's program.
   static let shellStart = Duration.seconds(10)
   /// How long a program that has not answered an input must have been silent before it is said to ask for another.

@@ -23,6 +23,8 @@ package enum WaitCondition: Sendable {
   case ignored(UInt64)
   /// The command of that run waits for input.
   case question(UInt64)
+  /// The shell that was given that run is back at its prompt, or gone, and has not said so.
+  case unseenEnd(UInt64)
   /// The command with that number in the log has ended.
   case ended(Int)
   /// Something happened after that generation, or the time is over: whatever it is, look again.

@@ -116,6 +116,11 @@ package struct ProcessStatus: Sendable, Equatable {
     link("/proc/\(pid)/fd/\(descriptor)")?.hasSuffix("ptmx") == true
   }
 
+  /// Whether one of its descriptors is a file whose path begins so.
+  package static func hasOpen(_ pid: ProcessID, pathsBeginning path: String) -> Bool {
+    openDescriptors(pid)?.contains { link("/proc/\(pid)/fd/\($0)")?.hasPrefix(path) == true } ?? false
+  }
+
   /// Whether the process has a handler for the signal (SigCgt of proc(5)).
   package static func catches(_ signal: CInt, _ pid: ProcessID) -> Bool {
     guard let mask = field("SigCgt", of: pid).flatMap({ UInt64($0, radix: 16) }), (1...64).contains(signal) else {

@@ -20,6 +20,8 @@ package struct LineMode: Sendable, Equatable {
   package var echo: Bool
   /// ISIG: Ctrl-C and its like make signals.
   package var signals: Bool
+  /// ICRNL: Enter's CR becomes the end of a line. Line editors switch it off, but for those of zsh and busybox.
+  package var mapsReturn: Bool
 }
 
 /// A fresh PTY: the master and where its slave is.
@@ -72,7 +74,7 @@ package enum PseudoTerminal {
     let flags = settings.c_lflag
     return LineMode(
       canonical: flags & tcflag_t(ICANON) != 0, echo: flags & tcflag_t(ECHO) != 0,
-      signals: flags & tcflag_t(ISIG) != 0)
+      signals: flags & tcflag_t(ISIG) != 0, mapsReturn: settings.c_iflag & tcflag_t(ICRNL) != 0)
   }
 
   /// The slave's device number as `stat` and /proc show it, for `ProcessStatus.isReading`.

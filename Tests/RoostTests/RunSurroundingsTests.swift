@@ -168,7 +168,8 @@ struct RunSurroundingsTests {
     Change(.bash, "exec 2>/dev/null"), Change(.bash, "stty raw"), Change(.bash, "stty -echo"),
     Change(.bash, "IFS=0123456789"), Change(.bash, "set -k"), Change(.bash, "readonly IFS=0"),
     Change(.bash, "printf() { echo no; }"), Change(.bash, "shopt -s extdebug; set -T"), Change(.bash, "set -u"),
-    Change(.bash, "trap 'x=1' DEBUG ERR"),
+    Change(.bash, "trap 'x=1' DEBUG ERR"), Change(.bash, "PROMPT_COMMAND=; PS0="),
+    Change(.bash, "unset PROMPT_COMMAND; PS0='[start]'"), Change(.bash, "PROMPT_COMMAND=; PS0=; PS1='> '"),
     Change(.zsh, "unsetopt zle"), Change(.zsh, "bindkey -v"), Change(.zsh, "bindkey -d"), Change(.zsh, "emulate sh"),
     Change(.zsh, "precmd_functions=(); preexec_functions=()"), Change(.zsh, "unset precmd_functions preexec_functions"),
     Change(.zsh, "readonly PS1"), Change(.zsh, "setopt err_return no_unset sh_word_split ksh_arrays"),
@@ -281,6 +282,46 @@ struct RunSurroundingsTests {
       try await gate.open()
       let next = try await queued
       #expect(next["output"] == "next\n" && next["exit_status"] == 9, "\(next.text)")
+    }
+  }
+
+  /// A shell whose line nobody but the shell knows.
+  static let plainPlaces: [(name: String, fields: JSON, inner: String?)] =
+    [Place.dash, .mksh, .ksh, .yash, .ash].map { ($0.rawValue, $0.fields, nil) }
+    + [Place.bash, .zsh].map { ("\($0.rawValue) without marks", $0.fields.adding(["integration": false]), nil) }
+    + [("bash in bash", Place.bash.fields, "bash --norc")]
+
+  @Test("half a line that was typed before the server was lost is not ended by a run", arguments: plainPlaces)
+  func halfLine(place: (name: String, fields: JSON, inner: String?)) async throws {
+    try await withRoost { roost in
+      let session = try await TestSession(on: roost, place.fields.adding(["name": "a"]))
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      if let inner = place.inner {
+        #expect(try await session.run(inner, ["timeout_ms": 60_000])["reason"] == "input")
+        #expect(try await session.run("echo inside", ["timeout_ms": 60_000])["output"] == "inside\n")
+      }
+      let file = "\(roost.home.path)/executed"
+      // With the cursor in the middle.
+      try await session.interact(["text": .string("touch \(file)"), "for": "match", "pattern": "executed"])
+      try await session.type("\u{1B}[D\u{1B}[D")
+      try await roost.killServer()
+      try await roost.start()
+      for _ in 1...2 {
+        let next = try await roost.http.post(
+          "/sessions/a/run", ["command": "echo next; (exit 9)", "queue": true, "timeout_ms": 60_000])
+        #expect(next["output"] == "next\n" && next["exit_status"] == 9, "\(next.text)")
+      }
+      #expect(access(file, F_OK) != 0, "the half typed line was run")
+    }
+  }
+
+  @Test("zsh in a terminal of two columns is not given a line that it does not survive")
+  func narrow() async throws {
+    try await withSession(Place.zsh.fields.adding(["rows": 1, "cols": 2])) { session in
+      let refused = try await session.answer("run", ["command": "echo one", "timeout_ms": 60_000])
+      #expect(refused.errorCode == "invalid_request", "\(refused)")
+      try await session.post("resize", ["rows": 24, "cols": 80])
+      #expect(try await session.run("echo two", ["timeout_ms": 60_000])["output"] == "two\n")
     }
   }
 

@@ -12,13 +12,19 @@ struct TerminalAndProcessTests {
     try PseudoTerminal.setSize(child.master, WindowSize(rows: 5, columns: 7))
     #expect(PseudoTerminal.size(of: child.master) == WindowSize(rows: 5, columns: 7))
     #expect(eventually { PseudoTerminal.foregroundGroup(of: child.master) == child.pid })
-    #expect(PseudoTerminal.lineMode(of: child.master) == LineMode(canonical: true, echo: true, signals: true))
+    #expect(
+      PseudoTerminal.lineMode(of: child.master)
+        == LineMode(canonical: true, echo: true, signals: true, mapsReturn: true))
     try child.type("a\r")
     _ = child.output(until: "hidden")
-    #expect(PseudoTerminal.lineMode(of: child.master) == LineMode(canonical: true, echo: false, signals: true))
+    #expect(
+      PseudoTerminal.lineMode(of: child.master)
+        == LineMode(canonical: true, echo: false, signals: true, mapsReturn: true))
     try child.type("b\r")
     _ = child.output(until: "raw")
-    #expect(PseudoTerminal.lineMode(of: child.master) == LineMode(canonical: false, echo: false, signals: false))
+    #expect(
+      PseudoTerminal.lineMode(of: child.master)
+        == LineMode(canonical: false, echo: false, signals: false, mapsReturn: false))
   }
 
   @Test("the master's end of file is an end of file, not an error")
@@ -202,9 +208,13 @@ struct TerminalAndProcessTests {
     let opened = try PseudoTerminal.open(size: WindowSize(rows: 2, columns: 3))
     let slave = Descriptor(owning: open(opened.path, O_RDWR | O_NOCTTY | O_CLOEXEC))
     let raw = try RawMode.enter(slave.raw)
-    #expect(PseudoTerminal.lineMode(of: opened.master.raw) == LineMode(canonical: false, echo: false, signals: false))
+    #expect(
+      PseudoTerminal.lineMode(of: opened.master.raw)
+        == LineMode(canonical: false, echo: false, signals: false, mapsReturn: false))
     raw.restore()
-    #expect(PseudoTerminal.lineMode(of: opened.master.raw) == LineMode(canonical: true, echo: true, signals: true))
+    #expect(
+      PseudoTerminal.lineMode(of: opened.master.raw)
+        == LineMode(canonical: true, echo: true, signals: true, mapsReturn: true))
     let null = Descriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
     #expect(throws: SystemError.self) { try RawMode.enter(null.raw) }
     #expect(PseudoTerminal.size(of: null.raw) == nil)

@@ -40,11 +40,22 @@ func runCommand(_ context: ClientContext) async throws(CommandFailure) -> ExitCo
   }
   printed.finish(answer)
   guard let status = answer["exit_status"].integer else {
+    if answer["reason"].string == "exit" {
+      let ended = try await context.client.call("GET", ServerClient.sessionPath(session))
+      throw CommandFailure(.failed, "the command's exit status is not known: \(howShellEnded(ended))")
+    }
     throw CommandFailure(
       .failed, "the command has finished, but its exit status is not known",
       hint: "The shell ran nothing (it could not read the command), or reports no status.")
   }
   return ExitCode(rawValue: Int32(truncatingIfNeeded: status & 0xff))
+}
+
+private func howShellEnded(_ session: JSON) -> String {
+  guard session["exit_signal"].isNull else {
+    return "the shell was killed by signal \(session["exit_signal"].plainText)"
+  }
+  return session["state"].string == "exited" ? "the shell has ended with it" : "the shell that ran it has ended with it"
 }
 
 /// What the command has printed so far, each part once.

@@ -36,8 +36,10 @@ struct ActiveRun {
   var stage = Stage.told
   /// Where the command was typed.
   var typedAt: LinePosition
-  /// The shell has been asked how the command ended.
-  var isReportAsked = false
+  /// When the shell was asked how the command ended, and after which input.
+  var reportAsked: (at: ContinuousClock.Instant, input: UInt64)?
+  /// The shell's answer was that the command itself edits a line (`read -e`, `vared`), which holds until something is typed.
+  var editsLine = false
   /// What had been half typed is to be asked for again once the prompt stands.
   var putsBack = false
   /// What a plain shell's user had half typed, to be typed again.
@@ -60,8 +62,14 @@ enum RunEnd: Equatable {
   case incomplete
   /// The line editor is in the middle of something else; nothing was run.
   case refused
-  /// The program of the session ended.
+  /// The same, but it can take the command after its next prompt.
+  case postponed
+  /// The program of the session ended, or the shell in it that was given the run.
   case exit(record: CommandRecord?)
+  /// The kernel says that the shell is back at its prompt; no mark has told of it.
+  case unseen(record: CommandRecord?)
+  /// It was cancelled, and did not end in time.
+  case cancelled
 }
 
 /// A run that waits until the shell is free.

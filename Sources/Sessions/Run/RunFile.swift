@@ -56,8 +56,9 @@ struct RunFile {
   }
 
   /// For a plain shell.
-  func write(plain command: String, run: UInt64, program: String) -> Bool {
-    let (outer, inner) = CommandMarker.files(for: command, run: run, program: program, inner: innerPath)
+  func write(plain command: String, run: UInt64, program: String, isRedefined: Bool) -> Bool {
+    let (outer, inner) = CommandMarker.files(
+      for: command, run: run, program: program, inner: innerPath, isRedefined: isRedefined)
     return Self.write(Array(inner.utf8), to: innerPath) && Self.write(Array(outer.utf8), to: path)
   }
 

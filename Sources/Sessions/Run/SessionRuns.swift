@@ -18,6 +18,10 @@ struct SessionRuns {
   var hasBeenReady = false
   /// When the last one in a plain shell ended, what had been typed by then, and in which shell: if nothing came since, its prompt stands.
   var plainEnd: (at: ContinuousClock.Instant, input: UInt64, shell: ProcessImage?)?
+  /// A prompt that ctrl+c is to bring: more than so many, and for how long it is waited for.
+  var promptAwaited: (count: UInt64, until: ContinuousClock.Instant)?
+  /// A plain shell whose marks have not come, so that its `command` or `printf` may be functions of somebody's.
+  var redefinedShell: ProcessImage?
   /// What a plain shell's prompt looks like, taken where it can have been nothing else: its prompts for more lines are another text.
   var plainPrompt: (shell: ProcessImage, text: String)?
 }

@@ -38,6 +38,10 @@ extension Session {
       return activity.quiet() < Session.freshTime ? .notYet(Session.probe) : .busy(passwordAsked)
     }
     if inShell { return remoteShell() }
+    if let awaited = runs.promptAwaited {
+      if commands.promptCount == awaited.count, ContinuousClock.now < awaited.until { return .notYet(Session.probe) }
+      runs.promptAwaited = nil
+    }
     switch commands.phase {
     case .atPrompt where commands.isContinuing, .running where commands.isContinuing: return .busy(lineInUse)
     case .atPrompt where commands.takesRuns: return integratedPrompt()
@@ -161,8 +165,15 @@ extension Session {
   }
 
   /// A shell that the run in progress has started, or become, and that can be given a command; nil where there is none.
-  func shellInside(_ run: ActiveRun) -> ShellReadiness? {
+  ///
+  /// `inShell`: the caller knows that one reads the terminal, though it cannot be seen.
+  func shellInside(_ run: ActiveRun, inShell: Bool = false) -> ShellReadiness? {
     guard case .running = run.stage, let given = run.shell, let front = frontImage, front != given else { return nil }
+    if inShell { return remoteShell() }
+    // One that was given our scripts says by itself when its prompt stands.
+    if commands.current > 0, commands.isSigned, case .atPrompt = commands.phase {
+      return shellReadiness(inShell: false)
+    }
     return plainShell()
   }
 
@@ -199,13 +210,17 @@ extension Session {
   }
 
   var commandRunning: SessionError {
-    let line = commands.records.last?.command.map { " (\($0.prefix(200)))" } ?? ""
+    let line = commands.records.last { $0.endedAt == nil }?.command.map { " (\($0.prefix(200)))" } ?? ""
     let front = foreground.map { "\($0) has the terminal" } ?? "a program has the terminal"
     return SessionError(
       .commandRunning,
-      "A command is running in \(name)\(line): \(front). Wait for its end ('wait --prompt'), have the run wait its turn ('queue'), or drive it by 'interact'."
+      "A command is running in \(name)\(line): \(front). Wait for its end ('wait --prompt'), have the run wait its turn ('queue'), or drive it by 'interact'.\(foregroundIsOwn ? "" : Self.shellHint)"
     )
   }
+
+  /// What a command has started may be a shell that cannot be seen to be one.
+  static let shellHint =
+    " If a shell reads the terminal there (ssh, sudo, a container, fish), say so with 'in: shell', or type the integration with 'roost integrate'."
 
   /// No program has the terminal, as far as the shells tell that are followed.
   var foregroundIsOwn: Bool {

@@ -42,7 +42,8 @@ extension ShellIntegration {
     if [[ $- == *i* ]] && ((BASH_VERSINFO[0] > 4 || BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4)); then
       # n counts the prompts, run is the number of the run that the line editor was given, ran tells that a command has begun, free that the
       # prompt has come since: `read -e` has a line editor with the same keys.
-      __roost_free=0 __roost_n=0 __roost_run=0 __roost_ran=0 __roost_none= __roost_bang= __roost_saved= __roost_pwd= __roost_url= __roost_was= __roost_point=0
+      # ok tells that `builtin` is what it was.
+      __roost_ok= __roost_free=0 __roost_n=0 __roost_run=0 __roost_ran=0 __roost_none= __roost_bang= __roost_saved= __roost_pwd= __roost_url= __roost_was= __roost_point=0
       __roost_flag=("" 1) __roost_which=("P;" "D;") __roost_next=
       __roost_lists=$((BASH_VERSINFO[0] > 5 || BASH_VERSINFO[0] == 5 && BASH_VERSINFO[1] >= 1))
 
@@ -86,6 +87,13 @@ extension ShellIntegration {
       # First of the prompt commands: nothing has been printed yet, and $1 is the command's status. No assignment is an argument: IFS and
       # `set -k` would have their part in it.
       __roost_precmd() {
+        # Where it is not, the prompt tells how the command ended: it needs no command.
+        __roost_ok=
+        builtin eval __roost_ok=1
+        if [[ -z $__roost_ok ]]; then
+          if [[ ${PS1-} != *roost=none* ]]; then PS1='\[\e]133;P;roost=none;aid='$__roost_nonce';n='$__roost_n'\a\]'${PS1-}; fi
+          return 0
+        fi
         builtin local code told end
         code=$1 end=
         if ((__roost_ran || __roost_run)); then
@@ -110,10 +118,16 @@ extension ShellIntegration {
       # bash copies a function each time before it runs it: that all is as it was left is seen without calling this.
       __roost_install() {
         __roost_put_marks
+        if [[ ${PS0@a} != *r* && ${PS0-} != *"$__roost_ps0" ]]; then
+          # Last: what a PS0 of your own prints is no output of the command.
+          PS0=${PS0-}
+          PS0=${PS0//"$__roost_ps0"/}$__roost_ps0
+        fi
         __roost_was=${PS1-}${PS2-}${PS0-}${PROMPT_COMMAND[*]-}
       }
 
-      # Puts the marks back wherever they have been taken out.
+      # Puts the marks back wherever they have been taken out, but for PS0: bash holds on to the value that it had when it printed the prompt,
+      # and expands that before the command. It must not be set while a prompt stands.
       __roost_put_marks() {
         if [[ ${PS1@a} != *r* && ${PS1-} != "$__roost_a"*"$__roost_b" ]]; then
           PS1=${PS1-}
@@ -123,11 +137,6 @@ extension ShellIntegration {
         if [[ ${PS2@a} != *r* && ${PS2-} != "$__roost_c"* ]]; then
           PS2=${PS2-}
           PS2=$__roost_c${PS2//"$__roost_c"/}
-        fi
-        if [[ ${PS0@a} != *r* && ${PS0-} != *"$__roost_ps0" ]]; then
-          # Last: what a PS0 of your own prints is no output of the command.
-          PS0=${PS0-}
-          PS0=${PS0//"$__roost_ps0"/}$__roost_ps0
         fi
         if [[ ${PROMPT_COMMAND@a} == *r* ]]; then builtin return 0; fi
         if ((__roost_lists)); then
@@ -198,6 +207,12 @@ extension ShellIntegration {
 
       # Bound to a key that no keyboard has: the line editor's line becomes the command that Roost was asked to run.
       __roost_take() {
+        __roost_ok=
+        builtin eval __roost_ok=1
+        if [[ -z $__roost_ok ]]; then
+          READLINE_LINE=
+          return 0
+        fi
         builtin local id text saved
         saved=
         IFS= builtin read -r -d '' text <"$__roost_file" || builtin :
@@ -211,17 +226,40 @@ extension ShellIntegration {
           READLINE_LINE=$READLINE_LINE
           builtin return 0
         fi
-        if [[ -n $READLINE_LINE ]]; then
-          __roost_saved=$READLINE_LINE __roost_point=$READLINE_POINT saved=';saved=1'
+        if [[ -n $READLINE_LINE ]]; then __roost_saved=$READLINE_LINE __roost_point=$READLINE_POINT; fi
+        if [[ ${PS0-} != *"$__roost_ps0" ]]; then
+          # An empty line brings a prompt before which it is put back.
+          __roost_put_marks
+          READLINE_LINE= READLINE_POINT=0
+          if [[ ${PS0@a} == *r* || ${PROMPT_COMMAND[*]-} != *__roost_mark* && ${PROMPT_COMMAND[*]-} != "$__roost_both" ]]; then
+            builtin printf '\e]133;P;roost=none;aid=%s;n=%d\a' "$__roost_nonce" "$__roost_n" >&9
+          fi
+          builtin printf '\e]133;P;roost=again;aid=%s;n=%d;run=%d\a' "$__roost_nonce" "$__roost_n" "$id" >&9
+          builtin return 0
         fi
+        if [[ -n $__roost_saved ]]; then saved=';saved=1'; fi
         __roost_run=$id READLINE_LINE=$text READLINE_POINT=${#text}
         # '!' means what it means in a script.
         if [[ $- == *H* && $text == *"${histchars:-!}"* ]]; then
           __roost_bang=1
           builtin set +H
         fi
-        if [[ ${PS1-}${PS2-}${PS0-}${PROMPT_COMMAND[*]-} != "$__roost_was" ]]; then __roost_install; fi
+        if [[ ${PS1-}${PS2-}${PS0-}${PROMPT_COMMAND[*]-} != "$__roost_was" ]]; then __roost_put_marks; fi
         builtin printf '\e]133;P;roost=taken;aid=%s;n=%d;run=%d%s\a' "$__roost_nonce" "$__roost_n" "$id" "$saved" >&9
+        builtin return 0
+      }
+
+      # No end of the run's command was told. With the hooks in place no prompt has come: the command edits a line (`read -e`).
+      __roost_report() {
+        if ((!__roost_free)) && [[ ${PS1-} == *"$__roost_a"* || ${PROMPT_COMMAND[*]-} == *__roost_precmd* ]]; then
+          builtin printf '\e]133;P;roost=reads;aid=%s;n=%d;run=%d\a' "$__roost_nonce" "$__roost_n" "$__roost_run" >&9
+          builtin return 0
+        fi
+        __roost_precmd "$1"
+        __roost_put_marks
+        ((__roost_n += 1, __roost_free = 1))
+        builtin printf '\e]133;A;aid=%s;n=%d\a\e]133;B;aid=%s;n=%d\a' \
+          "$__roost_nonce" "$__roost_n" "$__roost_nonce" "$__roost_n" >&9
         builtin return 0
       }
 
@@ -245,7 +283,7 @@ extension ShellIntegration {
           fi
           builtin bind -m "$map" -x '"\e[777;4~": { __roost_put_back; } >/dev/null 2>&1'
           # How the last command ended, where nobody has told, and the marks again.
-          builtin bind -m "$map" -x '"\e[777;5~": { __roost_precmd "$?"; __roost_mark "$?"; } 9>/dev/tty >/dev/null 2>&1'
+          builtin bind -m "$map" -x '"\e[777;5~": { __roost_report "$?"; } 9>/dev/tty >/dev/null 2>&1'
           # Only fish needs it, before a run.
           builtin bind -m "$map" '"\e[777;7~": ""'
         done

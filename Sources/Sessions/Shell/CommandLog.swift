@@ -42,6 +42,10 @@ struct CommandLog {
     case incomplete(isGivenUp: Bool)
     /// The line editor is in the middle of something else, and has not taken the command.
     case refused
+    /// It has not taken it, and can after the next prompt.
+    case postponed
+    /// The command itself edits a line.
+    case editsLine
   }
 
   /// A run that was typed and is to come back.
@@ -89,8 +93,8 @@ struct CommandLog {
   private var signers: [Signer]
   /// Which of them the marks came from last.
   private(set) var current = 0
-  /// The record of a run in a plain shell that another command has started.
-  private var openInside: Int?
+  /// The records of runs in plain shells that another command has started, the outermost first.
+  private var insides: [Int] = []
   /// How many shells have said that they have read our scripts.
   private(set) var arrivals: UInt64 = 0
   /// The shell's prompt asks for the rest of a command of several lines.
@@ -157,11 +161,16 @@ struct CommandLog {
       awaitedWord = nil
       return Taken(readsScript: true)
     }
+    let position = LinePosition(line: mark.line, column: mark.column)
+    if !isExpected, mark.kind == .commandEnd, mark.options[CommandMarker.option] != nil, let run,
+      let outer = openRecord(of: run)
+    {
+      return endOuter(outer, exitStatus: mark.exitStatus, at: position, time: time)
+    }
     if mark.kind != .commandLine, !isPlainRun {
       guard let signer = signer(of: mark) else { return Taken() }
       current = signer
     }
-    let position = LinePosition(line: mark.line, column: mark.column)
     switch mark.kind {
     case .promptStart:
       isContinuing = false
@@ -184,7 +193,7 @@ struct CommandLog {
     case .property:
       if isExpected, mark.options["roost"] == "back" {
         // The prompt of a plain shell that gave the whole command up.
-        if openInside != nil { return endInside(exitStatus: nil, at: position, time: time) }
+        if !insides.isEmpty { return endInside(exitStatus: nil, at: position, time: time) }
         let finished = finish(from: current, exitStatus: nil, at: position, time: time)
         phase = .unknown
         return Taken(finished: finished, run: .ended(status: nil, record: finished))
@@ -201,6 +210,9 @@ struct CommandLog {
     }
     let number = mark.options["n"].flatMap { UInt64($0) } ?? 0
     guard number >= signers[index].count else { return nil }
+    // The prompt behind a command has a greater number; this one is the command's own, printed again.
+    let isPrompt = mark.kind == .promptStart || mark.kind == .promptEnd
+    if isPrompt, number == signers[index].count, signers[index].open != nil { return nil }
     signers[index].count = number
     signers[index].isSeen = true
     return index
@@ -231,7 +243,10 @@ struct CommandLog {
     announced = nil
     isContinuing = false
     if isExpected, let expected, expected.isInside, mark.options[CommandMarker.option] != nil {
-      if openInside == nil { openInside = append(expected.command, mark, true, at: position, directory(), time) }
+      if insides.last.flatMap({ record($0) })?.run != expected.id {
+        if insides.count >= CommandLog.maximumSigners { insides.removeFirst() }
+        insides.append(append(expected.command, mark, true, at: position, directory(), time))
+      }
       return Taken(run: .began(lastID))
     }
     // A shell that runs its input line by line says so for each: it is one command, and the first line began it.
@@ -286,11 +301,60 @@ struct CommandLog {
 
   /// The run in the inner shell has ended; the command that has started that shell goes on.
   private mutating func endInside(exitStatus: Int?, at position: LinePosition, time: Timestamp) -> Taken {
-    let record = openInside
-    openInside = nil
     lastExitStatus = exitStatus
-    let finished = record.flatMap { close($0, exitStatus: exitStatus, at: position, time: time) }
+    let finished = insides.popLast().flatMap { close($0, exitStatus: exitStatus, at: position, time: time) }
     return Taken(finished: finished, run: .ended(status: exitStatus, record: finished))
+  }
+
+  /// A run that is not waited for any more has ended, and with it the shell that it had started: later runs were given to that one.
+  private mutating func endOuter(_ record: Int, exitStatus: Int?, at position: LinePosition, time: Timestamp) -> Taken {
+    lastExitStatus = exitStatus
+    if let place = insides.firstIndex(of: record) {
+      return Taken(finished: closeInsides(from: place, exitStatus: exitStatus, at: position, time: time))
+    }
+    guard let signer = signers.firstIndex(where: { $0.open == record }) else { return Taken() }
+    current = signer
+    phase = .unknown
+    return Taken(finished: finish(from: signer, exitStatus: exitStatus, at: position, time: time))
+  }
+
+  /// Ends those runs in plain shells from that one on, the innermost first. Returns the outermost of them.
+  private mutating func closeInsides(
+    from place: Int, exitStatus: Int?, at position: LinePosition, time: Timestamp
+  ) -> CommandRecord? {
+    var outermost: CommandRecord?
+    while insides.count > place, let inside = insides.popLast() {
+      outermost = close(inside, exitStatus: exitStatus, at: position, time: time)
+    }
+    return outermost
+  }
+
+  /// What marks of the end of a command carry that are told by the shells around the one that a run is given to: `isInside` as in
+  /// ``Expected``.
+  func outerSigns(isInside: Bool) -> [String] {
+    let nonces = signers[..<(isInside ? current + 1 : current)].compactMap(\.nonce)
+    let runs = (insides + signers.compactMap(\.open)).compactMap { record($0)?.run }
+    return nonces.map { "aid=\($0)" } + runs.map { "run=\($0)" }
+  }
+
+  /// The record of a run that has begun and not ended.
+  private func openRecord(of run: UInt64) -> Int? {
+    (insides + signers.compactMap(\.open)).first { record($0)?.run == run }
+  }
+
+  /// Ends a record of which no mark will tell: `evidence` has.
+  mutating func endUnseen(
+    _ record: Int, by evidence: Evidence, at position: LinePosition, time: Timestamp
+  ) -> CommandRecord? {
+    if let place = insides.firstIndex(of: record) {
+      _ = closeInsides(from: place, exitStatus: nil, at: position, time: time)
+    } else if let signer = signers.firstIndex(where: { $0.open == record }) {
+      _ = finish(from: signer, exitStatus: nil, at: position, time: time)
+      phase = .unknown
+    }
+    guard let index = index(of: record) else { return nil }
+    records[index].evidence = evidence
+    return records[index]
   }
 
   private mutating func close(
@@ -304,10 +368,16 @@ struct CommandLog {
   }
 
   private mutating func end(_ mark: Mark, _ isExpected: Bool, at position: LinePosition, time: Timestamp) -> Taken {
-    if isExpected, openInside != nil, mark.options[CommandMarker.option] != nil {
+    if isExpected, !insides.isEmpty, mark.options[CommandMarker.option] != nil {
       return endInside(exitStatus: mark.exitStatus, at: position, time: time)
     }
     let isOpen = signers[current].open != nil
+    // The run's command is ended by its own mark and no other's.
+    if !isExpected, mark.options["run"] != nil, mark.options[CommandMarker.option] == nil, let expected,
+      let open = signers[current].open, record(open)?.run == expected.id
+    {
+      return Taken()
+    }
     // A prompt that is painted again may tell once more what it told already.
     if !isOpen, !isExpected, signers[current].isSeen { return Taken() }
     lastExitStatus = mark.exitStatus
@@ -329,6 +399,8 @@ struct CommandLog {
       signers[current].needsCancel = mark.options["cancel"] != nil
       arrivals += 1
     case "busy" where isExpected: return .refused
+    case "again" where isExpected: return .postponed
+    case "reads" where isExpected: return .editsLine
     case "taken" where isExpected:
       expected?.isTaken = true
       return .taken(putBack: mark.options["saved"] != nil, waits: mark.options["go"] != nil)
@@ -355,10 +427,8 @@ struct CommandLog {
     from signer: Int, exitStatus: Int?, at position: LinePosition, time: Timestamp
   ) -> CommandRecord? {
     var finished: CommandRecord?
-    if let inside = openInside {
-      openInside = nil
-      finished = close(inside, exitStatus: nil, at: position, time: time)
-    }
+    // Their shell, and so the last of them, has ended as the command that had started it.
+    finished = closeInsides(from: 0, exitStatus: exitStatus, at: position, time: time)
     for inner in (signer..<signers.count).reversed() {
       guard let open = signers[inner].open else { continue }
       signers[inner].open = nil

@@ -20,10 +20,12 @@ enum CommandMarker {
   /// left open in the command ends with its file. A command that the shell gives up altogether (it could not be parsed, or a special builtin
   /// failed) never comes to the mark of the end; the prompt then tells, which carries a mark until the outer file has ended.
   ///
-  /// - Parameter program: Name of the shell's program: some have no `printf` of their own, and the program that had printed the last mark
+  /// - Parameters:
+  ///   - program: Name of the shell's program: some have no `printf` of their own, and the program that had printed the last mark
   ///   would hold the terminal a moment longer than the mark says.
+  ///   - isRedefined: Whether the words that print may be functions of somebody's: then a copy of the shell prints, which has none.
   static func files(
-    for command: String, run: UInt64, program: String, inner path: String
+    for command: String, run: UInt64, program: String, inner path: String, isRedefined: Bool = false
   ) -> (outer: String, inner: String) {
     // Nobody's alias or function is meant.
     // Nowhere in the files do the bytes of a mark stand as they are: `set -v` prints the files.
@@ -32,21 +34,25 @@ enum CommandMarker {
     let prints =
       program.contains("ksh") ? #"\command print -n --"# : program == "zsh" ? #"\builtin printf"# : #"\command printf"#
     // A group's redirections come first, so that a trace of ours goes nowhere.
-    let aside = "9>&1 >/dev/null 2>&1"
+    // The terminal itself: `exec >file` takes standard output away.
+    let aside = "9>/dev/tty >/dev/null 2>&1"
     // In ksh93 a DEBUG trap changes the status that a group sees, and `.` cuts that of a signal to eight bits. An empty line ends a line that
     // goes on; a here-document that nobody ends would take ours.
     let (last, before, status, after) =
       ["ksh", "ksh93"].contains(program)
       ? (command.contains("<<") ? "" : "\n_roost=$?\n", "_roost=${_roost-$?}\n", "$_roost", #" \unset _roost;"#)
-      : ("", "", "$?", "")
+      : isRedefined ? ("", "_roost=$?\n", "$_roost", #" \unset _roost;"#) : ("", "", "$?", "")
+    let (open, close) = isRedefined ? (#"( \unset -f command printf print builtin; "#, ")") : ("", "")
+    // What follows the command is read with what comes before it: `set -v` shows it then.
     let prompts = program == "yash" ? ["PS1", "YASH_PS1"] : ["PS1"]
     let outer = """
       { _roost='\u{1B}'; \(prompts.map { armed($0, sign) }.joined(separator: " ")) \\unset _roost; } \(aside)
-      . \(quoted(path))
-      \(before){ \(prints) "\\033]133;D;\(status)\(sign)\\007" >&9; \(prompts.map(disarmed).joined(separator: " "))\(after) } \(aside)
+      { . \(quoted(path))
+      \(before){ \(open)\(prints) "\\033]133;D;\(status)\(sign)\\007" >&9\(close); \(prompts.map(disarmed).joined(separator: " "))\(after) } \(aside)
+      }
 
       """
-    return (outer, "{ \(prints) \"\\033]133;C\(sign)\\007\" >&9; } \(aside)\n\(command)\n\(last)")
+    return (outer, "{ \(open)\(prints) \"\\033]133;C\(sign)\\007\" >&9\(close); } \(aside)\n\(command)\n\(last)")
   }
 
   /// The status of a command that a signal has ended is 128 and its number (POSIX leaves open what above 128), which ksh93 tells as 256
@@ -76,7 +82,10 @@ enum CommandMarker {
 
   /// One line for a shell that cannot read our files. The command is one quoted word of which nothing means anything to a line editor, a
   /// history or a terminal.
-  static func line(for command: String, run: UInt64) -> String {
+  ///
+  /// - Parameter isHere: The shell is of this machine, and its marks go to the terminal itself, whatever becomes of its standard output.
+  static func line(for command: String, run: UInt64, isHere: Bool = false) -> String {
+    let out = isHere ? " >/dev/tty" : ""
     var text = ""
     for scalar in command.unicodeScalars {
       switch scalar {
@@ -85,8 +94,8 @@ enum CommandMarker {
       default: text += scalar.value < 0x20 || scalar.value == 0x7F ? octal(scalar) : String(scalar)
       }
     }
-    return #" printf '\033]133;C;\#(option)=1;run=\#(run)\007';eval "$(printf %b '\#(text)')";"#
-      + #"printf '\033]133;D;%s;\#(option)=1;run=\#(run)\007' "$?""#
+    return #" printf '\033]133;C;\#(option)=1;run=\#(run)\007'\#(out);eval "$(printf %b '\#(text)')";"#
+      + #"printf '\033]133;D;%s;\#(option)=1;run=\#(run)\007' "$?"\#(out)"#
   }
 
   private static func octal(_ scalar: Unicode.Scalar) -> String {

@@ -6,6 +6,7 @@ extension ShellIntegration {
         set -g __roost_file "$ROOST_SHELL_RUN"
         set -g __roost_n 0
         set -g __roost_run 0
+        set -g __roost_begun
         set -g __roost_saved
         set -g __roost_text
         set -g __roost_pwd
@@ -31,6 +32,7 @@ extension ShellIntegration {
         end
 
         function __roost_prompt --on-event fish_prompt
+            set -l code $status
             if not set -q __roost_low[1]
                 set __roost_high (math $__roost_high + 1)
                 for ten in 0 1 2 3 4 5 6 7 8 9
@@ -40,8 +42,9 @@ extension ShellIntegration {
             set __roost_n $__roost_high$__roost_low[1]
             set -e __roost_low[1]
             if test $__roost_run != 0
-                # The line was given up before it ran.
-                __roost_tell 'D;130'
+                # The line was given up before it ran, or nobody is left who tells how it ended.
+                test -n "$__roost_begun"; or set code 130
+                __roost_tell "D;$code"
                 set __roost_run 0
             end
             __roost_tell A
@@ -79,6 +82,7 @@ extension ShellIntegration {
                 __roost_line $argv[1]
             end
             __roost_tell C
+            set __roost_begun yes
         end
 
         if test -n "$__roost_marks"
@@ -102,6 +106,7 @@ extension ShellIntegration {
             read -z -d \n -l id text <$__roost_file 2>/dev/null
             string match -qr '^[0-9]+$' -- $id; or return
             set __roost_run $id
+            set __roost_begun
             # `read` has a line editor with the same keys; at the prompt it is fish itself that runs.
             if test "$_" != fish; or commandline --search-mode; or commandline --paging-mode
                 # Where the line is another's, or a search's: what is put into it would not be what runs.
@@ -116,6 +121,16 @@ extension ShellIntegration {
             commandline -r -- $text
             commandline --is-valid
             set -l valid $status
+            # fish calls a backslash at the end an error, and says nothing of it.
+            string match -qr '(^|[^\\\\])(\\\\\\\\)*\\\\$' -- $text; and set valid 2
+            if string match -qr '[[:cntrl:]]' -- $text; and not functions fish_title | string match -q '*__roost_original_title*'
+                # fish writes the title as it is: control characters in it end it, and the rest would be shown.
+                functions -e __roost_original_title
+                functions -c fish_title __roost_original_title
+                function fish_title
+                    __roost_original_title (string replace -ar '[[:cntrl:]]' ' ' -- $argv)
+                end
+            end
             if test $valid -eq 2
                 # fish would only begin another line: the line stays what it was.
                 __roost_type $cursor $before
@@ -155,6 +170,20 @@ extension ShellIntegration {
             commandline -f execute
         end
 
+        # No end of the run's command was told: either it edits a line (`read`), or somebody took the hooks out.
+        function __roost_report
+            set -l code $status
+            test $__roost_run != 0; or return
+            if test "$_" != fish
+                __roost_tell 'P;roost=reads'
+                return
+            end
+            __roost_tell "D;$code"
+            set __roost_run 0
+            __roost_tell A
+            __roost_tell B
+        end
+
         # What somebody had half typed is there again.
         function __roost_put_back
             test -z "$(commandline)"; and __roost_type $__roost_saved
@@ -168,6 +197,7 @@ extension ShellIntegration {
                 bind -M $mode \e\[777\;1~ __roost_take
                 bind -M $mode \e\[777\;8~ __roost_go
                 bind -M $mode \e\[777\;4~ __roost_put_back
+                bind -M $mode \e\[777\;5~ __roost_report
             end
         end
         if test -n "$__roost_file" -a -n "$__roost_marks"

@@ -76,6 +76,11 @@ package enum ShellIntegration {
     }
   }
 
+  /// What the script of bash has as the first of the prompt commands, or as the only one.
+  static let bashPromptCommands = [#"{ __roost_precmd "$?" both; }"#, #"{ __roost_precmd "$?"; }"#].map {
+    $0 + " 9>/dev/tty >/dev/null 2>&1"
+  }
+
   private static func write(_ script: String, to path: String) throws(StoreError) {
     do throws(SystemError) {
       try AtomicFile.writeIfChanged(Array(script.utf8), to: path)

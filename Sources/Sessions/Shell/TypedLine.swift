@@ -5,6 +5,8 @@ struct TypedLine: Equatable {
 
   /// The unfinished line.
   private(set) var unfinished: [UInt8] = []
+  /// Whether something may stand before it that an earlier server was given.
+  var isUnknown = false
   /// Lines that were sent off, and interrupts: each makes a shell print another prompt, sooner or later.
   private(set) var submitted: UInt64 = 0
 
@@ -17,7 +19,9 @@ struct TypedLine: Equatable {
     // What stands behind the last line's end is all that is left.
     var rest = bytes[...]
     if let end = bytes.lastIndex(where: TypedLine.endsLine) {
-      submitted += UInt64(bytes[...end].count { $0 == 0x0A || $0 == 0x0D || $0 == 0x03 })
+      let count = bytes[...end].count { $0 == 0x0A || $0 == 0x0D || $0 == 0x03 }
+      submitted += UInt64(count)
+      if count > 0 { isUnknown = false }
       unfinished = []
       rest = bytes[(end + 1)...]
     }

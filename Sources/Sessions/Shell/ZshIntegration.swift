@@ -52,14 +52,18 @@ extension ShellIntegration {
           builtin return 0
         fi
         # Asked before the options are ours; no subscripts, which mean something else under ksh_arrays.
-        builtin local eol=
+        builtin local eol= pad=
         if [[ -o prompt_sp && -o prompt_cr ]]; then eol=yes; fi
         builtin emulate -L zsh -o no_multibyte -o extended_glob
+        if [[ ${PROMPT_EOL_MARK-} != $'%{\e]133;D;'* ]]; then
+          # The command has set another, behind which zsh has printed a line of blanks.
+          pad=${eol:+';pad=1'} eol=
+        fi
         builtin local REPLY
         _roost_sign
         if [[ -z $eol ]] && (( _roost_ran || _roost_run )); then
           (( _roost_ran )) || 1=
-          builtin print -rn -- $'\e]133;D;'$1';'$REPLY$'\a' >&9
+          builtin print -rn -- $'\e]133;D;'$1';'$REPLY$pad$'\a' >&9
         fi
         _roost_ran=0 _roost_run=0
         builtin local url= char
@@ -161,6 +165,21 @@ extension ShellIntegration {
         builtin zle .accept-line
       }
 
+      # No end of the run's command was told: either it edits a line (`vared`), or somebody took the hooks out.
+      _roost_report() {
+        builtin local code=$?
+        if [[ $CONTEXT != start ]]; then
+          { builtin print -rn -- $'\e]133;P;roost=reads;aid='$_roost_nonce';n='$_roost_n';run='$_roost_run$'\a' >&9 } 9>$TTY 2>/dev/null
+          builtin return 0
+        fi
+        {
+          builtin print -rn -- $'\e]133;D;'$code';aid='$_roost_nonce';n='$_roost_n';run='$_roost_run$'\a' >&9
+          _roost_ran=0 _roost_run=0
+          _roost_mark_work
+        } 9>$TTY >/dev/null 2>&1
+        builtin zle .reset-prompt
+      }
+
       # Only fish needs that key, before a run.
       _roost_none() { builtin : }
 
@@ -179,7 +198,10 @@ extension ShellIntegration {
           if [[ -n $_roost_file ]]; then
             builtin zle -N _roost_take
             builtin zle -N _roost_none
-            for map in emacs viins vicmd visual isearch; do builtin bindkey -M $map '\e[777;1~' _roost_take '\e[777;7~' _roost_none; done
+            builtin zle -N _roost_report
+            for map in emacs viins vicmd visual isearch; do
+              builtin bindkey -M $map '\e[777;1~' _roost_take '\e[777;7~' _roost_none '\e[777;5~' _roost_report
+            done
             # Somebody's Escape or ctrl+x waits for its second key.
             builtin bindkey -M emacs '\e\e[777;1~' _roost_take '^X\e[777;1~' _roost_take
             # An operator that waits for its motion is given up first.
@@ -189,6 +211,10 @@ extension ShellIntegration {
           builtin autoload -Uz add-zle-hook-widget
           add-zle-hook-widget line-finish _roost_added
           add-zle-hook-widget line-init _roost_line_init
+          # zsh's own function for that does not work under sh_glob.
+          for map in line-init line-finish; do
+            functions[azhw:zle-$map]=$'builtin setopt local_options no_sh_glob\n'$functions[azhw:zle-$map]
+          done
           builtin print -rn -- $'\e]133;P;roost=here;aid='$_roost_nonce$';n=0\a' >&9
         } 9>$TTY >/dev/null 2>&1
         builtin unfunction _roost_install
