@@ -162,6 +162,8 @@ struct TypeInput: Decodable, Sendable {
   var session: SessionName
   var data: InputBytes
   var encoding: Encoding?
+  /// As a line that the program is to get as it is: see ``Session/writeExactly(_:)``.
+  var exact: Bool?
   /// As a paste: see ``Session/pasteBytes(_:raw:)``.
   var paste: Bool?
   var raw: Bool?

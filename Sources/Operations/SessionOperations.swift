@@ -160,7 +160,9 @@ package struct SessionOperations: Sendable {
         call.note?.bytes = bytes.count
         let session = try session(input.session, for: call)
         guard let how = try PasteForm(paste: input.paste, raw: input.raw) else {
-          return GenerationOutput(generation: try await session.write(bytes))
+          let isExact = input.exact ?? false
+          return GenerationOutput(
+            generation: isExact ? try await session.writeExactly(bytes) : try await session.write(bytes))
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
           throw OperationError(.invalidRequest, "Invalid request: a paste is text, and 'data' is not UTF-8.")

@@ -449,11 +449,25 @@ extension Session {
         // that are lost.
         runs.promptAwaited = (commands.promptCount, .now + SessionLimits.promptPatience)
         try? writeForRun([0x03])
+        interruptAgainSoon()
       }
       endRun(.incomplete)
     case .refused: endRun(.refused)
     case .postponed: endRun(.postponed)
     case .editsLine: runs.active?.editsLine = true
+    }
+  }
+
+  /// A signal that comes between a look for it and the wait for a key is not seen by bash until the next key.
+  private func interruptAgainSoon() {
+    runs.promptTimer = loop.schedule(after: SessionLimits.unseenPatience) { [weak self] in
+      self?.assumeIsolated { session in
+        guard session.exit == nil, let awaited = session.runs.promptAwaited, session.runs.active == nil,
+          session.commands.promptCount == awaited.count, ContinuousClock.now < awaited.until
+        else { return }
+        try? session.writeForRun([0x03])
+        session.interruptAgainSoon()
+      }
     }
   }
 

@@ -39,6 +39,8 @@ extension Session {
       conditions, began: .now, look: TextLook(from: searchStart(conditions), caller: Cause.current?.holder ?? ""),
       resume: resume)
     waiters[number] = waiter
+    // Whoever feeds a program line by line is not to be kept waiting.
+    if inputReader != nil { waiter.probePause = .milliseconds(2) }
     waiter.deadline = loop.schedule(after: timeout) { [weak self] in
       self?.assumeIsolated { session in
         guard let waiter = session.waiters[number] else { return }
@@ -184,14 +186,15 @@ extension Session {
   /// Whether the run's command waits for input, by the strongest evidence alone: it is told as a fact.
   private func questionEvidence() -> Evidence? {
     let quiet = activity.quiet()
-    guard exit == nil, hasTakenInput, quiet >= SessionLimits.settle, !pty.hasOutput else { return nil }
+    let hasTaken = readerHasTaken
+    guard exit == nil, hasTakenInput, quiet >= SessionLimits.settle || hasTaken, !pty.hasOutput else { return nil }
     if commandEditsLine { return .osc133 }
     guard
       let evidence = readingEvidence(ProcessStatus.members(of:), quiet: quiet)
     else { return nil }
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return .termios }
     // Nothing has come since the last input: the program may not have had the time to take it, and looks as if it still waited.
-    if lastInputGeneration == generation, quiet < SessionLimits.inputPatience { return nil }
+    if lastInputGeneration == generation, quiet < SessionLimits.inputPatience, !hasTaken { return nil }
     // A program that polls does so between two steps of its work, too.
     if evidence == .ttyPoll, quiet < pollPatience { return nil }
     return evidence

@@ -64,6 +64,8 @@ package actor Session {
   var outputs = CapturedOutputs()
   /// What has been typed and not been sent off by an Enter.
   var typedLine = TypedLine()
+  /// Who reads what was typed exactly last.
+  var inputReader: InputReader?
   /// When nothing was owed last: how many lines had been sent off, and how many prompts had come.
   var promptsSettled: (lines: UInt64, prompts: UInt64)
   /// What a shell somewhere else is to read once it says that it does.

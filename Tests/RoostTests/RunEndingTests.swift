@@ -163,4 +163,13 @@ struct RunEndingTests {
       #expect(answer["output"] == "42\n" && answer["exit_status"] == 0, "\(answer.text)")
     }
   }
+
+  @Test("the command line says that the shell was killed")
+  func killedShell() async throws {
+    try await session(.bash) { session in
+      let result = try await session.roost.run(["run", session.name, "--", "kill -9 $$"])
+      #expect(result.exitCode != 0, "\(result)")
+      #expect(String(decoding: result.errors, as: UTF8.self).contains("killed by signal"), "\(result)")
+    }
+  }
 }

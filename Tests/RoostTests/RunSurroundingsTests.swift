@@ -171,6 +171,7 @@ struct RunSurroundingsTests {
     Change(.bash, "trap 'x=1' DEBUG ERR"), Change(.bash, "PROMPT_COMMAND=; PS0="),
     Change(.bash, "unset PROMPT_COMMAND; PS0='[start]'"), Change(.bash, "PROMPT_COMMAND=; PS0=; PS1='> '"),
     Change(.zsh, "unsetopt zle"), Change(.zsh, "bindkey -v"), Change(.zsh, "bindkey -d"), Change(.zsh, "emulate sh"),
+    Change(.zsh, "setopt sh_glob"),
     Change(.zsh, "precmd_functions=(); preexec_functions=()"), Change(.zsh, "unset precmd_functions preexec_functions"),
     Change(.zsh, "readonly PS1"), Change(.zsh, "setopt err_return no_unset sh_word_split ksh_arrays"),
     Change(.zsh, "exec 2>/dev/null"), Change(.zsh, "stty raw -echo"),
@@ -193,6 +194,65 @@ struct RunSurroundingsTests {
         let answer = try await session.run("echo one; sh -c 'exit \(number)'", ["timeout_ms": 60_000])
         #expect(answer["output"] == "one\n" && answer["exit_status"] == .integer(number), "\(answer.text)")
       }
+    }
+  }
+
+  @Test(
+    "under set -v a shell shows nothing of ours in an output", arguments: [Place.bash, .dash, .mksh, .yash, .ash, .zsh])
+  func verbose(place: Place) async throws {
+    try await session(place) { session in
+      _ = try await session.run("set -v", ["timeout_ms": 60_000])
+      for number in 1...2 {
+        let answer = try await session.run("echo one; (exit \(number))", ["timeout_ms": 60_000])
+        let output = answer["output"].string ?? ""
+        #expect(output.hasSuffix("one\n") && answer["exit_status"] == .integer(number), "\(answer.text)")
+        #expect(!output.contains("roost") && !output.contains("run="), "\(answer.text)")
+      }
+    }
+  }
+
+  @Test("what was no command shows no prompt", arguments: [Place.bash, .zsh])
+  func noCommand(place: Place) async throws {
+    try await session(place) { session in
+      for command in (place == .bash ? ["# a comment"] : []) + ["echo )"] {
+        let answer = try await session.run(command, ["timeout_ms": 60_000])
+        let output = answer["output"].string ?? ""
+        #expect(output.isEmpty || output.hasSuffix("\n"), "\(command): \(answer.text)")
+      }
+    }
+  }
+
+  @Test("a command with control characters in fish, and one that ends in a backslash")
+  func fishTitle() async throws {
+    try await session(.fish) { session in
+      for command in ["echo '\u{1B}]0;t\u{7}q'", "echo '\u{1B}[31mq'"] {
+        let answer = try await session.run(command, ["timeout_ms": 60_000])
+        #expect(answer["output"] == "q\n", "\(answer.text)")
+      }
+      #expect(try await session.answer("run", ["command": "echo a \\", "timeout_ms": 60_000]).status == 400)
+      #expect(try await session.run("echo a \\\\", ["timeout_ms": 60_000])["output"] == "a \\\n")
+    }
+  }
+
+  @Test("after an incomplete command bash's line editor takes the next one")
+  func afterIncomplete() async throws {
+    for _ in 1...12 {
+      try await session(.bash) { session in
+        #expect(try await session.answer("run", ["command": "echo 'a", "timeout_ms": 60_000]).status == 400)
+        let next = try await session.run("echo b", ["timeout_ms": 60_000])
+        #expect(next["output"] == "b\n" && next["evidence"] == "osc133", "\(next.text)")
+      }
+    }
+  }
+
+  @Test("a stopped shell is said to be one", arguments: [Place.bash, .dash])
+  func stopped(place: Place) async throws {
+    try await session(place) { session in
+      #expect(kill(pid_t(session.pid), SIGSTOP) == 0)
+      let refused = try await session.answer("run", ["command": "echo x", "timeout_ms": 500])
+      #expect(refused.json["error"]["message"].string?.contains("stopped") == true, "\(refused)")
+      #expect(kill(pid_t(session.pid), SIGCONT) == 0)
+      #expect(try await session.run("echo y", ["timeout_ms": 60_000, "queue": true])["output"] == "y\n")
     }
   }
 

@@ -32,7 +32,8 @@ func runCommand(_ context: ClientContext) async throws(CommandFailure) -> ExitCo
         hint: "It goes on as command \(command); answer it with 'roost attach \(printable(session))'.")
     }
     _ = try await context.client.send(
-      "POST", ServerClient.sessionPath(session, "input"), body: bytes, contentType: "application/octet-stream")
+      "POST", ServerClient.sessionPath(session, "input?exact=true"), body: bytes,
+      contentType: "application/octet-stream")
     let rest = deadline.map { max(0, ContinuousClock.now.duration(to: $0).wholeMilliseconds) } ?? longestRunWait
     answer = try await context.client.call(
       "POST", ServerClient.sessionPath(session, "commands/\(command)/wait"),
@@ -85,33 +86,37 @@ private struct PrintedOutput {
   }
 }
 
-/// Standard input, a line at a time, as somebody would type it.
+/// Standard input, a line at a time, for ``Session/writeExactly(_:)``.
 private struct StandardInputLines {
-  /// The longest line that is read; a terminal in line mode takes no longer one.
-  private static let longestLine = 4095
+  /// The longest line that is read; the server says which is too long for the terminal.
+  private static let longestLine = 64 << 10
 
+  private var pending: [UInt8] = []
   private var hasEnded = false
 
-  /// The bytes to type next: a line and Enter, or ctrl+d once at the end; `nil` after that.
+  /// The next line, with its end if it has one, or nothing once, which is the end of input; `nil` after that.
   mutating func next(isHidden: Bool) -> [UInt8]? {
     if hasEnded { return nil }
     if isHidden, isatty(STDIN_FILENO) == 1 {
       guard let line = try? readHiddenLine(prompt: "", limit: Self.longestLine) else { return nil }
-      return Array(line.utf8) + [0x0D]
+      return Array(line.utf8) + [0x0A]
     }
-    var line: [UInt8] = []
-    var byte: UInt8 = 0
-    while line.count < Self.longestLine {
-      let count = read(STDIN_FILENO, &byte, 1)
-      if count < 0, errno == EINTR { continue }
-      guard count == 1 else {
-        hasEnded = true
-        return line.isEmpty ? [0x04] : line + [0x0D]
+    while true {
+      if let end = pending.firstIndex(of: 0x0A) {
+        defer { pending.removeFirst(end + 1) }
+        return Array(pending[...end])
       }
-      if byte == 0x0A { break }
-      line.append(byte)
+      guard pending.count <= Self.longestLine else { return pending }
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      let count = read(STDIN_FILENO, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        hasEnded = pending.isEmpty
+        defer { pending = [] }
+        return pending
+      }
+      pending += buffer[..<count]
     }
-    return line + [0x0D]
   }
 }
 

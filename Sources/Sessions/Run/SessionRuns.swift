@@ -20,6 +20,7 @@ struct SessionRuns {
   var plainEnd: (at: ContinuousClock.Instant, input: UInt64, shell: ProcessImage?)?
   /// A prompt that ctrl+c is to bring: more than so many, and for how long it is waited for.
   var promptAwaited: (count: UInt64, until: ContinuousClock.Instant)?
+  var promptTimer: LoopTimer?
   /// A plain shell whose marks have not come, so that its `command` or `printf` may be functions of somebody's.
   var redefinedShell: ProcessImage?
   /// What a plain shell's prompt looks like, taken where it can have been nothing else: its prompts for more lines are another text.
