@@ -66,7 +66,7 @@ struct EventDiskTests {
         let others = [
           ("POST", "/tokens", JSON.object(["scopes": ["admin"], "name": .string("t\(round)")])),
           ("PUT", "/events/cursors/c\(round)", ["seq": 1]),
-          ("POST", "/servers", ["address": "127.0.0.1:1", "token": "t"]),
+          ("POST", "/servers", ["address": "http://127.0.0.1:1", "token": "t"]),
         ]
         for (method, path, body) in others {
           let refused = try await roost.http.request(method, path, json: body)
