@@ -85,7 +85,7 @@ actor Server {
     }
   }
 
-  private static var defaultLoops: Int { max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  static var defaultLoops: Int { max(1, min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
   private init(
     _ groundwork: ServerGroundwork, _ loops: LoopGroup, _ keeper: KeeperClient, _ exits: ExitRelay

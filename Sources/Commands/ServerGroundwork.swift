@@ -27,6 +27,7 @@ struct ServerGroundwork: Sendable {
     SecretVariables.erase()
     if options.token != nil { Launch.keepSecrets() }
     do {
+      try ServerGroundwork.checkOpenFiles(options)
       self.options = options
       paths = try Paths(serverName: options.serverName)
       (configuration, configurationFile) = try ServerGroundwork.configuration(options, paths)
@@ -48,6 +49,19 @@ struct ServerGroundwork: Sendable {
       if let descriptor = options.readinessDescriptor { Launch.announce(failure.message, on: descriptor) }
       throw failure
     }
+  }
+
+  /// Its files, its databases and its listeners; a few for those who ask. Each loop has some of its own.
+  private static let leastOpenFiles = 40
+  private static let openFilesPerLoop = 4
+
+  /// With fewer it would come up, and then answer nobody.
+  private static func checkOpenFiles(_ options: ServeOptions) throws(CommandFailure) {
+    let least = leastOpenFiles + openFilesPerLoop * (options.loops ?? Server.defaultLoops)
+    let limit = Host.hardOpenFileLimit
+    guard limit < least else { return }
+    throw CommandFailure(
+      .failed, "the limit of open files is \(limit), and a server needs \(least) at least; raise it ('ulimit -n')")
   }
 
   /// The user's folders may be others now (a login instead of a job of cron's) than when the sessions were made.

@@ -102,6 +102,13 @@ package enum Host {
     return UInt64(limit.rlim_cur)
   }
 
+  /// What the soft limit can be raised to.
+  package static var hardOpenFileLimit: UInt64 {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+    return UInt64(limit.rlim_max)
+  }
+
   /// How many descriptors this process has open.
   package static var openDescriptors: Int {
     // Reading the folder opens one.

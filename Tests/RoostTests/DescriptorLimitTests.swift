@@ -47,6 +47,16 @@ struct DescriptorLimitTests {
     }
   }
 
+  @Test("does not start where it could answer nobody, and says what it needs")
+  func tooFew() async throws {
+    try await withScratchHome { roost in
+      let refused = try await runProcess(
+        "/bin/bash", ["-c", "ulimit -n 32; exec \"$@\"", "limited", Roost.executable, "serve"],
+        environment: roost.environment)
+      #expect(refused.exitCode == 1 && refused.errorText.contains("the limit of open files is 32"), "\(refused)")
+    }
+  }
+
   @Test("takes over what it has room for, names what stays with the keeper, and ends that too when it is told to")
   func smaller() async throws {
     try await withScratchHome { roost in
