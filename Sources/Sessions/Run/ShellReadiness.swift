@@ -32,11 +32,23 @@ extension Session {
   /// How long a shell may read without a prompt before it counts as one that asks for something (`read`).
   private static let patience = Duration.seconds(1)
 
-  /// Looks at the marks first, and asks the kernel where they do not tell.
+  /// Nothing is ever typed into a question for a password.
   func shellReadiness(inShell: Bool) -> ShellReadiness {
-    if isAskedForPassword {
-      return activity.quiet() < Session.freshTime ? .notYet(Session.probe) : .busy(passwordAsked)
+    let readiness = lookForShell(inShell: inShell)
+    guard isAskedForPassword else { return readiness }
+    switch readiness {
+    // Its prompt has been seen: the echo is off for good (`stty -echo`).
+    case .integrated,
+      .plain where !inShell:
+      return readiness
+    case .never: return readiness
+    case .notYet where activity.quiet() < Session.patience: return readiness
+    case .plain, .notYet, .busy: return .busy(passwordAsked)
     }
+  }
+
+  /// Looks at the marks first, and asks the kernel where they do not tell.
+  private func lookForShell(inShell: Bool) -> ShellReadiness {
     if inShell { return remoteShell() }
     if let awaited = runs.promptAwaited {
       if commands.promptCount == awaited.count, ContinuousClock.now < awaited.until { return .notYet(Session.probe) }
@@ -96,8 +108,8 @@ extension Session {
       || PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(pid) ?? []) != nil
   }
 
-  /// The terminal takes a line without showing it, as no shell's prompt does: what is typed now would be taken for a password, and kept by
-  /// whoever asks for it.
+  /// The terminal takes a line without showing it: but at the prompt of a shell that it was done to, what is typed now would be taken for a
+  /// password, and kept by whoever asks for it.
   private var isAskedForPassword: Bool {
     PseudoTerminal.lineMode(of: pty.master).map { $0.canonical && !$0.echo } ?? false
   }
