@@ -81,6 +81,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
   var scope: Scope? {
     switch self {
     case .metrics, .eventStream, .eventSocket: .eventsRead
+    case .link: .link
     default: nil
     }
   }

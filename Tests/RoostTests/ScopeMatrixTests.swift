@@ -134,7 +134,7 @@ struct ScopeMatrixTests {
       let (hub, web1) = (cluster.hub, cluster["web1"])
       let operations = try await self.operations(web1.http, try await entries(web1.http))
       for scope in Scope.allCases.map(\.rawValue) {
-        let made = try await web1.http.post("/tokens", ["scopes": [.string(scope)]])
+        let made = try await web1.http.post("/tokens", ["scopes": ["link", .string(scope)]])
         try await hub.enrol(web1, token: made["token"].string, health: nil)
         let record = try await hub.waitForHealth("healthy", "degraded", "auth_failed", of: web1)
         for entry in operations where record["health"] != "auth_failed" {
