@@ -201,7 +201,8 @@ struct AttachTests {
       let server = try await ScriptedServer(home: roost.home, answers: answers, refuses: refuses)
       let terminal = try TerminalProcess(
         Roost.executable, ["attach", "s", "--socket", server.socketPath] + arguments,
-        environment: roost.home.environment.merging(environment) { _, new in new }, rows: rows, columns: columns)
+        environment: roost.home.environment.merging(["ROOST_TERMINAL_PATIENCE_MS": "10000"]) { _, new in new }
+          .merging(environment) { _, new in new }, rows: rows, columns: columns)
       try await terminal.expect("\u{1b}[6n\u{1b}]10;?\u{1b}\\\u{1b}]11;?\u{1b}\\\u{1b}[c")
       try terminal.type(
         "\u{1b}[\(cursor)R\u{1b}]10;rgb:ffff/ffff/ffff\u{1b}\\\u{1b}]11;rgb:1010/2020/3030\u{1b}\\\u{1b}[?62;22c")

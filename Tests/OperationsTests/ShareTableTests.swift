@@ -39,6 +39,16 @@ struct ShareTableTests {
     #expect(page[start..<stop] == "\n" + ShareTableTests.table)
   }
 
+  @Test("every suite that docs/security.md names is there") func suites() throws {
+    let root = String("\(#filePath)".dropLast("Tests/OperationsTests/ShareTableTests.swift".count))
+    let named = try read(root + "docs/security.md").split(separator: "`").filter { $0.hasSuffix("Tests") && !$0.contains(" ") }
+    #expect(named.count > 10)
+    let targets = ["RoostTests", "NetTests", "OperationsTests", "SurfacesTests"]
+    for suite in Set(named) {
+      #expect(targets.contains { access("\(root)Tests/\($0)/\(suite).swift", R_OK) == 0 }, "\(suite)")
+    }
+  }
+
   private func read(_ path: String) throws -> String {
     let file = try #require(fopen(path, "r"))
     defer { fclose(file) }

@@ -14,6 +14,7 @@ struct HubIdentityTests {
       try await hub.session("a", on: "web1")
       _ = try await fake.http.post("/sessions", ["name": "a", "argv": ["/bin/cat"]])
       let generation = try await fake.http.get("/sessions/a")["generation"]
+      _ = try await fake.roost.events(until: "the call that made it is on record") { $0["type"] == "audit.allowed" }
       let calls = try await fake.roost.events().filter { $0["type"].string?.hasPrefix("audit.") == true }.count
       let id = try await web1.id
       let other = try await fake.id

@@ -1,11 +1,14 @@
 package import Formats
+import Sys
 
 /// What the user's own terminal is asked once, before a session is shown on it: where its cursor stands and which colours it has.
 ///
 /// The last question is one that every terminal answers (DA1), so that nothing is waited for that will not come.
 package struct OuterTerminal: Sendable, Equatable {
   /// A terminal that has not answered by then is one that does not, or is too far away to be waited for.
-  static let patience = Duration.milliseconds(150)
+  /// `ROOST_TERMINAL_PATIENCE_MS` says it for one that is far away; 10 s at most.
+  static let patience = Duration.milliseconds(
+    Host.environment("ROOST_TERMINAL_PATIENCE_MS").flatMap { Int($0) }.map { min(max($0, 0), 10_000) } ?? 150)
 
   /// CPR (ECMA-48 §8.3.14), OSC 10 and 11 with `?` (xterm ctlseqs), DA1 (ECMA-48 §8.3.24).
   package static let questions = Array("\u{1b}[6n\u{1b}]10;?\u{1b}\\\u{1b}]11;?\u{1b}\\\u{1b}[c".utf8)
