@@ -5,7 +5,8 @@ import Testing
 
 @Suite("The table of shares")
 struct ShareTableTests {
-  private static let begin = "<!-- shares: begin (made from the code by ROOST_WRITE_DOCS=1 swift test --filter ShareTableTests) -->"
+  private static let begin =
+    "<!-- shares: begin (made from the code by ROOST_WRITE_DOCS=1 swift test --filter ShareTableTests) -->"
   private static let end = "<!-- shares: end -->"
 
   private static let table: String = {
@@ -41,7 +42,9 @@ struct ShareTableTests {
 
   @Test("every suite that docs/security.md names is there") func suites() throws {
     let root = String("\(#filePath)".dropLast("Tests/OperationsTests/ShareTableTests.swift".count))
-    let named = try read(root + "docs/security.md").split(separator: "`").filter { $0.hasSuffix("Tests") && !$0.contains(" ") }
+    let named = try read(root + "docs/security.md").split(separator: "`").filter {
+      $0.hasSuffix("Tests") && !$0.contains(" ")
+    }
     #expect(named.count > 10)
     let targets = ["RoostTests", "NetTests", "OperationsTests", "SurfacesTests"]
     for suite in Set(named) {
