@@ -2,6 +2,25 @@ import Formats
 import Net
 import TerminalEngine
 
+/// Who writes an answer of more than one piece: few at a time, since each holds up to twice what it has written, and a hundred at once would
+/// be no sooner ready.
+struct LongAnswers {
+  private static let places = 2
+  private var taken = 0
+  var waiting: [CheckedContinuation<Void, Never>] = []
+
+  /// Whether there is a place; otherwise one is passed on to whoever waits, in their order.
+  mutating func enter() -> Bool {
+    if taken == LongAnswers.places { return false }
+    taken += 1
+    return true
+  }
+
+  mutating func leave() {
+    if waiting.isEmpty { taken -= 1 } else { waiting.removeFirst().resume() }
+  }
+}
+
 extension Session {
   /// Most lines that one call answers.
   package static let scrollbackLimit = 10_000
@@ -29,6 +48,11 @@ extension Session {
     }
   }
 
+  private func takeTurn() async {
+    if longAnswers.enter() { return }
+    await withCheckedContinuation { longAnswers.waiting.append($0) }
+  }
+
   /// `nil` when lines were wrapped anew in between, which gives them other numbers.
   private func scrollbackInPieces(offset: Int, limit: Int, format: ScreenFormat, inOne: Bool) async throws -> [UInt8]? {
     let (columns, first, total) = (terminal.size.columns, terminal.firstLine, totalLines)
@@ -50,6 +74,8 @@ extension Session {
       json.beginArray()
     }
     begin(&json, offset: offset)
+    var isInTurn = false
+    defer { if isInTurn { longAnswers.leave() } }
     var turnEnd = Session.scrollbackTurn
     while line < end {
       json.line(of: &terminal, line: line, format: format, styles)
@@ -62,6 +88,10 @@ extension Session {
       }
       guard !inOne, json.count >= turnEnd, line < end else { continue }
       turnEnd = json.count + Session.scrollbackTurn
+      if !isInTurn {
+        await takeTurn()
+        isInTurn = true
+      }
       await loop.nextTurn()
       try Task.checkCancellation()
       guard terminal.size.columns == columns else { return nil }

@@ -73,6 +73,15 @@ struct ScreenTests {
       try await session.wait(match: "^0+9000$")
       let lines = try await session.history()
       #expect(lines.map { Int($0) } == Array(1...9000).map { $0 })
+      // Few are written at a time; those who have to wait for that, and one who does not, are told the same.
+      let clients = (0..<12).map { _ in session.client.another() }
+      let whole = try await withThrowingTaskGroup(of: Int?.self) { group in
+        for client in clients {
+          group.addTask { try await client.get("\(session.path)/scrollback?limit=10000")["lines"].array?.count }
+        }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(Set(whole).count == 1 && (whole.first ?? 0) ?? 0 >= 9000, "\(whole)")
     }
   }
 
