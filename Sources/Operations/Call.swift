@@ -82,6 +82,8 @@ package struct Access: Sendable, Equatable {
   package var tags: Set<String>?
   /// The tags of one more limit, which must let a session through beside ``tags``: that of the hub's caller beside that of the hub.
   package var furtherTags: Set<String>?
+  /// ``tags`` and ``furtherTags`` for a limit that knows one list: a session with a tag of both is within both.
+  package var commonTags: Set<String>? { furtherTags.map { tags?.intersection($0) ?? $0 } ?? tags }
   /// When all of this ends; `nil` for never.
   package var expiresAt: Timestamp?
 

@@ -30,8 +30,7 @@ package struct MakerRights: Sendable, Equatable {
     onBehalfOf = call.principal.asker
     scopes = call.access.scopes.map(\.rawValue).sorted()
     sessions = call.access.sessions?.sorted()
-    let tags = call.access.furtherTags.map { call.access.tags?.intersection($0) ?? $0 } ?? call.access.tags
-    self.tags = tags?.sorted()
+    tags = call.access.commonTags?.sorted()
   }
 
   private struct Record: Codable {

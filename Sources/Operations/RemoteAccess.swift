@@ -6,13 +6,10 @@ package enum RemoteAccess {
   /// What the caller may do at a backend at most: what it may do here, and what the backend's role permits.
   package static func limits(for call: Call, member: Member) -> CallContext.Limits {
     let access = call.access
-    var tags = access.tags
-    // A limit that knows one list: a session with a tag of both is within both.
-    if let further = access.furtherTags { tags = tags?.intersection(further) ?? further }
     // Who may do everything is said in one word.
     let scopes: Set<Scope> = access.scopes.contains(.admin) ? [.admin] : access.scopes
     return CallContext.Limits(
-      scopes: scopes.map(\.rawValue).sorted(), sessions: access.sessions?.sorted(), tags: tags?.sorted(),
+      scopes: scopes.map(\.rawValue).sorted(), sessions: access.sessions?.sorted(), tags: access.commonTags?.sorted(),
       role: member.role.narrowed(to: call.role))
   }
 

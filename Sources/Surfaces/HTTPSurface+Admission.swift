@@ -6,27 +6,30 @@ extension HTTPSurface {
   /// is kept for those who would be refused anyway, and those who are let in have a bounded share (``Share/bodyBytes``).
   package func admit(_ request: HTTPRequest, on loop: EventLoop) async -> HTTPAdmission {
     let trace = RequestTrace(request.headers)
+    guard let (routed, path) = takesBody(request) else { return .refused(await answer(to: request, on: loop)) }
     do throws(OperationError) {
-      guard let destination = takesBody(request) else { return .refused(await answer(to: request, on: loop)) }
-      let call = try await authenticate(request, for: destination, [], trace)
-      if case .operation(let operation) = destination { try catalogue.requireScope(of: operation, for: call) }
+      let call = try await authenticate(request, for: routed.destination, path, trace)
+      if case .operation(let operation) = routed.destination,
+        (try? catalogue.requireScope(of: operation, for: call)) == nil
+      {
+        // Such a refusal is recorded where every call's is.
+        return .refused(await answer(to: request, on: loop))
+      }
       return .admitted(
         keeping: try catalogue.accounts.take(.bodyBytes, declaredBytes(of: request), for: call.principal))
     } catch {
-      guard error.code == .resourceLimitReached else { return .refused(await answer(to: request, on: loop)) }
-      var response = Responses.error(error)
-      trace.mark(&response.headers)
-      return .refused(response)
+      // It is recorded and counted: asked once more, one wrong token would be two.
+      return .refused(failure(error, of: request, routed, trace))
     }
   }
 
   /// What a request with a body is for; `nil` where its head is all that its answer needs.
-  private func takesBody(_ request: HTTPRequest) -> Destination? {
+  private func takesBody(_ request: HTTPRequest) -> (Routed, [(name: String, value: String)])? {
     guard request.method != "GET", request.method != "HEAD", request.method != "OPTIONS",
-      (try? origins.check(request)) != nil, case .found(let routed, _) = find(request)
+      (try? origins.check(request)) != nil, case .found(let routed, let path) = find(request)
     else { return nil }
     switch routed.destination {
-    case .fixed(.rpc), .operation: return routed.destination
+    case .fixed(.rpc), .operation: return (routed, path)
     case .fixed: return nil
     }
   }

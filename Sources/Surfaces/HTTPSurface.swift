@@ -79,6 +79,18 @@ package struct HTTPSurface: HTTPHandler {
     return trace.marking(shared(reply, with: request))
   }
 
+  /// The answer to a request that was refused by its head alone.
+  func failure(
+    _ error: OperationError, of request: HTTPRequest, _ routed: Routed, _ trace: RequestTrace
+  ) -> HTTPResponse {
+    var observed = requests.begin()
+    observed.series = routed.series
+    var response = shared(Responses.error(error), with: request)
+    observed.end(status: response.status)
+    trace.mark(&response.headers)
+    return response
+  }
+
   /// Requests about a session are best answered on its loop, and those for a backend where the way to it is.
   package func home(of request: HTTPRequest) -> EventLoop? {
     if let query = request.query, let server = QueryText.server(in: query) {
@@ -293,21 +305,21 @@ package struct HTTPSurface: HTTPHandler {
 
   /// Makes an answer readable to the page of an allowed origin.
   private func shared(_ reply: HTTPReply, with request: HTTPRequest) -> HTTPReply {
-    guard !origins.allowedOrigins.isEmpty else { return reply }
-    func shared(_ response: HTTPResponse) -> HTTPResponse {
-      var response = response
-      response.headers.append("Vary", "Origin")
-      if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
-        response.headers.append("Access-Control-Allow-Origin", origin)
-        response.headers.append(
-          "Access-Control-Expose-Headers", "\(RequestTrace.header), \(Responses.missingServers)")
-      }
-      return response
-    }
     switch reply {
-    case .response(let response): return .response(shared(response))
-    case .stream(let response, let body): return .stream(shared(response), body)
-    case .upgrade: return reply
+    case .response(let response): .response(shared(response, with: request))
+    case .stream(let response, let body): .stream(shared(response, with: request), body)
+    case .upgrade: reply
     }
+  }
+
+  private func shared(_ response: HTTPResponse, with request: HTTPRequest) -> HTTPResponse {
+    guard !origins.allowedOrigins.isEmpty else { return response }
+    var response = response
+    response.headers.append("Vary", "Origin")
+    if let origin = request.headers[first: "origin"], origins.allows(crossOrigin: origin) {
+      response.headers.append("Access-Control-Allow-Origin", origin)
+      response.headers.append("Access-Control-Expose-Headers", "\(RequestTrace.header), \(Responses.missingServers)")
+    }
+    return response
   }
 }

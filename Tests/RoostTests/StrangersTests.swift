@@ -137,6 +137,22 @@ struct StrangersTests {
     }
   }
 
+  @Test("a wrong token whose body was not waited for is counted once")
+  func countedOnce() async throws {
+    try await withTCP { _, client in
+      var statuses: [Int] = []
+      for number in 0..<21 {
+        let connection = try RawConnection(client.endpoint)
+        try await connection.send(
+          RawConnection.request(
+            "POST", "/sessions",
+            headers: ["Authorization: Bearer guess-number-\(number)-0123456789", "Content-Length: 1000"]))
+        statuses.append(try await connection.receiveResponse().status)
+      }
+      #expect(statuses == Array(repeating: 403, count: 20) + [429])
+    }
+  }
+
   @Test("tickets of one token do not take those of another")
   func tickets() async throws {
     try await withTCP { roost, client in
