@@ -7,16 +7,9 @@ import Testing
 struct AuthenticationTests {
   private static let token = "a-token-of-the-tests-0123456789"
 
-  private func withTCP(_ arguments: [String] = [], _ body: (Roost, TestClient) async throws -> Void) async throws {
-    try await withRoost(["--bind", "127.0.0.1:0"] + arguments, environment: ["ROOST_TOKEN": AuthenticationTests.token])
-    { roost in
-      try await body(roost, try await roost.tcp())
-    }
-  }
-
   @Test("without a token nothing but the health is told, with a wrong one neither")
   func tokenNeeded() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: AuthenticationTests.token) { roost, client in
       #expect(try await client.get("/health") == ["status": "ok"])
       for (method, path) in [
         ("GET", "/sessions"), ("POST", "/sessions"), ("GET", "/server/info"), ("GET", "/openapi.json"),
@@ -46,7 +39,7 @@ struct AuthenticationTests {
       ("/sessions", ["authorization": "Bearer"]), ("/sessions", ["cookie": "token=\(token)"]),
     ] as [(String, [String: String])])
   func noToken(path: String, headers: [String: String]) async throws {
-    try await withTCP { _, client in
+    try await withTCP(token: AuthenticationTests.token) { _, client in
       var fields = HTTPHeaders()
       for (name, value) in headers { fields.append(name, value) }
       let response = try await client.request("GET", path, headers: fields)
@@ -73,7 +66,7 @@ struct AuthenticationTests {
       ("127.0.0.1.evil.example", 403), ("", 403),
     ])
   func host(host: String, status: Int) async throws {
-    try await withTCP { _, client in
+    try await withTCP(token: AuthenticationTests.token) { _, client in
       let connection = try RawConnection(client.endpoint)
       try await connection.send(
         RawConnection.request(
@@ -90,7 +83,7 @@ struct AuthenticationTests {
     "a stranger is told that he is one before he hears what is served at a path",
     arguments: ["/ws/json", "/rpc", "/events/ws", "/link", "/sessions/none/ws/raw", "/sessions/none/ws/json"])
   func strangersFirst(_ path: String) async throws {
-    try await withTCP([]) { _, client in
+    try await withTCP([], token: AuthenticationTests.token) { _, client in
       let guessed = try await client.request("GET", "\(path)?ticket=")
       #expect(guessed.status == 401 || guessed.status == 403, "\(guessed)")
       let refused = try await client.request("GET", path)
@@ -102,7 +95,7 @@ struct AuthenticationTests {
 
   @Test("a page of another origin is refused, with a token or without, and an allowed one is let in")
   func origin() async throws {
-    try await withTCP(["--cors-origin", "https://tools.example"]) { _, client in
+    try await withTCP(["--cors-origin", "https://tools.example"], token: AuthenticationTests.token) { _, client in
       let client = client.another(token: AuthenticationTests.token)
       for origin in [
         "https://evil.example", "null", "http://127.0.0.1.evil.example", "https://tools.example.evil.example",
@@ -129,7 +122,7 @@ struct AuthenticationTests {
 
   @Test("a ticket opens one WebSocket and no more, and nothing else")
   func tickets() async throws {
-    try await withTCP { _, client in
+    try await withTCP(token: AuthenticationTests.token) { _, client in
       let owner = client.another(token: AuthenticationTests.token)
       let ticket = try await owner.post("/auth/ws-ticket")["ticket"].string ?? ""
       #expect(ticket.count == 32)
@@ -146,7 +139,7 @@ struct AuthenticationTests {
 
   @Test("whoever guesses tokens is slowed down, and the right one still gets in")
   func throttle() async throws {
-    try await withTCP { _, client in
+    try await withTCP(token: AuthenticationTests.token) { _, client in
       try await client.another(token: AuthenticationTests.token).get("/sessions").consume()
       var statuses: Set<Int> = []
       for number in 0..<200 {
@@ -161,7 +154,7 @@ struct AuthenticationTests {
 
   @Test("tokens are made with scopes, listed without their secrets, held to their scopes, and revoked")
   func tokenLife() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: AuthenticationTests.token) { roost, client in
       try await roost.session(["name": "seen", "argv": ["/bin/cat"], "tags": ["open"]])
       try await roost.session(["name": "hidden", "argv": ["/bin/cat"]])
       let made = try await roost.http.post(
@@ -185,7 +178,7 @@ struct AuthenticationTests {
 
   @Test("a token does not outlive its time")
   func expiry() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: AuthenticationTests.token) { roost, client in
       let made = try await roost.http.post("/tokens", ["scopes": ["sessions:read"], "expires_in_ms": 6000])
       let reader = client.another(token: made["token"].string ?? "")
       #expect(try await reader.request("GET", "/sessions").status == 200)
@@ -195,7 +188,7 @@ struct AuthenticationTests {
 
   @Test("a WebSocket does not outlive the time of the token that opened it")
   func socketExpiry() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: AuthenticationTests.token) { roost, client in
       try await roost.session(["name": "a", "argv": ["/bin/cat"]])
       let lasting = try await client.another(token: AuthenticationTests.token).webSocket("/ws/json")
       #expect(try await lasting.nextJSON() == ["connected": true])
@@ -226,7 +219,7 @@ struct AuthenticationTests {
 
   @Test("the secrets of the server are in no log and no process list")
   func secrets() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: AuthenticationTests.token) { roost, client in
       _ = try await client.another(token: AuthenticationTests.token).get("/sessions")
       #expect(!roost.log.contains(AuthenticationTests.token))
       for process in roost.home.processes where process != roost.serverPID {

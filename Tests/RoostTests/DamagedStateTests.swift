@@ -6,20 +6,13 @@ import Testing
 
 @Suite("Damaged databases of a server", .bounded)
 struct DamagedStateTests {
-  private func state(_ roost: Roost) async throws -> String {
-    let find = try await runProcess(
-      "/usr/bin/find", ["\(roost.home.path)/state", "-name", "server_id"], environment: [:])
-    let file = try #require(find.text.split(separator: "\n").first.map(String.init), "\(find)")
-    return String(file[..<(file.lastIndex(of: "/") ?? file.endIndex)])
-  }
-
   @Test("keep no server from starting: they are put aside and named, and no token is good")
   func damaged() async throws {
     try await withScratchHome { roost in
       try await roost.start(["--bind", "127.0.0.1:0"])
       let token = try #require(try await roost.http.post("/tokens", ["scopes": ["admin"]])["token"].string)
       _ = try await roost.http.request("PUT", "/events/cursors/c", json: ["seq": 1])
-      let folder = try await state(roost)
+      let folder = try await roost.stateFolder()
       try await roost.stopServer()
       let names = ["servers", "tokens", "cursors"]
       for name in names {

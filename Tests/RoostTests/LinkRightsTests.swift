@@ -8,12 +8,6 @@ import Testing
 struct LinkRightsTests {
   private static let owner = "a-token-of-the-tests-0123456789"
 
-  private func withTCP(_ body: (Roost, TestClient) async throws -> Void) async throws {
-    try await withRoost(["--bind", "127.0.0.1:0"], environment: ["ROOST_TOKEN": LinkRightsTests.owner]) { roost in
-      try await body(roost, try await roost.tcp())
-    }
-  }
-
   private func token(_ roost: Roost, _ scopes: [String]) async throws -> String {
     let made = try await roost.http.post(
       "/tokens", ["name": "hub", "scopes": .array(scopes.map { .string($0) })])
@@ -38,7 +32,7 @@ struct LinkRightsTests {
 
   @Test("a link needs its own scope, and what is done over it the others")
   func scope() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: LinkRightsTests.owner) { roost, client in
       let narrow = client.another(token: try await token(roost, ["files:read", "sessions:read"]))
       await #expect {
         try await narrow.webSocket("/link", subprotocols: ["roost-link.1"])
@@ -54,7 +48,7 @@ struct LinkRightsTests {
 
   @Test("one token has its number of links, another has its own, and a lost link gives way")
   func places() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: LinkRightsTests.owner) { roost, client in
       let greedy = client.another(token: try await token(roost, ["link"]))
       var links: [TestWebSocket] = []
       for number in 0..<16 {
@@ -74,7 +68,7 @@ struct LinkRightsTests {
 
   @Test("messages that never end cost a bounded amount, however many streams they are on")
   func budget() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: LinkRightsTests.owner) { roost, client in
       try await roost.session(["name": "a", "argv": ["/bin/cat"]])
       let hub = client.another(token: try await token(roost, ["link", "sessions:read"]))
       let (socket, answer) = try await link(hub, 1)

@@ -5,12 +5,6 @@ import Testing
 
 @Suite("What programs in a session may ask of the server", .bounded)
 struct SessionRightsTests {
-  private func withTCP(
-    _ arguments: [String] = [], _ body: (Roost, TestClient) async throws -> Void
-  ) async throws {
-    try await withRoost(["--bind", "127.0.0.1:0"] + arguments) { roost in try await body(roost, try await roost.tcp()) }
-  }
-
   /// What the command line says from within a session: the code that it ends with.
   private func ask(_ roost: Roost, _ session: String, _ command: String) async throws -> JSON {
     try await roost.http.post(

@@ -6,13 +6,6 @@ import Testing
 
 @Suite("The state folder of a running server", .bounded)
 struct StateFolderTests {
-  private func state(_ roost: Roost) async throws -> String {
-    let find = try await runProcess(
-      "/usr/bin/find", ["\(roost.home.path)/state", "-name", "server_id"], environment: [:])
-    let file = try #require(find.text.split(separator: "\n").first.map(String.init), "\(find)")
-    return String(file[..<(file.lastIndex(of: "/") ?? file.endIndex)])
-  }
-
   @Test(
     "is made again when it is taken away, with the identity and the tokens, and keeps what is acknowledged",
     arguments: [
@@ -25,7 +18,7 @@ struct StateFolderTests {
         try await roost.http.post("/tokens", ["name": "first", "scopes": ["admin"]])["token"].string)
       try await roost.http.post("/events", ["subject": "before.it", "data": 0])
       try await roost.session(["name": "a", "argv": ["/bin/cat"]])
-      let folder = try await state(roost)
+      let folder = try await roost.stateFolder()
       let arguments = Array(taking.dropFirst()) + [folder] + (taking[0].hasSuffix("mv") ? ["\(folder).aside"] : [])
       _ = try await runProcess(taking[0], arguments, environment: [:])
       for number in 1...20 {

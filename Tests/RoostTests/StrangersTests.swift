@@ -8,15 +8,9 @@ import Testing
 struct StrangersTests {
   private static let token = "a-token-of-the-tests-0123456789"
 
-  private func withTCP(_ body: (Roost, TestClient) async throws -> Void) async throws {
-    try await withRoost(["--bind", "127.0.0.1:0"], environment: ["ROOST_TOKEN": StrangersTests.token]) { roost in
-      try await body(roost, try await roost.tcp())
-    }
-  }
-
   @Test("silent connections of one address take no place from who has a token, nor from the owner")
   func silent() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: StrangersTests.token) { roost, client in
       let known = client.another(token: StrangersTests.token)
       #expect(try await known.get("/sessions") == [])
       var silent: [RawConnection] = []
@@ -40,7 +34,7 @@ struct StrangersTests {
       ("POST", "/rpc", nil, 401),
     ] as [(String, String, String?, Int)])
   func heads(method: String, path: String, token: String?, status: Int) async throws {
-    try await withTCP { _, client in
+    try await withTCP(token: StrangersTests.token) { _, client in
       for framing in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
         let connection = try RawConnection(client.endpoint)
         let authorization = token.map { ["Authorization: Bearer \($0)"] } ?? []
@@ -54,7 +48,7 @@ struct StrangersTests {
 
   @Test("a scope is asked for before the body, and what is too large is refused by its head")
   func scopes() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: StrangersTests.token) { roost, client in
       let narrow = try await roost.http.post("/tokens", ["name": "narrow", "scopes": ["events:read"]])
       for (length, status) in [(1000, 403), (2_000_000, 413)] {
         let connection = try RawConnection(client.endpoint)
@@ -69,7 +63,7 @@ struct StrangersTests {
 
   @Test("who is let in is told to go on with his body, however it is cut")
   func admitted() async throws {
-    try await withTCP { _, client in
+    try await withTCP(token: StrangersTests.token) { _, client in
       let body = "{\"name\":\"cut\",\"argv\":[\"/bin/cat\"]}"
       let connection = try RawConnection(client.endpoint)
       try await connection.send(
@@ -91,7 +85,7 @@ struct StrangersTests {
 
   @Test("bodies on their way are bounded for one token, and others are not held up by them")
   func bodies() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: StrangersTests.token) { roost, client in
       let greedy = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:manage"]])
       let other = try await roost.http.post("/tokens", ["name": "other", "scopes": ["sessions:manage"]])
       func begin(_ token: JSON) async throws -> RawConnection {
@@ -122,7 +116,7 @@ struct StrangersTests {
 
   @Test("wrong tokens are told when to come again, and no good token has to")
   func throttle() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: StrangersTests.token) { roost, client in
       var last: TestResponse?
       for number in 0..<30 {
         last = try await client.another(token: "guess-number-\(number)-0123456789").request("GET", "/sessions")
@@ -139,7 +133,7 @@ struct StrangersTests {
 
   @Test("a wrong token whose body was not waited for is counted once")
   func countedOnce() async throws {
-    try await withTCP { _, client in
+    try await withTCP(token: StrangersTests.token) { _, client in
       var statuses: [Int] = []
       for number in 0..<21 {
         let connection = try RawConnection(client.endpoint)
@@ -155,7 +149,7 @@ struct StrangersTests {
 
   @Test("tickets of one token do not take those of another")
   func tickets() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: StrangersTests.token) { roost, client in
       let greedy = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
       let one = client.another(token: greedy["token"].string)
       for _ in 0..<128 { try await one.post("/auth/ws-ticket") }
@@ -167,7 +161,7 @@ struct StrangersTests {
 
   @Test("the clients of one token leave a session room for others, and for its owner")
   func clients() async throws {
-    try await withTCP { roost, client in
+    try await withTCP(token: StrangersTests.token) { roost, client in
       try await roost.session(["name": "shared", "argv": ["/bin/cat"]])
       func sockets(_ name: String) async throws -> (open: [TestWebSocket], token: TestClient) {
         let made = try await roost.http.post("/tokens", ["name": .string(name), "scopes": ["sessions:read"]])
