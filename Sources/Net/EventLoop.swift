@@ -286,20 +286,10 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
   private func closeEverything() {
     for _ in 0..<EventLoop.stopTurns {
-      var open = OpenHandles(except: wake?.raw)
-      withUnsafeMutablePointer(to: &open) { open in
-        uv_walk(
-          uv,
-          { handle, argument in
-            guard let handle, let argument else { return }
-            let open = argument.assumingMemoryBound(to: OpenHandles.self)
-            guard UnsafeMutableRawPointer(handle) != open.pointee.except else { return }
-            open.pointee.any = true
-            if uv_is_closing(handle) == 0 { LoopHandle.of(handle.pointee.data)?.loopStops() }
-          }, open)
-      }
+      // In this order: what a job has opened is seen before the loop is taken for empty.
       let more = runJobs() || !afterPoll.isEmpty
-      if !open.any && !more { break }
+      let wereOpen = closeHandles()
+      if !wereOpen && !more { break }
       uv_run(uv, UV_RUN_NOWAIT)
       takeAfterPoll()
     }
@@ -312,8 +302,31 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     afterPoll = []
     next = 0
     wake?.close()
-    while uv_loop_close(uv) == UV_EBUSY.rawValue { uv_run(uv, UV_RUN_ONCE) }
+    while uv_loop_close(uv) == UV_EBUSY.rawValue {
+      // A handle that the last job has opened would be waited for as long as it lasts.
+      closeHandles()
+      uv_run(uv, UV_RUN_ONCE)
+    }
     threadID.store(0, ordering: .relaxed)  // the system may give the number to another thread
+  }
+
+  /// Has every handle close but the one that wakes the loop.
+  /// - Returns: Whether there was one, be it closing already.
+  @discardableResult
+  private func closeHandles() -> Bool {
+    var open = OpenHandles(except: wake?.raw)
+    withUnsafeMutablePointer(to: &open) { open in
+      uv_walk(
+        uv,
+        { handle, argument in
+          guard let handle, let argument else { return }
+          let open = argument.assumingMemoryBound(to: OpenHandles.self)
+          guard UnsafeMutableRawPointer(handle) != open.pointee.except else { return }
+          open.pointee.any = true
+          if uv_is_closing(handle) == 0 { LoopHandle.of(handle.pointee.data)?.loopStops() }
+        }, open)
+    }
+    return open.any
   }
 
   private struct OpenHandles {

@@ -201,8 +201,9 @@ final class KeeperProcess {
     if entries[2].revents != 0 { reapOrphans() }
     if entries[0].revents != 0 { acceptPeers() }
     orphans.removeAll { $0.ended != nil }
-    announceEnds()
     for peer in peers where !peer.isGone { peer.flush { sessions[$0] } }
+    // After what waited has left: with nothing waiting and something untold, nobody would wake us.
+    announceEnds()
     removeGonePeers()
   }
 

@@ -415,6 +415,19 @@ struct EventLoopTests {
     #expect(ran.load(ordering: .relaxed) == 5000)
   }
 
+  @Test("stop ends although a job goes on leaving timers to the loop")
+  func stopDespiteJobs() async throws {
+    let loop = try EventLoop(name: "test")
+    let kept = Box<[LoopTimer]>([])
+    @Sendable func again() {
+      kept.value.append(loop.schedule(after: .seconds(3600)) {})
+      loop.later(again)
+    }
+    loop.execute(again)
+    loop.stop()
+    kept.value = []
+  }
+
   @Test("a loop may be stopped from its own thread")
   func stopFromWithin() async throws {
     let loop = try EventLoop(name: "test")
