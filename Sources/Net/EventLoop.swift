@@ -46,6 +46,14 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     return buffer
   }()
   private var plainBufferToFree: UnsafeMutableRawBufferPointer?
+  private var drained: DrainedInput?
+  /// Made when there is something to drain.
+  var drainedInput: DrainedInput {
+    if let drained { return drained }
+    let made = DrainedInput(loop: self)
+    drained = made
+    return made
+  }
   /// The actor whose isolation stands for "on this loop"; tasks of connections run in it.
   nonisolated(unsafe) private(set) var isolation: LoopIsolation!
 
@@ -301,6 +309,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     incoming = []
     afterPoll = []
     next = 0
+    drained = nil
     wake?.close()
     while uv_loop_close(uv) == UV_EBUSY.rawValue {
       // A handle that the last job has opened would be waited for as long as it lasts.

@@ -16,6 +16,11 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   /// Input that came ahead of its turn (pipelined requests) is kept up to this; then the peer waits. Reading goes on
   /// below it so that a disconnect is seen while a handler runs.
   private static let maxUnreadBytes = 64 * 1024
+  /// What the kernel may hold of a peer that is not known yet, and of one that is: for that, as much as it likes.
+  private static let unreadOfStranger: CInt = 16 * 1024
+  private static let unreadOfKnown: CInt = 16 * 1024 * 1024
+  /// A head as a rule, and little of a body that nobody may have wanted.
+  private static let readOfStranger = 4 * 1024
   /// Responses queued for a peer that does not read: beyond this its further requests wait.
   private static let maxQueuedBytes = 1024 * 1024
   /// A connection moves after so many requests in a row for things of one other loop. One could be chance; moving costs a request's time.
@@ -73,6 +78,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private var isBlocked = false
   private var peerEnded = false
   private var isShuttingDown = false
+  /// Another has its place: when it has been answered, it is closed without waiting for the peer.
+  private var hasGivenWay = false
 
   private var deadline: Deadline?
   private var timedPhase = HTTPRequestDecoder.Phase.idle
@@ -96,6 +103,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   func start() {
     socket.setOwner(self)
+    if !isKnown { socket.limitUnread(to: HTTPConnection.unreadOfStranger, atOnce: HTTPConnection.readOfStranger) }
     deadline = Deadline(loop: loop) { [unowned self] in deadlinePassed() }
     deadline?.set(after: idleTimeout)
     socket.startReading()
@@ -110,7 +118,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   func giveWay() {
     isShuttingDown = true
-    if state == .reading { socket.close(nil) }
+    hasGivenWay = true
+    if state == .reading || state == .finished { socket.close(nil) }
   }
 
   func abort() { socket.close(nil) }
@@ -120,6 +129,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     deadline?.close()
     unread = []
     socket.finish()
+    if hasGivenWay, socket.queuedBytes == 0 { socket.close(nil) }
   }
 
   // MARK: Requests
@@ -197,6 +207,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private func noteStanding() {
     if isKnown || !standing.isKnown { return }
     isKnown = true
+    socket.limitUnread(to: HTTPConnection.unreadOfKnown)
     server.know(self)
   }
 

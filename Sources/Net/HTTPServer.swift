@@ -113,10 +113,11 @@ package final class HTTPServer: Sendable {
   // MARK: Connections
 
   /// Takes an accepted descriptor to the next loop. Called on a listener's loop.
-  func accepted(_ fd: CInt, _ kind: Socket.Kind, _ tls: TLSServerContext?) {
+  /// - Returns: Whether there was a place for it that nobody had to give up.
+  func accepted(_ fd: CInt, _ kind: Socket.Kind, _ tls: TLSServerContext?) -> Bool {
     guard let peer = PeerAddress(ofSocket: fd) else {
       Glibc.close(fd)
-      return
+      return true
     }
     let address = HTTPServer.address(of: peer)
     let (isAdmitted, giving) = state.withLock { state -> (Bool, (any ServedConnection)?) in
@@ -125,7 +126,7 @@ package final class HTTPServer: Sendable {
     if let giving { giving.loop.execute { giving.giveWay() } }
     guard isAdmitted else {
       if tls == nil { refuse(fd) } else { Glibc.close(fd) }
-      return
+      return false
     }
     let detached = DetachedSocket(fd: fd, kind: kind, peer: peer)
     let loop = loops.next()
@@ -134,6 +135,7 @@ package final class HTTPServer: Sendable {
     } else {
       loop.execute { [self] in adopt(detached, on: loop, tls) }
     }
+    return giving == nil
   }
 
   private func adopt(_ detached: DetachedSocket, on loop: EventLoop, _ tls: TLSServerContext?) {

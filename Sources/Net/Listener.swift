@@ -8,6 +8,9 @@ final class Listener: @unchecked Sendable {
   private static let acceptsPerTurn = 64
   /// With no descriptor left, accepting fails and the socket stays readable: wait instead of spinning.
   private static let exhaustedPause: Duration = .milliseconds(100)
+  /// Strangers that push each other out come a few at a time: as fast as they can they would keep a processor busy.
+  private static let crowdedAccepts = 3
+  private static let crowdedPause: Duration = .milliseconds(1)
 
   private let server: HTTPServer
   private let loop: EventLoop
@@ -51,23 +54,28 @@ final class Listener: @unchecked Sendable {
   }
 
   private func ready() {
+    var room = Listener.crowdedAccepts
     for _ in 0..<Listener.acceptsPerTurn {
       let client = accept(fd, nil, nil)
       if client >= 0 {
         // Programs are spawned with every descriptor above 2 closed, so the moment before this call does no harm.
         _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-        server.accepted(client, kind, tls)
+        if !server.accepted(client, kind, tls) { room -= 1 }
+        if room == 0 { return rest(for: Listener.crowdedPause) }
         continue
       }
       switch errno {
       case EINTR, ECONNABORTED, EPROTO: continue
       case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-        watch?.interest = []
-        pause = loop.schedule(after: Listener.exhaustedPause) { [unowned self] in watch?.interest = .readable }
-        return
+        return rest(for: Listener.exhaustedPause)
       default: return
       }
     }
+  }
+
+  private func rest(for duration: Duration) {
+    watch?.interest = []
+    pause = loop.schedule(after: duration) { [unowned self] in watch?.interest = .readable }
   }
 
   // MARK: Binding

@@ -50,6 +50,7 @@ final class Socket: LoopHandle {
   private var isFinishing = false
   private var isShutDown = false
   private var hasEnded = false
+  private var readAtOnce = EventLoop.readBufferBytes
   private var linger: Deadline?
   private var lingerProgress: UInt64 = 0
   private var tls: TLSSession?
@@ -118,7 +119,8 @@ final class Socket: LoopHandle {
       { handle, _, buffer in
         guard let socket = Socket.of(handle?.pointee.data), let buffer else { return }
         let shared = socket.loop.readBuffer
-        buffer.pointee = uv_buf_init(shared.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(shared.count))
+        buffer.pointee = uv_buf_init(
+          shared.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(min(shared.count, socket.readAtOnce)))
       },
       { handle, count, buffer in
         guard let socket = Socket.of(handle?.pointee.data) else { return }
@@ -135,7 +137,11 @@ final class Socket: LoopHandle {
 
   private func read(_ count: Int, _ base: UnsafeMutablePointer<CChar>?) {
     if count > 0 {
-      guard !isFinishing else { return }  // input after the last response is dropped
+      // Input after the last response is dropped.
+      guard !isFinishing else {
+        if !loop.drainedInput.took(count, from: self) { stopReading() }
+        return
+      }
       let bytes = UnsafeRawBufferPointer(start: base, count: count)
       if let tls {
         tls.feed(bytes)
@@ -362,11 +368,21 @@ final class Socket: LoopHandle {
 
   /// Has the kernel take no more than about so many bytes that it cannot send yet (`TCP_NOTSENT_LOWAT`): what is more urgent and comes later
   /// would have to wait behind them. Nothing for a socket that is not TCP.
-  func limitUnsent(to bytes: CInt) {
+  func limitUnsent(to bytes: CInt) { setTCPOption(TCP_NOTSENT_LOWAT, bytes) }
+
+  /// Has the peer send no more than about so many bytes that nobody has read yet (`TCP_WINDOW_CLAMP`): they are held in the kernel, where no
+  /// limit of ours counts them. Nothing for a socket that is not TCP.
+  /// - Parameter atOnce: What one read takes.
+  func limitUnread(to bytes: CInt, atOnce: Int = EventLoop.readBufferBytes) {
+    readAtOnce = atOnce
+    setTCPOption(TCP_WINDOW_CLAMP, bytes)
+  }
+
+  private func setTCPOption(_ name: CInt, _ value: CInt) {
     var fd: uv_os_fd_t = -1
     guard !isClosed, base.pointee.type == UV_TCP, uv_fileno(base, &fd) == 0 else { return }
-    var bytes = bytes
-    setsockopt(fd, CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &bytes, socklen_t(MemoryLayout<CInt>.size))
+    var value = value
+    setsockopt(fd, CInt(IPPROTO_TCP), name, &value, socklen_t(MemoryLayout<CInt>.size))
   }
 
   /// Closes after everything written has been taken and the peer has had a moment to read it.
@@ -378,6 +394,7 @@ final class Socket: LoopHandle {
       if isClosed { return }
     }
     isFinishing = true
+    readAtOnce = EventLoop.readBufferBytes
     let linger = Deadline(loop: loop) { [unowned self] in lingerPassed() }
     self.linger = linger
     if isWriting {
@@ -388,6 +405,9 @@ final class Socket: LoopHandle {
     }
     startReading()  // to see the peer's end
   }
+
+  /// More of what is dropped may be read.
+  func drainOn() { startReading() }
 
   private func shutDown() {
     guard !isClosed, !isShutDown else { return }

@@ -46,6 +46,39 @@ struct StrangersTests {
     }
   }
 
+  @Test("what is sent on after a refusal is read for the answer's sake, but not for ever and not as fast as it comes")
+  func sentOn() async throws {
+    try await withTCP(token: StrangersTests.token) { _, client in
+      let polite = try RawConnection(client.endpoint)
+      let megabyte = [UInt8](repeating: 0x78, count: 1 << 20)
+      try await polite.send(RawConnection.request("POST", "/sessions", headers: ["Content-Length: \(megabyte.count)"]))
+      try await polite.send(megabyte)
+      #expect(try await polite.receiveResponse().status == 401)
+
+      let endless = try RawConnection(client.endpoint)
+      try await endless.send(RawConnection.request("POST", "/sessions", headers: ["Content-Length: 1000000"]))
+      var taken = 0
+      while taken < 1024, try await endless.send(megabyte) == megabyte.count { taken += 1 }
+      #expect(taken < 256, "a gigabyte in two seconds would be a processor's work")
+    }
+  }
+
+  @Test("who was refused and does not go gives way as who says nothing does")
+  func lingering() async throws {
+    try await withTCP(token: StrangersTests.token) { roost, client in
+      let server = try #require(roost.serverPID)
+      let before = try FileDescriptors.count(of: server)
+      var held: [RawConnection] = []
+      for _ in 0..<400 {
+        let connection = try RawConnection(client.endpoint)
+        try await connection.send(RawConnection.request("POST", "/sessions", headers: ["Content-Length: 1000000"]))
+        held.append(connection)
+      }
+      #expect(try await held[399].receiveResponse().status == 401)
+      #expect(try FileDescriptors.count(of: server) <= before + 140, "128 of an address")
+    }
+  }
+
   @Test("a scope is asked for before the body, and what is too large is refused by its head")
   func scopes() async throws {
     try await withTCP(token: StrangersTests.token) { roost, client in

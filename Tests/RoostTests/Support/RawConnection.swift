@@ -31,14 +31,17 @@ final class RawConnection: Sendable {
   }
 
   /// Sends all of it, or as much as the other side took before it closed.
-  func send(_ bytes: [UInt8]) async throws {
+  /// - Returns: How many bytes that was.
+  @discardableResult
+  func send(_ bytes: [UInt8]) async throws -> Int {
     try await onThread { [self] in
       var rest = bytes[...]
       while !rest.isEmpty {
         let sent = rest.withUnsafeBytes { Glibc.send(descriptor.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-        guard sent > 0 else { return }
+        guard sent > 0 else { break }
         rest = rest.dropFirst(sent)
       }
+      return bytes.count - rest.count
     }
   }
 
