@@ -31,6 +31,25 @@ package struct EventPage: Sendable {
   package var next: UInt64?
   /// Lines that could not be read among those that were looked at closely.
   package var unreadable = 0
+
+  /// Events of one page have no more bytes together: with what the log takes, a thousand could have 64 MiB.
+  package static let maximumBytes = 8 << 20
+
+  /// Cuts what is more than a page, and says where the next goes on.
+  /// - Returns: Whether there was more.
+  fileprivate mutating func cut(to limit: Int) -> Bool {
+    var bytes = 0
+    var count = 0
+    for event in events.prefix(limit) {
+      bytes += event.documentBytes
+      if bytes > EventPage.maximumBytes, count > 0 { break }
+      count += 1
+    }
+    if count == events.count { return false }
+    events.removeLast(events.count - count)
+    next = events.last?.seq
+    return true
+  }
 }
 
 /// Reads the files of the log. The functions block: they run on threads of their own.
@@ -179,11 +198,7 @@ final class LogReader: Sendable {
         }
         page.unreadable += found.unreadable
         page.events += found.events()
-        if page.events.count > query.limit {
-          page.events.removeLast(page.events.count - query.limit)
-          page.next = page.events.last?.seq
-          return page
-        }
+        if page.cut(to: query.limit) { return page }
         if isPast { return page }
       }
     }
@@ -214,11 +229,7 @@ final class LogReader: Sendable {
           stretch += found.events()
         }
         page.events += stretch.reversed()
-        if page.events.count > query.limit {
-          page.events.removeLast(page.events.count - query.limit)
-          page.next = page.events.last?.seq
-          return page
-        }
+        if page.cut(to: query.limit) { return page }
       }
     }
     return page

@@ -67,6 +67,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private var reply: HTTPReply?
   /// What is kept for the body of the request under way, until it is answered.
   private var bodyLease: (any Sendable)?
+  /// What is kept for answers that the peer has not taken yet.
+  private var unsent: [any Sendable] = []
   private var writer: HTTPBodyWriter?
   private var departure: (() -> Void)?
   /// Where the latest requests would have been answered without a hop, if not here, and how many they were.
@@ -259,6 +261,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
         response.body.withUnsafeBytes { socket.write(head, $0) }
       }
     }
+    if let kept = response.keeping, socket.queuedBytes > 0 { unsent.append(kept) }
     endExchange(closes: closes)
   }
 
@@ -517,6 +520,7 @@ extension HTTPConnection: SocketOwner {
   }
 
   func socketDrained(_ socket: Socket) {
+    unsent = []
     if state == .upgraded { leave() }
     writer?.wake()
     if isBlocked {
@@ -532,6 +536,7 @@ extension HTTPConnection: SocketOwner {
     unread = []
     take(&task)?.cancel()
     bodyLease = nil
+    unsent = []
     writer?.wake()
     writer = nil
     server.remove(self)

@@ -53,11 +53,17 @@ package struct HTTPResponse: Sendable, Equatable {
   package var status: Int
   package var headers: HTTPHeaders
   package var body: [UInt8]
+  /// Let go once the peer has taken the answer, or is gone.
+  package var keeping: (any Sendable)?
 
   package init(status: Int, headers: HTTPHeaders = .init(), body: [UInt8] = []) {
     self.status = status
     self.headers = headers
     self.body = body
+  }
+
+  package static func == (one: HTTPResponse, other: HTTPResponse) -> Bool {
+    one.status == other.status && one.headers == other.headers && one.body == other.body
   }
 }
 

@@ -31,7 +31,8 @@ package final class Accounts: Sendable {
   }
 
   /// The same, `nil` where there is no more.
-  package func lease(_ share: Share, _ amount: Int = 1, for principal: Principal) -> Lease? {
+  /// - Parameter isOwed: What has been done and cannot be undone is counted also where it is too much.
+  package func lease(_ share: Share, _ amount: Int = 1, for principal: Principal, isOwed: Bool = false) -> Lease? {
     let holders = Accounts.holders(principal)
     let limits = share.limits
     let isTaken = accounts.withLock { accounts in
@@ -43,7 +44,7 @@ package final class Accounts: Sendable {
         let most = index == 0 ? limits.each : room * Accounts.hubFraction.0 / Accounts.hubFraction.1
         if account.byHolder[holder, default: 0] + amount > most { fits = false }
       }
-      guard fits else {
+      guard fits || isOwed else {
         account.refused += 1
         return false
       }

@@ -1,14 +1,23 @@
 import Synchronization
 
-/// What goes with an answer and is no part of it: surfaces that have a place for it tell it.
+/// What an operation says of its answer beside it, and what is kept for the answer until it is sent: the surface lets go of this once its client has
+/// read the answer, or has gone.
 package final class AnswerRemarks: Sendable {
-  private let state = Mutex<[String]>([])
+  private struct State {
+    var missingServers: [String] = []
+    var leases: [Accounts.Lease] = []
+  }
+
+  private let state = Mutex(State())
 
   package init() {}
 
   /// Names of the servers that the answer should tell of and does not.
   package var missingServers: [String] {
-    get { state.withLock { $0 } }
-    set { state.withLock { $0 = newValue } }
+    get { state.withLock { $0.missingServers } }
+    set { state.withLock { $0.missingServers = newValue } }
   }
+
+  /// Keeps a part of somebody's share for as long as this is kept.
+  func keep(_ lease: Accounts.Lease) { state.withLock { $0.leases.append(lease) } }
 }

@@ -88,18 +88,35 @@ package struct Catalogue: Sendable {
       try requireNoHub(operation, call, destination)
       let wait = try operation.wait.map { _ in try accounts.take(.waits, for: call.principal) }
       defer { wait?.leave() }
+      let answer: Answer
       switch destination {
-      case .here: return .success(try await operation.perform(call, arguments))
+      case .here: answer = try await operation.perform(call, arguments)
       case .member(let member):
-        return .success(
-          try await forward(operation, arguments, to: member, for: call, causationID: Cause.current?.causationID))
+        answer = try await forward(operation, arguments, to: member, for: call, causationID: Cause.current?.causationID)
       }
+      try count(answer, of: operation, for: call)
+      return .success(answer)
     } catch {
       let error = OperationError(wrapping: error)
       // What another server failed at is in its own log.
       if error.code == .internalError, error.serverPath.isEmpty { complain("\(operation.name): \(error.message)") }
       return .failure(error)
     }
+  }
+
+  /// Answers up to this are not counted, in bytes: that many fit into a connection's own bounds.
+  private static let uncountedAnswer = 64 << 10
+
+  /// Counts an answer as its caller's until he has read it (``Share/answerBytes``). Only what has changed nothing is refused for it.
+  private func count(_ answer: Answer, of operation: Operation, for call: Call) throws(OperationError) {
+    guard case .json(let document) = answer, document.count > Catalogue.uncountedAnswer, let remarks = call.remarks,
+      call.principal.holder != nil
+    else { return }
+    let isOwed = operation.route.method != "GET"
+    guard let lease = accounts.lease(.answerBytes, document.count, for: call.principal, isOwed: isOwed) else {
+      throw accounts.refusal(.answerBytes, for: call.principal)
+    }
+    remarks.keep(lease)
   }
 
   /// Refuses a caller who may not do an operation, whatever he would do with it.

@@ -14,6 +14,8 @@ package enum Share: String, Sendable, CaseIterable {
   case tickets
   /// Calls that wait for something.
   case waits
+  /// Bytes of longer answers whose client has not read them.
+  case answerBytes = "answer_bytes"
 
   package struct Limits: Sendable, Equatable {
     /// For everybody together.
@@ -32,6 +34,8 @@ package enum Share: String, Sendable, CaseIterable {
     case .eventFollowers: Limits(total: 2048, reserve: 64, each: 1024)
     case .tickets: Limits(total: 1024, reserve: 64, each: 128)
     case .waits: Limits(total: 8192, reserve: 256, each: 1024)
+    // One answer may have 16 MiB, a batch 24; the local user's are not counted.
+    case .answerBytes: Limits(total: 256 << 20, reserve: 0, each: 24 << 20)
     }
   }
 
@@ -44,6 +48,7 @@ package enum Share: String, Sendable, CaseIterable {
     case .eventFollowers: "clients that follow events"
     case .tickets: "tickets that wait to be used"
     case .waits: "calls that wait"
+    case .answerBytes: "bytes of answers that were not read yet"
     }
   }
 }

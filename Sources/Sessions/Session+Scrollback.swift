@@ -2,22 +2,35 @@ import Formats
 import Net
 import TerminalEngine
 
-/// Who writes an answer of more than one piece: few at a time, since each holds up to twice what it has written, and a hundred at once would
-/// be no sooner ready.
-struct LongAnswers {
+/// Who writes an answer of more than one piece on a loop: few at a time, since each holds up to twice what it has written, and a hundred at once
+/// would be no sooner ready.
+struct LongAnswers: Sendable {
   private static let places = 2
-  private var taken = 0
-  var waiting: [CheckedContinuation<Void, Never>] = []
+  private static let all = LoopLocal<LongAnswers>()
 
-  /// Whether there is a place; otherwise one is passed on to whoever waits, in their order.
-  mutating func enter() -> Bool {
-    if taken == LongAnswers.places { return false }
-    taken += 1
-    return true
+  private var taken = 0
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+
+  /// Waits for a place on the loop, which is passed on to whoever waits in their order.
+  static func enter(on loop: EventLoop, isolation: isolated (any Actor)? = #isolation) async {
+    var answers = all[loop] ?? LongAnswers()
+    if answers.taken < places {
+      answers.taken += 1
+      all[loop] = answers
+      return
+    }
+    await withCheckedContinuation { continuation in
+      answers.waiting.append(continuation)
+      all[loop] = answers
+    }
   }
 
-  mutating func leave() {
-    if waiting.isEmpty { taken -= 1 } else { waiting.removeFirst().resume() }
+  static func leave(on loop: EventLoop) {
+    var answers = all[loop] ?? LongAnswers()
+    let next = answers.waiting.isEmpty ? nil : answers.waiting.removeFirst()
+    if next == nil { answers.taken -= 1 }
+    all[loop] = answers
+    next?.resume()
   }
 }
 
@@ -48,11 +61,6 @@ extension Session {
     }
   }
 
-  private func takeTurn() async {
-    if longAnswers.enter() { return }
-    await withCheckedContinuation { longAnswers.waiting.append($0) }
-  }
-
   /// `nil` when lines were wrapped anew in between, which gives them other numbers.
   private func scrollbackInPieces(offset: Int, limit: Int, format: ScreenFormat, inOne: Bool) async throws -> [UInt8]? {
     let (columns, first, total) = (terminal.size.columns, terminal.firstLine, totalLines)
@@ -75,7 +83,7 @@ extension Session {
     }
     begin(&json, offset: offset)
     var isInTurn = false
-    defer { if isInTurn { longAnswers.leave() } }
+    defer { if isInTurn { LongAnswers.leave(on: loop) } }
     var turnEnd = Session.scrollbackTurn
     while line < end {
       json.line(of: &terminal, line: line, format: format, styles)
@@ -89,7 +97,7 @@ extension Session {
       guard !inOne, json.count >= turnEnd, line < end else { continue }
       turnEnd = json.count + Session.scrollbackTurn
       if !isInTurn {
-        await takeTurn()
+        await LongAnswers.enter(on: loop)
         isInTurn = true
       }
       await loop.nextTurn()

@@ -41,7 +41,6 @@ package actor Session {
   package internal(set) var sizePolicy: SizePolicy
   var observers: [ObserverID: Observer] = [:]
   var waiters: [Int: Waiter] = [:]
-  var longAnswers = LongAnswers()
   /// The rows of the screen as text, while there are waits for one; made anew when something has changed.
   var screenRows: ScreenRows?
   var nextTicket = 1

@@ -201,7 +201,13 @@ package struct HTTPSurface: HTTPHandler {
       return .response(Responses.metrics(MetricsText.write(families)))
     case .fixed(.eventStream): return try await eventStream(request, for: call)
     case .fixed(.rpc):
-      return .response(await rpc.answer(request.body, for: call).map { Responses.json($0) } ?? Responses.empty(204))
+      var call = call
+      let remarks = AnswerRemarks()
+      call.remarks = remarks
+      guard let answer = await rpc.answer(request.body, for: call) else { return .response(Responses.empty(204)) }
+      var response = Responses.json(answer)
+      response.keeping = remarks
+      return .response(response)
     case .fixed: return .response(Responses.text(index))
     }
   }
@@ -246,6 +252,7 @@ package struct HTTPSurface: HTTPHandler {
     case .json(let document):
       var response = Responses.json(document, status: operation.status, type: mediaType)
       Responses.note(missing: remarks.missingServers, in: &response)
+      response.keeping = remarks
       return response
     // A server of another kind may have nothing to say where this one answers with a document.
     case .empty: return Responses.empty(operation.status == 200 ? 204 : operation.status)

@@ -37,6 +37,9 @@ struct RunningRequests {
   /// Operations whose effects must come in the order asked for. Keystrokes that overtake each other are another text.
   static let ordered: Set<String> = ["session.input", "session.keys", "session.resize"]
 
+  /// What is kept for answers that the client has not read yet.
+  fileprivate var unread: [AnswerRemarks] = []
+
   fileprivate var tasks: [UInt64: Task<Void, Never>] = [:]
   fileprivate var ordered: Set<UInt64> = []
   fileprivate var lastOrdered: Task<Void, Never>?
@@ -69,6 +72,7 @@ struct RunningRequests {
     tasks.removeAll()
     ordered.removeAll()
     lastOrdered = nil
+    unread = []
   }
 }
 
@@ -79,14 +83,17 @@ extension OperationSocket {
   }
 
   /// Starts work whose answer is sent when it is there. Returns the request's number, or `nil` when too many run.
+  /// - Parameter remarks: Kept until the client has read the answer.
   @discardableResult
-  func start(ordered: Bool = false, _ work: @escaping @Sendable () async -> [UInt8]?) -> UInt64? {
+  func start(
+    ordered: Bool = false, keeping remarks: AnswerRemarks? = nil, _ work: @escaping @Sendable () async -> [UInt8]?
+  ) -> UInt64? {
     guard let number = requests.admit(isOrdered: ordered) else { return nil }
     let previous = ordered ? requests.lastOrdered : nil
     let task = Task { [self] in
       await previous?.value
       let answer = await work()
-      finish(number, answer)
+      finish(number, answer, remarks)
     }
     requests.tasks[number] = task
     if ordered {
@@ -111,21 +118,32 @@ extension OperationSocket {
     if pauses.remove(reason) != nil, pauses.isEmpty { webSocket.resumeReading() }
   }
 
-  private func finish(_ number: UInt64, _ answer: [UInt8]?) {
+  /// The client has read all that it was sent.
+  func outputDrained() {
+    requests.unread = []
+    resume(.output)
+  }
+
+  private func finish(_ number: UInt64, _ answer: [UInt8]?, _ remarks: AnswerRemarks?) {
     // Cancelled meanwhile: whoever cancelled has answered.
     let isAwaited = requests.remove(number)
     if requests.ordered.isEmpty { resume(.order) }
     guard isAwaited else { return }
-    if let answer { reply(answer) }
+    guard let answer else { return }
+    reply(answer)
+    if let remarks, webSocket.queuedBytes > 0 { requests.unread.append(remarks) }
   }
 
   /// Performs an operation for a request and answers it.
   @discardableResult
   func perform(_ operation: String, _ arguments: Arguments, for message: SocketMessage) -> UInt64? {
-    let (catalogue, call) = (catalogue, call.correlated(by: message.correlationID))
-    let number = start(ordered: RunningRequests.ordered.contains(operation)) {
+    var call = call.correlated(by: message.correlationID)
+    let remarks = AnswerRemarks()
+    call.remarks = remarks
+    let (catalogue, asked) = (catalogue, call)
+    let number = start(ordered: RunningRequests.ordered.contains(operation), keeping: remarks) {
       do throws(OperationError) {
-        return message.answer(try await catalogue.perform(operation, arguments, for: call))
+        return message.answer(try await catalogue.perform(operation, arguments, for: asked))
       } catch {
         return message.answer(error)
       }

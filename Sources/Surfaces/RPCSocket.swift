@@ -38,8 +38,11 @@ actor RPCSocket: OperationSocket {
     {
       return
     }
-    let (rpc, call) = (rpc, call)
-    if start(ordered: RPCSocket.isOrdered(text), { await rpc.answer(text, for: call) }) == nil {
+    var call = call
+    let remarks = AnswerRemarks()
+    call.remarks = remarks
+    let (rpc, asked) = (rpc, call)
+    if start(ordered: RPCSocket.isOrdered(text), keeping: remarks, { await rpc.answer(text, for: asked) }) == nil {
       let error = RPCSocket.tooMany
       reply(JSONRPC.failure(error, id: RPCSocket.id(of: text)))
     }
@@ -91,7 +94,7 @@ actor RPCSocket: OperationSocket {
   }
 
   private func drained() {
-    resume(.output)
+    outputDrained()
     bus?.drained()
   }
 

@@ -265,7 +265,7 @@ actor ServerJSONSocket: OperationSocket {
   }
 
   private func drained() {
-    resume(.output)
+    outputDrained()
     let taken = feedOutstanding
     feedOutstanding = []
     for (feed, bytes) in taken { tell(feed, bytes) }

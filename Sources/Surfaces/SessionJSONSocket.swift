@@ -218,7 +218,7 @@ actor SessionJSONSocket: OperationSocket {
   }
 
   private func drained() {
-    resume(.output)
+    outputDrained()
     let bytes = feedOutstanding
     feedOutstanding = 0
     if bytes > 0 { feed?.assumeIsolated { $0.taken(bytes) } }

@@ -213,4 +213,80 @@ struct StrangersTests {
       _ = try await roost.http.webSocket("/sessions/shared/ws/raw")
     }
   }
+
+  @Test("answers that one token does not read are bounded, over every surface, and others get theirs")
+  func unreadAnswers() async throws {
+    try await withTCP(token: StrangersTests.token) { roost, client in
+      // Two cells of a style each: many bytes of answer for few of terminal.
+      let print =
+        "s=; for i in $(seq 64); do s+=$'\\e['$((31 + i % 6))'mxy'; done; for i in $(seq 3600); do echo \"$s\"; done; echo done; exec cat"
+      try await roost.session(["name": "long", "argv": ["/bin/bash", "-c", .string(print)], "cols": 200])
+      try await roost.http.post("/sessions/long/wait", ["for": "match", "pattern": "done", "timeout_ms": 30000])
+      let made = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
+      let secret = made["token"].string ?? ""
+      let greedy = client.another(token: secret)
+      let target = "/sessions/long/scrollback?limit=10000"
+      let size = try await greedy.request("GET", target).body.count
+      #expect(size > 6 << 20, "more than the kernel takes")
+      func used() async throws -> Int {
+        let metrics = try await roost.http.request("GET", "/metrics").text
+        let line = metrics.split(separator: "\n").first { $0.hasPrefix("roost_share_used{share=\"answer_bytes\"}") }
+        return line.flatMap { Double($0.split(separator: " ").last ?? "") }.map { Int($0) } ?? -1
+      }
+      #expect(try await used() == 0, "what was read is not counted")
+
+      var held: [RawConnection] = []
+      for _ in 0..<(24 << 20) / size + 3 {
+        let connection = try RawConnection(client.endpoint, receiveBuffer: 4096)
+        try await connection.send(
+          RawConnection.request("GET", target, headers: ["Authorization: Bearer \(secret)"]))
+        held.append(connection)
+      }
+      try await eventually("there is no more for this token") {
+        try await greedy.request("GET", target).status == 429
+      }
+      #expect(try await used() <= 24 << 20)
+      let call: JSON = [
+        "jsonrpc": "2.0", "id": 1, "method": "session.scrollback", "params": ["session": "long", "limit": 10000],
+      ]
+      let refused = try await greedy.post("/rpc", .array([call]))
+      #expect(refused[0]["error"]["data"]["code"] == "resource_limit_reached", "\(refused)")
+      for (path, message) in [
+        ("/ws/json", ["id": 1, "method": "get_scrollback", "session": "long", "params": ["limit": 10000]] as JSON),
+        ("/rpc", call),
+      ] {
+        let socket = try await greedy.webSocket(path)
+        await socket.send(message)
+        let answer = try await socket.nextJSON { $0["id"] == 1 }
+        #expect("\(answer)".contains("resource_limit_reached"), "\(path): \(answer)")
+      }
+      #expect(try await client.another(token: StrangersTests.token).request("GET", target).status == 200)
+      #expect(try await roost.http.request("GET", target).status == 200)
+      held = []
+      try await eventually("they are let go with their connections") { try await used() == 0 }
+      #expect(try await greedy.request("GET", target).status == 200)
+    }
+  }
+
+  @Test("a page of events is bounded in bytes, and the next goes on behind it")
+  func eventPages() async throws {
+    try await withTCP(token: StrangersTests.token) { roost, _ in
+      let data = String(repeating: "d", count: 60000)
+      let batch = JSON.array((0..<15).map { _ in ["subject": "big.x", "data": .string(data)] })
+      for _ in 0..<12 { try await roost.http.post("/events", batch) }
+      for order in ["asc", "desc"] {
+        var (seen, target) = (0, "/events?subject=big.x&limit=1000&order=\(order)")
+        while true {
+          let page = try await roost.http.request("GET", target)
+          #expect(page.body.count < 9 << 20)
+          let json = try JSON(parsing: page.body)
+          seen += json["events"].array?.count ?? 0
+          guard let next = json["next"].integer else { break }
+          target =
+            "/events?subject=big.x&limit=1000&order=\(order)&\(order == "asc" ? "after" : "before")=\(next)"
+        }
+        #expect(seen == 180)
+      }
+    }
+  }
 }

@@ -9,11 +9,15 @@ final class RawConnection: Sendable {
   /// What was received and not asked for yet, by those who read piece by piece.
   private let rest = LockedText()
 
-  init(_ endpoint: Endpoint) throws {
+  /// - Parameter receiveBuffer: What the kernel takes for it while nobody reads, in bytes, about.
+  init(_ endpoint: Endpoint, receiveBuffer: Int32? = nil) throws {
     switch endpoint {
     case .unix(let path): descriptor = try RawConnection.connect(path: path)
     case .tcp(_, let port): descriptor = try RawConnection.connect(port: port)
     @unknown default: throw TestFailure("no way to connect to \(endpoint)")
+    }
+    if var receiveBuffer {
+      setsockopt(descriptor.raw, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size))
     }
   }
 
