@@ -171,6 +171,12 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     await isolation.nextTurn()
   }
 
+  /// Like `later`, but not before the loop has polled once more.
+  func afterPoll(_ work: @escaping () -> Void) {
+    preconditionCurrent()
+    afterPoll.append(.local(work))
+  }
+
   fileprivate func resumeAfterPoll(_ continuation: CheckedContinuation<Void, Never>) {
     afterPoll.append(.local { continuation.resume() })
   }

@@ -21,6 +21,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private static let unreadOfKnown: CInt = 16 * 1024 * 1024
   /// A head as a rule, and little of a body that nobody may have wanted.
   private static let readOfStranger = 4 * 1024
+  /// Longer bodies are handed to the socket so much at a time: what the kernel does not take is copied, and others on the loop wait meanwhile.
+  private static let bodyAtOnce = 256 * 1024
   /// Responses queued for a peer that does not read: beyond this its further requests wait.
   private static let maxQueuedBytes = 1024 * 1024
   /// A connection moves after so many requests in a row for things of one other loop. One could be chance; moving costs a request's time.
@@ -43,6 +45,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     case answering
     /// A response body is being written piece by piece.
     case streaming
+    /// The rest of a long answer goes out.
+    case sending
     /// The 101 is out; the connection waits to leave this loop, or has left.
     case upgraded
     case finished
@@ -69,6 +73,15 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private var bodyLease: (any Sendable)?
   /// What is kept for answers that the peer has not taken yet.
   private var unsent: [any Sendable] = []
+  /// What is still to be sent of a long answer.
+  private var rest: Rest?
+
+  private struct Rest {
+    var body: [UInt8]
+    var sent: Int
+    var closes: Bool
+  }
+
   private var writer: HTTPBodyWriter?
   private var departure: (() -> Void)?
   /// Where the latest requests would have been answered without a hop, if not here, and how many they were.
@@ -192,6 +205,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     switch admission {
     case .admitted(let lease):
       bodyLease = lease
+      // Whoever he is, his body is wanted.
+      if !isKnown { socket.limitUnread(to: HTTPConnection.unreadOfKnown) }
       if isShuttingDown { return finish() }
       goOn(expectsContinue)
       if !isPumping { pumpUnread() }
@@ -258,11 +273,43 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       if exchange.isHead || HTTPStatus.hasNoBody(response.status) {
         socket.write(head)
       } else {
-        response.body.withUnsafeBytes { socket.write(head, $0) }
+        response.body.withUnsafeBytes {
+          socket.write(head, UnsafeRawBufferPointer(rebasing: $0.prefix(HTTPConnection.bodyAtOnce)))
+        }
+        if response.body.count > HTTPConnection.bodyAtOnce {
+          rest = Rest(body: response.body, sent: HTTPConnection.bodyAtOnce, closes: closes)
+        }
       }
     }
-    if let kept = response.keeping, socket.queuedBytes > 0 { unsent.append(kept) }
+    if let kept = response.keeping, rest != nil || socket.queuedBytes > 0 { unsent.append(kept) }
+    guard rest == nil else {
+      state = .sending
+      task = nil
+      bodyLease = nil
+      if socket.queuedBytes == 0 { sendRestLater() }
+      return
+    }
     endExchange(closes: closes)
+  }
+
+  private func sendRestLater() { loop.afterPoll { [self] in sendRest() } }
+
+  /// Sends the next part of a long answer. Called when the socket has taken the last.
+  private func sendRest() {
+    guard state == .sending, let sent = rest?.sent, let count = rest?.body.count, !socket.isClosed else { return }
+    let end = min(count, sent + HTTPConnection.bodyAtOnce)
+    rest?.body.withUnsafeBytes { socket.write(UnsafeRawBufferPointer(rebasing: $0[sent..<end])) }
+    if socket.isClosed { return }
+    rest?.sent = end
+    if end < count {
+      if socket.queuedBytes == 0 { sendRestLater() }
+      return setDeadline()
+    }
+    let closes = rest?.closes ?? true
+    rest = nil
+    if socket.queuedBytes == 0 { unsent = [] }
+    endExchange(closes: closes || isEnding)
+    if state == .reading, !isPumping { pumpUnread() }
   }
 
   /// The server closes, whether it has got here to say so or not.
@@ -457,6 +504,10 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     case .admitting, .answering, .streaming:
       deadline.clear()
       timedPhase = .idle
+    case .sending:
+      timedPhase = .idle
+      takenAtDeadline = socket.takenBytes
+      deadline.set(after: idleTimeout)
     case .reading:
       let phase = decoder.phase
       guard phase == .idle || phase != timedPhase else { return }
@@ -473,6 +524,10 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   }
 
   private func deadlinePassed() {
+    if state == .sending {
+      if socket.takenBytes != takenAtDeadline { return setDeadline() }
+      return socket.close(NetError(.timedOut, "the peer does not read"))
+    }
     guard state == .reading else { return }
     switch decoder.phase {
     case .idle:
@@ -511,7 +566,7 @@ extension HTTPConnection: SocketOwner {
       if decoder.phase == .idle { finish() } else { socket.close(nil) }
     case .admitting:
       socket.close(nil)
-    case .answering, .streaming:
+    case .answering, .streaming, .sending:
       // The client may only have closed its sending side, so an answer that comes all the same is still written.
       task?.cancel()
     case .upgraded, .finished:
@@ -520,6 +575,7 @@ extension HTTPConnection: SocketOwner {
   }
 
   func socketDrained(_ socket: Socket) {
+    if state == .sending { return sendRest() }
     unsent = []
     if state == .upgraded { leave() }
     writer?.wake()
@@ -537,6 +593,7 @@ extension HTTPConnection: SocketOwner {
     take(&task)?.cancel()
     bodyLease = nil
     unsent = []
+    rest = nil
     writer?.wake()
     writer = nil
     server.remove(self)

@@ -34,8 +34,8 @@ package enum Share: String, Sendable, CaseIterable {
     case .eventFollowers: Limits(total: 2048, reserve: 64, each: 1024)
     case .tickets: Limits(total: 1024, reserve: 64, each: 128)
     case .waits: Limits(total: 8192, reserve: 256, each: 1024)
-    // One answer may have 16 MiB, a batch 24; the local user's are not counted.
-    case .answerBytes: Limits(total: 256 << 20, reserve: 0, each: 24 << 20)
+    // The longest answer has 16 MiB and a little; the local user's are not counted.
+    case .answerBytes: Limits(total: 256 << 20, reserve: 0, each: 17 << 20)
     }
   }
 

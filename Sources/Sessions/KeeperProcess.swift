@@ -151,9 +151,15 @@ final class KeeperProcess {
     }
     // Those that still hold programs (nohup) stay, for a later keeper to remove when they are empty.
     for session in sessions.values { session.group?.remove() }
+    stopListening()
+  }
+
+  private func stopListening() {
+    guard listener >= 0 else { return }
     // The name first: once nobody answers, a new keeper may take it, and that one's must not be removed.
     if name.isOurs { unlink(options.socketPath) }
     close(listener)
+    listener = -1
   }
 
   /// Whoever has reached the old socket is served still; it has no name that others could find.
@@ -276,7 +282,7 @@ final class KeeperProcess {
   // MARK: time
 
   private func advance(now: UInt64) {
-    if name.isDue(now) { listenAgain() }
+    if quitBy == nil, name.isDue(now) { listenAgain() }
     latestSurvey = nil
     endings.removeAll { $0.advance(now: now) { survey } }
     for peer in peers where !peer.isServer && now >= peer.helloDeadline { peer.drop() }
@@ -301,7 +307,7 @@ final class KeeperProcess {
   }
 
   private func timeout(now: UInt64) -> CInt {
-    var due = [endsAt, quitBy, name.dueAt].compactMap { $0 }
+    var due = [endsAt, quitBy, quitBy == nil ? name.dueAt : nil].compactMap { $0 }
     due += endings.compactMap(\.deadline)
     if acceptAgainAt > now { due.append(acceptAgainAt) }
     due += peers.lazy.filter { !$0.isServer }.map(\.helloDeadline)
@@ -335,6 +341,8 @@ final class KeeperProcess {
   }
 
   private func welcome(_ peer: KeeperPeer, version: UInt16, number: UInt32) {
+    // Whoever has come too late finds another, or starts one.
+    if quitBy != nil { return peer.drop() }
     var refusal: KeeperError?
     if version != KeeperLimits.version {
       refusal = KeeperError(
@@ -398,6 +406,8 @@ final class KeeperProcess {
       }
     case .quit(let grace):
       let now = Clock.monotonic
+      // A server that comes now is to have a keeper that takes sessions, not this one while it is ending.
+      stopListening()
       quitBy = now &+ UInt64(grace) * 1_000_000 &+ Self.quitSlack
       for session in sessions.values where session.ended == nil {
         end(session, .hangUp, grace: UInt64(grace) * 1_000_000)

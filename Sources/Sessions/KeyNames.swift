@@ -85,15 +85,19 @@ enum KeyNames {
   private static let foreignModifiers = ["super", "cmd", "command", "win", "hyper", "option", "opt", "fn"]
   /// Words that are a letter away from a name, and words nonetheless.
   private static let ordinary: Set = ["inset", "inert", "scape", "pace"]
+  /// Names that other tools have for keys, and that are no words.
+  private static let foreignNames = ["spacebar": "space", "linefeed": "ctrl+j"]
   private static let longestName = 32
 
-  /// A text is whatever nobody would write for a key: what has a blank in it, and every word but the following. A modifier with `+` and more
-  /// than one character (`ctrl+foo`, `super+x`); a function key that there is none of (`f99`); a name with two letters swapped, one doubled
-  /// or one missing (`entre`, `entr`); a key as other tools write it (`^C`, `<CR>`, `{ENTER}`).
+  /// A text is whatever nobody would write for a key: what has a blank in it other than around a `+` (`ctrl + c`), and every word but the
+  /// following. A modifier with `+` and more than one character (`ctrl+foo`, `super+x`), or a letter away from one with `+` and a key
+  /// (`ctl+c`); a function key that there is none of (`f99`); a name with two letters swapped, one doubled or one missing (`entre`,
+  /// `entr`); a key as other tools write it (`^C`, `<CR>`, `{ENTER}`, `KEY_ENTER`).
   static func reading(_ element: String) -> Reading {
     guard element.count > 1, element.utf8.count <= longestName,
-      element.allSatisfy({ $0.isASCII && $0 > " " && $0 != "\u{7F}" })
+      element.allSatisfy({ $0.isASCII && $0 >= " " && $0 != "\u{7F}" })
     else { return .text }
+    if element.contains(" ") { return spread(element) }
     if let wrapped = foreignForm(element) { return .mistyped([wrapped]) }
     let (modifiers, rest) = modifiers(of: element)
     let before = element.dropLast(rest.count)
@@ -108,10 +112,29 @@ enum KeyNames {
     {
       return .mistyped([])
     }
+    if let meant = slippedModifier(word, lowered.dropFirst(word.count + 1)) { return .mistyped([meant]) }
     if lowered.first == "f", (2...4).contains(lowered.count), lowered.dropFirst().allSatisfy(\.isNumber) {
       return .mistyped(["f1", "f12", "f35"])
     }
     return slip(element[...]).map { .mistyped([$0]) } ?? .text
+  }
+
+  /// `ctrl + c`: a key whose parts are apart; all else with a blank in it is text.
+  private static func spread(_ element: String) -> Reading {
+    let parts = element.split(separator: "+", omittingEmptySubsequences: false).map { part in
+      String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+    let joined = parts.joined(separator: "+")
+    guard parts.count > 1, !parts.contains(where: { $0.isEmpty || $0.contains(" ") }) else { return .text }
+    let (modifiers, rest) = modifiers(of: joined)
+    return !modifiers.isEmpty && (rest.count == 1 || key(rest) != nil) ? .mistyped([joined.lowercased()]) : .text
+  }
+
+  /// `ctl+c`: what is a letter away from a modifier, before a key. (`salt+pepper` is none.)
+  private static func slippedModifier(_ word: Substring, _ rest: Substring) -> String? {
+    guard word.count > 2, rest.count == 1 || key(rest) != nil else { return nil }
+    let meant = words.first { $0.0.count > 2 && distance(Array(word), Array($0.0)) == 1 }
+    return meant.map { plain($0.1) + rest }
   }
 
   /// `ctrl+alt+`
@@ -125,6 +148,10 @@ enum KeyNames {
     if element.count == 2, element.first == "^", let key = element.last, key.isLetter {
       return "ctrl+\(key.lowercased())"
     }
+    let lowered = element.lowercased()
+    if let name = foreignNames[lowered] { return name }
+    // As curses has them.
+    if lowered.hasPrefix("key_"), let name = key(lowered.dropFirst(4)) { return name }
     let ends = [("<", ">"), ("{", "}")]
     guard ends.contains(where: { element.hasPrefix($0.0) && element.hasSuffix($0.1) }), element.count > 3 else {
       return nil
@@ -136,13 +163,13 @@ enum KeyNames {
 
   private static let slips: [String: String] = {
     var slips: [String: String] = [:]
-    for name in all + ["return"] where name.count >= 4 && !name.hasPrefix("kp") && name.allSatisfy(\.isLetter) {
+    for name in all + ["return"] where name.count >= 3 && !name.hasPrefix("kp") && name.allSatisfy(\.isLetter) {
       let letters = Array(name)
       for index in letters.indices {
         var doubled = letters
         doubled.insert(letters[index], at: index)
         slips[String(doubled)] = name
-        if index + 1 < letters.count {
+        if index + 1 < letters.count, letters.count >= 4 {
           var swapped = letters
           swapped.swapAt(index, index + 1)
           slips[String(swapped)] = name

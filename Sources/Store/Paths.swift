@@ -71,7 +71,7 @@ package struct Paths: Sendable, Equatable {
     let configuration = Choice(
       [folder("XDG_CONFIG_HOME"), home.map { "\($0)/.config" }, Host.databaseHome.map { "\($0)/.config" }]
         .compactMap { $0 }
-    ) { base in Paths.isAnothers("\(base)/roost") ? "is not yours" : nil }
+    ) { base in Paths.closedness("\(base)/roost") }
     self.configuration = configuration.taken.map { "\($0)/roost" } ?? "\(self.runtime)/config"
     self.state = state.taken.map { "\($0)/roost/\(serverName)" } ?? "\(self.runtime)/state/\(serverName)"
     replacements =
@@ -86,10 +86,13 @@ package struct Paths: Sendable, Equatable {
     return home == "/" ? "" : home
   }
 
-  /// Whether there is such a folder, and neither we nor the system have made it: whoever did could tell our server what to do.
-  private static func isAnothers(_ path: String) -> Bool {
+  /// Why a folder is not one for our configuration; `nil` also when there is none. One that neither we nor the system have made: whoever
+  /// did could tell our server what to do. One that we may not look into, such as that of whoever has lent us his surroundings.
+  private static func closedness(_ path: String) -> String? {
     var status = stat()
-    return stat(path, &status) == 0 && status.st_uid != geteuid() && status.st_uid != 0
+    guard stat(path, &status) == 0 else { return errno == EACCES ? "is closed to you" : nil }
+    if status.st_uid != geteuid(), status.st_uid != 0 { return "is not yours" }
+    return access(path, X_OK) == 0 ? nil : "is closed to you"
   }
 
   /// The server's socket for clients.

@@ -22,6 +22,20 @@ struct HubCommandTests {
     }
   }
 
+  @Test("what stands on standard input of 'run' reaches the command there")
+  func runInput() async throws {
+    try await withHub { hub, web1 in
+      try await web1.session(["name": "build", "argv": ["/bin/bash", "--norc"]])
+      for words in [["run", "web1:build"], ["run", "-s", "web1", "build"]] {
+        let result = try await runProcess(
+          Roost.executable, words + ["--", "stty -echo; wc -c; stty echo"], environment: hub.environment,
+          input: Array("a\nb\n".utf8))
+        #expect(result.exitCode == 0, "\(result)")
+        #expect(result.text.contains("4"), "\(result)")
+      }
+    }
+  }
+
   @Test("a session there is made, typed into, looked at, changed and ended, and none of it happens here")
   func session() async throws {
     try await withHub { hub, web1 in

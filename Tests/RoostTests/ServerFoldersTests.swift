@@ -146,6 +146,25 @@ struct ForeignFoldersTests {
     }
   }
 
+  @Test("a configuration folder that is closed to the user is not read, which is said", arguments: [true, false])
+  func closedConfiguration(byHome: Bool) async throws {
+    let user = OtherUser()
+    try await user.withHome(removing: ["XDG_CONFIG_HOME"]) { roost, environment in
+      let closed = "\(roost.home.path)/closed"
+      mkdir(closed, 0o700)
+      var environment = environment
+      if byHome {
+        environment["HOME"] = closed
+      } else {
+        environment["XDG_CONFIG_HOME"] = closed
+      }
+      let made = try await user.run(["new", "u", "-d"], environment)
+      #expect(made.exitCode == 0, "\(made)")
+      #expect(made.errorText.contains("is closed to you; using "), "\(made)")
+      #expect(try await user.run(["ls", "--names"], environment).text == "u\n")
+    }
+  }
+
   @Test("a runtime folder that is not there is replaced by one in /tmp, which is said once")
   func noRuntimeFolder() async throws {
     let user = OtherUser()

@@ -236,7 +236,7 @@ struct StrangersTests {
       #expect(try await used() == 0, "what was read is not counted")
 
       var held: [RawConnection] = []
-      for _ in 0..<(24 << 20) / size + 3 {
+      for _ in 0..<(17 << 20) / size + 3 {
         let connection = try RawConnection(client.endpoint, receiveBuffer: 4096)
         try await connection.send(
           RawConnection.request("GET", target, headers: ["Authorization: Bearer \(secret)"]))
@@ -245,7 +245,7 @@ struct StrangersTests {
       try await eventually("there is no more for this token") {
         try await greedy.request("GET", target).status == 429
       }
-      #expect(try await used() <= 24 << 20)
+      #expect(try await used() <= 17 << 20)
       let call: JSON = [
         "jsonrpc": "2.0", "id": 1, "method": "session.scrollback", "params": ["session": "long", "limit": 10000],
       ]

@@ -77,6 +77,24 @@ struct KeeperClientTests {
     loop.stop()
   }
 
+  @Test("a server that comes while a keeper is ending has another, which takes sessions")
+  func quitting() async throws {
+    let folder = try ScratchFolder()
+    let launch = KeeperLaunch(socketPath: folder.path + "/k.sock", executable: KeeperHarness.roost)
+    let old = try await connect(folder.path + "/k.sock", launch: launch)
+    let stubborn = try await old.spawn(id: "a", spec(["sh", "-c", "trap '' HUP; echo up; while :; do read x; done"]))
+    #expect(readOutput(stubborn.master, until: "up").contains("up"))
+    try await old.quit(grace: .seconds(60))
+    let new = try await connect(folder.path + "/k.sock", launch: launch)
+    #expect(await new.keeperPid != old.keeperPid)
+    let child = try await new.spawn(id: "a", spec(["cat"]))
+    for descriptor in [stubborn.master, child.master, child.pidfd] { close(descriptor) }
+    kill(stubborn.pid, SIGKILL)
+    close(stubborn.pidfd)
+    try await new.quit(grace: .milliseconds(10))
+    loop.stop()
+  }
+
   @Test("without a keeper and without leave to start one, says that none answers")
   func unavailable() async throws {
     let folder = try ScratchFolder()

@@ -183,6 +183,9 @@ struct KeyEncodingTests {
       ("ctrl-delte", "'ctrl+delete'"), ("^C", "'ctrl+c'"), ("^d", "'ctrl+d'"), ("<CR>", "'enter'"),
       ("<C-x>", "'ctrl+x'"),
       ("{ENTER}", "'enter'"), ("<S-Tab>", "'shift+tab'"), ("ctrl+alt+xy", ""),
+      ("ctl+c", "'ctrl+c'"), ("contrl+c", "'ctrl+c'"), ("shft+Tab", "'shift+tab'"), ("ctrl + c", "'ctrl+c'"),
+      ("Ctrl +Alt+ Del", "'ctrl+alt+del'"), ("tabb", "'tab'"), ("endd", "'end'"), ("KEY_ENTER", "'enter'"),
+      ("key_home", "'home'"), ("spacebar", "'space'"), ("LineFeed", "'ctrl+j'"),
     ])
   func mistyped(element: String, guess: String) {
     do {
@@ -202,7 +205,7 @@ struct KeyEncodingTests {
       "echo hello", "hello", "light", "center", "town", "deleted", "returns", "inset", "spade", "hoe", "let", "ends",
       ":wq", "/^c", "ctrl+c stops it", "c-ares", "s-expr", "meta-data", "alt-text", "a+b", "c++", "x=1+2", "f", "fx",
       "f1.txt", "foo+bar", "<b>", "<div>", "{}", "{a}", "^", "^2", "^^", "größe", "日本", "\n", "ls\n", "1f", "kp", "+",
-      "-",
+      "-", "salt+pepper", "a + b", "ctrl + shift + words here", "c + d", "KEY_FOO", "key_value", "tag", "and", "nd",
       "--help", "up to date", "End.",
     ])
   func texts(_ text: String) throws { #expect(try bytes(text) == text) }

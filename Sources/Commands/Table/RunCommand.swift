@@ -32,7 +32,7 @@ func runCommand(_ context: ClientContext) async throws(CommandFailure) -> ExitCo
         hint: "It goes on as command \(command); answer it with 'roost attach \(printable(session))'.")
     }
     _ = try await context.client.send(
-      "POST", ServerClient.sessionPath(session, "input?exact=true"), body: bytes,
+      "POST", ServerClient.sessionPath(session, "input"), query: [("exact", "true")], body: bytes,
       contentType: "application/octet-stream")
     let rest = deadline.map { max(0, ContinuousClock.now.duration(to: $0).wholeMilliseconds) } ?? longestRunWait
     answer = try await context.client.call(
