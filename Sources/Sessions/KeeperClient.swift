@@ -406,7 +406,13 @@ package actor KeeperClient {
     }
     let timer = loop.schedule(after: patience) { [weak self] in self?.assumeIsolated { $0.giveUp(number) } }
     defer { timer.cancel() }
-    let result = await withCheckedContinuation { continuation in
+    let result: Result<[Answer], KeeperError> = await withCheckedContinuation { continuation in
+      // Looked at here again: others may have had their turn before the continuation was made.
+      guard !isLost else {
+        for descriptor in duplicates { Glibc.close(descriptor) }
+        return continuation.resume(
+          returning: .failure(KeeperError(code: .lost, message: "the keeper is gone")))
+      }
       var waiting = Pending(continuation: continuation, room: room)
       if case .spawn(let id, _, _) = request { waiting.started = id }
       pending[number] = waiting

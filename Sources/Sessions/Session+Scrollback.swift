@@ -13,14 +13,15 @@ struct LongAnswers: Sendable {
 
   /// Waits for a place on the loop, which is passed on to whoever waits in their order.
   static func enter(on loop: EventLoop, isolation: isolated (any Actor)? = #isolation) async {
-    var answers = all[loop] ?? LongAnswers()
-    if answers.taken < places {
-      answers.taken += 1
-      all[loop] = answers
-      return
-    }
     await withCheckedContinuation { continuation in
-      answers.waiting.append(continuation)
+      // Looked at here and not before: others may have their turn until the body runs.
+      var answers = all[loop] ?? LongAnswers()
+      if answers.taken < places {
+        answers.taken += 1
+        continuation.resume()
+      } else {
+        answers.waiting.append(continuation)
+      }
       all[loop] = answers
     }
   }

@@ -104,7 +104,7 @@ package actor SessionStore {
   /// Called when the last session has left the list.
   private var onceEmpty: (@Sendable () -> Void)?
   /// Those who wait for a session to end, by its id.
-  private var endings: [String: [CheckedContinuation<Void, Never>]] = [:]
+  private var endings: [String: [(CheckedContinuation<Void, Never>, LoopTimer)]] = [:]
   /// What is left to SIGKILL and its effect after the grace. Longer than a busy machine needs to let a killed process go.
   private static let killingTakes = Duration.milliseconds(1500)
   /// Between looks at those that have not ended.
@@ -499,13 +499,18 @@ package actor SessionStore {
 
   /// Waits until the session's program ends, or so long.
   private func change(of id: String, within pause: Duration) async {
-    let timer = loop.schedule(after: pause) { [weak self] in self?.assumeIsolated { $0.wakeThoseWhoAwait(id) } }
-    await withCheckedContinuation { endings[id, default: []].append($0) }
-    timer.cancel()
+    await withCheckedContinuation { continuation in
+      // The timer begins here: one that fired before the continuation was made would wake nobody.
+      let timer = loop.schedule(after: pause) { [weak self] in self?.assumeIsolated { $0.wakeThoseWhoAwait(id) } }
+      endings[id, default: []].append((continuation, timer))
+    }
   }
 
   private func wakeThoseWhoAwait(_ id: String) {
-    for continuation in endings.removeValue(forKey: id) ?? [] { continuation.resume() }
+    for (continuation, timer) in endings.removeValue(forKey: id) ?? [] {
+      timer.cancel()
+      continuation.resume()
+    }
   }
 
   /// Ends a session at once and takes it off the list. Throws ``SessionError/Code/programsRemain``, and leaves it listed, when something that

@@ -60,6 +60,7 @@ package actor Backend: BackendControl {
   private var running: Task<Void, Never>?
   /// What ``run()`` waits for: the loss of the link, or the end of a pause.
   private var waiting: CheckedContinuation<Void, Never>?
+  private var pauseTimer: LoopTimer?
   private var isWoken = false
   private var chainObserver: Int?
 
@@ -304,11 +305,14 @@ package actor Backend: BackendControl {
   }
 
   private func pause(_ time: Duration) async {
-    let timer = loop.schedule(after: time) { [weak self] in self?.assumeIsolated { $0.tick() } }
     await withCheckedContinuation { continuation in
-      if isWoken || isStopped { continuation.resume() } else { waiting = continuation }
+      if isWoken || isStopped { return continuation.resume() }
+      waiting = continuation
+      // Begun here: one that fired before the continuation was made would wake nobody.
+      pauseTimer = loop.schedule(after: time) { [weak self] in self?.assumeIsolated { $0.tick() } }
     }
-    timer.cancel()
+    pauseTimer?.cancel()
+    pauseTimer = nil
   }
 
   private func tick() { take(&waiting)?.resume() }

@@ -48,6 +48,9 @@ actor RelayedEventStream {
   private var waiter: CheckedContinuation<Void, Never>?
   /// Whether something has happened while nobody waited for it.
   private var isWoken = false
+  /// Whether it is time to say that the stream lives.
+  private var isKeptAlive = false
+  private var timer: LoopTimer?
 
   /// - Parameter loop: the backend's socket lives there.
   init(on loop: EventLoop, isAllowed: @escaping @Sendable () async -> Bool) {
@@ -61,15 +64,27 @@ actor RelayedEventStream {
     guard let socket = unclaimed.claim() else { return }
     socket.handler = self
     socket.resumeReading()
-    var isKeptAlive = false
-    let timer = loop.schedule(after: EventStream.keepalive, every: EventStream.keepalive) { [weak self] in
-      isKeptAlive = true
-      self?.assumeIsolated { $0.wake() }
+    timer = loop.schedule(after: EventStream.keepalive, every: EventStream.keepalive) { [weak self] in
+      self?.assumeIsolated {
+        $0.isKeptAlive = true
+        $0.wake()
+      }
     }
-    defer {
-      timer.cancel()
-      socket.close(code: WebSocketCloseCode.normal, reason: "")
-    }
+    await pass(from: socket, to: writer, until: isEnded)
+    await end(socket)
+  }
+
+  /// A call of its own, which begins with a hop to the loop: where a write has failed, optimized code (Swift 6.3) went on where the client's
+  /// connection lives, and what was ended there belongs here.
+  private func end(_ socket: any MessageSocket) async {
+    timer?.cancel()
+    timer = nil
+    socket.close(code: WebSocketCloseCode.normal, reason: "")
+  }
+
+  private func pass(
+    from socket: any MessageSocket, to writer: HTTPBodyWriter, until isEnded: @Sendable () -> Bool
+  ) async {
     do throws(NetError) {
       while !Task.isCancelled, !isEnded() {
         if isKeptAlive {
