@@ -52,8 +52,7 @@ struct AuditFiles: ~Copyable {
       try LogFile.makeFolder(path)
     }
     path += "/hub.log"
-    file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard file >= 0 else { throw .last("open \(path)") }
+    file = try openRegularFile(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW)
     self.path = path
     day = next
   }

@@ -203,12 +203,14 @@ package final class EventLog: EventSink, @unchecked Sendable {
 
   /// Appends what somebody publishes. `chosen` are the ids that the publisher gave himself: one that the log knows, or that an event of the
   /// server's own will have, is refused (``EventError/Code/idConflict``) together with the whole list.
-  package func publish(_ drafts: [EventDraft], chosen: [String]) async throws(EventError) -> [EventReceipt] {
+  package func publish(
+    _ drafts: [EventDraft], chosen: [String], forOwner: Bool = false
+  ) async throws(EventError) -> [EventReceipt] {
     if chosen.isEmpty { return try await append(drafts) }
     if let taken = self.taken.claim(chosen) { throw EventLog.conflict(taken) }
     defer { taken.release(chosen) }
     for id in chosen {
-      if try await event(withID: id) != nil { throw EventLog.conflict(id) }
+      if try await event(withID: id, forOwner: forOwner) != nil { throw EventLog.conflict(id) }
     }
     return try await append(drafts)
   }
@@ -587,20 +589,27 @@ package final class EventLog: EventSink, @unchecked Sendable {
 }
 
 extension EventLog {
-  /// Answers a query. Throws ``EventError/Code/logUnavailable`` when the files cannot be read.
-  package func page(_ query: EventQuery) async throws(EventError) -> EventPage {
-    try await ask { reader throws(SystemError) in try reader.page(query) }
+  /// Answers a query. Throws ``EventError/Code/logUnavailable`` when the files cannot be read. One whose task is cancelled ends early, with what
+  /// it has found.
+  /// - Parameter forOwner: the local user's: questions of others never keep it waiting.
+  package func page(_ query: EventQuery, forOwner: Bool = false) async throws(EventError) -> EventPage {
+    try await ask(forOwner: forOwner) { reader, search throws(SystemError) in try reader.page(query, search) }
   }
 
   /// Asks the files, on a thread of the reader's.
   private func ask<Answer: Sendable>(
-    _ question: @escaping @Sendable (LogReader) throws(SystemError) -> Answer
+    forOwner: Bool, _ question: @escaping @Sendable (LogReader, LogSearch) throws(SystemError) -> Answer
   ) async throws(EventError) -> Answer {
     await whenOpen()
-    let result: Result<Answer, SystemError> = await withUnsafeContinuation { continuation in
-      reader.ask { [reader] in
-        continuation.resume(returning: Result { () throws(SystemError) in try question(reader) })
+    let search = LogSearch()
+    let result: Result<Answer, SystemError> = await withTaskCancellationHandler {
+      await withUnsafeContinuation { continuation in
+        reader.ask(forOwner: forOwner) { [reader] in
+          continuation.resume(returning: Result { () throws(SystemError) in try question(reader, search) })
+        }
       }
+    } onCancel: {
+      search.cancel()
     }
     do throws(SystemError) {
       return try result.get()
@@ -610,19 +619,19 @@ extension EventLog {
   }
 
   /// The event of that id, or of that number when it is all digits; `nil` when the log has none.
-  package func event(_ name: String) async throws(EventError) -> StoredEvent? {
-    guard let seq = UInt64(name), seq > 0 else { return try await event(withID: name) }
+  package func event(_ name: String, forOwner: Bool = false) async throws(EventError) -> StoredEvent? {
+    guard let seq = UInt64(name), seq > 0 else { return try await event(withID: name, forOwner: forOwner) }
     var query = EventQuery()
     query.limit = 1
     query.after = seq - 1
     query.before = seq == .max ? nil : seq + 1
-    return try await page(query).events.first
+    return try await page(query, forOwner: forOwner).events.first
   }
 
   /// The event of that id; the server's own where a log of earlier days has several.
-  private func event(withID id: String) async throws(EventError) -> StoredEvent? {
+  private func event(withID id: String, forOwner: Bool) async throws(EventError) -> StoredEvent? {
     guard EventRules.isID(id) else { return nil }
-    return try await ask { reader throws(SystemError) in try reader.event(of: id) }
+    return try await ask(forOwner: forOwner) { reader, _ throws(SystemError) in try reader.event(of: id) }
   }
 
   /// The number of the oldest event that is kept; 0 for an empty log. May look at a file.

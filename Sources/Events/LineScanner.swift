@@ -16,9 +16,7 @@ struct LineScanner: ~Copyable {
   let end: Int
 
   init(path: String, from offset: Int, to end: Int) throws(SystemError) {
-    let opened = open(path, O_RDONLY | O_CLOEXEC)
-    guard opened >= 0 else { throw .last("open \(path)") }
-    file = Descriptor(owning: opened)
+    file = Descriptor(owning: try openRegularFile(path, O_RDONLY))
     self.offset = offset
     self.end = end
     buffer = []

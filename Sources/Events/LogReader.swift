@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Sys
 
 /// What a follower of the log gets.
@@ -52,6 +53,14 @@ package struct EventPage: Sendable {
   }
 }
 
+/// A question to the files that may be called off. Any thread.
+final class LogSearch: Sendable {
+  private let isCancelled = Atomic(false)
+
+  func cancel() { isCancelled.store(true, ordering: .relaxed) }
+  var isOver: Bool { isCancelled.load(ordering: .relaxed) }
+}
+
 /// Reads the files of the log. The functions block: they run on threads of their own.
 final class LogReader: Sendable {
   /// One answer to a follower looks at no more of the files than this.
@@ -60,19 +69,22 @@ final class LogReader: Sendable {
   let segments: SegmentList
   /// Followers that are behind; and two for questions, so that a long search does not hold up a short one.
   private let following = WorkerThread(name: "events-follow")
+  private let isStopping = LogSearch()
   private let asking = [WorkerThread(name: "events-query"), WorkerThread(name: "events-query")]
 
   init(segments: SegmentList) { self.segments = segments }
 
   func stop() {
+    isStopping.cancel()
     following.stop()
     for thread in asking { thread.stop() }
   }
 
   func follow(_ work: @escaping @Sendable () -> Void) { following.submit(work) }
 
-  func ask(_ work: @escaping @Sendable () -> Void) {
-    (asking[0].waiting <= asking[1].waiting ? asking[0] : asking[1]).submit(work)
+  /// One thread is the owner's: what others ask never goes there.
+  func ask(forOwner: Bool, _ work: @escaping @Sendable () -> Void) {
+    (forOwner && asking[1].waiting <= asking[0].waiting ? asking[1] : asking[0]).submit(work)
   }
 
   // MARK: Following
@@ -151,9 +163,12 @@ final class LogReader: Sendable {
     return found
   }
 
-  func page(_ query: EventQuery) throws(SystemError) -> EventPage {
-    query.isDescending ? try newestFirst(query) : try oldestFirst(query)
+  func page(_ query: EventQuery, _ search: LogSearch) throws(SystemError) -> EventPage {
+    query.isDescending ? try newestFirst(query, search) : try oldestFirst(query, search)
   }
+
+  /// Whether nobody waits for the answer any more.
+  private func isOver(_ search: LogSearch) -> Bool { search.isOver || isStopping.isOver }
 
   private func isWorthwhile(_ known: Segment.Knowledge, _ query: EventQuery) -> Bool {
     if known.events == 0 { return false }
@@ -177,16 +192,17 @@ final class LogReader: Sendable {
     return offset
   }
 
-  private func oldestFirst(_ query: EventQuery) throws(SystemError) -> EventPage {
+  private func oldestFirst(_ query: EventQuery, _ search: LogSearch) throws(SystemError) -> EventPage {
     var page = EventPage()
     let needle = query.filter.needle
     for segment in candidates(query) {
+      if isOver(search) { return page }
       try LogReader.learn(segment)
       let known = segment.known
       guard isWorthwhile(known, query),
         var scanner = try LogReader.scanner(segment, from: start(known, query), to: known.end)
       else { continue }
-      while let (piece, _) = try scanner.piece() {
+      while !isOver(search), let (piece, _) = try scanner.piece() {
         var isPast = false
         var found = Lines(piece)
         found.search(query.filter, needle) { line in
@@ -205,10 +221,11 @@ final class LogReader: Sendable {
     return page
   }
 
-  private func newestFirst(_ query: EventQuery) throws(SystemError) -> EventPage {
+  private func newestFirst(_ query: EventQuery, _ search: LogSearch) throws(SystemError) -> EventPage {
     var page = EventPage()
     let needle = query.filter.needle
     for segment in candidates(query).reversed() {
+      if isOver(search) { return page }
       try LogReader.learn(segment)
       let known = segment.known
       guard isWorthwhile(known, query) else { continue }
@@ -216,7 +233,7 @@ final class LogReader: Sendable {
       // From mark to mark, the last stretch first.
       var ends = known.marks.map(\.offset).filter { $0 > first }
       ends.append(known.end)
-      while let end = ends.popLast() {
+      while !isOver(search), let end = ends.popLast() {
         let begin = max(first, ends.last ?? first)
         guard var scanner = try LogReader.scanner(segment, from: begin, to: end) else { break }
         var stretch: [StoredEvent] = []

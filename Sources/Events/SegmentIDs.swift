@@ -90,7 +90,7 @@ final class SegmentIDs: Sendable {
   }
 
   private func earlier(than end: Int) throws(SystemError) -> [UInt64] {
-    if isWhole(end: end), let bytes = try? readFile(idsPath, limit: SegmentIDs.maximumFile) {
+    if isWhole(end: end), let bytes = try? readRegularFile(idsPath, limit: SegmentIDs.maximumFile) {
       return SegmentIDs.words(bytes).dropFirst(SegmentIDs.headWords).dropLast()
     }
     return try SegmentIDs.scan(path, to: end)
@@ -159,7 +159,7 @@ final class SegmentIDs: Sendable {
   }
 
   private func isWhole(end: Int) -> Bool {
-    guard let bytes = try? readFile(idsPath, limit: SegmentIDs.maximumFile),
+    guard let bytes = try? readRegularFile(idsPath, limit: SegmentIDs.maximumFile),
       bytes.count >= (SegmentIDs.headWords + 1) * 8, bytes.count % 8 == 0
     else { return false }
     let words = SegmentIDs.words(bytes)
@@ -170,7 +170,7 @@ final class SegmentIDs: Sendable {
 
   /// The entries of that half of a hash, by halving the file. A file that has gone since is as empty as its events.
   private func search(_ half: UInt64) -> [UInt64] {
-    let file = Descriptor(owning: open(idsPath, O_RDONLY | O_CLOEXEC))
+    let file = Descriptor(owning: (try? openRegularFile(idsPath, O_RDONLY)) ?? -1)
     guard file.raw >= 0 else { return [] }
     func word(_ index: Int) -> UInt64? {
       var word: UInt64 = 0
@@ -206,7 +206,7 @@ extension Segment {
   }
 
   private func event(at offset: Int, before end: Int) throws(SystemError) -> StoredEvent? {
-    let file = Descriptor(owning: open(path, O_RDONLY | O_CLOEXEC))
+    let file = Descriptor(owning: open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
     guard file.raw >= 0 else {
       if errno == ENOENT { return nil }
       throw .last("open \(path)")

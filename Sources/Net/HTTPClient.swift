@@ -215,6 +215,12 @@ package actor HTTPClient {
           failure = NetError(.closed, "\(endpoint): gone at once")
           continue
         }
+        if let stranger = HTTPClient.stranger(peer) {
+          Glibc.close(fd)
+          throw NetError(
+            .permissionDenied,
+            "\(endpoint): a process of another user (uid \(stranger)) listens there; it was sent nothing")
+        }
         let socket = try Socket(adopting: fd, kind: kind, peer: peer, on: loop)
         if let context { try await secure(socket, context, attempt) }
         return HTTPClientConnection(socket: socket, limits: limits)
@@ -224,6 +230,13 @@ package actor HTTPClient {
       }
     }
     throw failure
+  }
+
+  /// The user of a process of this machine that is neither ours nor the system's. Whoever could make a socket's folder before us would be told
+  /// what was meant for our server.
+  private static func stranger(_ peer: PeerAddress) -> UInt32? {
+    guard case .unix(let uid, _) = peer, uid != geteuid(), uid != 0 else { return nil }
+    return uid
   }
 
   private func tlsContextIfWanted() throws(NetError) -> TLSContext? {

@@ -88,6 +88,8 @@ package struct Catalogue: Sendable {
       try requireNoHub(operation, call, destination)
       let wait = try operation.wait.map { _ in try accounts.take(.waits, for: call.principal) }
       defer { wait?.leave() }
+      let share = try operation.share.map { try accounts.take($0, for: call.principal) }
+      defer { share?.leave() }
       let answer: Answer
       switch destination {
       case .here: answer = try await operation.perform(call, arguments)

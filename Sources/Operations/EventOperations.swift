@@ -9,9 +9,11 @@ package struct EventOperations: Sendable {
   let log: EventLog
   let cursors: CursorStore
   let control: any ServerControl
+  private let allowance: PublishAllowance
 
   package init(log: EventLog, cursors: CursorStore, control: any ServerControl) {
     self.log = log
+    allowance = PublishAllowance(logBytes: log.configuration.retention.bytes)
     self.cursors = cursors
     self.control = control
   }
@@ -24,9 +26,9 @@ package struct EventOperations: Sendable {
         document: "events.query", "List events of the log: by time, subject, type, origin and correlation",
         .eventsRead, "GET", "/events", .reads
       ) { (call: Call, input: EventQueryInput) -> EventPageOutput in
-        let page = try await log.page(try input.query())
+        let page = try await log.page(try input.query(), forOwner: call.principal.holder == nil)
         return EventPageOutput(page, as: input.format ?? .roost, isList: input.list ?? false) { call.access.admits($0) }
-      },
+      }.sharing(.searches),
       Operation("events.status", "Tell how the event log is", .eventsRead, "GET", "/events/status", .reads) {
         (call: Call, _: NoInput) -> EventLogStatus in
         // Its numbers are those of everybody's events.
@@ -41,11 +43,12 @@ package struct EventOperations: Sendable {
       Operation(
         document: "events.get", "Show one event, by its id or its number", .eventsRead, "GET", "/events/{id}", .reads
       ) { (call: Call, input: EventInput) -> EventOutput in
-        guard let event = try await log.event(input.id), call.access.admits(event) else {
+        guard let event = try await log.event(input.id, forOwner: call.principal.holder == nil), call.access.admits(event)
+        else {
           throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
         }
         return EventOutput(event, as: input.format ?? .roost)
-      },
+      }.sharing(.searches),
     ]
   }
 
@@ -81,7 +84,8 @@ package struct EventOperations: Sendable {
             "This token may not do events.replay: it needs the scope '\(Scope.eventsRead.rawValue)' beside '\(Scope.eventsPublish.rawValue)'."
           )
         }
-        guard let event = try await log.event(input.id), call.access.admits(event) else {
+        guard let event = try await log.event(input.id, forOwner: call.principal.holder == nil), call.access.admits(event)
+        else {
           throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
         }
         // A replay of a replay keeps one prefix.
@@ -92,8 +96,9 @@ package struct EventOperations: Sendable {
           id: makeUUID(), type: type, subject: try Subject(subject),
           origin: EventOrigin(kind: event.originKind, id: event.originID), correlationID: call.correlationID,
           causationID: event.id, principal: call.principal.description, data: Array(event.data), maker: .replay)
+        try allowance.take([draft], for: call.principal)
         return Receipt(try await log.append(draft), draft)
-      },
+      }.sharing(.searches),
     ]
   }
 
@@ -109,7 +114,9 @@ package struct EventOperations: Sendable {
   /// All of them are checked before the first is stored; they are numbered in their order and stored together or not at all.
   private func publish(_ publications: [Publication], for call: Call) async throws -> [Receipt] {
     let drafts = try publications.map { try draft(of: $0, for: call) }
-    let receipts = try await log.publish(drafts, chosen: publications.compactMap(\.id))
+    try allowance.take(drafts, for: call.principal)
+    let receipts = try await log.publish(
+      drafts, chosen: publications.compactMap(\.id), forOwner: call.principal.holder == nil)
     return zip(receipts, drafts).map { Receipt($0, $1) }
   }
 
@@ -331,8 +338,9 @@ package struct EventOperations: Sendable {
         if let subject = input.subject { query.filter.subjects = [try SubjectPattern(subject)] }
         query.limit = input.limit?.value ?? 100
         query.isDescending = true
-        return EventPageOutput(try await log.page(query), as: .roost, isCounted: true) { call.access.admits($0) }
-      },
+        let page = try await log.page(query, forOwner: call.principal.holder == nil)
+        return EventPageOutput(page, as: .roost, isCounted: true) { call.access.admits($0) }
+      }.sharing(.searches),
       Operation("bus.health", "Say whether events can be published", .eventsRead, "GET", "/bus/health", .reads) {
         (call: Call, _: NoInput) -> BusHealth in
         await log.whenOpen()

@@ -64,6 +64,8 @@ package struct Operation: Sendable {
   private let lazyOutput: Lazy<Schema>?
   /// What bounds how long it waits for something; `nil` for what is done at once.
   package private(set) var wait: Wait?
+  /// What its caller takes a part of while it is performed.
+  package private(set) var share: Share?
   /// What to do instead of asking for it through a hub; `nil` for what may be asked for so.
   package private(set) var insteadOfHub: String?
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
@@ -158,6 +160,13 @@ extension Operation {
   func waiting(_ wait: Wait) -> Operation {
     var operation = self
     operation.wait = wait
+    return operation
+  }
+
+  /// The same operation, of which one caller has so many under way and no more.
+  func sharing(_ share: Share) -> Operation {
+    var operation = self
+    operation.share = share
     return operation
   }
 

@@ -81,6 +81,11 @@ package struct SessionOperations: Sendable {
       ) {
         (call: Call, input: UpdateInput) -> SessionRecord in
         _ = try session(input.session, for: call)
+        // Before anything that tells whether there is such a session.
+        if let newName = input.name, let names = call.access.sessions, !names.contains(newName.text) {
+          throw OperationError(
+            .insufficientScope, "This token may give a session only the names that it is limited to.")
+        }
         let session = try await store.update(
           input.session, newName: input.name, add: input.addTags ?? [], remove: input.removeTags ?? [],
           sizePolicy: input.sizePolicy)

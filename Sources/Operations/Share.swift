@@ -14,6 +14,8 @@ package enum Share: String, Sendable, CaseIterable {
   case tickets
   /// Calls that wait for something.
   case waits
+  /// Questions to the files of the event log that are under way.
+  case searches
   /// Bytes of longer answers whose client has not read them.
   case answerBytes = "answer_bytes"
 
@@ -34,6 +36,7 @@ package enum Share: String, Sendable, CaseIterable {
     case .eventFollowers: Limits(total: 2048, reserve: 64, each: 1024)
     case .tickets: Limits(total: 1024, reserve: 64, each: 128)
     case .waits: Limits(total: 8192, reserve: 256, each: 1024)
+    case .searches: Limits(total: 256, reserve: 32, each: 32)
     // The longest answer has 16 MiB and a little; the local user's are not counted.
     case .answerBytes: Limits(total: 256 << 20, reserve: 0, each: 17 << 20)
     }
@@ -48,6 +51,7 @@ package enum Share: String, Sendable, CaseIterable {
     case .eventFollowers: "clients that follow events"
     case .tickets: "tickets that wait to be used"
     case .waits: "calls that wait"
+    case .searches: "questions to the event log that are under way"
     case .answerBytes: "bytes of answers that were not read yet"
     }
   }

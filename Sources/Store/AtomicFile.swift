@@ -23,9 +23,11 @@ package enum AtomicFile {
 
   /// Writes only when the contents differ, and without waiting for the disk: for files that can be made again.
   package static func writeIfChanged(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(SystemError) {
-    if let present = try? readFile(path, limit: bytes.count + 1), present == bytes { return }
+    if let present = try? readRegularFile(path, limit: bytes.count + 1), present == bytes { return }
     let temporary = "\(path).\(getpid()).tmp"
-    let opened = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+    // What an earlier process of that number has left, or another one put there.
+    unlink(temporary)
+    let opened = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
     guard opened >= 0 else { throw .last("open \(temporary)") }
     let file = Descriptor(owning: opened)
     try writeAll(file.raw, bytes)

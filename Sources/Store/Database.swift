@@ -1,3 +1,4 @@
+import Sys
 import CSQLite
 import Glibc
 
@@ -25,8 +26,7 @@ package final class Database {
   /// by running those that are missing, each in a transaction of its own.
   init(path: String, migrations: [String]) throws(StoreError) {
     // SQLite would make it readable for everybody that the umask allows, and its journals take over the mode.
-    let made = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    if made >= 0 { close(made) }
+    if let made = try? openRegularFile(path, O_RDWR | O_CREAT) { close(made) }
     var opened: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
     let result = sqlite3_open_v2(path, &opened, flags, nil)

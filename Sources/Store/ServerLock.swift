@@ -52,10 +52,7 @@ package final class ServerLock: Sendable {
   package init(paths: Paths, socket: String? = nil) throws(StoreError) {
     self.paths = paths
     // The file is never removed: two servers could otherwise hold locks on two files of the same name.
-    let opened = open(paths.stateLock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard opened >= 0 else {
-      throw StoreError(code: .systemFailure, message: "\(SystemError.last("open \(paths.stateLock)"))")
-    }
+    let opened = try ServerLock.open(paths.stateLock)
     let earlier = ServerLock.read(paths.stateLock)
     let isOurs: Bool
     do throws(SystemError) {
@@ -113,10 +110,7 @@ package final class ServerLock: Sendable {
   /// server has it by now.
   package func renewState() throws(StoreError) {
     guard isStateGone else { return }
-    let opened = open(paths.stateLock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard opened >= 0 else {
-      throw StoreError(code: .systemFailure, message: "\(SystemError.last("open \(paths.stateLock)"))")
-    }
+    let opened = try ServerLock.open(paths.stateLock)
     guard (try? FileLock.take(opened)) == true else {
       close(opened)
       throw ServerLock.alreadyRunning(paths, ServerLock.read(paths.stateLock))
@@ -138,14 +132,21 @@ package final class ServerLock: Sendable {
     close(old)
   }
 
-  private static func takeRuntime(_ paths: Paths) throws(StoreError) -> CInt {
-    let opened = open(paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard opened >= 0 else {
-      throw StoreError(code: .systemFailure, message: "\(SystemError.last("open \(paths.lock)"))")
+  private static func open(_ path: String) throws(StoreError) -> CInt {
+    do throws(SystemError) {
+      return try openRegularFile(path, O_RDWR | O_CREAT | O_NOFOLLOW)
+    } catch {
+      guard error.code == ENOTSUP else { throw StoreError(code: .systemFailure, message: "\(error)") }
+      throw StoreError(
+        code: .systemFailure, message: "\(path) \(irregularity(of: path) ?? "is no file"); remove it and try again")
     }
+  }
+
+  private static func takeRuntime(_ paths: Paths) throws(StoreError) -> CInt {
+    let opened = try ServerLock.open(paths.lock)
     guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
       let failure = SystemError.last("flock \(paths.lock)")
-      let holder = (try? readFile(paths.lock, limit: 32)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+      let holder = (try? readRegularFile(paths.lock, limit: 32)).map { String(decoding: $0, as: UTF8.self) } ?? ""
       close(opened)
       guard failure.code == EWOULDBLOCK else { throw StoreError(code: .systemFailure, message: "\(failure)") }
       let pid = ProcessID(holder.filter { $0 != "\n" })
@@ -179,8 +180,7 @@ package final class ServerLock: Sendable {
 
   /// Whether a server runs with this state folder. Looking keeps none from starting.
   package static func isHeld(_ paths: Paths) -> Bool {
-    let opened = open(paths.stateLock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-    guard opened >= 0 else { return false }
+    guard let opened = try? openRegularFile(paths.stateLock, O_RDONLY | O_NOFOLLOW) else { return false }
     defer { close(opened) }
     return FileLock.isTaken(opened)
   }
@@ -189,7 +189,7 @@ package final class ServerLock: Sendable {
   package static func read(_ paths: Paths) -> Holder? { read(paths.stateLock) }
 
   private static func read(_ path: String) -> Holder? {
-    guard let text = try? readFile(path, limit: longestText) else { return nil }
+    guard let text = try? readRegularFile(path, limit: longestText) else { return nil }
     return Holder(String(decoding: text, as: UTF8.self))
   }
 

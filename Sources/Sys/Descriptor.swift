@@ -141,13 +141,22 @@ package func irregularity(of path: String) -> String? {
 /// The same as `readFile` for a file that a user has named or written: one that turns out to be a FIFO or a device fails with ENOTSUP and stops
 /// nobody, where `irregularity` has not told of it before.
 package func readRegularFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
-  let opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-  guard opened >= 0 else { throw .last("open \(path)") }
-  let file = Descriptor(owning: opened)
-  var status = stat()
-  guard fstat(file.raw, &status) == 0 else { throw .last("stat \(path)") }
-  guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError(code: ENOTSUP, call: "read \(path)") }
+  let file = Descriptor(owning: try openRegularFile(path, O_RDONLY))
   return try readAll(file.raw, path, limit: limit)
+}
+
+/// Opens a file, for which nobody waits where it turns out to be a FIFO or a device: that fails with ENOTSUP. For files of ours in folders that
+/// other programs of the user can write. The descriptor is the caller's to close.
+package func openRegularFile(_ path: String, _ flags: CInt, mode: UInt32 = 0o600) throws(SystemError) -> CInt {
+  let opened = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode)
+  // A FIFO that nobody reads, and a socket, cannot be opened to be written.
+  guard opened >= 0 else { throw errno == ENXIO ? SystemError(code: ENOTSUP, call: "open \(path)") : .last("open \(path)") }
+  var status = stat()
+  guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+    close(opened)
+    throw SystemError(code: ENOTSUP, call: "open \(path)")
+  }
+  return opened
 }
 
 /// Reads a whole file, at most `limit` bytes of it. Made for /proc and small state files: size is not asked first.

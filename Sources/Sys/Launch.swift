@@ -153,7 +153,7 @@ package enum Launch {
     _ body: (_ null: CInt, _ log: CInt, _ writer: CInt) throws(SystemError) -> (pid: ProcessID, pidfd: CInt)
   ) throws(SystemError) -> Started {
     let null = try openNull()
-    let logOpened = path.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) } ?? -1
+    let logOpened = path.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o600) } ?? -1
     guard path == nil || logOpened >= 0 else { throw .last("open \(path ?? "")") }
     defer { if logOpened >= 0 { close(logOpened) } }
     let pipe = try makePipe()

@@ -40,7 +40,8 @@ enum ServerLaunch {
       throw CommandFailure(.failed, error.message)
     }
     // Of several commands that find no server at the same moment one starts it; the others wait here for that one.
-    let lock = open("\(paths.runtime)/\(paths.serverName).spawn.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    let lock =
+      (try? openRegularFile("\(paths.runtime)/\(paths.serverName).spawn.lock", O_RDWR | O_CREAT | O_NOFOLLOW)) ?? -1
     defer { if lock >= 0 { close(lock) } }
     if lock >= 0 { try take(lock, note: note) }
     var found = address

@@ -45,7 +45,7 @@ struct RunFile {
 
   /// What an earlier run has left, if it is a file as we make them, and its size in bytes.
   private func openOwn() -> (file: CInt, size: Int)? {
-    let file = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
+    let file = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { return nil }
     var status = stat()
     if fstat(file, &status) == 0, status.st_mode == S_IFREG | 0o600, status.st_uid == geteuid(), status.st_nlink == 1 {
