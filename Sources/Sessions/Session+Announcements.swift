@@ -155,6 +155,6 @@ extension Session {
       chronicle.stateTold = now
     }
     // A program that has fallen silent comes to rest without another word: that is seen by looking once more.
-    if state == .busy { lookAtState(after: SessionLimits.quietAfter) }
+    if state == .busy || state == .quiet && rest.isBegun { lookAtState(after: SessionLimits.quietAfter) }
   }
 }

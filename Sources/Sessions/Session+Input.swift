@@ -108,7 +108,7 @@ extension Session {
   func settlePrompts() { promptsSettled = (typedLine.submitted, commands.promptCount) }
 
   private func settlePromptsIfNothingIsOwed() {
-    if case .atPrompt = commands.phase, commands.promptCount >= promptsOwed { settlePrompts() }
+    if commands.standsAtPrompt, commands.promptCount >= promptsOwed { settlePrompts() }
   }
 
   /// Nothing that was typed is on its way any more.

@@ -119,7 +119,7 @@ extension Session {
         }
       case .prompt(let since, let count):
         if isPromptNew(since: since, count: count) { return met(.prompt, .osc133) }
-        guard exit == nil, case .atPrompt = commands.phase else { continue }
+        guard exit == nil, commands.standsAtPrompt else { continue }
         // Only the kernel can tell that what was typed has been taken.
         probeAgain(number, waiter)
       case .change(let since):
@@ -174,7 +174,7 @@ extension Session {
   /// Whether a prompt stands that answers what was typed before it: as many prompts have come as lines were sent off, or the kernel says that
   /// the shell has taken everything and waits.
   private func isPromptNew(since: UInt64?, count: UInt64?) -> Bool {
-    guard case .atPrompt = commands.phase else { return false }
+    guard commands.standsAtPrompt else { return false }
     if let since, commands.promptGeneration <= since { return false }
     if commands.promptCount >= count ?? promptsOwed { return true }
     guard hasTakenInput, activity.quiet() >= SessionLimits.settle, foregroundShellWaits else { return false }
@@ -189,10 +189,8 @@ extension Session {
     let hasTaken = readerHasTaken
     guard exit == nil, hasTakenInput, quiet >= SessionLimits.settle || hasTaken, !pty.hasOutput else { return nil }
     if commandEditsLine { return .osc133 }
-    guard
-      let evidence = readingEvidence(ProcessStatus.members(of:), quiet: quiet)
-    else { return nil }
-    if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return .termios }
+    guard let evidence = readingEvidence(ProcessStatus.members(of:), quiet: quiet) else { return nil }
+    if evidence == .termios { return evidence }
     // Nothing has come since the last input: the program may not have had the time to take it, and looks as if it still waited.
     if lastInputGeneration == generation, quiet < SessionLimits.inputPatience, !hasTaken { return nil }
     // A program that polls does so between two steps of its work, too.

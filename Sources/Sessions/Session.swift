@@ -52,6 +52,7 @@ package actor Session {
   /// When the pause between two rounds of writing to viewers ends.
   var pumpTimer: LoopTimer?
   private var sealTimer: LoopTimer?
+  var rest = TerminalRest()
   /// Bells that the program has rung.
   var bells = 0
   /// Of whose typing the viewers were told last.

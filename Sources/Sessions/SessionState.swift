@@ -9,7 +9,7 @@ package enum SessionState: String, Sendable, CaseIterable, Codable {
   case exited
   /// A shell with integration says that its prompt stands.
   case prompt
-  /// The terminal takes a line without showing it: a password is asked for.
+  /// The terminal takes a line without showing it, and the program in the foreground waits for one: a password is asked for.
   case password
   /// The program in the foreground waits for the terminal: blocked reading it, or polling it and nothing that others decide.
   case reading
@@ -25,7 +25,7 @@ package enum Evidence: String, Sendable, CaseIterable, Codable {
   case osc133
   case osc633
   case marker
-  /// The terminal's line mode: lines without echo.
+  /// The terminal's line mode, lines without echo, while the program waits for the terminal, or says nothing and may not be looked at.
   case termios
   /// The kernel says that the process waits in a read of the terminal.
   case ttyRead = "tty_read"
@@ -50,7 +50,7 @@ extension Session {
   ) -> (state: SessionState, evidence: Evidence) {
     if exit != nil { return (.exited, .exit) }
     // A prompt counts only while no line has been sent off behind it.
-    if case .atPrompt = commands.phase {
+    if commands.standsAtPrompt {
       if commands.promptCount >= promptsOwed { return (.prompt, .osc133) }
       if hasTakenInput, activity.quiet() >= SessionLimits.settle, !pty.hasOutput, foregroundIsOwn,
         readingEvidence(processes, quiet: activity.quiet()) != nil
@@ -58,10 +58,10 @@ extension Session {
         return (.prompt, .osc133)
       }
     }
-    // A password prompt is also a blocked read, and the less usual thing to know; so it is looked at first.
-    if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return (.password, .termios) }
     let quiet = activity.quiet()
-    if let evidence = readingEvidence(processes, quiet: quiet) { return (.reading, evidence) }
+    if let evidence = readingEvidence(processes, quiet: quiet) {
+      return (evidence == .termios ? .password : .reading, evidence)
+    }
     guard quiet >= SessionLimits.quietAfter else { return (.busy, .output) }
     return (.quiet, looksLikePrompt ? .looksLikePrompt : .screenQuiet)
   }
@@ -115,7 +115,7 @@ extension Session {
   var isForegroundReading: Bool {
     switch foregroundWaiting(ProcessStatus.members(of:)) {
     case .reading, .polling: true
-    case .elsewhere, .unknown: false
+    case .turning, .running, .elsewhere, .unknown: false
     }
   }
 
@@ -123,19 +123,41 @@ extension Session {
   /// too, but not behind a prompt.
   var pollPatience: Duration { looksLikePrompt ? SessionLimits.inputPatience : SessionLimits.quietAfter }
 
+  /// What tells that the program in the foreground waits for the terminal: ``Evidence/termios`` where it waits for a line that is not shown,
+  /// which is the less usual thing to know.
   func readingEvidence(_ processes: (ProcessID) -> [ProcessStatus], quiet: Duration) -> Evidence? {
-    switch foregroundWaiting(processes) {
-    case .reading: .ttyRead
-    case .polling(isTimed: false): .ttyPoll
-    // It will do something by itself, but has done nothing for a while: editors wait so, and tools that show the time.
-    case .polling(isTimed: true): quiet >= pollPatience ? .ttyPoll : nil
-    case .elsewhere, .unknown: nil
-    }
+    let waiting = foregroundWaiting(processes)
+    let evidence: Evidence? =
+      switch waiting {
+      case .reading: .ttyRead
+      case .polling(isTimed: false): .ttyPoll
+      // It will do something by itself, but has done nothing for a while: editors wait so, and tools that show the time.
+      case .polling(isTimed: true): quiet >= pollPatience ? .ttyPoll : nil
+      case .turning(let process): min(restTime(of: process), quiet) >= pollPatience ? .ttyPoll : nil
+      case .running, .elsewhere, .unknown: nil
+      }
+    // Whoever hides what is typed need not read: an installer does so to keep its display whole. Of a program of other rights (`sudo`, `su`)
+    // the kernel tells nothing, and its silence must do.
+    guard evidence != nil || waiting == .unknown && quiet >= pollPatience else { return nil }
+    if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return .termios }
+    return evidence
+  }
+
+  /// For how long that process, which polls the terminal again and again, has been seen to do nothing else.
+  private func restTime(of process: ProcessID) -> Duration {
+    guard let used = ProcessStatus.exactProcessorTime(process) else { return .zero }
+    return rest.time(of: process, used: .nanoseconds(Int64(clamping: used)), generation: generation)
   }
 
   private func foregroundWaiting(_ processes: (ProcessID) -> [ProcessStatus]) -> TerminalWaiting {
     guard let device = pty.device, let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return .unknown }
-    return ProcessStatus.waiting(group: group, terminal: device, among: processes)
+    let waiting = ProcessStatus.waiting(group: group, terminal: device, among: processes)
+    switch waiting {
+    // Caught between two polls: what that costs is counted.
+    case .turning, .running: break
+    case .reading, .polling, .elsewhere, .unknown: rest.end()
+    }
+    return waiting
   }
 
   /// The name of the program that owns the terminal: of the group's leader, or of the oldest program of it that lives.

@@ -66,6 +66,14 @@ package struct ProcessStatus: Sendable, Equatable {
     return read(pid)?.name
   }
 
+  /// CPU time that all threads of a process have used so far, in nanoseconds: /proc tells it in hundredths of a second. nil when it is gone.
+  package static func exactProcessorTime(_ pid: ProcessID) -> UInt64? {
+    var clock = clockid_t()
+    var time = timespec()
+    guard clock_getcpuclockid(pid, &clock) == 0, clock_gettime(clock, &time) == 0 else { return nil }
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
   /// Where the stack of a process begins (proc(5), `startstack`): a copy that a program made of itself has its parent's. nil where the kernel
   /// does not tell.
   package static func stackStart(_ pid: ProcessID) -> UInt64? {

@@ -9,6 +9,11 @@ package enum TerminalWaiting: Sendable, Equatable {
   /// signalfds, …), while no other thread works and no program that it started shares the terminal: it waits for the terminal
   /// as far as others can make it go on. `isTimed`: it goes on by itself after a while, a second or more from when it was asked.
   case polling(isTimed: Bool)
+  /// As `polling`, with a time limit so short that it comes round again and again: an interpreter that asks for a line does so, and also a
+  /// program that moves something and looks at its keyboard on the way. Only several looks tell, and what that process does between them.
+  case turning(ProcessID)
+  /// It runs, so the kernel does not say what it would wait for.
+  case running
   /// It does something else.
   case elsewhere
   /// The kernel would not say (it answers only to who may trace the process).
@@ -30,6 +35,7 @@ extension ProcessStatus {
     var waits = ProcessWaits(group, terminal: device)
     if waits.isReading { return .reading }
     var refused = waits.isRefused && read(group) != nil
+    var runs = waits.isRunning
     let members = processes(group).filter { $0.group == group && !$0.isZombie }
     var polling: TerminalWaiting?
     for process in members.prefix(mostLookedAt) {
@@ -37,12 +43,18 @@ extension ProcessStatus {
         waits = ProcessWaits(process.pid, terminal: device)
         if waits.isReading { return .reading }
         refused = refused || waits.isRefused
+        runs = runs || waits.isRunning
       }
       // Whose child has the same terminal in front may be waiting for the child, which no descriptor shows.
-      guard let isTimed = waits.pollsTimed, !members.contains(where: { $0.parent == process.pid }) else { continue }
-      if polling != .polling(isTimed: false) { polling = .polling(isTimed: isTimed) }
+      guard let rest = waits.rest, !members.contains(where: { $0.parent == process.pid }) else { continue }
+      switch (rest, polling) {
+      case (.endless, _): polling = .polling(isTimed: false)
+      case (.timed, .none), (.timed, .turning): polling = .polling(isTimed: true)
+      case (.brief, .none): polling = .turning(process.pid)
+      case (.timed, _), (.brief, _): break
+      }
     }
-    return polling ?? (refused ? .unknown : .elsewhere)
+    return polling ?? (refused ? .unknown : runs ? .running : .elsewhere)
   }
 
   /// Whether some process of the group waits for nothing but its terminal; nil when the kernel would not say.
@@ -52,7 +64,7 @@ extension ProcessStatus {
   ) -> Bool? {
     switch waiting(group: group, terminal: device, among: processes) {
     case .reading, .polling(isTimed: false): true
-    case .polling(isTimed: true), .elsewhere: false
+    case .polling(isTimed: true), .turning, .running, .elsewhere: false
     case .unknown: nil
     }
   }
@@ -67,22 +79,31 @@ private struct ProcessWaits {
   private(set) var isReading = false
   /// Whether the kernel told of none of its threads.
   private(set) var isRefused = true
-  /// Set when it polls the terminal among descriptors of its own: whether with a time limit.
-  private(set) var pollsTimed: Bool?
+  /// Set when it polls the terminal among descriptors of its own.
+  private(set) var rest: Rest?
+  /// Whether a thread of it runs, and none is blocked in what has nothing to do with the terminal.
+  private(set) var isRunning = false
 
-  /// A poll that ends sooner is a turn of something that moves, such as a progress display.
+  /// For how long it polls, the sooner first.
+  enum Rest: Int {
+    case brief, timed, endless
+
+    init(limit: Int?) { self = limit.map { $0 < ProcessWaits.shortestRest ? .brief : .timed } ?? .endless }
+  }
+
+  /// A poll that ends sooner may be a turn of something that moves, such as a progress display.
   private static let shortestRest = 1000
 
   init(_ process: ProcessID, terminal device: UInt64) {
     var descriptors = OpenDescriptors(process, terminal: device)
-    var works = false
-    var timed: Bool?
+    var (works, runs) = (false, false)
+    var rest: Rest?
     threads: for thread in ProcessStatus.threads(process) {
       switch BlockedCall.read(process: process, thread: thread) {
       case .refused: continue
       case .none:
         isRefused = false
-        works = true
+        runs = true
       case .blocked(let call):
         isRefused = false
         if let descriptor = call.descriptorRead, descriptors.isTerminal(descriptor) {
@@ -99,19 +120,19 @@ private struct ProcessWaits {
           isReading = true
           break threads
         }
-        if let limit = what.limit, limit < Self.shortestRest {
-          works = true
-        } else {
-          timed = (timed ?? true) && what.limit != nil
-        }
+        // Of several threads that poll, the one that does nothing until it is told to says most; not so where one comes round all the time.
+        let next = Rest(limit: what.limit)
+        rest = rest.map { $0 == .brief || next == .brief ? .brief : $0 == .endless ? $0 : next } ?? next
       }
     }
-    if isReading || timed != nil, ProcessStatus.read(process)?.isStopped != false {
+    if isReading || rest != nil, ProcessStatus.read(process)?.isStopped != false {
       // Stopped, it shows the call that it will go back to, and takes nothing meanwhile.
       isReading = false
-      timed = nil
+      rest = nil
+      works = true
     }
-    if !works { pollsTimed = timed }
+    if !works && !runs { self.rest = rest }
+    isRunning = runs && !works
   }
 }
 

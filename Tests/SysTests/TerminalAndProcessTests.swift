@@ -101,7 +101,6 @@ struct TerminalAndProcessTests {
       "a, b = os.pipe(); select.select([a], [], [])",
       // A thread of it works.
       "import threading; threading.Thread(target=time.sleep, args=(1000,)).start(); a, b = os.pipe(); select.select([0, a], [], [])",
-      "while True: select.select([0], [], [], 0.2)",
       "time.sleep(1000)",
     ])
   func notPolling(program: String) throws {
@@ -110,10 +109,20 @@ struct TerminalAndProcessTests {
     // Whenever one looks, and once it sleeps for sure.
     for _ in 0..<200 {
       let waiting = ProcessStatus.waiting(group: child.pid, terminal: device)
-      if waiting != .elsewhere, waiting != .unknown { Issue.record("\(waiting): \(program)") }
+      if waiting != .elsewhere, waiting != .running, waiting != .unknown { Issue.record("\(waiting): \(program)") }
       usleep(1000)
     }
     #expect(ProcessStatus.waiting(group: child.pid, terminal: device) == .elsewhere)
+  }
+
+  @Test("a program that polls its terminal again and again is told apart, by the process", .enabled(if: hasPython))
+  func turning() throws {
+    let (child, device) = try python("while True: select.select([0], [], [], 0.2)")
+    _ = child.output(until: "up")
+    #expect(eventually { ProcessStatus.waiting(group: child.pid, terminal: device) == .turning(child.pid) })
+    let used = try #require(ProcessStatus.exactProcessorTime(child.pid))
+    #expect(eventually { (ProcessStatus.exactProcessorTime(child.pid) ?? 0) > used })
+    #expect(ProcessStatus.isReading(group: child.pid, terminal: device) == false)
   }
 
   @Test("a program that is stopped does not wait for its terminal")

@@ -117,7 +117,7 @@ extension Session {
     let own = ProcessStatus.read(process).map { [$0] } ?? []
     return switch ProcessStatus.waiting(group: process, terminal: device, among: { _ in own }) {
     case .reading, .polling: true
-    case .elsewhere, .unknown: false
+    case .turning, .running, .elsewhere, .unknown: false
     }
   }
 }

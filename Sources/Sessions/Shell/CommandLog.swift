@@ -110,6 +110,9 @@ struct CommandLog {
 
   init(nonce: String?) { signers = [Signer(nonce: nonce)] }
 
+  /// A prompt stands that asks for a new command, and not for the rest of one.
+  var standsAtPrompt: Bool { if case .atPrompt = phase { !isContinuing } else { false } }
+
   /// The nonce that the session's own shell was given.
   var nonce: String? { signers[0].nonce }
   /// Whether the shell whose marks came last is one of ours: it can be given a run.
