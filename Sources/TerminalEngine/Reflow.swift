@@ -14,6 +14,8 @@ private struct Reflow {
   struct Source {
     var line: Int
     var offset: Int
+    /// The columns of it whose characters have become wide again.
+    var widened: [Int] = []
   }
 
   struct Line {
@@ -36,7 +38,11 @@ private struct Reflow {
   var targets: [Target] = []
   /// Where each line's rows begin in `targets`.
   var firstTarget: [Int] = []
+  /// Whether there is room for characters of two columns: those that stand in one since they had no more are as they were.
+  let hasRoomForWide: Bool
   private var isOpen = false
+
+  init(width: Int) { hasRoomForWide = width > 1 }
 
   /// Adds a row; a wrapped one is as wide as its screen was.
   mutating func append(_ row: UnsafePointer<Cell>, length: Int, isWrapped: Bool, width: Int) {
@@ -44,29 +50,51 @@ private struct Reflow {
     if isWrapped && count > 0 && count <= length && row[count - 1].isLeadSpacer { count -= 1 }
     if !isOpen { lines.append(Line(start: cells.count, count: 0)) }
     sources.append(Source(line: lines.count - 1, offset: lines[lines.count - 1].count))
-    cells.append(contentsOf: UnsafeBufferPointer(start: row, count: min(count, length)))
+    let start = cells.count
+    for column in 0..<min(count, length) {
+      let cell = row[column]
+      cells.append(cell)
+      guard hasRoomForWide, Reflow.isWideInOneColumn(cell) else { continue }
+      cells[cells.count - 1] |= CellBits.wide
+      cells.append(cell & ~CellBits.token | CellBits.tail)
+      sources[sources.count - 1].widened.append(column)
+    }
     for _ in min(count, length)..<count { cells.append(0) }
-    lines[lines.count - 1].count += count
+    lines[lines.count - 1].count += cells.count - start
     isOpen = isWrapped
   }
 
-  /// Wraps the lines to a width.
-  mutating func layOut(_ width: Int) {
+  /// A wide character that is narrow because it stood on a screen of one column.
+  private static func isWideInOneColumn(_ cell: Cell) -> Bool {
+    cell & CellBits.scalar >= 0x1100 && cell & (CellBits.wide | CellBits.tail | CellBits.cluster) == 0
+      && WidthTable.properties(of: UInt32(truncatingIfNeeded: cell & CellBits.scalar)) & WidthTable.widthMask == 2
+  }
+
+  /// The line of a place, and how far into it the place is.
+  private func offset(_ anchor: Anchor) -> (line: Int, offset: Int) {
+    let source = sources[anchor.row]
+    let column = anchor.column + (anchor.isPending ? 1 : 0)
+    return (source.line, source.offset + column + source.widened.count { $0 < column })
+  }
+
+  /// Wraps the lines to a width. Where the cursor stands behind blanks they are text: the end of a prompt is one.
+  mutating func layOut(_ width: Int, cursor: Anchor) {
     targets = []
     firstTarget = []
+    let cursor = offset(cursor)
     for index in 0..<lines.count {
       firstTarget.append(targets.count)
-      layOutLine(index, width)
+      layOutLine(index, width, atLeast: index == cursor.line ? cursor.offset : 0)
     }
   }
 
-  private mutating func layOutLine(_ index: Int, _ width: Int) {
+  private mutating func layOutLine(_ index: Int, _ width: Int, atLeast least: Int) {
     let line = lines[index]
     var count = line.count
     // Coloured blanks behind the text do not make further rows.
     if count > width {
       while count > 0 && cells[line.start + count - 1].isBlank { count -= 1 }
-      count = max(count, min(line.count, width))
+      count = max(count, min(line.count, max(width, least)))
     }
     var position = 0
     repeat {
@@ -94,11 +122,10 @@ private struct Reflow {
     guard anchor.row < sources.count else {
       return Anchor(row: targets.count + anchor.row - sources.count, column: min(anchor.column, width - 1))
     }
-    let source = sources[anchor.row]
-    let offset = source.offset + anchor.column + (anchor.isPending ? 1 : 0)
-    let last = source.line + 1 < firstTarget.count ? firstTarget[source.line + 1] - 1 : targets.count - 1
-    var row = firstTarget[source.line]
-    let start = lines[source.line].start
+    let (line, offset) = offset(anchor)
+    let last = line + 1 < firstTarget.count ? firstTarget[line + 1] - 1 : targets.count - 1
+    var row = firstTarget[line]
+    let start = lines[line].start
     while row < last && offset >= targets[row].start - start + targets[row].count { row += 1 }
     let column = offset - (targets[row].start - start)
     if column >= width {
@@ -124,7 +151,7 @@ private struct Reflow {
       } else if !cell.isWide && !cell.isTail && cell & CellBits.scalar >= 0x1100 && !cell.isCluster
         && WidthTable.properties(of: UInt32(truncatingIfNeeded: cell & CellBits.scalar)) & 2 != 0
       {
-        // Narrow because it once stood on such a screen; it stays so until it is written again.
+        // Narrow because it stood on such a screen before.
         row.flags |= Row.clustered
       }
       if cell & (CellBits.cluster | CellBits.leadSpacer) != 0 || cell.isWide && cell.isHalfFlag {
@@ -243,9 +270,9 @@ extension Terminal {
     // The lines of history to take along: the beginning of the first row's line, and what fills a larger screen.
     var pulled = 0
     if size.columns != oldColumns { pulled = extendedToLineStart(0, size.rows) }
-    var work = Reflow()
+    var work = Reflow(width: size.columns)
     for _ in 0..<16 {
-      work = Reflow()
+      work = Reflow(width: size.columns)
       decodeHistory(pulled, width: oldColumns, into: &work)
       for index in 0...last {
         let row = main.rows[index]
@@ -253,7 +280,8 @@ extension Terminal {
           row.cells, length: Int(row.length), isWrapped: row.flags & Row.wrapped != 0 && index < last,
           width: oldColumns)
       }
-      work.layOut(size.columns)
+      work.layOut(
+        size.columns, cursor: Anchor(row: pulled + cursor.row, column: cursor.column, isPending: cursor.isPending))
       let missing = size.rows - work.targets.count
       guard wasFull, missing > 0 else { break }
       let wished = min(pulled + missing, history.total - history.firstLine, Self.pullLimit(size.rows))
