@@ -101,16 +101,21 @@ extension Terminal {
     guard count > 0 else { return }
     let from = grid.rows + source
     let to = grid.rows + target
-    if to.pointee.flags & Row.unicode != 0 { splitWide(to.pointee.cells, targetColumn, targetColumn + count) }
     let cells = to.pointee.cells + targetColumn
+    let end = targetColumn + count
+    // What the copy cuts at its ends may be what is copied, so it is cut afterwards.
+    let cutsFirst = targetColumn > 0 && cells[0].isTail
+    let cutsLast = end < columns && cells[count].isTail
     cells.update(from: from.pointee.cells + sourceColumn, count: count)
+    if cutsFirst { cells[-1] &= ~(CellBits.token | CellBits.wide) }
+    if cutsLast { cells[count] &= ~(CellBits.token | CellBits.tail) }
     if from.pointee.flags & Row.unicode != 0 {
       if cells[0].isTail { cells[0] &= ~(CellBits.token | CellBits.tail) }
       if cells[count - 1].isWide { cells[count - 1] &= ~(CellBits.token | CellBits.wide | CellBits.cluster) }
     }
     to.pointee.flags |= from.pointee.flags & ~Row.wrapped
-    let end = min(targetColumn + count, Int(from.pointee.length) - sourceColumn + targetColumn)
-    if end > Int(to.pointee.length) { to.pointee.length = Int32(truncatingIfNeeded: end) }
+    let written = min(end, Int(from.pointee.length) - sourceColumn + targetColumn)
+    if written > Int(to.pointee.length) { to.pointee.length = Int32(truncatingIfNeeded: written) }
     touch(target)
   }
 
