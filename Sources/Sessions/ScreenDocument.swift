@@ -90,7 +90,7 @@ extension JSONWriter {
     text.bytes.withUnsafeBufferPointer { string(utf8: $0) }
   }
 
-  /// One run: its text and whatever its style sets.
+  /// One run: its text, whatever its style sets, and where it links to.
   private mutating func span(_ run: Run, _ styles: borrowing StyleTexts) {
     beginObject()
     key("text")
@@ -103,6 +103,10 @@ extension JSONWriter {
         style(run.style)
         styles.remember(run.style, at: start..<count)
       }
+    }
+    if let address = run.address {
+      key("link")
+      string(address)
     }
     endObject()
   }

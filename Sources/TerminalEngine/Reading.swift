@@ -6,6 +6,8 @@ package struct Run {
   package let text: UnsafeBufferPointer<UInt8>
   package let style: Style
   package let link: LinkID
+  /// Where the link goes; nil where there is none.
+  package let address: String?
   /// The columns the text takes.
   package let columns: Int
 }
@@ -89,8 +91,11 @@ extension Terminal {
   private func visit(_ row: Row, _ trim: Trimming, _ body: (Run) -> Void) {
     var end = end(of: row, trim)
     if trim != .none && row.flags & Row.wrapped != 0 && row.flags & Row.clustered != 0 {
-      // A blank left by a wide character is not text: the line goes on with that character.
-      if Int(row.length) == columns && row.cells[columns - 1].isLeadSpacer { end = min(end, columns - 1) }
+      // A blank left by a wide character is not text: the line goes on with that character. It can have a colour all the same.
+      let last = row.cells[columns - 1]
+      if Int(row.length) == columns && last.isLeadSpacer && (trim == .blankAny || last & CellBits.rendition == 0) {
+        end = min(end, columns - 1)
+      }
     }
     guard end > 0 else { return }
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: textCapacity(row, end)) { buffer in
@@ -105,7 +110,8 @@ extension Terminal {
         body(
           Run(
             text: UnsafeBufferPointer(start: start, count: target - start), style: styles[rendition.styleID],
-            link: LinkID(rawValue: UInt16(truncatingIfNeeded: rendition.linkID)), columns: next - first))
+            link: LinkID(rawValue: UInt16(truncatingIfNeeded: rendition.linkID)),
+            address: rendition.linkID == 0 ? nil : links[rendition.linkID]?.uri, columns: next - first))
         first = next
       }
     }
@@ -151,11 +157,12 @@ extension Terminal {
       let link =
         run.link >= 0 && run.link < tables.links.count ? links.intern(tables.links[run.link]) ?? 0 : 0
       let linkID = LinkID(rawValue: UInt16(truncatingIfNeeded: link))
+      let address = run.link >= 0 && run.link < tables.links.count ? tables.links[run.link].uri : nil
       if line.isASCII {
         body(
           Run(
             text: UnsafeBufferPointer(start: offset, count: run.columns), style: style, link: linkID,
-            columns: run.columns))
+            address: address, columns: run.columns))
         offset += run.columns
         continue
       }
@@ -166,7 +173,7 @@ extension Terminal {
         if cell.isLeadSpacer { scratch.append(0x20) } else { cell.append(to: &scratch) }
       }
       scratch.withUnsafeBufferPointer { text in
-        body(Run(text: text, style: style, link: linkID, columns: columns))
+        body(Run(text: text, style: style, link: linkID, address: address, columns: columns))
       }
     }
   }
@@ -194,7 +201,8 @@ extension Terminal {
       }
     }
     if line.hasMarkers && length > 0 && line.text[length - 1] == HistoryMarker.leadSpacer {
-      drop(1)
+      let style = runs.last.map { $0.style >= 0 && $0.style < tables.styles.count ? tables.styles[$0.style] : .default }
+      if trim == .blankAny || style?.isDefault != false { drop(1) }
       return
     }
     var blanks = 0

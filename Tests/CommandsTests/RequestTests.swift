@@ -159,6 +159,31 @@ struct RequestTests {
       ScreenText.ansiLine(line)
         == "a\u{1b}[0;1;31mb\u{1b}[0;104mc\u{1b}[0;38;2;1;2;3;48;5;200md\u{1b}[0me^[")
     #expect(ScreenText.ansiLine([["text": "x", "inverse": true]]) == "\u{1b}[0;7mx\u{1b}[0m")
+    #expect(ScreenText.ansiLine([["text": "x", "invisible": true, "overline": true]]) == "\u{1b}[0;8;53mx\u{1b}[0m")
+  }
+
+  @Test("underlines keep their kind and their colour")
+  func ansiUnderlines() {
+    for (index, style) in ["double", "curly", "dotted", "dashed"].enumerated() {
+      let line: JSON = [["text": "x", "underline": true, "underline_style": .string(style)]]
+      #expect(ScreenText.ansiLine(line) == "\u{1b}[0;4:\(index + 2)mx\u{1b}[0m")
+    }
+    let line: JSON = [
+      ["text": "x", "underline": true, "underline_color": ["rgb": ["r": 255, "g": 0, "b": 1]]],
+      ["text": "y", "underline": true, "underline_color": ["indexed": 9]],
+    ]
+    #expect(ScreenText.ansiLine(line) == "\u{1b}[0;4;58:2::255:0:1mx\u{1b}[0;4;58:5:9my\u{1b}[0m")
+  }
+
+  @Test("links are links, unless their address cannot stand in a control string")
+  func ansiLinks() {
+    let line: JSON = [
+      ["text": "a", "link": "http://x"], ["text": "b", "bold": true, "link": "http://x"], ["text": "c"],
+    ]
+    #expect(
+      ScreenText.ansiLine(line)
+        == "\u{1b}]8;;http://x\u{1b}\\a\u{1b}[0;1mb\u{1b}[0m\u{1b}]8;;\u{1b}\\c")
+    #expect(ScreenText.ansiLine([["text": "a", "link": "x\u{1b}]0;t\u{7}"]]) == "a")
   }
 }
 

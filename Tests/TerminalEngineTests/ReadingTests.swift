@@ -43,6 +43,39 @@ struct ReadingTests {
     #expect(columns(.blankAny) == [1, 1, 2, 1, 1])
   }
 
+  @Test(
+    "the blank that a wide character leaves at the end of a line is told where it has a colour, on screen and in the history"
+  )
+  func colouredSpacer() {
+    var terminal = Terminal(size: TerminalSize(rows: 2, columns: 5))
+    terminal.feed("\u{1B}[41m中文字\u{1B}[m")
+    func columns(_ trim: Trimming, line: Int) -> [Int] {
+      var columns: [Int] = []
+      terminal.visitRuns(line: line, trim: trim) { columns.append($0.columns) }
+      return columns
+    }
+    #expect(columns(.blankDefault, line: 0) == [5] && columns(.blankAny, line: 0) == [4])
+    terminal.feed("\r\n\r\n")
+    #expect(terminal.screenTop > 0 && columns(.blankDefault, line: 0) == [5] && columns(.blankAny, line: 0) == [4])
+    terminal = Terminal(size: TerminalSize(rows: 2, columns: 5))
+    terminal.feed("中文字")
+    #expect(columns(.blankDefault, line: 0) == [4])
+  }
+
+  @Test("a run tells where its link goes, on screen and in the history")
+  func addresses() {
+    var terminal = Terminal(size: TerminalSize(rows: 1, columns: 12))
+    terminal.feed("a\u{1B}]8;id=1;http://x\u{7}l\u{1B}]8;;\u{7}中b")
+    func addresses() -> [String?] {
+      var addresses: [String?] = []
+      terminal.visitRuns(line: 0, trim: .blankAny) { addresses.append($0.address) }
+      return addresses
+    }
+    #expect(addresses() == [nil, "http://x", nil])
+    terminal.feed("\r\n")
+    #expect(terminal.screenTop == 1 && addresses() == [nil, "http://x", nil])
+  }
+
   @Test("rows and lines that do not exist are empty")
   func outside() {
     var terminal = Terminal(size: TerminalSize(rows: 2, columns: 5))
