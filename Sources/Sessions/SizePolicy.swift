@@ -1,3 +1,4 @@
+import Formats
 package import TerminalEngine
 
 /// Which of several viewers decides how large a session is; the words are those of tmux's `window-size`.

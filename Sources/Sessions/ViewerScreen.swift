@@ -1,3 +1,4 @@
+import Formats
 package import TerminalEngine
 
 /// The terminal that a viewer shows a session on, as the viewer has told of it.

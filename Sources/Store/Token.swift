@@ -1,3 +1,5 @@
+import Formats
+
 /// What a token lets its bearer do. The names are those of the API.
 package enum Scope: String, Sendable, Hashable, CaseIterable, Codable {
   case sessionsRead = "sessions:read"
