@@ -6,7 +6,10 @@ struct Activity {
   private(set) var generation: UInt64 = 0
   private(set) var last: ContinuousClock.Instant
 
-  init(now: ContinuousClock.Instant = .now) { last = now }
+  init(generation: UInt64 = 0, now: ContinuousClock.Instant = .now) {
+    self.generation = generation
+    last = now
+  }
 
   mutating func touch(now: ContinuousClock.Instant = .now) {
     generation += 1

@@ -31,7 +31,7 @@ package actor Session {
   package internal(set) var exit: ExitStatus?
 
   var terminal: Terminal
-  var activity = Activity()
+  var activity: Activity
   var commands: CommandLog
   var places = OutputPlaces()
   var pty: PTY
@@ -78,6 +78,9 @@ package actor Session {
   var lastInputAt = ContinuousClock.now
   /// Where runs are handed to shells of this machine: the name of a file in a folder of the user's own.
   nonisolated let runFile: String?
+  var numbers: SessionNumbers
+  /// Has the keeper know that numbers below that one may have been given.
+  private let setNumbersAside: @Sendable (Int) -> Void
   /// An earlier server had it: what its shell said then is not known.
   var isAdopted = false
   var chronicle: Chronicle
@@ -91,9 +94,14 @@ package actor Session {
   init(
     id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop,
     traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil, shelf: BoardShelf? = nil,
-    runFile: String? = nil
+    runFile: String? = nil, numbers: SessionNumbers = SessionNumbers(), generation: UInt64 = 0,
+    setNumbersAside: @escaping @Sendable (Int) -> Void = { _ in }
   ) {
     self.runFile = runFile
+    self.numbers = numbers
+    self.setNumbersAside = setNumbersAside
+    activity = Activity(generation: generation)
+    runs.nextNumber = numbers.first
     self.id = id
     name = label.name
     tags = label.tags
@@ -109,7 +117,7 @@ package actor Session {
     options.allowsTitleReports = label.allowsTitleReports
     terminal = Terminal(size: size, options: options)
     terminal.decompress = { HistoryCodec.decompress($0, $1) }
-    commands = CommandLog(nonce: label.nonce)
+    commands = CommandLog(nonce: label.nonce, firstID: numbers.first)
     // Before it reads the first line, a shell prints a prompt that answers none.
     promptsSettled = (0, label.nonce == nil ? 0 : 1)
     pty = PTY(master: master)
@@ -289,6 +297,7 @@ package actor Session {
     if let finished = taken.finished { announceCommand(finished: finished) }
     if commands.lastID != before, let started = commands.records.last {
       announceCommand(started: started, because: typist)
+      numberGiven()
     }
     if commands.arrivals != arrivals {
       arrivals = commands.arrivals
@@ -469,6 +478,11 @@ package actor Session {
   /// Where the cursor stands in the text printed so far.
   var cursorPosition: LinePosition {
     LinePosition(line: terminal.screenTop + terminal.cursor.row, column: terminal.cursor.column)
+  }
+
+  /// A command or a waiting run has got a number.
+  func numberGiven() {
+    if let end = numbers.next(max(commands.lastID + 1, runs.nextNumber)) { setNumbersAside(end) }
   }
 
   func ticket() -> Int {

@@ -12,6 +12,8 @@ struct SessionLabel: Equatable {
   var history: HistoryBounds
   /// As ``SessionSpec/maker``.
   var maker: String?
+  /// As ``SessionNumbers/end``.
+  var numbers: Int?
 
   init(
     name: SessionName, tags: Set<Tag>, command: String, startedAt: Timestamp, nonce: String?,
@@ -31,6 +33,7 @@ struct SessionLabel: Equatable {
       ("name", name.text), ("tags", tags.sorted().map(\.text).joined(separator: ",")), ("command", command),
       ("started_at", startedAt.text), ("nonce", nonce), ("title_reports", allowsTitleReports ? "yes" : nil),
       ("size_policy", sizePolicy == .latest ? nil : sizePolicy.rawValue), ("history", history.text), ("maker", maker),
+      ("numbers", numbers.map(String.init)),
     ]
     let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(
       separator: "&")
@@ -55,6 +58,7 @@ struct SessionLabel: Equatable {
       sizePolicy: fields["size_policy"].flatMap(SizePolicy.init(rawValue:)) ?? .latest,
       history: HistoryBounds(text: fields["history"]))
     maker = fields["maker"]
+    numbers = fields["numbers"].flatMap { Int($0) }
     allowsTitleReports = fields["title_reports"] == "yes"
   }
 }

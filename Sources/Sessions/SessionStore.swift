@@ -230,6 +230,8 @@ package actor SessionStore {
       sizePolicy: spec.sizePolicy, history: spec.history)
     label.allowsTitleReports = spec.allowsTitleReports
     label.maker = spec.maker
+    let numbers = SessionNumbers()
+    label.numbers = numbers.end
     makers.withLock { $0[id] = spec.maker }
     let child: KeptChild
     do throws(SessionError) {
@@ -243,7 +245,8 @@ package actor SessionStore {
     let session = Session(
       id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loop,
       traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
-      runFile: RunFile.path(in: options.integrationFolder, session: id))
+      runFile: RunFile.path(in: options.integrationFolder, session: id), numbers: numbers,
+      setNumbersAside: numbersKeeper(for: id))
     enter(session, label, WatchedProgram(pid: child.pid, pidfd: child.pidfd))
     do {
       await session.keepOutputs(in: options.outputFolder)
@@ -349,18 +352,35 @@ package actor SessionStore {
     let size =
       window.map { TerminalEngine.TerminalSize(rows: Int($0.rows), columns: Int($0.columns)) }
       ?? SessionSpec.defaultSize
+    let numbers = SessionNumbers(after: label.numbers ?? SessionNumbers.ofOldLabel)
+    label.numbers = numbers.end
     let loop = loops.next()
     let session = Session(
       id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loop,
       traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
-      runFile: RunFile.path(in: options.integrationFolder, session: kept.id))
+      runFile: RunFile.path(in: options.integrationFolder, session: kept.id), numbers: numbers,
+      generation: SessionNumbers.generation(since: label.startedAt), setNumbersAside: numbersKeeper(for: kept.id))
     enter(session, label, WatchedProgram(pid: kept.pid, pidfd: kept.pidfd))
+    // Before one of its numbers is given: this server may be killed, too.
+    try? await keeper.update(id: kept.id, label: label.encoded)
     await session.keepOutputs(in: options.outputFolder)
     guard (try? await session.start(isAdopted: true)) != nil else {
       if let name = names[kept.id] { await drop(name) }
       return
     }
     if await started(session) { await session.adopted() }
+  }
+
+  /// What a session calls when it is to be known that numbers below another may have been given.
+  private func numbersKeeper(for id: String) -> @Sendable (Int) -> Void {
+    { [weak self] end in Task { await self?.keepNumbers(below: end, of: id) } }
+  }
+
+  private func keepNumbers(below end: Int, of id: String) async {
+    guard let name = names[id], var entry = entries[name], end > entry.label.numbers ?? 0 else { return }
+    entry.label.numbers = end
+    entries[name] = entry
+    try? await keeper.update(id: id, label: entry.label.encoded)
   }
 
   private func reserve(_ wanted: SessionName?) throws(SessionError) -> SessionName {

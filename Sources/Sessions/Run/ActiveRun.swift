@@ -74,7 +74,7 @@ enum RunEnd: Equatable {
 
 /// A run that waits until the shell is free.
 package struct QueuedRun: Sendable, Equatable {
-  /// Counts within the session.
+  /// Counts within the session, as ``CommandRecord/id`` does.
   package let number: Int
   package let command: String
   package let principal: String?

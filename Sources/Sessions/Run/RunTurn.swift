@@ -88,7 +88,9 @@ extension Session {
         "Resource limit reached: \(SessionLimits.queuedRuns.total) runs may wait in \(name), \(SessionLimits.queuedRuns.each) of one token."
       )
     }
-    let number = ticket()
+    let number = runs.nextNumber
+    runs.nextNumber += 1
+    numberGiven()
     runs.queued.append(
       QueuedRun(
         number: number, command: command, principal: Cause.current?.principal, holder: Cause.current?.holder,

@@ -7,6 +7,8 @@ struct SessionRuns {
   var active: ActiveRun?
   /// Those that wait for their turn, the first first.
   var queued: [QueuedRun] = []
+  /// The number that the next one gets that waits.
+  var nextNumber = 1
   /// Those that are over, for those who still wait for them; the latest last.
   var finished: [FinishedRun] = []
   /// Keys are sent for a run, and are not somebody's typing.

@@ -86,7 +86,7 @@ struct CommandLog {
   private(set) var lastExitStatus: Int?
   /// Who typed last, and so the line that runs next.
   var typist: Cause?
-  private var nextID = 1
+  private var nextID: Int
   /// The command line that runs next: what the shell announced.
   private var announced: (text: String, isRepeat: Bool)?
   /// The session's own shell first, then those inside it.
@@ -108,7 +108,11 @@ struct CommandLog {
   /// Where the last prompt came to stand, after which command, and its number.
   private var lastPrompt: (position: LinePosition, id: Int, count: UInt64)?
 
-  init(nonce: String?) { signers = [Signer(nonce: nonce)] }
+  /// - Parameter firstID: The number of the first command.
+  init(nonce: String?, firstID: Int = 1) {
+    signers = [Signer(nonce: nonce)]
+    nextID = firstID
+  }
 
   /// A prompt stands that asks for a new command, and not for the rest of one.
   var standsAtPrompt: Bool { if case .atPrompt = phase { !isContinuing } else { false } }

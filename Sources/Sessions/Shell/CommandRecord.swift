@@ -3,7 +3,7 @@ package import TerminalEngine
 
 /// One command that a shell ran, as its own marks told it (OSC 133 and 633).
 package struct CommandRecord: Sendable, Equatable {
-  /// Counts from 1 within the session.
+  /// Counts within the session, from 1; an adopted one's go on behind all that may have been given (``SessionNumbers``).
   package let id: Int
   /// The command line, when the shell reported it, or when it was given to ``Session/run(_:options:)``.
   package internal(set) var command: String?
