@@ -144,7 +144,7 @@ package enum Options {
   package static let noQueue = OptionDefinition(
     "--no-queue", help: "refuse at once where the shell is busy, instead of waiting for a turn")
   package static let inShell = OptionDefinition(
-    "--in-shell", help: "a POSIX shell reads the terminal, though it cannot be seen from here (ssh, a container)")
+    "--in-shell", help: "a POSIX shell or fish reads the terminal, out of sight (ssh, a container)")
   package static let maxOutput = OptionDefinition(
     "--max-output", placeholder: "BYTES", kind: .integer(1...Int.max), help: "keep at most this much of the output")
 

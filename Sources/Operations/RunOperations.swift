@@ -128,7 +128,7 @@ struct RunInput: Decodable, Sendable {
   var tail: Int?
   /// Whether it waits for its turn where the shell is busy.
   var queue: Bool?
-  /// `shell`: a POSIX shell reads the terminal, though it cannot be seen from here.
+  /// `shell`: a POSIX shell or fish reads the terminal, though it cannot be seen from here.
   var `in`: RunPlace?
   /// Whether it answers as soon as the command asks for something (the default).
   var questions: Bool?

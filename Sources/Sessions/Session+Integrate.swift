@@ -5,11 +5,12 @@ extension Session {
   /// Types the shell integration into the shell that reads the terminal now: one inside the session's shell, or one somewhere else.
   ///
   /// A shell of this machine reads it from a file. To one somewhere else the script is typed, line by line and without being shown; it then
-  /// marks its prompts and commands, and is given runs by typed lines.
+  /// marks its prompts and commands, and is given runs by typed lines, or, where it finds our files (`script`, `sudo`), as any other.
+  /// Returns when the first prompt with marks stands.
   ///
   /// - Parameter shell: what reads the terminal, where that cannot be seen from here; `nil` looks.
   ///
-  /// Throws ``SessionError/Code/commandRunning`` when no such shell reads the terminal.
+  /// Throws ``SessionError/Code/commandRunning`` when no such shell reads the terminal, ``SessionError/Code/runTimeout`` when no mark has come.
   package func integrate(_ wanted: ShellIntegration.Shell?) async throws {
     // What was typed a moment ago is still on its way, or on the screen's.
     let deadline = ContinuousClock.now + SessionLimits.integrationPatience
@@ -25,6 +26,8 @@ extension Session {
         throw SessionError(.commandRunning, "A run is in progress in \(name); wait for it.")
       }
     }
+    // One that stands at a prompt with marks has the integration.
+    if hasOwnPrompt { return }
     let group = PseudoTerminal.foregroundGroup(of: pty.master)
     let program = group.flatMap(ProcessStatus.name)
     let local = wanted == nil ? program.flatMap(ShellIntegration.Shell.init(path:)) : nil
@@ -49,10 +52,30 @@ extension Session {
     } else {
       // The script is typed once the shell has said that it reads it: before, its line editor would take the lines for commands.
       let word = String(ActiveRun.makeID())
-      commands.follow(nonce: nonce, takesRuns: false)
-      commands.awaitedWord = word
-      typedScript = ShellIntegration.typed(shell, nonce: nonce, end: word)
+      commands.follow(nonce: nonce, elsewhere: word)
+      let file = runFile.flatMap { RunFile(path: $0).write(word: word) ? $0 : nil }
+      typedScript = ShellIntegration.typed(shell, nonce: nonce, end: word, runFile: file)
       try write(Array(ShellIntegration.typedBeginning(shell, end: word).utf8))
+    }
+    // What was typed before was for others; that line brings one prompt, the first with marks.
+    promptsSettled = (typedLine.submitted, commands.promptCount + 1)
+    try await awaitFirstMark(of: nonce, shell)
+  }
+
+  /// The next run, and whoever waits for the prompt, finds the integration in its place.
+  private func awaitFirstMark(of nonce: String, _ shell: ShellIntegration.Shell) async throws {
+    let deadline = ContinuousClock.now + SessionLimits.firstMarkPatience
+    while !commands.isAtPrompt(of: nonce) {
+      guard exit == nil else { throw endedError }
+      guard ContinuousClock.now < deadline else {
+        throw SessionError(
+          .runTimeout,
+          "The integration was typed into \(name), and no prompt with its marks has come within \(SessionLimits.firstMarkPatience.milliseconds) ms: what reads the terminal there may be no \(shell.rawValue), or busy. Look at the screen."
+        )
+      }
+      _ = try await wait(
+        for: [.activity(since: generation, orAfter: SessionLimits.inputPatience)],
+        timeout: SessionLimits.firstMarkPatience, onTimeout: Self.overtime)
     }
   }
 }
@@ -73,16 +96,31 @@ extension ShellIntegration {
   }
 
   /// The script, as lines that a terminal in line mode takes.
-  static func typed(_ shell: Shell, nonce: String, end word: String) -> String {
-    let lines = (assignments(shell, nonce: nonce, runFile: "") + script(of: shell)).split(separator: "\n")
+  ///
+  /// - Parameter runFile: Holds the word. A shell that finds it there is one that runs can be handed to.
+  static func typed(_ shell: Shell, nonce: String, end word: String, runFile: String?) -> String {
+    let look = runFile.map { looking(shell, for: word, in: $0) } ?? ""
+    let lines = (assignments(shell, nonce: nonce, runFile: "") + look + script(of: shell)).split(separator: "\n")
     return lines.map { $0 + "\n" }.joined() + "#\(word)\n"
+  }
+
+  private static func looking(_ shell: Shell, for word: String, in file: String) -> String {
+    let found = "printf '\\033]133;P;roost=file;word=\(word)\\007' >/dev/tty"
+    let file = CommandMarker.quoted(file)
+    let text = "(cat \(file) 2>/dev/null)"
+    return shell == .fish
+      ? "if contains -- \(word) \(text); set -g ROOST_SHELL_RUN \(file); \(found); end\n"
+      : "if [ \"$\(text)\" = \(word) ]; then ROOST_SHELL_RUN=\(file); \(found); fi\n"
   }
 
   static func assignments(_ shell: Shell, nonce: String, runFile: String) -> String {
     let values = [("ROOST_SHELL_ONLY", "1"), ("ROOST_SHELL_NONCE", nonce), ("ROOST_SHELL_RUN", runFile)]
-    return values.map { name, value in
-      shell == .fish ? "set -g \(name) '\(value)'\n" : "\(name)=\(CommandMarker.quoted(value))\n"
-    }.joined()
+    // fish's script is passed over where it has been read before: what it said then went to another server, or to none.
+    let again = shell == .fish ? "set -e __roost_n\n" : ""
+    return again
+      + values.map { name, value in
+        shell == .fish ? "set -g \(name) '\(value)'\n" : "\(name)=\(CommandMarker.quoted(value))\n"
+      }.joined()
   }
 
   static func script(of shell: Shell) -> String {

@@ -153,7 +153,10 @@ extension Session {
         bytes += Array((CommandMarker.reading(file.path) + "\r").utf8)
       } else {
         way = .line
-        let line = CommandMarker.line(for: command, run: id, isHere: pid != 0)
+        let line =
+          pid == 0
+          ? CommandMarker.lineElsewhere(for: command, run: id)
+          : CommandMarker.line(for: command, run: id, isHere: true)
         let isCanonical = PseudoTerminal.lineMode(of: pty.master)?.canonical ?? false
         guard !isCanonical && pid != 0 || line.utf8.count < CommandMarker.lineLimit else {
           throw SessionError(
@@ -169,6 +172,8 @@ extension Session {
     runs.active = ActiveRun(
       id: id, command: command, cause: Cause.current, way: way, shell: way == .integrated ? promptImage : frontImage,
       lastCommand: commands.lastID, typedAt: position, typedBefore: typedBefore)
+    runs.active?.promptsBefore = commands.promptCount
+    runs.active?.isElsewhere = commands.isElsewhere && foregroundShellName == nil
     let isInside = way != .integrated && isInsideCommand
     commands.expected = .init(id: id, command: command, cause: Cause.current, isInside: isInside)
     outputs.running = RunCapture(
@@ -234,6 +239,10 @@ extension Session {
     endRun(nil)
     // A command has begun meanwhile: what was typed before had not been read when the shell was looked at.
     if commands.phase == .running, commands.lastID != run.lastCommand { throw commandRunning }
+    if run.isElsewhere, typedLine.isEmpty, case .atPrompt = commands.phase {
+      commands.losesFile()
+      return try begin(command, .plain(program: "sh", pid: 0))
+    }
     guard let plain = plainShellBehindLostScripts() else {
       throw notTaken
     }
@@ -415,6 +424,11 @@ extension Session {
       throw SessionError(
         .runCancelled,
         "The run was cancelled, and its end was not seen within \(SessionLimits.cancelPatience.milliseconds) ms of ctrl+c: its command may go on in \(name). Look at the screen; 'roost signal \(name) KILL' ends what has the terminal."
+      )
+    case .neverBegun:
+      throw SessionError(
+        .runCancelled,
+        "The run was given up: its command was not seen to begin, and a shell is at its prompt in \(name) again. What the command was typed to made something else of it, or is gone; look at the screen."
       )
     case .exit(let record):
       guard let record else {

@@ -147,11 +147,11 @@ extension Session {
         if stage == .taken, run.stage != .told { return met(.command, .osc133) }
       case .ignored(let id):
         guard runs.active?.id == id, runs.active?.stage == .told else { continue }
-        if isRunIgnored { return met(.command, .ttyRead) }
+        if isRunIgnored || endRunNeverBegun() { return met(.command, .ttyRead) }
         probeAgain(number, waiter)
       case .unseenEnd(let id):
-        guard runs.active?.id == id, case .running = runs.active?.stage else { continue }
-        if endUnseenRun() { return met(.command, .ttyRead) }
+        guard runs.active?.id == id else { continue }
+        if endUnseenRun() || endRunNeverBegun() { return met(.command, .ttyRead) }
         probeAgain(number, waiter)
       case .question(let id):
         guard runs.active?.id == id, case .running = runs.active?.stage else { continue }
@@ -177,7 +177,9 @@ extension Session {
     guard commands.standsAtPrompt else { return false }
     if let since, commands.promptGeneration <= since { return false }
     if commands.promptCount >= count ?? promptsOwed { return true }
-    guard hasTakenInput, activity.quiet() >= SessionLimits.settle, foregroundShellWaits else { return false }
+    guard
+      hasTakenInput && activity.quiet() >= SessionLimits.settle && foregroundShellWaits || promptOutlastsInput
+    else { return false }
     // A shell that reads what a program of its own left unread owes nothing.
     settlePrompts()
     return true

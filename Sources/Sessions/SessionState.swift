@@ -57,6 +57,7 @@ extension Session {
       {
         return (.prompt, .osc133)
       }
+      if promptOutlastsInput { return (.prompt, .osc133) }
     }
     let quiet = activity.quiet()
     if let evidence = readingEvidence(processes, quiet: quiet) {
@@ -64,6 +65,15 @@ extension Session {
     }
     guard quiet >= SessionLimits.quietAfter else { return (.busy, .output) }
     return (.quiet, looksLikePrompt ? .looksLikePrompt : .screenQuiet)
+  }
+
+  /// More lines were sent off than prompts have come, as after those that a program has read (a password, what is typed to ssh); but nothing
+  /// has come behind the prompt that stands. Of a shell that is out of the kernel's sight nothing else can be known.
+  var promptOutlastsInput: Bool {
+    guard case .atPrompt(let place) = commands.phase, hasTakenInput, !pty.hasOutput, foregroundIsOwn else {
+      return false
+    }
+    return cursorPosition == place && activity.quiet() >= SessionLimits.quietAfter
   }
 
   /// The state that goes with the end of a wait: what was met is part of what is known, so that a shell whose prompt was seen is at its

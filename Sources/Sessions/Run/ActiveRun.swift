@@ -33,6 +33,10 @@ struct ActiveRun {
   let shell: ProcessImage?
   /// The number of the latest command before it.
   let lastCommand: Int
+  /// How many prompts had come to stand before it.
+  var promptsBefore: UInt64 = 0
+  /// The shell is at the other end of a program, and what the kernel tells is not of it.
+  var isElsewhere = false
   var stage = Stage.told
   /// Where the command was typed.
   var typedAt: LinePosition
@@ -70,6 +74,8 @@ enum RunEnd: Equatable {
   case unseen(record: CommandRecord?)
   /// It was cancelled, and did not end in time.
   case cancelled
+  /// A shell is at its prompt, and the command has not begun: what it was typed to has not taken it for one, or is gone.
+  case neverBegun
 }
 
 /// A run that waits until the shell is free.
@@ -100,7 +106,7 @@ package struct RunOptions: Sendable {
   package var timeout: Duration
   /// Whether it waits for its turn where the shell is busy.
   package var queues: Bool
-  /// The caller knows that a POSIX shell reads the terminal, though it cannot be seen from here (ssh, a container).
+  /// The caller knows that a POSIX shell or fish reads the terminal, though it cannot be seen from here (ssh, a container).
   package var inShell: Bool
   /// Whether it answers as soon as the command asks for something.
   package var answersQuestions: Bool

@@ -68,6 +68,9 @@ struct RunFile {
     return Self.write(Array(text.utf8), to: path)
   }
 
+  /// For a shell that is to find out whether it reads our files.
+  func write(word: String) -> Bool { Self.write(Array("\(word)\n".utf8), to: path) }
+
   /// The shell has read it, or there is none any more.
   func remove() {
     unlink(path)

@@ -23,7 +23,7 @@ extension Session {
         throw SessionError(.runCancelled, "The run was taken out of the queue of \(name) before its turn.")
       }
       if isRunIgnored { giveUpIgnoredRun() }
-      _ = endUnseenRun()
+      _ = endUnseenRun() || endRunNeverBegun()
       let inside = runs.active.flatMap { shellInside($0, inShell: options.inShell) }
       switch inside {
       case .plain, .integrated: endRun(nil)
@@ -125,6 +125,7 @@ extension Session {
 
   /// The run in progress, then those that wait.
   package var runsInProgress: [RunInProgress] {
+    _ = endRunNeverBegun()
     let active = runs.active.map { run in
       RunInProgress(
         number: nil, command: run.command, principal: run.cause?.principal, record: activeRecord(run.id)?.id,

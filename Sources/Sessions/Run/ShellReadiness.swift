@@ -49,7 +49,8 @@ extension Session {
 
   /// Looks at the marks first, and asks the kernel where they do not tell.
   private func lookForShell(inShell: Bool) -> ShellReadiness {
-    if inShell { return remoteShell() }
+    // Where one of ours says that its prompt stands, the caller's word adds nothing.
+    if inShell, !hasOwnPrompt { return remoteShell() }
     if let awaited = runs.promptAwaited {
       if commands.promptCount == awaited.count, ContinuousClock.now < awaited.until { return .notYet(Session.probe) }
       runs.promptAwaited = nil
@@ -154,6 +155,18 @@ extension Session {
       && (commands.nonce != nil || lastInputGeneration == 0 || foregroundIsOwn || !hasTakenInput) && hasShell
   }
 
+  /// A shell that can be given a run by its line editor stands at a prompt that answers all that was typed.
+  var hasOwnPrompt: Bool {
+    guard case .atPrompt = commands.phase, commands.takesRuns else { return false }
+    return commands.promptCount >= promptsOwed || promptOutlastsInput
+  }
+
+  /// The name of the shell in front, if it is one that the integration is for.
+  var foregroundShellName: String? {
+    guard let name = foreground, ShellIntegration.Shell(path: name) != nil else { return nil }
+    return name
+  }
+
   /// What the process in front runs.
   var frontImage: ProcessImage? { PseudoTerminal.foregroundGroup(of: pty.master).flatMap(ProcessImage.init) }
 
@@ -181,7 +194,7 @@ extension Session {
   /// `inShell`: the caller knows that one reads the terminal, though it cannot be seen.
   func shellInside(_ run: ActiveRun, inShell: Bool = false) -> ShellReadiness? {
     guard case .running = run.stage, let given = run.shell, let front = frontImage, front != given else { return nil }
-    if inShell { return remoteShell() }
+    if inShell, !hasOwnPrompt { return remoteShell() }
     // One that was given our scripts says by itself when its prompt stands.
     if commands.current > 0, commands.isSigned, case .atPrompt = commands.phase {
       return shellReadiness(inShell: false)

@@ -77,6 +77,7 @@ extension Session {
   private func shell(of run: ActiveRun) -> ShellOfRun {
     guard let shell = run.shell else { return .atCommand }
     guard ProcessStatus.read(shell.pid).map({ !$0.isZombie }) == true else { return .gone }
+    if run.isElsewhere { return .atCommand }
     guard frontImage == shell, let mode = PseudoTerminal.lineMode(of: pty.master) else { return .atCommand }
     // What an integrated shell waits for it can be asked where the kernel does not say it (fish).
     let isStill = run.way == .integrated && activity.quiet() >= SessionLimits.unseenPatience

@@ -62,8 +62,10 @@ struct CommandLog {
   /// One shell that signs its marks.
   private struct Signer {
     var nonce: String?
-    /// Whether its line editor finds the commands that it is given: it is on this machine.
+    /// Whether its line editor finds the commands that it is given: it reads our files.
     var takesRuns = true
+    /// Whether its script was typed to it, at the other end of a program.
+    var isElsewhere = false
     /// Whether its line editor must be told to give up a search before it is given one; it says so when it has read our scripts.
     var needsCancel = true
     /// Whether its line editor has been seen to have lost the keys by which it is given a run.
@@ -105,8 +107,10 @@ struct CommandLog {
   var expected: Expected?
   /// What a shell somewhere else says when it is ready to read its script.
   var awaitedWord: String?
+  /// What it says when it has found that word in the file by which runs are handed over.
+  private var wordInFile: String?
   /// Where the last prompt came to stand, after which command, and its number.
-  private var lastPrompt: (position: LinePosition, id: Int, count: UInt64)?
+  private var lastPrompt: (position: LinePosition, id: Int, count: UInt64, signer: Int)?
 
   /// - Parameter firstID: The number of the first command.
   init(nonce: String?, firstID: Int = 1) {
@@ -135,11 +139,32 @@ struct CommandLog {
   var needsCancel: Bool { signers[current].needsCancel }
 
   /// Follows a shell inside the session's, which was given this nonce.
-  mutating func follow(nonce: String, takesRuns: Bool = true) {
+  mutating func follow(nonce: String) { follow(Signer(nonce: nonce)) }
+
+  /// Follows one to which its script is typed, once it says that it reads it: with the word, which it may also find where runs are handed over.
+  mutating func follow(nonce: String, elsewhere word: String) {
+    follow(Signer(nonce: nonce, takesRuns: false, isElsewhere: true))
+    awaitedWord = word
+    wordInFile = word
+  }
+
+  private mutating func follow(_ signer: Signer) {
     if signers.count >= CommandLog.maximumSigners { signers.remove(at: 1) }
-    signers.append(Signer(nonce: nonce, takesRuns: takesRuns))
+    signers.append(signer)
     current = min(current, signers.count - 2)
   }
+
+  /// Whether the shell that was given this nonce stands at its prompt.
+  func isAtPrompt(of nonce: String) -> Bool {
+    guard case .atPrompt = phase else { return false }
+    return signers[current].nonce == nonce && signers[current].isSeen
+  }
+
+  /// Whether the marks came last from a shell to which its script was typed.
+  var isElsewhere: Bool { signers[current].isElsewhere }
+
+  /// Its line editor does not find what it is given: it is told by lines.
+  mutating func losesFile() { signers[current].takesRuns = false }
 
   /// What one mark changed.
   struct Taken {
@@ -167,6 +192,11 @@ struct CommandLog {
     if mark.kind == .property, let word = awaitedWord, mark.options["roost"] == "send", mark.options["word"] == word {
       awaitedWord = nil
       return Taken(readsScript: true)
+    }
+    if mark.kind == .property, let word = wordInFile, mark.options["roost"] == "file", mark.options["word"] == word {
+      wordInFile = nil
+      signers[signers.count - 1].takesRuns = true
+      return Taken()
     }
     let position = LinePosition(line: mark.line, column: mark.column)
     if !isExpected, mark.kind == .commandEnd, mark.options[CommandMarker.option] != nil, let run,
@@ -230,7 +260,8 @@ struct CommandLog {
     // A prompt that is painted again is no new one.
     let isNew =
       if let last = lastPrompt {
-        last.id != lastID || last.count != count || count == 0 && last.position.line != position.line
+        last.id != lastID || last.signer != current || last.count != count
+          || count == 0 && last.position.line != position.line
       } else {
         true
       }
@@ -238,7 +269,7 @@ struct CommandLog {
       promptGeneration = generation
       promptCount += 1
     }
-    lastPrompt = (position, lastID, count)
+    lastPrompt = (position, lastID, count, current)
     phase = .atPrompt(at: position)
   }
 

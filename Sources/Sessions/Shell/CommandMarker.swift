@@ -98,7 +98,7 @@ enum CommandMarker {
       + #"printf '\033]133;D;%s;\#(option)=1;run=\#(run)\007' "$?"\#(out)"#
   }
 
-  private static func octal(_ scalar: Unicode.Scalar) -> String {
+  static func octal(_ scalar: Unicode.Scalar) -> String {
     let digits = String(scalar.value, radix: 8)
     return "\\0" + String(repeating: "0", count: 3 - digits.count) + digits
   }
