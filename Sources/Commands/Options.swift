@@ -141,6 +141,9 @@ package enum Options {
   package static let remoteShell = OptionDefinition(
     "--shell", placeholder: "SHELL", kind: .choice(["bash", "zsh", "fish"]),
     help: "what reads the terminal somewhere else")
+  package static let integrateTimeout = OptionDefinition(
+    "--timeout", placeholder: "DURATION", kind: .duration, defaultText: "10s",
+    help: "how long the first prompt may take that shows the integration")
   package static let noQueue = OptionDefinition(
     "--no-queue", help: "refuse at once where the shell is busy, instead of waiting for a turn")
   package static let inShell = OptionDefinition(

@@ -48,9 +48,9 @@ extension SessionOperations {
         (call: Call, input: IntegrateInput) -> GenerationOutput in
         let session = try session(input.session, for: call)
         let before = await session.generation
-        try await session.integrate(input.shell)
+        try await session.integrate(input.shell, timeout: input.timeoutMs?.duration ?? SessionLimits.integrationTime)
         return GenerationOutput(generation: before)
-      },
+      }.waiting(Wait("timeout_ms", standard: SessionLimits.integrationTime)),
       Operation(
         "session.runs", "List the run in progress and those that wait for their turn", .sessionsRead, "GET",
         "/sessions/{session}/runs", .reads
@@ -156,6 +156,8 @@ struct IntegrateInput: Decodable, Sendable {
   var session: SessionName
   /// What reads the terminal, where that cannot be seen from here.
   var shell: ShellIntegration.Shell?
+  /// How long the first prompt with marks may take.
+  var timeoutMs: Milliseconds?
 }
 
 struct RunWaitInput: Decodable, Sendable {

@@ -11,9 +11,12 @@ extension Session {
   /// - Parameter shell: what reads the terminal, where that cannot be seen from here; `nil` looks.
   ///
   /// Throws ``SessionError/Code/commandRunning`` when no such shell reads the terminal, ``SessionError/Code/runTimeout`` when no mark has come.
-  package func integrate(_ wanted: ShellIntegration.Shell?) async throws {
+  package func integrate(_ wanted: ShellIntegration.Shell?, timeout: Duration = SessionLimits.integrationTime)
+    async throws
+  {
     // What was typed a moment ago is still on its way, or on the screen's.
-    let deadline = ContinuousClock.now + SessionLimits.integrationPatience
+    let deadline = ContinuousClock.now + min(timeout, SessionLimits.integrationPatience)
+    let end = ContinuousClock.now + timeout
     while !takesIntegration(isNamed: wanted != nil), exit == nil, ContinuousClock.now < deadline {
       _ = try await wait(
         for: [.activity(since: generation, orAfter: SessionLimits.settle)], timeout: SessionLimits.integrationPatience,
@@ -59,23 +62,26 @@ extension Session {
     }
     // What was typed before was for others; that line brings one prompt, the first with marks.
     promptsSettled = (typedLine.submitted, commands.promptCount + 1)
-    try await awaitFirstMark(of: nonce, shell)
+    try await awaitFirstMark(of: nonce, shell, until: end, timeout)
   }
 
   /// The next run, and whoever waits for the prompt, finds the integration in its place.
-  private func awaitFirstMark(of nonce: String, _ shell: ShellIntegration.Shell) async throws {
-    let deadline = ContinuousClock.now + SessionLimits.firstMarkPatience
+  private func awaitFirstMark(
+    of nonce: String, _ shell: ShellIntegration.Shell, until deadline: ContinuousClock.Instant, _ timeout: Duration
+  ) async throws {
     while !commands.isAtPrompt(of: nonce) {
       guard exit == nil else { throw endedError }
-      guard ContinuousClock.now < deadline else {
+      let rest = ContinuousClock.now.duration(to: deadline)
+      guard rest > .zero else {
         throw SessionError(
           .runTimeout,
-          "The integration was typed into \(name), and no prompt with its marks has come within \(SessionLimits.firstMarkPatience.milliseconds) ms: what reads the terminal there may be no \(shell.rawValue), or busy. Look at the screen."
+          "The integration was typed into \(name), and no prompt with its marks has come within \(timeout.milliseconds) ms: what reads the terminal there may be no \(shell.rawValue), or busy. Look at the screen."
         )
       }
-      _ = try await wait(
-        for: [.activity(since: generation, orAfter: SessionLimits.inputPatience)],
-        timeout: SessionLimits.firstMarkPatience, onTimeout: Self.overtime)
+      _ = try? await wait(
+        for: [.activity(since: generation, orAfter: min(rest, SessionLimits.inputPatience))], timeout: rest,
+        onTimeout: Self.overtime)
+      try Task.checkCancellation()
     }
   }
 }

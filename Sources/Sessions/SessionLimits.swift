@@ -58,7 +58,7 @@ package enum SessionLimits {
   /// How long the integration is not typed because something goes on at the terminal.
   static let integrationPatience = Duration.seconds(2)
   /// How long the first prompt with marks may take to come once the integration is typed: its script goes by whatever line leads to the shell.
-  static let firstMarkPatience = Duration.seconds(10)
+  package static let integrationTime = Duration.seconds(10)
   /// How long a shell may read its own files before what it runs there counts as somebody's program.
   static let shellStart = Duration.seconds(10)
   /// How long a program that has not answered an input must have been silent before it is said to ask for another.

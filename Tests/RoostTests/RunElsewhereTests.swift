@@ -33,8 +33,8 @@ struct RunElsewhereTests {
   }
 
   private func expectMarks(_ session: TestSession, _ place: Place, evidence: JSON) async throws {
-    #expect(try await session.record["state"] == "prompt")
     #expect(try await session.wait(["for": "prompt"])["reason"] == "prompt")
+    #expect(try await session.record["state"] == "prompt")
     for number in 1...2 {
       let answer = try await session.post("run", ["command": Self.status(number), "timeout_ms": 60_000])
       #expect(answer["output"] == "it's $HOME\n" && answer["exit_status"] == .integer(number), "\(answer.text)")
@@ -53,6 +53,7 @@ struct RunElsewhereTests {
     try await behind(Self.hidden(Self.bare(place))) { session in
       for _ in 1...2 {
         #expect(try await session.answer("integrate", ["shell": name]).status == 200)
+        #expect(try await session.record["state"] == "prompt")
         try await expectMarks(session, place, evidence: "osc133")
       }
       let slow = try await session.answer("run", ["command": "cat", "timeout_ms": 700])
@@ -100,7 +101,7 @@ struct RunElsewhereTests {
   @Test("the integration is said not to have come where it has not")
   func notTaken() async throws {
     try await withSession(["argv": ["cat"]]) { session in
-      let answer = try await session.answer("integrate", ["shell": "bash"])
+      let answer = try await session.answer("integrate", ["shell": "bash", "timeout_ms": 1000])
       #expect(answer.errorCode == "run_timeout", "\(answer)")
     }
   }

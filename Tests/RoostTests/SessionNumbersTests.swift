@@ -16,7 +16,11 @@ struct SessionNumbersTests {
       let session = try await TestSession(on: roost, place.fields.adding(["name": "a"]))
       #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
       let running = try await session.answer("run", ["command": .string("cat \(gate.path)"), "timeout_ms": 300])
-      var last = try #require(running.json["error"]["details"]["command_id"].integer)
+      var last = 0
+      try await eventually("it has begun") {
+        last = try await roost.http.get("/sessions/a/runs").array?.first?["command_id"].integer ?? 0
+        return last > 0
+      }
       var generation = try #require(running.json["error"]["details"]["generation"].integer)
       try await gate.open()
       let mine = last

@@ -264,7 +264,8 @@ struct LinkSurfaceTests {
       let waiting = operations.filter { $0.wait != nil }
       #expect(
         Set(waiting.map(\.name)) == [
-          "session.idle", "session.idle_any", "session.interact", "session.run", "session.run.wait", "session.wait",
+          "session.idle", "session.idle_any", "session.integrate", "session.interact", "session.run",
+          "session.run.wait", "session.wait",
         ])
       for operation in operations {
         let fields = Set(operation.input.fields.map(\.name))

@@ -155,9 +155,9 @@ extension CommandTable {
     name: "integrate", summary: "type the shell integration into the shell that reads a session's terminal",
     discussion: """
       For a shell inside the session's shell ('bash', 'sudo -i'), and for one somewhere else ('ssh host', 'docker exec'), \
-      which has to be named. 'run', 'commands' and 'wait --prompt' then know its prompts and commands.
+      which has to be named. 'run', 'commands' and 'wait --prompt' then know its prompts and commands. It returns when the first prompt with marks stands.
       """,
-    section: .driving, arguments: [Arguments.session], options: [Options.remoteShell],
+    section: .driving, arguments: [Arguments.session], options: [Options.remoteShell, Options.integrateTimeout],
     examples: [
       CommandExample("roost integrate build", "the shell that was started in it"),
       CommandExample("roost integrate build --shell bash", "the bash at the other end of ssh"),
@@ -165,7 +165,11 @@ extension CommandTable {
     action: .client { context async throws(CommandFailure) in
       let path = ServerClient.sessionPath(try context.invocation.required(Arguments.session), "integrate")
       let answer = try await context.client.call(
-        "POST", path, body: .object(["shell": context.invocation.text(Options.remoteShell).map { .string($0) }]))
+        "POST", path,
+        body: .object([
+          "shell": context.invocation.text(Options.remoteShell).map { .string($0) },
+          "timeout_ms": context.invocation.milliseconds(Options.integrateTimeout).map { .integer($0) },
+        ]))
       context.show(answer) { "" }
       return .ok
     })
