@@ -37,4 +37,35 @@ struct DamagedStateTests {
       #expect(try await roost.http.request("GET", "/servers").status == 200)
     }
   }
+
+  @Test("a FIFO where a file of ours should be holds nobody up")
+  func fifos() async throws {
+    try await withScratchHome { roost in
+      try await roost.start()
+      let folder = try await roost.stateFolder()
+      let shell = "\(roost.home.path)/run/roost/shell/roost.bash"
+      unlink(shell)
+      mkfifo(shell, 0o600)
+      let session = try await roost.session(["name": "a", "argv": ["/bin/bash", "--norc"]])
+      #expect(try await session.run("echo hello")["output"] == "hello\n")
+      try await roost.stopServer()
+
+      let audit = try await runProcess(
+        "/usr/bin/find", ["\(folder)/audit", "-name", "*.log"], environment: [:])
+      let log = try #require(audit.text.split(separator: "\n").map(String.init).first)
+      unlink(log)
+      mkfifo(log, 0o600)
+      try await roost.start()
+      #expect(try await roost.http.request("POST", "/events", json: ["subject": "a.b"]).status == 201)
+      try await roost.session(["name": "b", "argv": ["/bin/cat"]])
+      try await roost.stopServer()
+
+      unlink("\(folder)/server.lock")
+      mkfifo("\(folder)/server.lock", 0o600)
+      let refused = try await roost.run("serve")
+      #expect(refused.exitCode != 0)
+      #expect(refused.errorText.contains("server.lock is a FIFO, not a file"), "\(refused)")
+      #expect(try await roost.run("stop").exitCode != 6)
+    }
+  }
 }

@@ -49,4 +49,24 @@ struct LimitedTokenTests {
       #expect(try await publish(["session": "mine"]).status == 201)
     }
   }
+
+  @Test("it gives its sessions no name that it is not limited to, and hears nothing of who has it")
+  func rename() async throws {
+    try await withRoost(["--bind", "127.0.0.1:0"]) { roost in
+      for name in ["mine", "secret"] { try await roost.session(["name": .string(name), "argv": ["/bin/cat"]]) }
+      let made = try await roost.http.post(
+        "/tokens",
+        ["name": "t", "scopes": ["sessions:read", "sessions:manage"], "sessions": ["mine", "spare"]])
+      let client = try await roost.tcp(token: made["token"].string)
+      var answers: Set<String> = []
+      for name in ["secret", "nobodys"] {
+        let answer = try await client.request("PATCH", "/sessions/mine", json: ["name": .string(name)])
+        #expect(answer.status == 403 && answer.errorCode == "insufficient_scope", "\(answer)")
+        answers.insert(answer.text)
+      }
+      #expect(answers.count == 1)
+      #expect(try await client.request("PATCH", "/sessions/mine", json: ["name": "spare"]).status == 200)
+      #expect(try await client.request("PATCH", "/sessions/spare", json: ["add_tags": ["x"]]).status == 200)
+    }
+  }
 }

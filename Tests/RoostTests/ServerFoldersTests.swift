@@ -146,6 +146,27 @@ struct ForeignFoldersTests {
     }
   }
 
+  @Test("a socket where another user listens is told nothing, whatever named it")
+  func foreignSocket() async throws {
+    let user = OtherUser()
+    try await user.withHome { roost, environment in
+      let made = try await user.run(["new", "u", "-d"], environment)
+      #expect(made.exitCode == 0, "\(made)")
+      let found = try await runProcess(
+        "/usr/bin/find", [roost.home.path, "-name", "*.sock", "-not", "-name", "*keeper*"], environment: [:])
+      let socket = try #require(found.text.split(separator: "\n").map(String.init).first)
+      for named in [(["--socket", socket], [:]), ([], ["ROOST_SOCKET": socket])] {
+        var ours = roost.environment
+        for (name, value) in named.1 { ours[name] = value }
+        let refused = try await runProcess(
+          Roost.executable, ["send"] + named.0 + ["u", "a secret", "--enter"], environment: ours)
+        #expect(refused.exitCode != 0)
+        #expect(refused.errorText.contains("another user (uid \(user.id))"), "\(refused)")
+      }
+      #expect(try await user.run(["screen", "u"], environment).text.contains("secret") == false)
+    }
+  }
+
   @Test("a configuration folder that is closed to the user is not read, which is said", arguments: [true, false])
   func closedConfiguration(byHome: Bool) async throws {
     let user = OtherUser()
