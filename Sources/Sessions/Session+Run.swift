@@ -416,8 +416,18 @@ extension Session {
         .invalidRequest,
         "The shell waits for more: the command is not complete (an open quote, 'if' without 'fi'). It was given up.")
     case .refused, .postponed: throw notTaken
+    case .unbegun:
+      throw SessionError(
+        .lineInUse,
+        "The shell of \(name) gave up the line that was to begin the command, and nothing was run: a variable that it sets itself may be read-only there ('readonly _'). Use another session, or have this shell replaced ('exec')."
+      )
     case .ended(let status, let record):
-      return result(.command, record, status: status, finished.output, record?.evidence ?? .osc133, options)
+      if record != nil { await shellGoesOn() }
+      // With the evidence that there is now.
+      let record = record.flatMap { commands.record($0.id) } ?? record
+      return result(
+        record?.evidence == .exit ? .exit : .command, record, status: status, finished.output,
+        record?.evidence ?? .osc133, options)
     case .unseen(let record):
       return result(.command, record, status: nil, finished.output, .ttyRead, options)
     case .cancelled:
@@ -435,6 +445,16 @@ extension Session {
         throw SessionError(.sessionEnded, "The session \(name) ended before the command was seen to begin.")
       }
       return result(.exit, record, status: record.exitStatus, finished.output, .exit, options)
+    }
+  }
+
+  /// fish tells the end of `exit` as that of any other command, and ends only then: its prompt, which follows at once, says that it goes on.
+  private func shellGoesOn() async {
+    let deadline = ContinuousClock.now + SessionLimits.promptPatience
+    while commands.needsCancel, commands.phase == .betweenCommands, exit == nil, ContinuousClock.now < deadline {
+      _ = try? await wait(
+        for: [.activity(since: generation, orAfter: .milliseconds(5))], timeout: SessionLimits.promptPatience,
+        onTimeout: Self.overtime)
     }
   }
 

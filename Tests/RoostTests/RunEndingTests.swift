@@ -62,6 +62,17 @@ struct RunEndingTests {
     }
   }
 
+  @Test("fish that a run has ended answers so", arguments: ["exit 7", "bye", "true; and exit 7"])
+  func endsFish(command: String) async throws {
+    try await session(.fish) { session in
+      #expect(try await session.run("function bye; exit 7; end", ["timeout_ms": 60_000])["exit_status"] == 0)
+      #expect(try await session.run("echo no exit; false", ["timeout_ms": 60_000])["exit_status"] == 1)
+      let answer = try await session.run(command, ["timeout_ms": 60_000])
+      #expect(answer["reason"] == "exit" && answer["evidence"] == "exit", "\(answer.text)")
+      #expect(answer["exit_status"] == 7, "\(answer.text)")
+    }
+  }
+
   @Test("a command that edits a line itself waits for input", arguments: [Place.bash, .zsh, .fish])
   func edits(place: Place) async throws {
     try await session(place) { session in

@@ -178,7 +178,7 @@ struct RunSurroundingsTests {
     Change(.fish, "functions -e fish_prompt"), Change(.fish, "function fish_prompt; echo '>'; end"),
     Change(.fish, "function test; false; end"), Change(.fish, "function printf; end"),
     Change(.fish, "set -g fish_key_bindings fish_vi_key_bindings"), Change(.fish, "set TERM dumb"),
-    Change(.fish, "stty raw"),
+    Change(.fish, "stty raw"), Change(.fish, "bind -e --all"),
     Change(.dash, "PS1="), Change(.dash, "stty -echo"), Change(.dash, "set -u"), Change(.dash, "printf() { echo no; }"),
     Change(.ash, "PS1="), Change(.ash, "stty -echo"), Change(.mksh, "PS1="), Change(.mksh, "set -o vi"),
     Change(.mksh, "alias print=false"), Change(.ksh, "PS1="), Change(.ksh, "trap 'x=1' DEBUG"),

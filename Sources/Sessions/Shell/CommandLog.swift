@@ -490,6 +490,8 @@ struct CommandLog {
   @discardableResult
   mutating func end(exitStatus: Int?, at time: Timestamp, position: LinePosition) -> CommandRecord? {
     defer { phase = .unknown }
+    // Whose end was told, and no prompt behind it: it has ended the shell.
+    if phase == .betweenCommands, let last = records.indices.last { records[last].evidence = .exit }
     guard let finished = finish(from: 0, exitStatus: exitStatus, at: position, time: time),
       let index = index(of: finished.id)
     else { return nil }

@@ -47,6 +47,10 @@ extension ShellIntegration {
                 __roost_tell "D;$code"
                 set __roost_run 0
             end
+            # Somebody may have taken all keys away.
+            if set -q __roost_keys; and not bind -M default \e\[777\;1~ >/dev/null 2>/dev/null
+                __roost_bind
+            end
             __roost_tell A
             if test "$PWD" != "$__roost_pwd"
                 set __roost_pwd $PWD
@@ -201,6 +205,7 @@ extension ShellIntegration {
             end
         end
         if test -n "$__roost_file" -a -n "$__roost_marks"
+            set -g __roost_keys yes
             __roost_bind
         end
         __roost_tell 'P;roost=here' ';cancel=1'
