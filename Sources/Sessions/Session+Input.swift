@@ -66,6 +66,7 @@ extension Session {
     let before = activity.generation
     if bytes.isEmpty { return before }
     guard exit == nil else { throw endedError }
+    let isSent = pty.discipline.map { $0.sends(bytes) } ?? true
     switch pty.write(bytes, leaving: line) {
     case .taken, .waiting:
       traffic.toPrograms.add(bytes.count)
@@ -76,6 +77,7 @@ extension Session {
       settlePromptsIfNothingIsOwed()
       typedLine.take(bytes)
       lastInputGeneration = activity.generation
+      if isSent { lastSentGeneration = activity.generation }
       lastInputAt = activity.last
       tellOfTyping(typist, from: viewer)
       return before

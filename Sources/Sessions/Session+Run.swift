@@ -96,7 +96,7 @@ extension Session {
   private var ignoredError: SessionError {
     SessionError(
       .lineInUse,
-      "The shell of \(name) read the line that was to begin the command, and began nothing: it may be in the middle of a command of several lines, or its keys are bound to something else. Nothing was run; look at its screen, and try again."
+      "The shell of \(name) read the line that was to begin the command, and began nothing: it may be in the middle of a command of several lines, or its keys are bound to something else (the terminal's: 'stty sane' sets them back). Nothing was run; look at its screen, and try again."
     )
   }
 
@@ -141,16 +141,15 @@ extension Session {
       notePlainPrompt()
       if !typedLine.isEmpty, isLineEmpty { typedLine.clear() }
       typedBefore = typedLine.unfinished
-      guard typedLine.isEmpty || typedLine.isPlainText else { throw lineInUse }
-      // Ctrl-U empties the line, in the terminal's own line mode as well as in a shell's.
-      bytes = typedBefore.isEmpty ? [] : [0x15]
-      if isRetry { runs.redefinedShell = frontImage }
-      let isRedefined = runs.redefinedShell != nil && runs.redefinedShell == frontImage
+      bytes = try takingAwayTypedLine(of: program)
+      if isRetry { runs.warilyTold = frontImage }
+      let isWary = runs.warilyTold != nil && runs.warilyTold == frontImage
       if pid != 0, let file, RunFile.isReadable(by: pid),
-        file.write(plain: command, run: id, program: program, isRedefined: isRedefined)
+        file.write(plain: command, run: id, program: program, isWary: isWary)
       {
         way = .file
-        bytes += Array((CommandMarker.reading(file.path) + "\r").utf8)
+        let line = CommandMarker.reading(file.path, for: command, program: program, isWary: isWary)
+        bytes += try typable(line) + [enterKey(of: program)]
       } else {
         way = .line
         let line =
@@ -190,14 +189,58 @@ extension Session {
     return id
   }
 
+  /// The keys that empty the line at a plain shell's prompt, of which what was typed there is made again by the same bytes.
+  private func takingAwayTypedLine(of program: String) throws(SessionError) -> [UInt8] {
+    guard let discipline = pty.discipline, discipline.isCanonical, !CommandMarker.editing.contains(program) else {
+      guard typedLine.isEmpty || typedLine.isPlainText else { throw lineInUse }
+      // Ctrl-U empties the line, in the terminal's own line mode as well as in a shell's.
+      return typedLine.isEmpty ? [] : [0x15]
+    }
+    // The terminal itself edits the line, and does the same once more with the same keys.
+    guard typedLine.unfinished.count < TypedLine.limit else { throw lineInUse }
+    guard let kill = discipline.kill else {
+      guard typedLine.isEmpty else { throw lineInUse }
+      return []
+    }
+    // The first may be quoted by a ctrl+v before it; on an empty line it does nothing.
+    return [kill, kill]
+  }
+
+  /// What ends a line at a plain shell's prompt, whatever became of the carriage return (`stty -icrnl`).
+  private func enterKey(of program: String) -> UInt8 {
+    let effect = pty.discipline?.effect(of: 0x0D)
+    if pty.discipline?.isCanonical == true { return effect == .endsLine ? 0x0D : 0x0A }
+    return effect != .vanishes && CommandMarker.editing.contains(program) ? 0x0D : 0x0A
+  }
+
+  /// The bytes of a line as they are typed, so that a terminal in line mode keeps all of them (`stty intr x`).
+  private func typable(_ line: String) throws(SessionError) -> [UInt8] {
+    guard let discipline = pty.discipline else { return Array(line.utf8) }
+    var bytes: [UInt8] = []
+    for byte in line.utf8 {
+      // A line editor acts on the terminal's special characters itself.
+      if discipline.isCanonical ? discipline.effect(of: byte) != .text : discipline.actsOn(byte, isBracketed: false) {
+        guard discipline.isCanonical, let quote = discipline.quote else {
+          throw SessionError(
+            .invalidRequest,
+            "The terminal of \(name) does not take '\(Character(UnicodeScalar(byte)))' for text (one of its special characters is set to it): no line can be typed to the shell. 'stty sane' sets them back."
+          )
+        }
+        bytes.append(quote)
+      }
+      bytes.append(byte)
+    }
+    return bytes
+  }
+
   /// Types for a run: nothing that the run types is a person's half line.
   func writeForRun(_ bytes: [UInt8]) throws(SessionError) {
-    let (line, input) = (typedLine, lastInputGeneration)
+    let (line, input, sent) = (typedLine, lastInputGeneration, lastSentGeneration)
     runs.isTyping = true
     defer { runs.isTyping = false }
     try write(bytes, by: nil)
     typedLine = line
-    lastInputGeneration = input
+    (lastInputGeneration, lastSentGeneration) = (input, sent)
   }
 
   /// A plain shell prints no mark by its prompt: what was half typed comes back once it reads.
@@ -306,6 +349,13 @@ extension Session {
       }
       endRun(.incomplete)
     case .refused: endRun(.refused)
+    case .givenUp(let status):
+      if case .running(let record) = runs.active?.stage {
+        return endRun(.ended(status: status, record: commands.record(record)), at: place)
+      }
+      // ksh93 reads the whole command before it begins.
+      let program = runs.active?.shell.flatMap { ProcessStatus.executable($0.pid) }?.split(separator: "/").last
+      endRun(program?.hasPrefix("ksh") == true ? .ended(status: status, record: nil) : .unbegun, at: place)
     case .postponed: endRun(.postponed)
     case .editsLine: runs.active?.editsLine = true
     }
@@ -365,7 +415,11 @@ extension Session {
     let printed = end.isWithoutRecord ? screenText(since: run.typedAt, to: place ?? cursorPosition) : nil
     runs.finished.append(FinishedRun(id: run.id, end: end, output: printed ?? output))
     if runs.finished.count > SessionLimits.finishedRuns { runs.finished.removeFirst() }
-    if case .ended(.some, _) = end, run.way != .integrated { runs.plainEnd = (.now, lastInputGeneration, run.shell) }
+    if case .ended(.some, _) = end, run.way != .integrated {
+      runs.plainEnd = (.now, lastInputGeneration, lastSentGeneration, run.shell)
+    } else {
+      runs.plainEnd = nil
+    }
     if run.putsBack || !run.typedBefore.isEmpty { runs.putBack = run.putsBack ? RunFile.putBack : run.typedBefore }
     if !run.typedBefore.isEmpty { giveBackSoon() }
   }

@@ -74,6 +74,8 @@ package actor Session {
   let began = ContinuousClock.now
   /// The generation of the last input that was not a run's own.
   var lastInputGeneration: UInt64 = 0
+  /// The same of the last that the program could read any of: an unfinished line in line mode is still the terminal's.
+  var lastSentGeneration: UInt64 = 0
   /// When the last input was, a run's own among them.
   var lastInputAt = ContinuousClock.now
   /// Where runs are handed to shells of this machine: the name of a file in a folder of the user's own.

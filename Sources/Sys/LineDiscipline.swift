@@ -66,6 +66,15 @@ package struct LineDiscipline: Sendable, Equatable {
     return special(VREPRINT) == received && has(ECHO) ? .vanishes : .text
   }
 
+  /// The byte that takes the line back in line mode; nil when none does.
+  package var kill: UInt8? { special(VKILL) }
+
+  /// The byte that makes the next one a text in line mode; nil when none does.
+  package var quote: UInt8? { has(IEXTEN) ? special(VLNEXT) : nil }
+
+  /// Whether the reader may get anything of what is typed.
+  package func sends(_ bytes: [UInt8]) -> Bool { !isCanonical || bytes.contains { effect(of: $0) == .endsLine } }
+
   /// Whether a byte of a paste would be acted on rather than read. Where the program does not take a paste as one piece
   /// (`isBracketed`), its line editor may act on the terminal's special characters although the kernel does not; then all of
   /// them count.

@@ -66,7 +66,9 @@ enum RunEnd: Equatable {
   case incomplete
   /// The line editor is in the middle of something else; nothing was run.
   case refused
-  /// The same, but it can take the command after its next prompt.
+  /// The shell has given up the line that was to begin it; nothing was run.
+  case unbegun
+  /// The same as `refused`, but it can take the command after its next prompt.
   case postponed
   /// The program of the session ended, or the shell in it that was given the run.
   case exit(record: CommandRecord?)

@@ -22,6 +22,7 @@ struct RunFile {
 
   let path: String
   var innerPath: String { path + "c" }
+  var closedPath: String { path + "d" }
 
   static func path(in folder: String, session id: String) -> String { "\(folder)/run-\(id.prefix(13))" }
 
@@ -56,10 +57,11 @@ struct RunFile {
   }
 
   /// For a plain shell.
-  func write(plain command: String, run: UInt64, program: String, isRedefined: Bool) -> Bool {
-    let (outer, inner) = CommandMarker.files(
-      for: command, run: run, program: program, inner: innerPath, isRedefined: isRedefined)
-    return Self.write(Array(inner.utf8), to: innerPath) && Self.write(Array(outer.utf8), to: path)
+  func write(plain command: String, run: UInt64, program: String, isWary: Bool) -> Bool {
+    let files = CommandMarker.files(
+      for: command, run: run, program: program, inner: innerPath, closed: closedPath, isWary: isWary)
+    if let closed = files.closed, !Self.write(Array(closed.utf8), to: closedPath) { return false }
+    return Self.write(Array(files.inner.utf8), to: innerPath) && Self.write(Array(files.outer.utf8), to: path)
   }
 
   /// The scripts, for a shell that has begun without them.
@@ -75,6 +77,7 @@ struct RunFile {
   func remove() {
     unlink(path)
     unlink(innerPath)
+    unlink(closedPath)
   }
 
   /// Nobody else may read it, and it is not somebody else's.

@@ -18,13 +18,14 @@ struct SessionRuns {
   var putBackTimer: LoopTimer?
   /// Whether the session's shell has been seen to wait for a command.
   var hasBeenReady = false
-  /// When the last one in a plain shell ended, what had been typed by then, and in which shell: if nothing came since, its prompt stands.
-  var plainEnd: (at: ContinuousClock.Instant, input: UInt64, shell: ProcessImage?)?
+  /// When the last one in a plain shell ended, what had been typed and sent by then, and in which shell: if nothing came since, its prompt
+  /// stands, or is about to.
+  var plainEnd: (at: ContinuousClock.Instant, input: UInt64, sent: UInt64, shell: ProcessImage?)?
   /// A prompt that ctrl+c is to bring: more than so many, and for how long it is waited for.
   var promptAwaited: (count: UInt64, until: ContinuousClock.Instant)?
   var promptTimer: LoopTimer?
-  /// A plain shell whose marks have not come, so that its `command` or `printf` may be functions of somebody's.
-  var redefinedShell: ProcessImage?
+  /// A plain shell whose marks have not come: its `command` or `printf` may be functions of somebody's, or its prompt read-only.
+  var warilyTold: ProcessImage?
   /// What a plain shell's prompt looks like, taken where it can have been nothing else: its prompts for more lines are another text.
   var plainPrompt: (shell: ProcessImage, text: String)?
 }

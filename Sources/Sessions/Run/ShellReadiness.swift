@@ -94,6 +94,12 @@ extension Session {
       }
       // A program that printed the last mark has the terminal a moment longer.
       if let end = runs.plainEnd, end.at.duration(to: .now) < Session.freshTime { return .notYet(Session.probe) }
+      // Nothing was typed since: what has the terminal is what the shell does before its prompt (`PROMPT_COMMAND`).
+      if let end = runs.plainEnd, end.input == lastInputGeneration, let shell = end.shell,
+        ProcessImage(shell.pid) == shell
+      {
+        return .notYet(Session.silence)
+      }
       let error = SessionError(
         .commandRunning,
         "\(front), which is no shell that 'run' knows. Drive it by 'interact'; if a POSIX shell reads the terminal (ssh, a container), say so with 'in: shell', or type the integration with 'roost integrate'."
@@ -266,7 +272,7 @@ extension Session {
     else { return nil }
     // In a shell that edits its lines, a terminal in line mode is one that a program or `read` reads.
     let edits = CommandMarker.editing.contains(shell.program)
-    let hasPrompt = hasPrompt || isUntouched(group)
+    let hasPrompt = hasPrompt || isUntouched(group) || mode.canonical && !edits && hasBeenSentNothing(group)
     if mode.canonical, edits, !hasPrompt, !["busybox", "ash", "yash"].contains(shell.program) { return nil }
     if mode.canonical, !mode.echo, !hasPrompt { return nil }
     let isReading = isForegroundReading
@@ -317,6 +323,14 @@ extension Session {
     return end.input == lastInputGeneration && frontImage == image
   }
 
+  /// The same of one that edits no line, whatever was typed that the terminal in line mode still keeps: a TAB that was taken back there may
+  /// leave the cursor anywhere.
+  private func hasBeenSentNothing(_ shell: ProcessID) -> Bool {
+    guard let front = frontImage, front.pid == shell else { return false }
+    if let end = runs.plainEnd, end.shell == front { return end.sent == lastSentGeneration }
+    return lastSentGeneration == 0 && runs.plainPrompt?.shell == front
+  }
+
   private func remoteShell() -> ShellReadiness {
     guard hasTakenInput, activity.quiet() >= Session.silence, !pty.hasOutput else { return .notYet(Session.silence) }
     return .plain(program: "sh", pid: 0)
@@ -333,7 +347,12 @@ extension Session {
   private func foregroundShell(of group: ProcessID?) -> (program: String, pid: ProcessID)? {
     guard let group, let name = ProcessStatus.name(group), readsTerminalByStandardInput(group) else { return nil }
     let words = ProcessStatus.commandLine(group) ?? []
-    guard let program = PlainShell.program(named: name, commandLine: words) else { return nil }
+    // It may go by another name (`exec -a`).
+    let file = ProcessStatus.executable(group)?.split(separator: "/").last.map(String.init)
+    guard
+      let program = [name, file].lazy.compactMap({ $0 })
+        .compactMap({ PlainShell.program(named: $0, commandLine: words) }).first
+    else { return nil }
     // A subshell that reads has the command line of its parent.
     if group != pid, PlainShell.isFork(group) { return nil }
     return (program, group)

@@ -36,7 +36,7 @@ extension Session {
     case .gone:
       endRun(.exit(record: close(record, by: .exit)))
     case .atPrompt:
-      runs.redefinedShell = run.shell
+      runs.warilyTold = run.shell
       endRun(.unseen(record: close(record, by: .ttyRead)))
     case .editing:
       guard let asked = run.reportAsked, asked.input == lastInputGeneration else {
@@ -89,7 +89,7 @@ extension Session {
         return .atCommand
       }
       // The others hold the file open while they read a line for the command in it.
-      if !["bash", "rbash", "ksh93", "ksh"].contains(program) {
+      if !CommandMarker.evaluating.contains(String(program)) {
         return ProcessStatus.hasOpen(shell.pid, pathsBeginning: runFile) ? .atCommand : .atPrompt
       }
       return isEditing(mode, run) && stands(atPromptOf: shell) ? .atPrompt : .atCommand

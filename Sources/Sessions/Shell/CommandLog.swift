@@ -40,6 +40,8 @@ struct CommandLog {
     case ended(status: Int?, record: CommandRecord?)
     /// The shell wants more lines. `isGivenUp`: it has dropped the command itself.
     case incomplete(isGivenUp: Bool)
+    /// A plain shell has given up what was to begin it, or all of it before it began, with that status.
+    case givenUp(status: Int?)
     /// The line editor is in the middle of something else, and has not taken the command.
     case refused
     /// It has not taken it, and can after the next prompt.
@@ -230,10 +232,13 @@ struct CommandLog {
     case .property:
       if isExpected, mark.options["roost"] == "back" {
         // The prompt of a plain shell that gave the whole command up.
-        if !insides.isEmpty { return endInside(exitStatus: nil, at: position, time: time) }
-        let finished = finish(from: current, exitStatus: nil, at: position, time: time)
+        let status = mark.options["status"].flatMap { Int($0) }.map(CommandMarker.exitStatus)
+        guard let run, openRecord(of: run) != nil else { return Taken(run: .givenUp(status: status)) }
+        lastExitStatus = status
+        if !insides.isEmpty { return endInside(exitStatus: status, at: position, time: time) }
+        let finished = finish(from: current, exitStatus: status, at: position, time: time)
         phase = .unknown
-        return Taken(finished: finished, run: .ended(status: nil, record: finished))
+        return Taken(finished: finished, run: .ended(status: status, record: finished))
       }
       return Taken(run: property(mark, isExpected))
     }

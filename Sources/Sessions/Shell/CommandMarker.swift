@@ -16,17 +16,32 @@ enum CommandMarker {
   /// The most bytes that a terminal in line mode takes for one line (n_tty(4): `N_TTY_BUF_SIZE` less the line's end).
   static let lineLimit = 4095
 
-  /// Two files: the shell is told to read the outer one (`. FILE`), which reads the inner one, where the command stands as it is. What is
-  /// left open in the command ends with its file. A command that the shell gives up altogether (it could not be parsed, or a special builtin
-  /// failed) never comes to the mark of the end; the prompt then tells, which carries a mark until the outer file has ended.
+  /// Of those, the ones that can evaluate a file without reading it as a script of its own: `return`, and the traps of bash, then mean what
+  /// they mean at the prompt.
+  static let evaluating: Set<String> = ["bash", "rbash", "ksh", "ksh93", "mksh", "lksh"]
+
+  /// What a plain shell is given a run by.
+  struct Files {
+    /// What the shell is told to read, which reads the inner one.
+    var outer: String
+    /// The command as it stands. What is left open in it ends with its file.
+    var inner: String
+    /// The same, and a line behind it that takes the command's status.
+    var closed: String?
+  }
+
+  /// A command that the shell gives up altogether (ctrl+c, it could not be parsed, or a special builtin failed) never comes to the mark of the
+  /// end; the prompt then tells, which carries a mark with the status until the outer file has ended.
   ///
   /// - Parameters:
   ///   - program: Name of the shell's program: some have no `printf` of their own, and the program that had printed the last mark
   ///   would hold the terminal a moment longer than the mark says.
-  ///   - isRedefined: Whether the words that print may be functions of somebody's: then a copy of the shell prints, which has none.
+  ///   - isWary: Whether the words that print may be functions of somebody's, and the prompt read-only: then a copy of the shell prints, which
+  ///   has none, and tries.
   static func files(
-    for command: String, run: UInt64, program: String, inner path: String, isRedefined: Bool = false
-  ) -> (outer: String, inner: String) {
+    for command: String, run: UInt64, program: String, inner path: String, closed closedPath: String,
+    isWary: Bool = false
+  ) -> Files {
     // Nobody's alias or function is meant.
     // Nowhere in the files do the bytes of a mark stand as they are: `set -v` prints the files.
     let sign = ";\(option)=1;run=\(run)"
@@ -36,23 +51,73 @@ enum CommandMarker {
     // A group's redirections come first, so that a trace of ours goes nowhere.
     // The terminal itself: `exec >file` takes standard output away.
     let aside = "9>/dev/tty >/dev/null 2>&1"
-    // In ksh93 a DEBUG trap changes the status that a group sees, and `.` cuts that of a signal to eight bits. An empty line ends a line that
-    // goes on; a here-document that nobody ends would take ours.
-    let (last, before, status, after) =
-      ["ksh", "ksh93"].contains(program)
-      ? (command.contains("<<") ? "" : "\n_roost=$?\n", "_roost=${_roost-$?}\n", "$_roost", #" \unset _roost;"#)
-      : isRedefined ? ("", "_roost=$?\n", "$_roost", #" \unset _roost;"#) : ("", "", "$?", "")
-    let (open, close) = isRedefined ? (#"( \unset -f command printf print builtin; "#, ")") : ("", "")
-    // What follows the command is read with what comes before it: `set -v` shows it then.
+    let (open, close) = isWary ? (#"( \unset -f command printf print builtin; "#, ")") : ("", "")
     let prompts = program == "yash" ? ["PS1", "YASH_PS1"] : ["PS1"]
-    let outer = """
-      { _roost='\u{1B}'; \(prompts.map { armed($0, sign) }.joined(separator: " ")) \\unset _roost; } \(aside)
-      { . \(quoted(path))
-      \(before){ \(open)\(prints) "\\033]133;D;\(status)\(sign)\\007" >&9\(close); \(prompts.map(disarmed).joined(separator: " "))\(after) } \(aside)
-      }
+    let arming = prompts.map { armed($0, sign, status: program == "zsh" ? "%?" : #"\$?"#, isWary: isWary) }
+      .joined(separator: " ")
+    let evaluates = evaluates(command, program: program, isWary: isWary)
+    let inner = """
+      { \(evaluates ? #"\unset _roost_end; "# : "")\(open)\(prints) "\\033]133;C\(sign)\\007" >&9\(close); } \(aside)
+      \(command)
 
       """
-    return (outer, "{ \(open)\(prints) \"\\033]133;C\(sign)\\007\" >&9\(close); } \(aside)\n\(command)\n\(last)")
+    // In a copy, `$?` is that of the words before it. The prompt comes last: bash and ksh93 leave a group where it is read-only.
+    let (before, status) = isWary ? ("_roost=$?\n", "$_roost") : ("", "${_roost-$?}")
+    let end = """
+      \(before){ \(open)\(prints) "\\033]133;D;\(status)\(sign)\\007" >&9\(close); \\unset _roost _roost_end _roost_esc; \(prompts.map(disarmed).joined(separator: " ")) } \(aside)
+      """
+    // Ours is to succeed: a trap on ERR would run once more for it. A trace of it, or a trap on DEBUG, goes nowhere.
+    let isClosed = !isWary && isOverAtItsEnd(command)
+    let takes = "\n\n{ _roost=$?; } >/dev/null 2>&1"
+    guard evaluates else {
+      let isTrapping = isClosed && ["busybox", "ash", "ash.static", "sh"].contains(program)
+      // `set -v` would show the line behind the command.
+      let reads =
+        isTrapping
+        ? #"case $- in (*v*) \. \#(quoted(path)) ;; (*) \. \#(quoted(closedPath)) ;; esac"#
+        : #"\. \#(quoted(path))"#
+      return Files(
+        outer: preamble(arming, "", aside) + "{ \(reads)\n\(end)\n}\n", inner: inner,
+        closed: isTrapping ? inner + takes + "\n" : nil)
+    }
+    let evaluation = #"\eval "$(<\#(quoted(path)))${_roost_end-}""#
+    let tail = isClosed ? "_roost_end='\(program.contains("ksh") ? "\n\n_roost=$?" : takes)'" : "_roost_end="
+    guard program.contains("ksh") else {
+      let chooses = "case $- in (*v*) _roost_end= ;; (*) \(tail) ;; esac;"
+      return Files(outer: preamble(arming, chooses, aside) + "{ \(evaluation)\n\(end)\n}\n", inner: inner)
+    }
+    // These show some of our words under `set -x` wherever they are sent, and ksh93 runs a trap on DEBUG for each redirection: then nothing
+    // stands behind the command, and the prompt tells its end.
+    let trapped = program.hasPrefix("ksh") ? #"$(\trap -p DEBUG)"# : ""
+    let chooses =
+      mayTrace(command)
+      ? "_roost_end=-;" : "case $-:\(trapped) in (*[vx]*:*|*:?*) _roost_end=- ;; (*) \(tail) ;; esac;"
+    let outer =
+      preamble(arming, chooses, aside)
+      + "case ${_roost_end-} in (-) \\eval \"$(<\(quoted(path)))\" ;; (*) { \(evaluation)\n\(end)\n} ;; esac\n"
+    return Files(outer: outer, inner: inner)
+  }
+
+  /// Whether the shell evaluates the file.
+  private static func evaluates(_ command: String, program: String, isWary: Bool) -> Bool {
+    // bash would take what is typed next for the rest of what it evaluates, once its line editor is off (`set +o emacs`).
+    !isWary && evaluating.contains(program) && !(program.hasSuffix("bash") && command.contains("+o "))
+  }
+
+  /// Whether the command itself may begin a trace, or a trap on DEBUG. One that has to do with the prompt leaves that alone to tell the end.
+  private static func mayTrace(_ command: String) -> Bool {
+    ["set -", "DEBUG"].contains { command.contains($0) } && !command.contains("PS1")
+  }
+
+  private static func preamble(_ arming: String, _ more: String, _ aside: String) -> String {
+    "{ _roost_esc='\u{1B}'; \(arming) \(more) \\unset _roost_esc; } \(aside)\n"
+  }
+
+  /// Whether another line behind the command is a command of its own, and is not shown by what the command sets (`set -v`).
+  private static func isOverAtItsEnd(_ command: String) -> Bool {
+    let bare = command.filter { !$0.isWhitespace }
+    return !["<<", "set -", "verbose"].contains { command.contains($0) }
+      && !["|", "&", "\\", "()"].contains { bare.hasSuffix($0) }
   }
 
   /// The status of a command that a signal has ended is 128 and its number (POSIX leaves open what above 128), which ksh93 tells as 256
@@ -65,19 +130,24 @@ enum CommandMarker {
     }
   }
 
-  /// What to type so that the shell reads the file.
-  static func reading(_ path: String) -> String { " . \(quoted(path))" }
+  /// What to type so that the shell reads the file. Quoted, a word is nobody's alias.
+  static func reading(_ path: String, for command: String, program: String, isWary: Bool = false) -> String {
+    evaluates(command, program: program, isWary: isWary)
+      ? #" \eval "$(<\#(quoted(path)))""# : #" \. \#(quoted(path))"#
+  }
 
-  /// Has a prompt carry the mark that says that the whole command was given up. yash has prompts of its own beside POSIX's, where it is asked to.
-  private static func armed(_ prompt: String, _ sign: String) -> String {
+  /// Has a prompt carry the mark that says that the whole command was given up, and with what status. yash has prompts of its own beside
+  /// POSIX's, where it is asked to.
+  private static func armed(_ prompt: String, _ sign: String, status: String, isWary: Bool) -> String {
     let old = #"case "${\#(prompt)-}" in (*"]133;P;roost=back;"*) \#(prompt)=${\#(prompt)#*"\#u{7}"};; esac;"#
-    let set = #"\#(prompt)="$_roost]133;P;roost=back\#(sign)\#u{7}${\#(prompt)-}";"#
-    return prompt == "PS1" ? "\(old) \(set)" : #"case "${\#(prompt)+x}" in (x) \#(old) \#(set); esac;"#
+    let set = #"\#(prompt)="$_roost_esc]133;P;roost=back\#(sign);status=\#(status)\#u{7}${\#(prompt)-}";"#
+    let both = "\(old) \(set)"
+    let tried = isWary ? "(\(prompt)=x) && { \(both) };" : both
+    return prompt == "PS1" ? tried : #"case "${\#(prompt)+x}" in (x) \#(tried) esac;"#
   }
 
   private static func disarmed(_ prompt: String) -> String {
-    let cut = #"\#(prompt)=${\#(prompt)#*"\#u{7}"};"#
-    return prompt == "PS1" ? cut : #"case "${\#(prompt)+x}" in (x) \#(cut); esac;"#
+    #"case "${\#(prompt)-}" in (*"]133;P;roost=back;"*) \#(prompt)=${\#(prompt)#*"\#u{7}"};; esac;"#
   }
 
   /// One line for a shell that cannot read our files. The command is one quoted word of which nothing means anything to a line editor, a

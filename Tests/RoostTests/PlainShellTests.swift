@@ -1,0 +1,220 @@
+import Formats
+import TestKit
+import Testing
+
+/// A run in a shell without our scripts: the shell, its traps and its terminal's keys are as at its prompt, and what ended the command is told.
+@Suite("Runs in plain shells", .bounded)
+struct PlainShellTests {
+  enum Place: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    case dash, mksh, ksh, yash, ash, bash
+
+    var testDescription: String { rawValue }
+
+    var fields: JSON {
+      switch self {
+      case .ash: ["argv": ["/usr/bin/busybox", "ash"]]
+      case .bash: ["shell": "/usr/bin/bash", "integration": false]
+      default: ["shell": .string("/usr/bin/\(rawValue)")]
+      }
+    }
+  }
+
+  private func session(_ fields: JSON, _ body: (TestSession) async throws -> Void) async throws {
+    try await withSession(fields) { session in
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      try await body(session)
+    }
+  }
+
+  private func expectRuns(_ session: TestSession) async throws {
+    for number in 3...4 {
+      let answer = try await session.run("echo mine; (exit \(number))", ["timeout_ms": 60_000])
+      #expect(answer["output"] == "mine\n" && answer["exit_status"] == .integer(number), "\(answer.text)")
+    }
+  }
+
+  // MARK: Its status
+
+  @Test("a command that ctrl+c has ended has a status", arguments: Place.allCases)
+  func interrupted(place: Place) async throws {
+    try await session(place.fields) { session in
+      for _ in 1...2 {
+        let asks = try await session.run("cat", ["timeout_ms": 60_000])
+        let id = try #require(asks["command_id"].integer, "\(asks.text)")
+        try await session.press("ctrl+c")
+        let end = try await session.post("commands/\(id)/wait", ["timeout_ms": 60_000])
+        #expect(end["reason"] == "command" && end["exit_status"] == 130, "\(end.text)")
+      }
+      _ = try await session.run("cat", ["timeout_ms": 60_000])
+      _ = try await session.client.request("DELETE", "\(session.path)/runs/active")
+      let last = try await session.client.get("\(session.path)/commands").array?.last
+      #expect(last?["exit_status"] == 130, "\(last?.text ?? "none")")
+      try await expectRuns(session)
+    }
+  }
+
+  @Test("a command that the shell could not read has the status that the shell gives it", arguments: Place.allCases)
+  func unread(place: Place) async throws {
+    try await session(place.fields) { session in
+      let answer = try await session.run("echo )", ["timeout_ms": 60_000])
+      #expect(answer["reason"] == "command" && (answer["exit_status"].integer ?? 0) > 0, "\(answer.text)")
+      #expect(answer["output"].string?.contains("yntax") == true, "\(answer.text)")
+      try await expectRuns(session)
+    }
+  }
+
+  // MARK: As at its prompt
+
+  struct Trap: Sendable, CustomTestStringConvertible {
+    let place: Place
+    let trap: String
+    let output: String
+
+    init(_ place: Place, _ trap: String, _ output: String) {
+      (self.place, self.trap, self.output) = (place, trap, output)
+    }
+
+    var testDescription: String { "\(place.rawValue): \(trap)" }
+  }
+
+  static let traps = [
+    Trap(.mksh, "trap 'echo T' ERR", "mine\nT\n"), Trap(.ash, "trap 'echo T' ERR", "mine\nT\n"),
+    Trap(.bash, "trap 'echo T' ERR", "mine\nT\n"), Trap(.ksh, "trap 'echo T' ERR", "mine\nT\n"),
+    Trap(.bash, "trap 'echo T' DEBUG", "T\nmine\n"), Trap(.bash, "trap 'echo T' RETURN", "mine\n"),
+    Trap(.ksh, "trap 'echo T' DEBUG", "T\nmine\n"),
+  ]
+
+  @Test("a trap is run for the command alone", arguments: traps)
+  func trapped(trap: Trap) async throws {
+    try await session(trap.place.fields) { session in
+      _ = try await session.run(trap.trap, ["timeout_ms": 60_000])
+      for number in 3...4 {
+        let answer = try await session.run("echo mine; (exit \(number))", ["timeout_ms": 60_000])
+        #expect(
+          answer["output"].string == trap.output && answer["exit_status"] == .integer(number), "\(answer.text)")
+      }
+    }
+  }
+
+  @Test("what begins a trace shows nothing of ours", arguments: Place.allCases, ["set -x", "set -v", "set -xv"])
+  func traced(place: Place, command: String) async throws {
+    try await session(place.fields) { session in
+      let begins = try await session.run(command, ["timeout_ms": 60_000])
+      let next = try await session.run("echo mine; (exit 3)", ["timeout_ms": 60_000])
+      #expect(begins["output"] == "" || begins["output"] == "\n", "\(begins.text)")
+      #expect(next["output"].string?.contains("mine\n") == true && next["exit_status"] == 3, "\(next.text)")
+      #expect(next["output"].string?.contains("roost") == false, "\(next.text)")
+      #expect(next["output"].string?.contains("/dev/tty") == false, "\(next.text)")
+    }
+  }
+
+  @Test("a line editor that is switched off is", arguments: ["set +o emacs", "set +o emacs +o vi"])
+  func editorOff(command: String) async throws {
+    try await session(Place.bash.fields) { session in
+      _ = try await session.run(command, ["timeout_ms": 60_000])
+      try await expectRuns(session)
+    }
+  }
+
+  @Test(
+    "an Enter that does not arrive is typed otherwise", arguments: [Place.dash, .bash, .mksh, .ash],
+    ["-icrnl", "igncr", "raw"])
+  func carriageReturn(place: Place, mode: String) async throws {
+    try await session(place.fields) { session in
+      _ = try await session.run("stty \(mode)", ["timeout_ms": 60_000])
+      let answer = try await session.run("echo mine; (exit 3)", ["timeout_ms": 60_000])
+      #expect(answer["exit_status"] == 3, "\(answer.text)")
+    }
+  }
+
+  @Test("return means what it means at the prompt", arguments: [Place.bash, .mksh, .ksh])
+  func returns(place: Place) async throws {
+    try await session(place.fields) { session in
+      let answer = try await session.run("echo a; return 5; echo b", ["timeout_ms": 60_000])
+      guard place == .bash else {
+        #expect(answer["reason"] == "exit" && answer["exit_status"] == 5, "\(answer.text)")
+        return
+      }
+      let word = "bash: return: can only `return' from a function or sourced script"
+      #expect(answer["output"].string == "a\n\(word)\nb\n" && answer["exit_status"] == 0, "\(answer.text)")
+      #expect(try await session.run("return 5", ["timeout_ms": 60_000])["exit_status"] == 2)
+    }
+  }
+
+  @Test("a prompt that cannot be changed is in nobody's way", arguments: Place.allCases)
+  func readOnlyPrompt(place: Place) async throws {
+    try await session(place.fields) { session in
+      _ = try await session.run("readonly PS1", ["timeout_ms": 60_000])
+      try await expectRuns(session)
+    }
+  }
+
+  @Test("a shell that gives up the line of a run is said to have run nothing", arguments: [Place.dash, .ash])
+  func givenUp(place: Place) async throws {
+    try await session(place.fields) { session in
+      _ = try await session.run("readonly _", ["timeout_ms": 60_000])
+      let refused = try await session.answer("run", ["command": "echo mine", "timeout_ms": 60_000])
+      #expect(refused.errorCode == "line_in_use", "\(refused)")
+      #expect(refused.json["error"]["message"].string?.contains("nothing was run") == true, "\(refused)")
+    }
+  }
+
+  @Test("what comes before its prompt is not in the way of the next run")
+  func slowPrompt() async throws {
+    try await session(Place.bash.fields) { session in
+      _ = try await session.run("PROMPT_COMMAND='sleep 0.5'", ["timeout_ms": 60_000])
+      try await expectRuns(session)
+    }
+  }
+
+  @Test("nobody's alias is meant", arguments: Place.allCases)
+  func aliased(place: Place) async throws {
+    try await session(place.fields) { session in
+      _ = try await session.run("alias .='echo dot' eval='echo eval'", ["timeout_ms": 60_000])
+      try await expectRuns(session)
+    }
+  }
+
+  @Test("a shell that goes by another name is one", arguments: [JSON.object([:]), ["integration": false]])
+  func renamed(fields: JSON) async throws {
+    try await session(fields.adding(["shell": "/usr/bin/bash"])) { session in
+      _ = try await session.run("exec -a other bash --norc", ["timeout_ms": 60_000])
+      try await expectRuns(session)
+    }
+  }
+
+  // MARK: Keys in line mode
+
+  @Test(
+    "whatever was typed and taken back in line mode, the prompt is known",
+    arguments: ["\t", "\t\u{7F}", "\t\u{15}", "ab\u{17}", "a\u{16}", "\u{16}\u{15}", "a\u{16}\u{03}", "\u{1}x"])
+  func edited(keys: String) async throws {
+    for isFirst in [true, false] {
+      try await withSession(Place.dash.fields) { session in
+        if !isFirst { try await expectRuns(session) }
+        _ = try await session.post("wait", ["for": ["prompt", "input"]])
+        try await session.type(keys)
+        try await expectRuns(session)
+        try await session.press("ctrl+u")
+        try await expectRuns(session)
+      }
+    }
+  }
+
+  @Test("what was half typed in line mode is there again, the keys that edited it too")
+  func halfTyped() async throws {
+    try await session(Place.dash.fields) { session in
+      try await session.type("echo [x\ty\u{7F}z]")
+      try await expectRuns(session)
+      try await session.interact(["text": "\r", "for": "match", "pattern": "(?m)^\\[x z\\]"])
+    }
+  }
+
+  @Test("a letter that is a key of the terminal's is quoted", arguments: ["intr", "kill", "erase", "eof", "susp"])
+  func letters(key: String) async throws {
+    try await session(Place.dash.fields) { session in
+      _ = try await session.run("stty \(key) r", ["timeout_ms": 60_000])
+      try await expectRuns(session)
+    }
+  }
+}
