@@ -289,6 +289,7 @@ package actor Session {
   }
 
   private func take(_ mark: Mark) {
+    guard !isInherited(mark) else { return }
     let (before, typist) = (commands.lastID, commands.expected?.cause ?? commands.typist)
     // Where the line that is typed began: looked up before the log changes.
     let start: LinePosition? = if case .atPrompt(let position) = commands.phase { position } else { nil }

@@ -183,6 +183,18 @@ struct PlainShellTests {
     }
   }
 
+  @Test("a shell that inherits the prompt of the one that a run was given to does not end the run")
+  func inherited() async throws {
+    try await session(Place.dash.fields) { session in
+      _ = try await session.run("export PS1='> > '", ["timeout_ms": 60_000])
+      #expect(try await session.run("dash", ["timeout_ms": 60_000])["reason"] == "input")
+      try await expectRuns(session)
+      let end = try await session.run("exit 5", ["timeout_ms": 60_000])
+      #expect(end["reason"] == "exit", "\(end.text)")
+      try await expectRuns(session)
+    }
+  }
+
   // MARK: Keys in line mode
 
   @Test(

@@ -73,6 +73,15 @@ struct RunEndingTests {
     }
   }
 
+  @Test("a command of fish that says itself that one begins has begun already")
+  func emits() async throws {
+    try await session(.fish) { session in
+      let answer = try await session.run("emit fish_preexec other; echo mine", ["timeout_ms": 60_000])
+      #expect(answer["output"] == "mine\n" && answer["exit_status"] == 0, "\(answer.text)")
+      try await expectNext(session, in: .fish)
+    }
+  }
+
   @Test("a command that edits a line itself waits for input", arguments: [Place.bash, .zsh, .fish])
   func edits(place: Place) async throws {
     try await session(place) { session in

@@ -331,6 +331,12 @@ extension Session {
     return lastSentGeneration == 0 && runs.plainPrompt?.shell == front
   }
 
+  /// Whether a mark is of a plain shell's prompt that another shell, which the run in progress has started there, has from the environment.
+  func isInherited(_ mark: Mark) -> Bool {
+    guard mark.options["roost"] == "back", let given = runs.active?.shell, let front = frontImage else { return false }
+    return front != given && foregroundIsShell
+  }
+
   private func remoteShell() -> ShellReadiness {
     guard hasTakenInput, activity.quiet() >= Session.silence, !pty.hasOutput else { return .notYet(Session.silence) }
     return .plain(program: "sh", pid: 0)

@@ -69,7 +69,7 @@ extension ShellIntegration {
         end
 
         function __roost_preexec --on-event fish_preexec
-            if test $__roost_run != 0; and test "$argv[1]" != "$__roost_text"; and test -z "$(abbr --list)"
+            if test $__roost_run != 0; and test -z "$__roost_begun"; and test "$argv[1]" != "$__roost_text"; and test -z "$(abbr --list)"
                 # No abbreviation: a search that was under way has put another line in the place of the run's.
                 __roost_tell 'P;roost=busy'
                 set __roost_run 0
