@@ -191,7 +191,7 @@ extension Session {
 
   /// The keys that empty the line at a plain shell's prompt, of which what was typed there is made again by the same bytes.
   private func takingAwayTypedLine(of program: String) throws(SessionError) -> [UInt8] {
-    guard let discipline = pty.discipline, discipline.isCanonical, !CommandMarker.editing.contains(program) else {
+    guard let discipline = pty.discipline, discipline.isCanonical, leavesLineToTerminal(program) else {
       guard typedLine.isEmpty || typedLine.isPlainText else { throw lineInUse }
       // Ctrl-U empties the line, in the terminal's own line mode as well as in a shell's.
       return typedLine.isEmpty ? [] : [0x15]

@@ -113,6 +113,12 @@ struct PlainShellTests {
     try await session(Place.bash.fields) { session in
       _ = try await session.run(command, ["timeout_ms": 60_000])
       try await expectRuns(session)
+      for keys in ["\t", "ab", "\t\u{7F}"] {
+        try await session.type(keys)
+        try await expectRuns(session)
+        try await session.press("ctrl+u")
+        try await expectRuns(session)
+      }
     }
   }
 

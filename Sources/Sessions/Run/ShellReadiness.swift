@@ -272,7 +272,9 @@ extension Session {
     else { return nil }
     // In a shell that edits its lines, a terminal in line mode is one that a program or `read` reads.
     let edits = CommandMarker.editing.contains(shell.program)
-    let hasPrompt = hasPrompt || isUntouched(group) || mode.canonical && !edits && hasBeenSentNothing(group)
+    let hasPrompt =
+      hasPrompt || isUntouched(group)
+      || mode.canonical && leavesLineToTerminal(shell.program) && hasBeenSentNothing(group)
     if mode.canonical, edits, !hasPrompt, !["busybox", "ash", "yash"].contains(shell.program) { return nil }
     if mode.canonical, !mode.echo, !hasPrompt { return nil }
     let isReading = isForegroundReading
@@ -321,6 +323,11 @@ extension Session {
   private func isUntouched(_ shell: ProcessID) -> Bool {
     guard let end = runs.plainEnd, let image = end.shell, image.pid == shell else { return false }
     return end.input == lastInputGeneration && frontImage == image
+  }
+
+  /// Whether a shell of that name that is in line mode edits no line at all, rather than not yet.
+  func leavesLineToTerminal(_ program: String) -> Bool {
+    !CommandMarker.editing.contains(program) || isForegroundReading
   }
 
   /// The same of one that edits no line, whatever was typed that the terminal in line mode still keeps: a TAB that was taken back there may
