@@ -1,5 +1,6 @@
 import Causality
 import Events
+import Store
 import Testing
 
 @testable import Operations

@@ -46,7 +46,7 @@ struct DamagedStateTests {
       let shell = "\(roost.home.path)/run/roost/shell/roost.bash"
       unlink(shell)
       mkfifo(shell, 0o600)
-      let session = try await roost.session(["name": "a", "argv": ["/bin/bash", "--norc"]])
+      let session = try await TestSession(on: roost, ["name": "a", "argv": ["/bin/bash", "--norc"]])
       #expect(try await session.run("echo hello")["output"] == "hello\n")
       try await roost.stopServer()
 
