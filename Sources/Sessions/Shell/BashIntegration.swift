@@ -239,8 +239,8 @@ extension ShellIntegration {
         fi
         if [[ -n $__roost_saved ]]; then saved=';saved=1'; fi
         __roost_run=$id READLINE_LINE=$text READLINE_POINT=${#text}
-        # '!' means what it means in a script.
-        if [[ $- == *H* && $text == *"${histchars:-!}"* ]]; then
+        # '!', and '^' at the beginning of a line, mean what they mean in a script.
+        if [[ $- == *H* && $text == *[\!\^"${histchars:+${histchars:0:2}}"]* ]]; then
           __roost_bang=1
           builtin set +H
         fi
