@@ -96,7 +96,7 @@ extension Session {
   private var ignoredError: SessionError {
     SessionError(
       .lineInUse,
-      "The shell of \(name) read the line that was to begin the command, and began nothing: it may be in the middle of a command of several lines, or its keys are bound to something else (the terminal's: 'stty sane' sets them back). Nothing was run; look at its screen, and try again."
+      "The shell of \(name) read the line that was to begin the command, and began nothing: it may be in the middle of a command of several lines, or restricted ('set -r'), or its keys are bound to something else (the terminal's: 'stty sane' sets them back). Nothing was run; look at its screen, and try again."
     )
   }
 
@@ -136,7 +136,7 @@ extension Session {
     switch readiness {
     case .integrated:
       guard let file, file.write(command, run: id) else { throw unwritable }
-      bytes = commands.needsCancel ? RunFile.cancel + RunFile.take : RunFile.take
+      bytes = takeKeys
     case .plain(let program, let pid):
       notePlainPrompt()
       if !typedLine.isEmpty, isLineEmpty { typedLine.clear() }
@@ -170,7 +170,7 @@ extension Session {
     let position = cursorPosition
     runs.active = ActiveRun(
       id: id, command: command, cause: Cause.current, way: way, shell: way == .integrated ? promptImage : frontImage,
-      lastCommand: commands.lastID, typedAt: position, typedBefore: typedBefore)
+      lastCommand: commands.lastID, lastPrompt: commands.promptCount, typedAt: position, typedBefore: typedBefore)
     runs.active?.promptsBefore = commands.promptCount
     runs.active?.isElsewhere = commands.isElsewhere && foregroundShellName == nil
     let isInside = way != .integrated && isInsideCommand
@@ -233,6 +233,9 @@ extension Session {
     return bytes
   }
 
+  /// What has the line editor take the command that is in the file.
+  private var takeKeys: [UInt8] { commands.needsCancel ? RunFile.cancel + RunFile.take : RunFile.take }
+
   /// Types for a run: nothing that the run types is a person's half line.
   func writeForRun(_ bytes: [UInt8]) throws(SessionError) {
     let (line, input, sent) = (typedLine, lastInputGeneration, lastSentGeneration)
@@ -272,11 +275,20 @@ extension Session {
   private func awaitTaken(
     _ id: UInt64, _ options: RunOptions, deadline: ContinuousClock.Instant
   ) async throws -> UInt64 {
-    let patience = min(SessionLimits.takenPatience, max(ContinuousClock.now.duration(to: deadline), .zero))
-    do {
-      _ = try await wait(for: [.run(id, .taken)], timeout: patience, onTimeout: Self.overtime)
-      return id
-    } catch let error as SessionError where error.code == .runTimeout {}
+    let end = min(deadline, .now + SessionLimits.takenPatience)
+    var attempts = 1
+    repeat {
+      let patience = min(SessionLimits.settle, max(ContinuousClock.now.duration(to: end), .zero))
+      do {
+        _ = try await wait(for: [.run(id, .taken)], timeout: patience, onTimeout: Self.overtime)
+        return id
+      } catch let error as SessionError where error.code == .runTimeout {}
+      if attempts < SessionLimits.runAttempts, isKeyLost(id) {
+        attempts += 1
+        runs.active?.lastPrompt = commands.promptCount
+        try? writeForRun(takeKeys)
+      }
+    } while ContinuousClock.now < end
     guard let run = runs.active, run.id == id, run.stage == .told else { return id }
     let command = run.command
     endRun(nil)
@@ -291,6 +303,15 @@ extension Session {
     }
     commands.losesKeys()
     return try begin(command, plain)
+  }
+
+  /// Whether the line editor has lost the key that was to have it take the run: what a shell has read when it sees ctrl+c, it forgets, and
+  /// prints another prompt.
+  private func isKeyLost(_ id: UInt64) -> Bool {
+    guard let run = runs.active, run.id == id, run.stage == .told, commands.promptCount > run.lastPrompt,
+      case .atPrompt = commands.phase
+    else { return false }
+    return hasTakenInput && activity.quiet() >= SessionLimits.settle && foregroundShellWaits
   }
 
   private var notTaken: SessionError {

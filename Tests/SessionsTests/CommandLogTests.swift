@@ -214,6 +214,30 @@ struct CommandLogTests {
     #expect(!log.takesRuns && log.isWithoutMarks)
   }
 
+  @Test("keys that were not answered once are tried again at the next prompt, and are there when they are answered")
+  func keysComeBack() {
+    var log = log(expecting: 7)
+    _ = take(&log, signed(.promptEnd, n: 1))
+    #expect(log.takesRuns)
+    log.losesKeys()
+    #expect(log.hasLostKeys)
+    // The same prompt, painted again.
+    _ = take(&log, signed(.promptEnd, n: 1))
+    #expect(log.hasLostKeys)
+    _ = take(&log, signed(.promptEnd, n: 2))
+    #expect(log.takesRuns)
+    var taken = signed(.property, n: 2, run: 7)
+    taken.options["roost"] = "taken"
+    _ = take(&log, taken)
+    log.losesKeys()
+    _ = take(&log, signed(.promptEnd, n: 3))
+    #expect(log.takesRuns)
+    // Twice in a row: they are lost.
+    log.losesKeys()
+    _ = take(&log, signed(.promptEnd, n: 4))
+    #expect(!log.takesRuns && log.hasLostKeys)
+  }
+
   @Test("a line editor in the middle of something else refuses the run, and nobody else's word does")
   func refuses() {
     var log = log(expecting: 7)

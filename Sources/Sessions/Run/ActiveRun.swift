@@ -37,6 +37,8 @@ struct ActiveRun {
   var promptsBefore: UInt64 = 0
   /// The shell is at the other end of a program, and what the kernel tells is not of it.
   var isElsewhere = false
+  /// How many prompts had come to stand when it was told.
+  var lastPrompt: UInt64
   var stage = Stage.told
   /// Where the command was typed.
   var typedAt: LinePosition

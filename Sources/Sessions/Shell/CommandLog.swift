@@ -70,8 +70,10 @@ struct CommandLog {
     var isElsewhere = false
     /// Whether its line editor must be told to give up a search before it is given one; it says so when it has read our scripts.
     var needsCancel = true
-    /// Whether its line editor has been seen to have lost the keys by which it is given a run.
-    var hasLostKeys = false
+    /// How often in a row its line editor has not answered the keys by which it is given a run.
+    var unansweredKeys = 0
+    /// The greatest number seen when that happened last.
+    var unansweredAt: UInt64 = 0
     /// The greatest number seen.
     var count: UInt64 = 0
     /// Whether it has marked its prompts and commands at all.
@@ -131,11 +133,19 @@ struct CommandLog {
   /// Whether the shell whose marks came last can be given a run by its line editor.
   var takesRuns: Bool { isSigned && signers[current].takesRuns && !isWithoutMarks && !hasLostKeys }
 
-  /// Whether it could, had it not lost the keys for that (`bindkey -d`): it is given one as a shell without our scripts is.
-  var hasLostKeys: Bool { signers[current].hasLostKeys }
+  /// Whether it could, had it not lost the keys for that (`bind -r`): it is given one as a shell without our scripts is.
+  ///
+  /// Keys that were not answered once may have been lost on their way (to an interrupt): with the next prompt they are tried again.
+  var hasLostKeys: Bool {
+    let signer = signers[current]
+    return signer.unansweredKeys > 1 || signer.unansweredKeys == 1 && signer.count <= signer.unansweredAt
+  }
 
   /// Its line editor has not answered where it should have.
-  mutating func losesKeys() { signers[current].hasLostKeys = true }
+  mutating func losesKeys() {
+    signers[current].unansweredKeys += 1
+    signers[current].unansweredAt = signers[current].count
+  }
 
   /// Whether the line editor of the shell whose marks came last is to be told to give up a search or a menu before it is given a run (fish).
   var needsCancel: Bool { signers[current].needsCancel }
@@ -438,7 +448,7 @@ struct CommandLog {
     case "none": isWithoutMarks = true
     case "here":
       isWithoutMarks = false
-      signers[current].hasLostKeys = false
+      signers[current].unansweredKeys = 0
       signers[current].needsCancel = mark.options["cancel"] != nil
       arrivals += 1
     case "busy" where isExpected: return .refused
@@ -446,6 +456,7 @@ struct CommandLog {
     case "reads" where isExpected: return .editsLine
     case "taken" where isExpected:
       expected?.isTaken = true
+      signers[current].unansweredKeys = 0
       return .taken(putBack: mark.options["saved"] != nil, waits: mark.options["go"] != nil)
     case "incomplete" where isExpected: return .incomplete(isGivenUp: true)
     default:
