@@ -219,7 +219,7 @@ package actor HTTPClient {
           Glibc.close(fd)
           throw NetError(
             .permissionDenied,
-            "\(endpoint): a process of another user (uid \(stranger)) listens there; it was sent nothing")
+            "a process of another user (uid \(stranger)) listens there, and was sent nothing")
         }
         let socket = try Socket(adopting: fd, kind: kind, peer: peer, on: loop)
         if let context { try await secure(socket, context, attempt) }

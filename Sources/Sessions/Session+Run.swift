@@ -171,7 +171,6 @@ extension Session {
     runs.active = ActiveRun(
       id: id, command: command, cause: Cause.current, way: way, shell: way == .integrated ? promptImage : frontImage,
       lastCommand: commands.lastID, lastPrompt: commands.promptCount, typedAt: position, typedBefore: typedBefore)
-    runs.active?.promptsBefore = commands.promptCount
     runs.active?.isElsewhere = commands.isElsewhere && foregroundShellName == nil
     let isInside = way != .integrated && isInsideCommand
     commands.expected = .init(id: id, command: command, cause: Cause.current, isInside: isInside)

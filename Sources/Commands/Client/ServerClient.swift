@@ -137,7 +137,7 @@ struct ServerClient: Sendable {
         hint: "Start one with 'roost serve', or just run 'roost'.", serverCode: "no_server")
     case .permissionDenied:
       return CommandFailure(
-        .refused, "\(address.description): permission denied", serverCode: "permission_denied")
+        .refused, "\(address.description): \(error.message)", serverCode: "permission_denied")
     case .timedOut:
       return CommandFailure(.timedOut, "the server at \(address.description) does not answer")
     case .tlsUntrusted, .tlsExpired, .tlsWrongHost, .tlsWrongPin:

@@ -33,8 +33,6 @@ struct ActiveRun {
   let shell: ProcessImage?
   /// The number of the latest command before it.
   let lastCommand: Int
-  /// How many prompts had come to stand before it.
-  var promptsBefore: UInt64 = 0
   /// The shell is at the other end of a program, and what the kernel tells is not of it.
   var isElsewhere = false
   /// How many prompts had come to stand when it was told.

@@ -21,7 +21,7 @@ extension Session {
   private func isLeftBehind(_ run: ActiveRun) -> Bool {
     guard let given = run.shell, let front = frontImage, front != given, activity.quiet() >= SessionLimits.inputPatience
     else { return false }
-    if case .atPrompt = commands.phase, foregroundIsOwn, commands.promptCount > run.promptsBefore { return true }
+    if case .atPrompt = commands.phase, foregroundIsOwn, commands.promptCount > run.lastPrompt { return true }
     guard foregroundShellWaits, case .plain = shellReadiness(inShell: false) else { return false }
     return true
   }
@@ -29,7 +29,7 @@ extension Session {
   /// A prompt has come since, by the shell's own mark, and nothing has come behind it.
   private func isPassedOver(_ run: ActiveRun) -> Bool {
     guard case .atPrompt(let place) = commands.phase else { return false }
-    return commands.promptCount > run.promptsBefore && cursorPosition == place
+    return commands.promptCount > run.lastPrompt && cursorPosition == place
       && activity.quiet() >= SessionLimits.quietAfter
   }
 }
