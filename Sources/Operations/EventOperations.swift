@@ -43,7 +43,8 @@ package struct EventOperations: Sendable {
       Operation(
         document: "events.get", "Show one event, by its id or its number", .eventsRead, "GET", "/events/{id}", .reads
       ) { (call: Call, input: EventInput) -> EventOutput in
-        guard let event = try await log.event(input.id, forOwner: call.principal.holder == nil), call.access.admits(event)
+        guard let event = try await log.event(input.id, forOwner: call.principal.holder == nil),
+          call.access.admits(event)
         else {
           throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
         }
@@ -84,7 +85,8 @@ package struct EventOperations: Sendable {
             "This token may not do events.replay: it needs the scope '\(Scope.eventsRead.rawValue)' beside '\(Scope.eventsPublish.rawValue)'."
           )
         }
-        guard let event = try await log.event(input.id, forOwner: call.principal.holder == nil), call.access.admits(event)
+        guard let event = try await log.event(input.id, forOwner: call.principal.holder == nil),
+          call.access.admits(event)
         else {
           throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
         }

@@ -29,7 +29,8 @@ final class PublishAllowance: Sendable {
   init(logBytes: Int?) { size = logBytes.map { Double($0 / Self.part) } }
 
   /// Throws `resource_limit_reached` with the time after which the same would be taken; nothing is counted then.
-  func take(_ drafts: [EventDraft], for principal: Principal, now: ContinuousClock.Instant = .now) throws(OperationError)
+  func take(_ drafts: [EventDraft], for principal: Principal, now: ContinuousClock.Instant = .now)
+    throws(OperationError)
   {
     guard let size, let holder = principal.holder else { return }
     // A list that is more than all of it is taken when all of it is there.

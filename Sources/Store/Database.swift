@@ -1,6 +1,6 @@
-import Sys
 import CSQLite
 import Glibc
+import Sys
 
 /// One connection to an SQLite file, for one thread at a time. Committed means on the disk (synchronous FULL).
 package final class Database {

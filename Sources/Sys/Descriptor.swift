@@ -150,7 +150,9 @@ package func readRegularFile(_ path: String, limit: Int) throws(SystemError) -> 
 package func openRegularFile(_ path: String, _ flags: CInt, mode: UInt32 = 0o600) throws(SystemError) -> CInt {
   let opened = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode)
   // A FIFO that nobody reads, and a socket, cannot be opened to be written.
-  guard opened >= 0 else { throw errno == ENXIO ? SystemError(code: ENOTSUP, call: "open \(path)") : .last("open \(path)") }
+  guard opened >= 0 else {
+    throw errno == ENXIO ? SystemError(code: ENOTSUP, call: "open \(path)") : .last("open \(path)")
+  }
   var status = stat()
   guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
     close(opened)

@@ -31,7 +31,8 @@ struct PublishAllowanceTests {
     try allowance.take(drafts(8), for: one, now: start + .seconds(10_000))
   }
 
-  @Test("the local user has no bound, and a list that is more than all is taken when all is there") func exempt() throws {
+  @Test("the local user has no bound, and a list that is more than all is taken when all is there") func exempt() throws
+  {
     let start = ContinuousClock.now
     for _ in 0..<20 { try allowance.take(drafts(1), for: .localUser(uid: 1000), now: start) }
     try allowance.take(drafts(9), for: one, now: start)
