@@ -36,6 +36,18 @@ struct LongAnswers: Sendable {
 }
 
 extension Session {
+  /// A picture of more cells takes milliseconds to write, and is one moment: it cannot be written in pieces.
+  private static let cellsAtOnce = 32 << 10
+
+  /// Waits, before a large picture is written, until others on the loop have had their turn: sixty who ask for one at once are no reason for
+  /// all the rest to wait for sixty.
+  package func awaitTurnForPicture() async {
+    guard terminal.size.rows * terminal.size.columns > Session.cellsAtOnce else { return }
+    await LongAnswers.enter(on: loop)
+    await loop.nextTurn()
+    LongAnswers.leave(on: loop)
+  }
+
   /// Most lines that one call answers.
   package static let scrollbackLimit = 10_000
   /// Longest answer, in bytes: a message of a link may be little longer, and ten thousand lines of text need a seventh of it.

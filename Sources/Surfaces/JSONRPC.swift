@@ -13,7 +13,7 @@ struct JSONRPC: Sendable {
   static let maximumBatch = 64
   /// When the answers of a batch are longer together, in bytes, the rest of its calls are not made. What was made is told, so a batch may
   /// answer this and the longest answer of one call.
-  static let maximumBatchAnswer = 8 << 20
+  static let maximumBatchAnswer = 4 << 20
 
   /// The answer to one message, as it goes over the wire; `nil` when it held notifications only.
   func answer(_ message: [UInt8], for call: Call) async -> [UInt8]? {

@@ -28,7 +28,7 @@ struct JSONRPCTests {
   func longBatch() async throws {
     let calls = Mutex(0)
     struct Long: Codable, Sendable { var text: String }
-    let long = String(repeating: "x", count: 6 << 20)
+    let long = String(repeating: "x", count: 3 << 20)
     let catalogue = Catalogue(
       [
         Operation("long.get", "Answer at length", nil, "GET", "/long", .reads) { (_: Call, _: NoInput) -> Long in
@@ -42,7 +42,7 @@ struct JSONRPCTests {
     let answer = await JSONRPC(catalogue: catalogue).answer(Array(batch.utf8), for: Sample.call) ?? []
     #expect(calls.withLock { $0 } == 2)
     let elements = try #require(JSONText.elements(of: answer[...]))
-    #expect(elements.map { $0.count > 6 << 20 } == [true, true, false, false, false])
+    #expect(elements.map { $0.count > 3 << 20 } == [true, true, false, false, false])
     for refused in elements.suffix(3) {
       let text = String(decoding: refused, as: UTF8.self)
       #expect(
