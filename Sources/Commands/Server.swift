@@ -23,6 +23,7 @@ actor Server {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
+  private let accounts = Accounts()
   /// Holds the server's lock.
   private let groundwork: ServerGroundwork
   private let options: ServeOptions
@@ -143,7 +144,6 @@ actor Server {
 
   /// Opens the sockets.
   private func open() async throws {
-    let accounts = Accounts()
     let tickets = Tickets(accounts: accounts)
     let tokens = Tokens(fixed: options.token, paths: paths, quarantine: quarantine)
     let authenticator = Authenticator(
@@ -369,7 +369,7 @@ extension Server: ServerControl {
       tcpAddr: tcpAddresses.first, tlsFingerprint: tls?.fingerprint.description, sessionCount: await store.runningCount,
       startedAt: startedAt, pid: Int(getpid()),
       keeperPid: Int(await store.keeperPid), persistent: isPersistent,
-      damagedFiles: quarantine.paths.isEmpty ? nil : quarantine.paths)
+      damagedFiles: quarantine.paths.isEmpty ? nil : quarantine.paths, shares: accounts.shareInfos)
   }
 
   func countSessions(reachableBy access: Access) async -> Int {

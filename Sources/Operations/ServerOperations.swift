@@ -20,13 +20,28 @@ package struct ServerInfo: Codable, Sendable {
   package var persistent: Bool
   /// Damaged files of the server's state, under the names by which they are kept; none when all are well.
   package var damagedFiles: [String]?
+  /// What is taken of what all users share, without names; not told to those who are limited to some sessions.
+  package var shares: [ShareInfo]?
+
+  /// How a ``Share`` stands.
+  package struct ShareInfo: Codable, Sendable {
+    package var share: String
+    /// Taken by everybody.
+    package var used: Int
+    /// For everybody together.
+    package var limit: Int
+    /// The most that one token has.
+    package var most: Int
+    /// Times that there was no more for somebody.
+    package var refused: Int
+  }
 
   package init(
     hostname: String, version: String, serverID: String, instanceName: String, socketPath: String, tcpAddr: String?,
     tlsFingerprint: String?,
     sessionCount: Int,
     startedAt: Timestamp, pid: Int, keeperPid: Int?, persistent: Bool,
-    damagedFiles: [String]? = nil
+    damagedFiles: [String]? = nil, shares: [ShareInfo]? = nil
   ) {
     self.hostname = hostname
     self.version = version
@@ -41,6 +56,18 @@ package struct ServerInfo: Codable, Sendable {
     self.keeperPid = keeperPid
     self.persistent = persistent
     self.damagedFiles = damagedFiles
+    self.shares = shares
+  }
+}
+
+extension Accounts {
+  /// For `server.info`.
+  package var shareInfos: [ServerInfo.ShareInfo] {
+    standings.map {
+      .init(
+        share: $0.share.rawValue, used: $0.used, limit: $0.share.limits.total, most: $0.most,
+        refused: Int(clamping: $0.refused))
+    }
   }
 }
 
@@ -85,7 +112,10 @@ extension ServerControl {
   /// What a caller is told of the server: of sessions that are out of its reach not even how many there are.
   func info(for call: Call) async -> ServerInfo {
     var info = await info()
-    if call.access.isLimited { info.sessionCount = await countSessions(reachableBy: call.access) }
+    if call.access.isLimited {
+      info.sessionCount = await countSessions(reachableBy: call.access)
+      info.shares = nil
+    }
     return info
   }
 }

@@ -143,6 +143,12 @@ struct StrangersTests {
       let metrics = try await roost.http.request("GET", "/metrics").text
       #expect(metrics.contains("roost_share_used{share=\"body_bytes\"} 16777216"), "\(metrics)")
       #expect(metrics.contains("roost_share_refused_total{share=\"body_bytes\"} 1"))
+      let status = try await roost.run("status").text
+      #expect(status.contains("body bytes 16777216 of 67108864 (1 refused)"), "\(status)")
+      let limited = try await roost.http.post(
+        "/tokens", ["name": "limited", "scopes": ["sessions:read"], "sessions": ["x"]])
+      let info = try await client.another(token: limited["token"].string).get("/server/info")
+      #expect(info["shares"].isNull, "\(info.text)")
       #expect(try await begin(other).receive(through: "\r\n\r\n").hasPrefix("HTTP/1.1 100"))
     }
   }

@@ -103,10 +103,21 @@ private func statusText(_ info: JSON, _ style: TextStyle) -> String {
     ("started", age(info["started_at"])),
     ("ends by itself", info["persistent"].bool.map { $0 ? "no" : "with its last session" } ?? ""),
     ("damaged files", info["damaged_files"].array.map { $0.map(\.plainText).joined(separator: ", ") } ?? ""),
+    ("shares", sharesText(info["shares"])),
   ]
   let shown = lines.filter { !$0.1.isEmpty }
   let width = (shown.map { $0.0.count }.max() ?? 0) + 2
   return shown.map { style.bold(padded($0.0, to: width)) + printable($0.1) + "\n" }.joined()
+}
+
+/// `connections 6 of 3840, waits 3 of 8192 (2 refused)`: what is in use, or has been refused.
+private func sharesText(_ shares: JSON) -> String {
+  (shares.array ?? []).compactMap { share -> String? in
+    let (used, refused) = (share["used"].integer ?? 0, share["refused"].integer ?? 0)
+    guard used > 0 || refused > 0 else { return nil }
+    let name = share["share"].plainText.replacing("_", with: " ")
+    return "\(name) \(used) of \(share["limit"].plainText)" + (refused > 0 ? " (\(refused) refused)" : "")
+  }.joined(separator: ", ")
 }
 
 private func addressText(_ value: JSON) -> String {
