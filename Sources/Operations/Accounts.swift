@@ -55,6 +55,12 @@ package final class Accounts: Sendable {
     return isTaken ? Lease(self, share, amount, holders) : nil
   }
 
+  /// Whether a principal has all that one may have.
+  func isExhausted(_ share: Share, for principal: Principal) -> Bool {
+    guard let holder = principal.holder else { return false }
+    return accounts.withLock { $0[share]?.byHolder[holder, default: 0] ?? 0 } >= share.limits.each
+  }
+
   /// The share's account, taken out of the table so that it is not copied while it changes.
   private func take(_ accounts: inout [Share: Account], _ share: Share) -> Account {
     accounts.updateValue(Account(), forKey: share) ?? Account()

@@ -88,6 +88,9 @@ package struct Catalogue: Sendable {
       try requireNoHub(operation, call, destination)
       let wait = try operation.wait.map { _ in try accounts.take(.waits, for: call.principal) }
       defer { wait?.leave() }
+      if operation.effect != .reads, call.remarks != nil, accounts.isExhausted(.answerBytes, for: call.principal) {
+        throw accounts.refusal(.answerBytes, for: call.principal)
+      }
       let share = try operation.share.map { try accounts.take($0, for: call.principal) }
       defer { share?.leave() }
       let answer: Answer
@@ -109,12 +112,13 @@ package struct Catalogue: Sendable {
   /// Answers up to this are not counted, in bytes: that many fit into a connection's own bounds.
   private static let uncountedAnswer = 64 << 10
 
-  /// Counts an answer as its caller's until he has read it (``Share/answerBytes``). Only what has changed nothing is refused for it.
+  /// Counts an answer as its caller's until he has read it (``Share/answerBytes``). What has changed something is counted in any case: that it was
+  /// done is to be told. But who has too much already is not let in to do more.
   private func count(_ answer: Answer, of operation: Operation, for call: Call) throws(OperationError) {
     guard case .json(let document) = answer, document.count > Catalogue.uncountedAnswer, let remarks = call.remarks,
       call.principal.holder != nil
     else { return }
-    let isOwed = operation.route.method != "GET"
+    let isOwed = operation.effect != .reads
     guard let lease = accounts.lease(.answerBytes, document.count, for: call.principal, isOwed: isOwed) else {
       throw accounts.refusal(.answerBytes, for: call.principal)
     }

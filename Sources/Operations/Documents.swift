@@ -62,8 +62,8 @@ struct IdleOutput: EncodedDocument {
 
 extension Session {
   /// The screen when its picture is whole. One visit to the session's loop.
-  func screenDocument(since: UInt64?, format: ScreenFormat) async -> ScreenOutput {
-    await awaitTurnForPicture()
+  func screenDocument(since: UInt64?, format: ScreenFormat) async throws -> ScreenOutput {
+    try await awaitTurnForPicture()
     return await whenWhole { session in
       if let since { return ScreenOutput(json: session.screenChanges(since: since, format: format)) }
       return ScreenOutput(json: session.screen(format: format))

@@ -191,7 +191,7 @@ package struct SessionOperations: Sendable {
         .sessionsRead, "GET",
         "/sessions/{session}/screen", .reads
       ) { (call: Call, input: ScreenInput) -> ScreenOutput in
-        await (try session(input.session, for: call)).screenDocument(
+        try await (try session(input.session, for: call)).screenDocument(
           since: input.since, format: input.format ?? .styled)
       },
       Operation(

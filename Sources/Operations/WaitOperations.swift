@@ -150,7 +150,7 @@ struct WaitPlan: Sendable {
     let outcome = try await told(session) {
       try await session.wait(for: conditions, timeout: timeout, onTimeout: onTimeout)
     }
-    await session.awaitTurnForPicture()
+    try await session.awaitTurnForPicture()
     return await session.whenWhole { $0.waitDocument(outcome, format: format, wanted: reasons) }
   }
 
@@ -187,7 +187,7 @@ extension Session {
     let outcome = try await plan.told(self) {
       try await wait(for: conditions, timeout: plan.timeout, onTimeout: plan.onTimeout)
     }
-    await awaitTurnForPicture()
+    try await awaitTurnForPicture()
     return await whenWhole { $0.waitDocument(outcome, format: plan.format, wanted: plan.reasons) }
   }
 

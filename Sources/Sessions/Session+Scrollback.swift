@@ -2,35 +2,44 @@ import Formats
 import Net
 import TerminalEngine
 
-/// Who writes an answer of more than one piece on a loop: few at a time, since each holds up to twice what it has written, and a hundred at once
-/// would be no sooner ready.
-struct LongAnswers: Sendable {
-  private static let places = 2
-  private static let all = LoopLocal<LongAnswers>()
+/// Who writes a long answer on a loop: few at a time, since each holds up to twice what it has written, and a hundred at once would be no sooner
+/// ready.
+final class LongAnswers: Sendable {
+  /// Answers of more than one piece.
+  static let pieces = LongAnswers(places: 2)
+  /// Large pictures, each of which takes a turn of the loop by itself.
+  static let pictures = LongAnswers(places: 1)
 
-  private var taken = 0
-  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private struct State: Sendable {
+    var taken = 0
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let places: Int
+  private let states = LoopLocal<State>()
+
+  private init(places: Int) { self.places = places }
 
   /// Waits for a place on the loop, which is passed on to whoever waits in their order.
-  static func enter(on loop: EventLoop, isolation: isolated (any Actor)? = #isolation) async {
+  func enter(on loop: EventLoop, isolation: isolated (any Actor)? = #isolation) async {
     await withCheckedContinuation { continuation in
       // Looked at here and not before: others may have their turn until the body runs.
-      var answers = all[loop] ?? LongAnswers()
-      if answers.taken < places {
-        answers.taken += 1
+      var state = states[loop] ?? State()
+      if state.taken < places {
+        state.taken += 1
         continuation.resume()
       } else {
-        answers.waiting.append(continuation)
+        state.waiting.append(continuation)
       }
-      all[loop] = answers
+      states[loop] = state
     }
   }
 
-  static func leave(on loop: EventLoop) {
-    var answers = all[loop] ?? LongAnswers()
-    let next = answers.waiting.isEmpty ? nil : answers.waiting.removeFirst()
-    if next == nil { answers.taken -= 1 }
-    all[loop] = answers
+  func leave(on loop: EventLoop) {
+    var state = states[loop] ?? State()
+    let next = state.waiting.isEmpty ? nil : state.waiting.removeFirst()
+    if next == nil { state.taken -= 1 }
+    states[loop] = state
     next?.resume()
   }
 }
@@ -40,12 +49,13 @@ extension Session {
   private static let cellsAtOnce = 32 << 10
 
   /// Waits, before a large picture is written, until others on the loop have had their turn: sixty who ask for one at once are no reason for
-  /// all the rest to wait for sixty.
-  package func awaitTurnForPicture() async {
+  /// all the rest to wait for sixty. Throws `CancellationError` when nobody waits for the picture any more.
+  package func awaitTurnForPicture() async throws {
     guard terminal.size.rows * terminal.size.columns > Session.cellsAtOnce else { return }
-    await LongAnswers.enter(on: loop)
-    await loop.nextTurn()
-    LongAnswers.leave(on: loop)
+    await LongAnswers.pictures.enter(on: loop)
+    if !Task.isCancelled { await loop.nextTurn() }
+    LongAnswers.pictures.leave(on: loop)
+    try Task.checkCancellation()
   }
 
   /// Most lines that one call answers.
@@ -96,7 +106,7 @@ extension Session {
     }
     begin(&json, offset: offset)
     var isInTurn = false
-    defer { if isInTurn { LongAnswers.leave(on: loop) } }
+    defer { if isInTurn { LongAnswers.pieces.leave(on: loop) } }
     var turnEnd = Session.scrollbackTurn
     while line < end {
       json.line(of: &terminal, line: line, format: format, styles)
@@ -110,7 +120,7 @@ extension Session {
       guard !inOne, json.count >= turnEnd, line < end else { continue }
       turnEnd = json.count + Session.scrollbackTurn
       if !isInTurn {
-        await LongAnswers.enter(on: loop)
+        await LongAnswers.pieces.enter(on: loop)
         isInTurn = true
       }
       await loop.nextTurn()

@@ -225,8 +225,8 @@ struct StrangersTests {
     try await withTCP(token: StrangersTests.token) { roost, client in
       // Two cells of a style each: many bytes of answer for few of terminal.
       let print =
-        "s=; for i in $(seq 64); do s+=$'\\e['$((31 + i % 6))'mxy'; done; for i in $(seq 3600); do echo \"$s\"; done; echo done; exec cat"
-      try await roost.session(["name": "long", "argv": ["/bin/bash", "-c", .string(print)], "cols": 200])
+        "s=; for i in $(seq 64); do s+=$'\\e['$((31 + i % 6))'mxy'; done; for i in $(seq 4000); do echo \"$s\"; done; echo done; exec cat"
+      try await roost.session(["name": "long", "argv": ["/bin/bash", "-c", .string(print)], "cols": 200, "rows": 1000])
       try await roost.http.post("/sessions/long/wait", ["for": "match", "pattern": "done", "timeout_ms": 30000])
       let made = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
       let secret = made["token"].string ?? ""
@@ -252,6 +252,9 @@ struct StrangersTests {
         try await greedy.request("GET", target).status == 429
       }
       #expect(try await used() <= 17 << 20)
+      let wait = try await greedy.request(
+        "POST", "/sessions/long/wait", json: ["for": "idle", "format": "styled", "timeout_ms": 30000])
+      #expect(wait.status == 429, "a wait that answers a large screen: \(wait.body.count)")
       let call: JSON = [
         "jsonrpc": "2.0", "id": 1, "method": "session.scrollback", "params": ["session": "long", "limit": 10000],
       ]
