@@ -164,7 +164,10 @@ actor Server {
           cluster.forget(token: $0)
         } + [tickets.operation],
       ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts, tenures: tenures,
-      complain: complain)
+      limitedLabels: {
+        let limits = try tokens.store.limits()
+        return LimitedLabels(names: limits.sessions, tags: limits.tags)
+      }, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
     configuration.events = EventFeeds(log: log, cursors: cursors)

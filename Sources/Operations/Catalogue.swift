@@ -17,12 +17,15 @@ package struct Catalogue: Sendable {
   package let accounts: Accounts
   /// Ends with their tokens what calls wait for; `nil` where tokens do not end.
   package let tenures: TokenTenures?
+  /// What the tokens of this server are limited to; asked for when a limited caller names or tags a session.
+  private let limitedLabels: @Sendable () throws -> LimitedLabels
   /// Told, within the call's cause, of what failed for no reason of the caller's.
   private let complain: @Sendable (String) -> Void
 
   package init(
     _ operations: [Operation], ownNames: Set<String>, cluster: ClusterMap? = nil, audit: AuditTrail? = nil,
     accounts: Accounts = Accounts(), tenures: TokenTenures? = nil,
+    limitedLabels: @escaping @Sendable () throws -> LimitedLabels = { LimitedLabels(names: [], tags: []) },
     complain: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.operations = operations
@@ -31,6 +34,7 @@ package struct Catalogue: Sendable {
     self.audit = audit
     self.accounts = accounts
     self.tenures = tenures
+    self.limitedLabels = limitedLabels
     self.complain = complain
     byName = Dictionary(operations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
@@ -86,6 +90,7 @@ package struct Catalogue: Sendable {
       if let refusal = RemoteAccess.refusal(of: operation, for: call) { throw refusal }
       let destination = try place.get()
       try requireNoHub(operation, call, destination)
+      try requireLabels(of: operation, arguments, for: call)
       let wait = try operation.wait.map { _ in try accounts.take(.waits, for: call.principal) }
       defer { wait?.leave() }
       if operation.effect != .reads, call.remarks != nil, accounts.isExhausted(.answerBytes, for: call.principal) {
@@ -130,6 +135,16 @@ package struct Catalogue: Sendable {
     guard let scope = operation.scope, !call.access.allows(scope) else { return }
     throw OperationError(
       .insufficientScope, "This token may not do \(operation.name): it needs the scope '\(scope.rawValue)'.")
+  }
+
+  /// Refuses to a limited caller what other tokens go by, before the call goes on: a backend knows nothing of the tokens here.
+  private func requireLabels(
+    of operation: Operation, _ arguments: Arguments, for call: Call
+  ) throws {
+    guard let fields = operation.labels, call.access.isLimited else { return }
+    let (names, tags) = (try arguments.texts(of: fields.name), try arguments.texts(of: fields.tags))
+    if names.isEmpty && tags.isEmpty { return }
+    if let refusal = try limitedLabels().refusal(names: names, tags: tags, for: call.access) { throw refusal }
   }
 
   private func requireNoHub(_ operation: Operation, _ call: Call, _ place: Place) throws(OperationError) {

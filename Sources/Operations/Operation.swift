@@ -66,6 +66,8 @@ package struct Operation: Sendable {
   package private(set) var wait: Wait?
   /// What its caller takes a part of while it is performed.
   package private(set) var share: Share?
+  /// Where it is told which name and tags a session gets; `nil` where it gets none.
+  package private(set) var labels: LabelFields?
   /// What to do instead of asking for it through a hub; `nil` for what may be asked for so.
   package private(set) var insteadOfHub: String?
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
@@ -167,6 +169,13 @@ extension Operation {
   func sharing(_ share: Share) -> Operation {
     var operation = self
     operation.share = share
+    return operation
+  }
+
+  /// The same operation, which gives a session a name and tags.
+  func labelling(name: String, tags: String) -> Operation {
+    var operation = self
+    operation.labels = LabelFields(name: name, tags: tags)
     return operation
   }
 

@@ -157,6 +157,17 @@ extension Arguments {
     return found
   }
 
+  /// The texts that an argument has, wherever and however often it was given: a string, or those of a list.
+  func texts(of field: String) throws(OperationError) -> [String] {
+    var texts = (path + query).filter { $0.name == field }.map(\.value)
+    guard case .json(let body) = body, let members = try Arguments.members(of: body) else { return texts }
+    for (name, value) in members where name == field {
+      guard let value = try? JSON(parsing: Array(value)) else { continue }
+      texts += (value.array ?? [value]).compactMap(\.string)
+    }
+    return texts
+  }
+
   /// The members of a body that is an object; `nil` for another one. An object that cannot be taken apart here is refused: read in another
   /// way later it might name a server after all.
   private static func members(

@@ -69,7 +69,7 @@ package struct SessionOperations: Sendable {
         let record = await session.record(server: server, serverID: serverID)
         call.note?.target = record.name
         return record
-      },
+      }.labelling(name: "name", tags: "tags"),
       Operation("session.get", "Tell what is known of a session", .sessionsRead, "GET", "/sessions/{session}", .reads) {
         (call: Call, input: SessionInput) -> SessionRecord in
         await (try session(input.session, for: call)).record(server: server, serverID: serverID)
@@ -90,7 +90,7 @@ package struct SessionOperations: Sendable {
           input.session, newName: input.name, add: input.addTags ?? [], remove: input.removeTags ?? [],
           sizePolicy: input.sizePolicy)
         return await session.record(server: server, serverID: serverID)
-      },
+      }.labelling(name: "name", tags: "add_tags"),
       Operation(
         silent: "session.remove", "End a session at once and take it off the list", .sessionsManage, "DELETE",
         "/sessions/{session}", .changes

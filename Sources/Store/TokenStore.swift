@@ -115,6 +115,15 @@ package final class TokenStore: Sendable {
     }
   }
 
+  /// The names and the tags of sessions that tokens are limited to which have not expired.
+  package func limits() throws(StoreError) -> (sessions: Set<String>, tags: Set<String>) {
+    let limited = try database.use { database throws(StoreError) in
+      try database.run("SELECT \(Self.columns) FROM tokens WHERE sessions != '' OR tags != ''")
+    }
+    let tokens = limited.compactMap { Self.token($0) }.filter { !$0.isExpired(at: Self.now) }
+    return (Set(tokens.flatMap(\.sessions)), Set(tokens.flatMap(\.tags)))
+  }
+
   /// From now on the token is unknown. Fails with `notFound` for an id that is.
   package func revoke(id: String) throws(StoreError) {
     let gone = try database.use { database throws(StoreError) in

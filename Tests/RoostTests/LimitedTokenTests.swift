@@ -69,4 +69,38 @@ struct LimitedTokenTests {
       #expect(try await client.request("PATCH", "/sessions/spare", json: ["add_tags": ["x"]]).status == 200)
     }
   }
+
+  @Test("it gives a session no name or tag that another token is limited to") func labels() async throws {
+    try await withRoost(["--bind", "127.0.0.1:0"]) { roost in
+      let scopes: JSON = ["sessions:read", "sessions:manage"]
+      func client(_ limits: JSON.Member...) async throws -> TestClient {
+        let made = try await roost.http.post(
+          "/tokens", .object([.init("name", "t"), .init("scopes", scopes)] + limits))
+        return try await roost.tcp(token: made["token"].string)
+      }
+      let ci = try await client(.init("tags", ["ci"]))
+      _ = try await client(.init("sessions", ["deploy"]))
+      _ = try await client(.init("tags", ["prod", "ci"]))
+      let program: JSON = ["/bin/cat"]
+      func answer(_ method: String, _ path: String, _ json: JSON) async throws -> TestResponse {
+        try await ci.request(method, path, json: json)
+      }
+      for json: JSON in [
+        ["name": "deploy", "tags": ["ci"], "argv": program], ["name": "a", "tags": ["ci", "prod"], "argv": program],
+      ] {
+        let refused = try await answer("POST", "/sessions", json)
+        #expect(refused.status == 403 && refused.errorCode == "insufficient_scope", "\(refused)")
+      }
+      #expect(try await ci.get("/sessions").array?.isEmpty == true)
+      let own: JSON = ["name": "a", "tags": ["ci", "mine"], "argv": program]
+      #expect(try await answer("POST", "/sessions", own).status == 201)
+      for json: JSON in [["name": "deploy"], ["add_tags": ["x", "prod"]]] {
+        #expect(try await answer("PATCH", "/sessions/a", json).status == 403)
+      }
+      #expect(try await answer("PATCH", "/sessions/a?name=deploy", [:]).status == 403)
+      #expect(try await answer("PATCH", "/sessions/a", ["name": "b", "add_tags": ["ci", "x"]]).status == 200)
+      // Who is limited to nothing reaches everything anyway.
+      #expect(try await roost.http.request("PATCH", "/sessions/b", json: ["name": "deploy"]).status == 200)
+    }
+  }
 }
