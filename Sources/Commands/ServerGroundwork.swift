@@ -36,7 +36,7 @@ struct ServerGroundwork: Sendable {
       for replacement in paths.replacements { complain(replacement) }
       try paths.prepareRuntime()
       try paths.prepareState()
-      lock = try ServerLock(paths: paths, socket: options.socketPath)
+      lock = try ServerLock.take(paths, socket: options.socketPath)
       // Under the lock: no other server can start one at the same moment.
       keeperSocket = ServerGroundwork.keeperSocket(paths, lock)
       keeper = try KeeperLaunch.copyIfMissing(at: keeperSocket)

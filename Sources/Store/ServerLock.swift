@@ -47,9 +47,36 @@ package final class ServerLock: Sendable {
   /// What was written last, when that is not ``own``.
   private let latest = Mutex<Holder?>(nil)
 
-  /// Takes the locks at once or fails with `alreadyRunning`. Both folders must exist.
+  /// Takes the locks or fails with `alreadyRunning`, after half a second: a server that was killed has them until the kernel has taken it apart,
+  /// which is some time after whoever killed it went on. Both folders must exist.
   /// - Parameter socket: Where the server will listen, when that is not `paths.socket`.
-  package init(paths: Paths, socket: String? = nil) throws(StoreError) {
+  package static func take(_ paths: Paths, socket: String? = nil) throws(StoreError) -> ServerLock {
+    let start = Clock.monotonic
+    while true {
+      do throws(StoreError) {
+        return try ServerLock(paths: paths, socket: socket)
+      } catch {
+        guard error.code == .alreadyRunning else { throw error }
+        let waited = Clock.monotonic &- start
+        guard waited < patience || waited < patienceWithDying && isHolderDying(paths) else { throw error }
+      }
+      poll(nil, 0, pause)
+    }
+  }
+
+  /// How long it is waited for another's locks, in nanoseconds: in any case, and while he is plainly about to end.
+  private static let patience: UInt64 = 500_000_000
+  private static let patienceWithDying: UInt64 = 10_000_000_000
+  /// Between two attempts, in milliseconds.
+  private static let pause: CInt = 5
+
+  /// Whether the one that wrote the lock has no memory any more, which is the first that goes.
+  private static func isHolderDying(_ paths: Paths) -> Bool {
+    guard let holder = read(paths), holder.hostname == Host.hostname else { return false }
+    return ProcessStatus.commandLine(holder.pid)?.isEmpty == true
+  }
+
+  private init(paths: Paths, socket: String?) throws(StoreError) {
     self.paths = paths
     // The file is never removed: two servers could otherwise hold locks on two files of the same name.
     let opened = try ServerLock.open(paths.stateLock)

@@ -117,6 +117,19 @@ struct ServerFoldersTests {
       #expect(inside.contains("HOME") && inside.filter { outer[$0] != nil }.isEmpty)
     }
   }
+
+  @Test("a server that was just killed does not keep the next one from starting, while the kernel takes it apart")
+  func killedJustNow() async throws {
+    try await withRoost { roost in
+      try await roost.session(["name": "s", "argv": ["/bin/cat"]])
+      for _ in 1...8 {
+        kill(try #require(roost.serverPID), SIGKILL)
+        try await roost.start()
+      }
+      let session = try await roost.http.another().get("/sessions/s")
+      #expect(session["state"] == "reading", "\(session.text)")
+    }
+  }
 }
 
 @Suite("Folders that are another user's", .bounded, .enabled(if: OtherUser.isPossible))

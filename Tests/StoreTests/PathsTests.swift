@@ -84,18 +84,18 @@ struct PathsTests {
     try paths.prepareRuntime()
     try paths.prepareState()
     try other.prepareState()
-    var first: ServerLock? = try ServerLock(paths: paths)
+    var first: ServerLock? = try ServerLock.take(paths)
     do {
-      _ = try ServerLock(paths: paths)
+      _ = try ServerLock.take(paths)
       Issue.record("two servers of a name")
     } catch {
       #expect(error.code == .alreadyRunning)
       #expect(error.message.contains("(pid \(getpid())) at \(paths.socket)"))
     }
-    _ = try ServerLock(paths: other)
+    _ = try ServerLock.take(other)
     withExtendedLifetime(first) {}
     first = nil
-    _ = try ServerLock(paths: paths)
+    _ = try ServerLock.take(paths)
   }
 
   @Test("folders that cannot be used are replaced, each with one sentence")
@@ -155,19 +155,19 @@ struct PathsTests {
     try paths.prepareRuntime()
     try paths.prepareState()
     #expect(!ServerLock.isHeld(paths) && ServerLock.holder(paths) == nil)
-    var lock: ServerLock? = try ServerLock(paths: paths)
+    var lock: ServerLock? = try ServerLock.take(paths)
     #expect(lock?.previous == nil)
     let holder = ServerLock.Holder(
       pid: getpid(), hostname: Host.hostname, socket: paths.socket, keeperSocket: paths.keeperSocket)
     #expect(ServerLock.holder(paths) == holder)
     #expect(ServerLock.isHolder(getpid(), paths) && !ServerLock.isHolder(1, paths))
     unlink(paths.lock)
-    #expect(throws: StoreError.self) { try ServerLock(paths: paths) }
+    #expect(throws: StoreError.self) { try ServerLock.take(paths) }
     try lock?.renew()
     #expect(access(paths.lock, F_OK) == 0)
     lock = nil
     #expect(!ServerLock.isHeld(paths) && ServerLock.read(paths) == holder)
-    #expect(try ServerLock(paths: paths).previous == holder)
+    #expect(try ServerLock.take(paths).previous == holder)
   }
 
   @Test("the identity is made once and stays")
