@@ -331,7 +331,8 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private func run() {
     nameThread("events")
     var file = LogFile(segments: segments, retention: configuration.retention, maximumSegmentBytes: segmentBytes)
-    var audit = AuditFiles(folder: configuration.auditFolder, report: configuration.report)
+    var audit = AuditFiles(
+      folder: configuration.auditFolder, retention: configuration.retention, report: configuration.report)
     var isOpen = open(&file)
     declareOpen()
     var batch: [Pending] = []

@@ -13,6 +13,9 @@ package struct Retention: Sendable {
   /// When the files together are larger, the oldest go; `nil`: no bound.
   package var bytes: Int? = 2 << 30
 
+  /// What the same records as lines of text may take beside the events; `nil`: no bound.
+  package var auditBytes: Int? { bytes.map { $0 / 4 } }
+
   package init() {}
 
   /// At which size a file is followed by another one, so that removing the oldest takes little of what is kept.

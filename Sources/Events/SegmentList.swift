@@ -21,8 +21,8 @@ final class SegmentList: Sendable {
   /// Finds what is in the folder. A missing folder is an empty log.
   func load() throws(SystemError) {
     var found: [Segment] = []
-    for day in try SegmentList.entries(folder) where day.utf8.count == 8 {
-      for file in try SegmentList.entries("\(folder)/\(day)") {
+    for day in try LogFile.entries(folder) where day.utf8.count == 8 {
+      for file in try LogFile.entries("\(folder)/\(day)") {
         guard let name = SegmentName(folder: day, file: file) else { continue }
         var status = stat()
         guard stat("\(folder)/\(name.path)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
@@ -35,22 +35,6 @@ final class SegmentList: Sendable {
     found.sort { $0.name < $1.name }
     let loaded = found
     segments.withLock { $0 = loaded }
-  }
-
-  private static func entries(_ path: String) throws(SystemError) -> [String] {
-    guard let folder = opendir(path) else {
-      if errno == ENOENT || errno == ENOTDIR { return [] }
-      throw .last("open \(path)")
-    }
-    defer { closedir(folder) }
-    var names: [String] = []
-    while let entry = readdir(folder) {
-      names.append(
-        withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        })
-    }
-    return names
   }
 
   /// The file that holds the event of that number, or the first after it when it is gone; `nil` when there is none.

@@ -11,10 +11,12 @@ extension HTTPSurface {
   func upgrade(
     _ request: HTTPRequest, to endpoint: FixedEndpoint, _ path: [(name: String, value: String)], _ trace: RequestTrace
   ) async throws(OperationError) -> HTTPReply {
-    var query = try QueryText.parse(request.query)
+    let parsed = Result { () throws(OperationError) in try QueryText.parse(request.query) }
+    var query = (try? parsed.get()) ?? []
     let ticket = take("ticket", from: &query)
     let call = try await authenticate(request, ticket: ticket, for: .fixed(endpoint), path, trace)
     // Not before: a stranger is told that he is one.
+    _ = try parsed.get()
     guard request.wantsWebSocket else { return .response(Responses.upgradeRequired()) }
     let offered = HTTPSurface.subprotocols(request)
     if let relayed = try await relay(request, to: endpoint, path, query, offered, for: call) { return relayed }

@@ -67,19 +67,20 @@ final class LogFolder: Sendable {
       for file in entries("\(path)/\(day)") where !file.hasSuffix(".jsonl") { unlink("\(path)/\(day)/\(file)") }
     }
   }
+}
 
-  private func entries(_ path: String) -> [String] {
-    guard let folder = opendir(path) else { return [] }
-    defer { closedir(folder) }
-    var names: [String] = []
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if !name.hasPrefix(".") { names.append(name) }
+/// The names in a folder; none when there is no such folder.
+func entries(_ path: String) -> [String] {
+  guard let folder = opendir(path) else { return [] }
+  defer { closedir(folder) }
+  var names: [String] = []
+  while let entry = readdir(folder) {
+    let name = withUnsafePointer(to: &entry.pointee.d_name) {
+      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
     }
-    return names
+    if !name.hasPrefix(".") { names.append(name) }
   }
+  return names
 }
 
 func draft(_ number: Int, subject: String = "test.thing", correlation: String = "c-0", bytes: Int = 0) throws
