@@ -10,8 +10,15 @@ package final class Quarantine: Sendable {
   /// - Parameter report: Told, in a sentence, of each file that is put aside.
   package init(report: @escaping @Sendable (String) -> Void) { self.report = report }
 
-  /// The names under which they are kept.
+  /// The names under which they are kept, and those of files that are damaged in part.
   package var paths: [String] { files.withLock { $0 } }
+
+  /// Names a file of which a part cannot be understood and is passed over; it stays where it is.
+  /// - Parameter what: What is passed over, and what to do: the end of a sentence.
+  package func note(_ path: String, _ what: String) {
+    files.withLock { if !$0.contains(path) { $0.append(path) } }
+    report("\(path) is damaged: \(what)")
+  }
 
   /// Puts a database aside, its journals with it.
   /// - Parameters:

@@ -38,6 +38,43 @@ struct DamagedStateTests {
     }
   }
 
+  @Test("an entry of the registry that cannot be read is named and passed over, and can be added again")
+  func unreadableEntry() async throws {
+    try await withScratchHome { roost in
+      try await roost.start()
+      for port in [1, 2] {
+        _ = try await roost.http.post("/servers", ["address": .string("http://127.0.0.1:\(port)"), "role": "member"])
+      }
+      let folder = try await roost.stateFolder()
+      try await roost.stopServer()
+      let changed = try await runProcess(
+        "/usr/bin/python3",
+        [
+          "-c",
+          """
+          import sqlite3, sys
+          file = sqlite3.connect(sys.argv[1])
+          file.execute("UPDATE backends SET role = 'of another version' WHERE address LIKE '%:1%'")
+          file.commit()
+          """, "\(folder)/servers.sqlite",
+        ], environment: [:])
+      #expect(changed.exitCode == 0, "\(changed)")
+      try await roost.start()
+      func ports() async throws -> [String] {
+        try await roost.http.get("/servers").array?.compactMap { $0["address"].string?.last.map(String.init) } ?? []
+      }
+      let known = try await ports()
+      #expect(known.contains("2") && !known.contains("1"), "\(known)")
+      #expect(roost.log.contains("cannot be read and are passed over: http://127.0.0.1:1"), "\(roost.log)")
+      #expect(try await roost.http.get("/server/info")["damaged_files"][0].string?.hasSuffix("/servers.sqlite") == true)
+      _ = try await roost.http.post("/servers", ["address": "http://127.0.0.1:1", "role": "member"])
+      try await roost.stopServer()
+      try await roost.start()
+      #expect(try await ports().contains("1"))
+      #expect(try await roost.http.get("/server/info")["damaged_files"].isNull)
+    }
+  }
+
   @Test("a FIFO where a file of ours should be holds nobody up")
   func fifos() async throws {
     try await withScratchHome { roost in

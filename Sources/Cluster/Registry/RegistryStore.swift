@@ -1,11 +1,15 @@
 import Formats
 import Glibc
 package import Store
+import Synchronization
 
 /// The registry on the disk, in the state folder. What a call has stored is there after a power cut.
 package final class RegistryStore: Sendable {
   private let database: LazyDatabase
   private let path: String
+  private let quarantine: Quarantine?
+  /// The rows that were passed over because they cannot be understood.
+  private let unreadable = Mutex<[Int64]>([])
 
   private static let migrations = [
     """
@@ -40,6 +44,7 @@ package final class RegistryStore: Sendable {
   /// - Parameter quarantine: Where a damaged file goes.
   package init(paths: Paths, quarantine: Quarantine? = nil) {
     path = paths.registryDatabase
+    self.quarantine = quarantine
     database = LazyDatabase(
       path: path, migrations: RegistryStore.migrations, quarantine: quarantine,
       loss:
@@ -48,21 +53,33 @@ package final class RegistryStore: Sendable {
   }
 
   /// Whether the entries that there were could not be read.
-  package var hasLost: Bool { database.hasLost }
+  package var hasLost: Bool { database.hasLost || unreadable.withLock { !$0.isEmpty } }
 
-  /// All entries, in the order of their enrolment. An entry that cannot be understood is an error: it would otherwise be lost by the next change.
+  /// All entries, in the order of their enrolment. One that cannot be understood is named, passed over and stays stored, until its address is
+  /// added again.
   package func load() throws(StoreError) -> [BackendRecord] {
     // Most servers have no backends, and then no database either.
     guard access(path, F_OK) == 0 else { return [] }
     let rows = try database.use { database throws(StoreError) in
-      try database.run("SELECT \(RegistryStore.columns) FROM backends ORDER BY added_ms, rowid")
+      try database.run("SELECT \(RegistryStore.columns), rowid FROM backends ORDER BY added_ms, rowid")
     }
     var records: [BackendRecord] = []
+    var others: [(row: Int64, address: String)] = []
     for row in rows {
-      guard let record = RegistryStore.record(row) else {
-        throw StoreError(code: .corrupt, message: "\(path) holds an entry that cannot be read")
+      if let record = RegistryStore.record(row.dropLast()) {
+        records.append(record)
+      } else if let number = row.last?.integer {
+        others.append((number, row[2].text.flatMap { try? BackendAddress($0) }?.text ?? "one without an address"))
       }
-      records.append(record)
+    }
+    unreadable.withLock { $0 = others.map(\.row) }
+    if !others.isEmpty {
+      quarantine?.note(
+        path,
+        """
+        the entries of these servers cannot be read and are passed over: \
+        \(others.map(\.address).joined(separator: ", ")); 'roost servers add' adds them again
+        """)
     }
     return records
   }
@@ -70,11 +87,16 @@ package final class RegistryStore: Sendable {
   /// Stores these entries and removes those, all or nothing. Waits for the disk.
   @concurrent
   package func apply(saved: [BackendRecord], removed: [String] = []) async throws(StoreError) {
+    let unreadable = unreadable.withLock { $0 }
     try database.use { database throws(StoreError) in
       try database.run("BEGIN IMMEDIATE")
       do throws(StoreError) {
         for key in removed { try database.run("DELETE FROM backends WHERE key = ?", [.text(key)]) }
         for record in saved {
+          for row in unreadable {
+            try database.run(
+              "DELETE FROM backends WHERE rowid = ? AND address = ?", [.integer(row), .text(record.address.text)])
+          }
           try database.run(
             """
             INSERT INTO backends (\(RegistryStore.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -109,7 +131,7 @@ package final class RegistryStore: Sendable {
     ]
   }
 
-  private static func record(_ row: [Database.Value]) -> BackendRecord? {
+  private static func record(_ row: ArraySlice<Database.Value>) -> BackendRecord? {
     func tags(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
     guard row.count == 18, let key = row[0].text, let list = row[1].text.flatMap(BackendRecord.List.init),
       let address = row[2].text.flatMap({ try? BackendAddress($0) }), let role = row[5].text.flatMap(Role.init),
