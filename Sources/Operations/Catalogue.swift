@@ -115,7 +115,7 @@ package struct Catalogue: Sendable {
   }
 
   /// Answers up to this are not counted, in bytes: that many fit into a connection's own bounds.
-  private static let uncountedAnswer = 64 << 10
+  package static let uncountedAnswer = 64 << 10
 
   /// Counts an answer as its caller's until he has read it (``Share/answerBytes``). What has changed something is counted in any case: that it was
   /// done is to be told. But who has too much already is not let in to do more.

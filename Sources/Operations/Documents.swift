@@ -17,6 +17,7 @@ struct ScreenOutput: EncodedDocument {
     .init("cols", .integer(nil)), .init("rows", .integer(nil)), .init("alternate_active", .boolean),
     .init("generation", .integer(nil)),
     .init("last_activity_ms", .integer(nil)), .init("title", .string()),
+    .init("truncated", .boolean, required: false),
   ])
 }
 

@@ -55,6 +55,16 @@ extension JSONWriter {
     }
   }
 
+  /// A row that is not told.
+  mutating func blankLine(_ format: ScreenFormat) {
+    if format == .styled {
+      beginArray()
+      endArray()
+    } else {
+      string("")
+    }
+  }
+
   /// One row of the visible screen as it is told where the document is long already: without its styles.
   mutating func unstyledLine(of terminal: borrowing Terminal, row: Int) {
     beginArray()

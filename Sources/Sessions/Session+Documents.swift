@@ -15,20 +15,31 @@ extension Session {
     json.key("lines")
     json.beginArray()
     let styles = StyleTexts()
-    let bound = json.count + Session.styledBytes
-    for row in 0..<terminal.size.rows { appendRow(row, to: &json, format, styles, bound: bound) }
+    let start = json.count
+    for row in 0..<terminal.size.rows { appendRow(row, to: &json, format, styles, start: start) }
     json.endArray()
+    appendTruncation(to: &json, start: start)
     json.endObject()
   }
 
   /// Beyond so many bytes, the rows of a picture are told without their styles: a screen is one moment and cannot be written in pieces. A
   /// thousand rows of a thousand cells, each of its own colour, would be a hundred MiB, and hold up the loop for a second.
   static let styledBytes = 8 << 20
+  /// Beyond so many, rows are told as blank, and `truncated` says so: only piles of accents take as much.
+  static let pictureBytes = 14 << 20
+
+  private func appendTruncation(to json: inout JSONWriter, start: Int) {
+    guard json.count - start > Session.pictureBytes else { return }
+    json.key("truncated")
+    json.bool(true)
+  }
 
   private func appendRow(
-    _ row: Int, to json: inout JSONWriter, _ format: ScreenFormat, _ styles: borrowing StyleTexts, bound: Int
+    _ row: Int, to json: inout JSONWriter, _ format: ScreenFormat, _ styles: borrowing StyleTexts, start: Int
   ) {
-    if format == .styled, json.count > bound {
+    if json.count - start > Session.pictureBytes {
+      json.blankLine(format)
+    } else if format == .styled, json.count - start > Session.styledBytes {
       json.unstyledLine(of: terminal, row: row)
     } else {
       json.line(of: terminal, row: row, format: format, styles)
@@ -45,16 +56,17 @@ extension Session {
     json.key("changed")
     json.beginArray()
     let styles = StyleTexts()
-    let bound = json.count + Session.styledBytes
+    let start = json.count
     for row in rowsChanged(since: since) {
       json.beginObject()
       json.key("row")
       json.integer(row)
       json.key("line")
-      appendRow(row, to: &json, format, styles, bound: bound)
+      appendRow(row, to: &json, format, styles, start: start)
       json.endObject()
     }
     json.endArray()
+    appendTruncation(to: &json, start: start)
     json.endObject()
     return json.finish()
   }

@@ -41,6 +41,7 @@ extension Session {
 
   /// Wraps the lines anew, and brings what is remembered of them to where its characters are then.
   private func resizeTerminal(_ size: TerminalEngine.TerminalSize) {
+    viewerPicture = nil
     var positions: [LinePosition] = []
     visitPositions { positions.append($0) }
     terminal.resize(size, tracking: &positions)

@@ -23,6 +23,10 @@ extension Session {
   static let pumpShare = 12
   /// Rounds shorter than this are not followed by a pause: a keystroke's echo goes out at once.
   private static let freePump = Duration.microseconds(150)
+  /// A round that has shown pictures for longer is gone on with later.
+  private static let longestPictures = Duration.milliseconds(2)
+  /// How long the picture of an ended session is kept.
+  private static let pictureKept = Duration.milliseconds(100)
   /// How long the output of a flood is gathered: far below a frame, and less than the ring of the viewers holds at any speed of a PTY.
   private static let gathering = Duration.milliseconds(1)
 
@@ -52,7 +56,11 @@ extension Session {
       if viewers.entries[id]?.painter != nil {
         viewers.paint(id, terminal)
       } else {
-        viewers.repaint(id, picture: terminal.repaint(unfinished: false))
+        viewers.repaint(id, picture: pictureForViewers(unfinished: false))
+        // Nobody waits for it here; whoever comes in the same moment has it too.
+        pictureTimer = loop.schedule(after: Session.pictureKept) { [weak self] in
+          self?.assumeIsolated { $0.viewerPicture = nil }
+        }
       }
       viewer.sessionEnded(exit)
       viewers.remove(id)
@@ -150,7 +158,16 @@ extension Session {
     guard pumpTimer == nil else { return }
     let clock = ContinuousClock()
     let began = clock.now
-    for id in viewers.ids { pump(id) }
+    // Whoever was not reached the last time is first.
+    for id in viewers.ids(from: nextPumped) {
+      guard pump(id) else { continue }
+      let cost = began.duration(to: clock.now)
+      guard cost > Session.longestPictures else { continue }
+      // A picture of a large screen takes as long as a thousand requests: those have their turn before the next one.
+      nextPumped = id.number + 1
+      return pump(after: cost)
+    }
+    viewerPicture = nil
     let cost = began.duration(to: clock.now)
     if cost > Session.freePump { pump(after: cost * (Session.pumpShare - 1)) }
   }
@@ -169,16 +186,29 @@ extension Session {
     }
   }
 
-  private func pump(_ id: ViewerID) {
+  /// Gives a viewer what it has not seen. Returns whether that was, or began with, a picture.
+  @discardableResult
+  private func pump(_ id: ViewerID) -> Bool {
+    var wasRepainted = false
     while true {
       switch viewers.advance(id, pieceBytes: Session.pieceBytes) {
-      case .nothing: return
+      case .nothing: return wasRepainted
       case .shown: continue
       case .repaint:
+        wasRepainted = true
         viewers.tellWindow(id, terminal)
-        viewers.repaint(id, picture: terminal.repaint())
+        viewers.repaint(id, picture: pictureForViewers())
       }
     }
+  }
+
+  /// A picture of the screen as it is; made once for all who want it before something has changed.
+  private func pictureForViewers(unfinished: Bool = true) -> [UInt8] {
+    let key = ViewerPicture.Key(output: viewers.end, generation: generation, size: size, unfinished: unfinished)
+    if let made = viewerPicture, made.key == key { return made.bytes }
+    let made = ViewerPicture(key: key, bytes: terminal.repaint(unfinished: unfinished))
+    viewerPicture = made
+    return made.bytes
   }
 
   func tellViewersOfResize() {
@@ -192,6 +222,7 @@ extension Session {
     pumpTimer = nil
     frames.stop()
     for id in viewers.ids { finishViewer(id) }
+    viewerPicture = nil
   }
 
   private func finishViewer(_ id: ViewerID) {

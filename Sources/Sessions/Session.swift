@@ -51,6 +51,11 @@ package actor Session {
   var updateTimer: LoopTimer?
   /// When the pause between two rounds of writing to viewers ends.
   var pumpTimer: LoopTimer?
+  /// The viewer that the next such round begins with.
+  var nextPumped = 0
+  /// While viewers wait for it.
+  var viewerPicture: ViewerPicture?
+  var pictureTimer: LoopTimer?
   private var sealTimer: LoopTimer?
   var rest = TerminalRest()
   /// Bells that the program has rung.

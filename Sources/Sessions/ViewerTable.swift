@@ -52,6 +52,21 @@ package enum ViewerNews: Sendable, Equatable {
   case typed(by: String?, isCall: Bool)
 }
 
+/// A picture of the whole screen in terminal bytes, for those who join or have lost their place.
+struct ViewerPicture: Sendable {
+  /// Of what it is a picture.
+  struct Key: Sendable, Equatable {
+    var output: UInt64
+    var generation: UInt64
+    var size: TerminalEngine.TerminalSize
+    /// With what the program has begun to say and not ended, a control sequence or a character, so that its rest can follow.
+    var unfinished: Bool
+  }
+
+  var key: Key
+  var bytes: [UInt8]
+}
+
 /// The viewers of a session: those that follow its raw output through the ring that they share, and those that are painted.
 struct ViewerTable: ~Copyable {
   struct Entry {
@@ -83,7 +98,7 @@ struct ViewerTable: ~Copyable {
   private(set) var entries: [ViewerID: Entry] = [:]
   private var ring: OutputRing?
   /// Raw bytes of output since the first viewer came.
-  private var end: UInt64 = 0
+  private(set) var end: UInt64 = 0
   private var activities = 0
   private(set) var hasPainted = false
 
@@ -91,6 +106,13 @@ struct ViewerTable: ~Copyable {
   var count: Int { entries.count }
   var viewers: [any RawViewer] { entries.values.map(\.viewer) }
   var ids: [ViewerID] { Array(entries.keys) }
+  /// All in their order, beginning with the first whose number is not less.
+  func ids(from number: Int) -> [ViewerID] {
+    if entries.count == 1 { return ids }
+    let sorted = entries.keys.sorted { $0.number < $1.number }
+    let start = sorted.firstIndex { $0.number >= number } ?? 0
+    return Array(sorted[start...] + sorted[..<start])
+  }
   /// Whether any follows the raw output.
   var hasRaw: Bool {
     switch ring {

@@ -32,6 +32,8 @@ actor ServerJSONSocket: OperationSocket {
   private var lifecycleTask: Task<Void, Never>?
   /// Lifecycle events left out because the client did not read.
   private var skipped = 0
+  /// What the client has not read of events.
+  private var unread: UnreadOutput
   private var isClosed = false
 
   private struct SessionKey: Hashable {
@@ -51,6 +53,7 @@ actor ServerJSONSocket: OperationSocket {
     self.call = call
     self.onClosed = onClosed
     catalogue = lookup.catalogue
+    unread = UnreadOutput(lookup.catalogue.accounts, call.principal)
     lifecycle = LifecycleFilter(access: call.access)
   }
 
@@ -257,7 +260,12 @@ actor ServerJSONSocket: OperationSocket {
     guard !isClosed, feeds[feed.session.id] === feed else { return }
     for event in events { webSocket.send(text: event) }
     let bytes = events.reduce(0) { $0 + $1.count }
-    if webSocket.queuedBytes == 0 { tell(feed, bytes) } else { feedOutstanding.append((feed, bytes)) }
+    if webSocket.queuedBytes == 0 { return tell(feed, bytes) }
+    feedOutstanding.append((feed, bytes))
+    guard unread.counts(feedOutstanding.reduce(0) { $0 + $1.bytes }) else {
+      closed()
+      return webSocket.close(code: 1013, reason: UnreadOutput.reason)
+    }
   }
 
   private func tell(_ feed: SessionFeed, _ bytes: Int) {
@@ -266,6 +274,7 @@ actor ServerJSONSocket: OperationSocket {
 
   private func drained() {
     outputDrained()
+    unread.clear()
     let taken = feedOutstanding
     feedOutstanding = []
     for (feed, bytes) in taken { tell(feed, bytes) }
@@ -329,6 +338,7 @@ actor ServerJSONSocket: OperationSocket {
   private func closed() {
     if isClosed { return }
     isClosed = true
+    unread.clear()
     requests.cancelAll()
     idleWaits = [:]
     for feed in feeds.values { feed.session.loop.execute { feed.assumeIsolated { $0.stop() } } }

@@ -29,6 +29,8 @@ actor SessionJSONSocket: OperationSocket {
   /// Through which the end is heard of, also when nothing is subscribed.
   private var ending: ObserverID?
   private let onClosed: @Sendable () -> Void
+  /// What the client has not read of events.
+  private var unread: UnreadOutput
   private var isClosed = false
 
   init(
@@ -39,6 +41,7 @@ actor SessionJSONSocket: OperationSocket {
     self.session = session
     self.webSocket = webSocket
     self.catalogue = catalogue
+    unread = UnreadOutput(catalogue.accounts, call.principal)
     self.call = call
   }
 
@@ -214,11 +217,14 @@ actor SessionJSONSocket: OperationSocket {
     guard feed === self.feed else { return }
     for event in events { webSocket.send(text: event) }
     let bytes = events.reduce(0) { $0 + $1.count }
-    if webSocket.queuedBytes == 0 { feed.assumeIsolated { $0.taken(bytes) } } else { feedOutstanding += bytes }
+    if webSocket.queuedBytes == 0 { return feed.assumeIsolated { $0.taken(bytes) } }
+    feedOutstanding += bytes
+    if !unread.counts(feedOutstanding) { close(1013, UnreadOutput.reason) }
   }
 
   private func drained() {
     outputDrained()
+    unread.clear()
     let bytes = feedOutstanding
     feedOutstanding = 0
     if bytes > 0 { feed?.assumeIsolated { $0.taken(bytes) } }
@@ -239,6 +245,7 @@ actor SessionJSONSocket: OperationSocket {
   private func cleanUp() {
     if isClosed { return }
     isClosed = true
+    unread.clear()
     requests.cancelAll()
     idleWait = nil
     stopFeed()

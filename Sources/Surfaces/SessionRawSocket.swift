@@ -45,13 +45,17 @@ actor SessionRawSocket {
   private let onClosed: @Sendable () -> Void
   /// Takes what the client says of its surroundings; nil for one whose surroundings are no concern of this machine.
   private let onEnvironment: (@Sendable (ArraySlice<UInt8>) -> Void)?
+  /// What the client has not read.
+  private var unread: UnreadOutput
   private var isClosed = false
 
   init(
-    _ session: Session, _ webSocket: any MessageSocket, call: Call, audit: AuditTrail? = nil, isAttach: Bool,
+    _ session: Session, _ webSocket: any MessageSocket, call: Call, accounts: Accounts, audit: AuditTrail? = nil,
+    isAttach: Bool,
     isReadOnly: Bool, onEnvironment: (@Sendable (ArraySlice<UInt8>) -> Void)? = nil,
     onClosed: @escaping @Sendable () -> Void = {}
   ) {
+    unread = UnreadOutput(accounts, call.principal)
     self.onEnvironment = onEnvironment
     self.onClosed = onClosed
     self.session = session
@@ -219,6 +223,7 @@ actor SessionRawSocket {
   }
 
   private func drained() {
+    unread.clear()
     if let viewer { session.assumeIsolated { $0.viewerIsReady(viewer) } }
   }
 
@@ -227,7 +232,12 @@ actor SessionRawSocket {
   private func paint(_ bytes: UnsafeRawBufferPointer) -> Bool {
     if isClosed || !isAllowed() { return false }
     webSocket.send(binary: bytes)
-    return webSocket.queuedBytes == 0
+    let queued = webSocket.queuedBytes
+    guard unread.counts(queued) else {
+      leave(1013, UnreadOutput.reason)
+      return false
+    }
+    return queued == 0
   }
 
   /// Whether the holder of a token for some sessions may still see this one: it may have been renamed or lost a tag.
@@ -235,9 +245,13 @@ actor SessionRawSocket {
     let access = call.access
     if access.sessions == nil, access.tags == nil { return true }
     if session.assumeIsolated({ access.covers(name: $0.name.text, tags: $0.tags) }) { return true }
-    // Not from inside the session's round over its viewers.
-    session.loop.execute { [weak self] in self?.assumeIsolated { $0.close(1008, "access to this session has ended") } }
+    leave(1008, "access to this session has ended")
     return false
+  }
+
+  /// Closes the socket, but not from inside the session's round over its viewers.
+  private func leave(_ code: UInt16, _ reason: String) {
+    session.loop.execute { [weak self] in self?.assumeIsolated { $0.close(code, reason) } }
   }
 
   private func control(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
@@ -338,6 +352,7 @@ actor SessionRawSocket {
   private func cleanUp() {
     if isClosed { return }
     isClosed = true
+    unread.clear()
     if let viewer { session.assumeIsolated { $0.removeViewer(viewer) } }
     viewer = nil
     typing?.flush()

@@ -77,13 +77,13 @@ extension HTTPSurface {
     let screen = try takeScreen(from: &query)
     let history = try takeHistory(from: &query)
     let session = try await roomySession(path, query, for: call)
-    let (open, audit) = (authenticator.sockets, catalogue.audit)
+    let (open, audit, accounts) = (authenticator.sockets, catalogue.audit, catalogue.accounts)
     let onEnvironment = surroundings(call, isReadOnly: isReadOnly)
     let isAttach = offered.contains(SessionRawSocket.attachProtocol)
     return .upgrade(
       WebSocketUpgrade(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) { webSocket in
         let socket = SessionRawSocket(
-          session, webSocket, call: call, audit: audit, isAttach: isAttach, isReadOnly: isReadOnly,
+          session, webSocket, call: call, accounts: accounts, audit: audit, isAttach: isAttach, isReadOnly: isReadOnly,
           onEnvironment: onEnvironment, onClosed: open.add(webSocket, call))
         socket.assumeIsolated { $0.open(screen: screen, history: history) }
       })

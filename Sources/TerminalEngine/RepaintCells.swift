@@ -59,12 +59,27 @@ extension Terminal {
     return WidthTable.properties(of: scalar) & (WidthTable.modifier | WidthTable.regionalIndicator) != 0
   }
 
+  /// Paints a cell that is not ASCII where there are too many bytes already; `nil` where it is to be painted as ever.
+  private func paintPlain(_ cell: Cell, _ out: inout RepaintStream) -> Bool? {
+    guard cell.isCluster || cell & CellBits.scalar >= 0x80 else { return nil }
+    if out.isASCII {
+      out.bytes.append(0x3F)
+      if cell.isWide { out.bytes.append(0x3F) }
+      return true
+    }
+    guard cell.isCluster else { return nil }
+    var text = clusters.text(Int(cell & CellBits.scalar))
+    UTF8Text.forEachByte(of: UTF8Text.next(&text) ?? 0x3F) { out.bytes.append($0) }
+    return false
+  }
+
   /// Paints one cell; false when another terminal may take it for a different number of columns, or join it to the next.
   /// - Parameter isLast: in the last column the other terminal would take a character that grows wide to the next row, where here it
   ///   stayed narrow. Nothing wraps for its time.
   func paint(_ cell: Cell, isLast: Bool = false, _ out: inout RepaintStream) -> Bool {
     out.set(rendition: cell & CellBits.rendition, styles: styles, links: links)
-    out.set(protected: cell & CellBits.protected != 0)
+    out.set(protected: cell & CellBits.protected != 0 && !out.isPlain)
+    if out.isPlain, let isExact = paintPlain(cell, &out) { return isExact }
     if cell.isCluster {
       out.set(joinsClusters: isJoined(cell))
       if isLast { out.add("\u{1B}[?7l") }

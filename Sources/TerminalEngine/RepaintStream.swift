@@ -32,14 +32,19 @@ struct RepaintStream {
     bytes.append(0x47)
   }
 
-  mutating func set(rendition wanted: Cell, styles: borrowing StyleTable, links: LinkTable) {
-    if pen != nil || wanted.styleID != rendition.styleID {
+  /// What is left of the styles and characters; see ``PictureBudget``.
+  var isPlain: Bool { bytes.count > PictureBudget.styled }
+  var isASCII: Bool { bytes.count > PictureBudget.text }
+
+  mutating func set(rendition: Cell, styles: borrowing StyleTable, links: LinkTable) {
+    let wanted = isPlain ? 0 : rendition
+    if pen != nil || wanted.styleID != self.rendition.styleID {
       let style = styles[wanted.styleID]
       if pen != style { add(style: style) }
       pen = nil
     }
-    if wanted.linkID != rendition.linkID { add(LinkTarget.command(links[wanted.linkID])) }
-    rendition = wanted
+    if wanted.linkID != self.rendition.linkID { add(LinkTarget.command(links[wanted.linkID])) }
+    self.rendition = wanted
   }
 
   mutating func set(pen wanted: Style, styles: borrowing StyleTable) {

@@ -205,9 +205,22 @@ package final class WindowPainter {
   private static let blank: Cell = 0x20
 
   private func put(_ cell: Cell, row: Int, column: Int, _ out: inout PaintStream) {
-    out.set(cell & CellBits.rendition, self)
+    let isUnstyled = out.bytes.count > PictureBudget.styled
+    out.set(isUnstyled ? 0 : cell & CellBits.rendition, self)
     let width = cell.isWide ? 2 : 1
     let number = Int(cell & CellBits.scalar)
+    if out.bytes.count > PictureBudget.text, cell.isCluster || number >= 0x80 {
+      out.place(row: row, column: column)
+      out.add(cell.isWide ? "??" : "?")
+      return out.advance(width, within: size.columns)
+    }
+    if isUnstyled, cell.isCluster {
+      let text = clusterTexts[number].text
+      out.isolate()
+      out.place(row: row, column: column)
+      out.bytes += text.prefix(UTF8Text.length(leading: text.first ?? 0x3F))
+      return out.isolate()
+    }
     if cell.isCluster {
       let cluster = clusterTexts[number]
       // One that grew wide and narrow again would wrap, were it written in the last column.

@@ -298,4 +298,48 @@ struct StrangersTests {
       }
     }
   }
+
+  @Test("pictures of a large screen that one token does not read are bounded too, and made by turns")
+  func unreadPictures() async throws {
+    try await withTCP(token: StrangersTests.token) { roost, client in
+      // Each column is filled (DECFRA) in a style of its own: megabytes of picture for a thousand short sequences.
+      let print =
+        "for i in $(seq 1000); do printf '\\e[38;2;%d;200;1m\\e[120;1;%d;400;%d$x' $((100 + i % 100)) $i $i; done; echo done; exec cat"
+      try await roost.session(["name": "big", "argv": ["/bin/bash", "-c", .string(print)], "cols": 1000, "rows": 400])
+      try await roost.http.post("/sessions/big/wait", ["for": "match", "pattern": "done", "timeout_ms": 60000])
+      let made = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
+      let secret = made["token"].string ?? ""
+      func used() async throws -> Int {
+        let metrics = try await roost.http.request("GET", "/metrics").text
+        let line = metrics.split(separator: "\n").first { $0.hasPrefix("roost_share_used{share=\"answer_bytes\"}") }
+        return line.flatMap { Double($0.split(separator: " ").last ?? "") }.map { Int($0) } ?? -1
+      }
+      var held: [RawConnection] = []
+      for _ in 0..<8 {
+        let connection = try RawConnection(client.endpoint, receiveBuffer: 4096)
+        try await connection.send(
+          RawConnection.request(
+            "GET", "/sessions/big/ws/raw?readonly=true",
+            headers: [
+              "Authorization: Bearer \(secret)", "Upgrade: websocket", "Connection: Upgrade",
+              "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+            ]))
+        held.append(connection)
+      }
+      try await eventually("some of the eight have been sent away, and what is left is within the share") {
+        let (clients, bytes) = (try await roost.http.get("/sessions/big/clients").array?.count ?? 0, try await used())
+        return (1..<8).contains(clients) && bytes > 1 << 20 && bytes <= 17 << 20
+      }
+      // Whoever reads is shown it all.
+      let reader = try await client.another(token: StrangersTests.token).webSocket("/sessions/big/ws/raw?readonly=true")
+      var bytes = 0
+      while bytes < 2 << 20 {
+        guard case .binary(let piece) = try await reader.next() else { continue }
+        bytes += piece.count
+      }
+      await reader.close()
+      held = []
+      try await eventually("nothing is counted that nobody waits for") { try await used() == 0 }
+    }
+  }
 }

@@ -65,8 +65,8 @@ final class SocketBench: Sendable {
     try await SocketBench { session, webSocket in
       let call = Call(principal: .anonymous, access: access, peer: "test")
       let socket = SessionRawSocket(
-        session, webSocket, call: call, isAttach: webSocket.subprotocol == SessionRawSocket.attachProtocol,
-        isReadOnly: isReadOnly)
+        session, webSocket, call: call, accounts: Accounts(),
+        isAttach: webSocket.subprotocol == SessionRawSocket.attachProtocol, isReadOnly: isReadOnly)
       socket.assumeIsolated { $0.open() }
     }
   }
