@@ -36,6 +36,7 @@ actor Server {
   private let exits: ExitRelay
   private let store: SessionStore
   private let log: EventLog
+  private let tokens: Tokens
   private let cursors: CursorStore
   private let events: OwnEvents
   private let audit: AuditTrail
@@ -120,7 +121,9 @@ actor Server {
     // The log's thread makes the folders of the days; the state folder is ours to make, and to keep private.
     do throws(StoreError) { try paths.prepareState() } catch { complain("events: \(error.message)") }
     log = EventLog(logging)
-    cursors = CursorStore(paths: paths, quarantine: quarantine)
+    let tokens = Tokens(fixed: options.token, paths: paths, quarantine: quarantine)
+    self.tokens = tokens
+    cursors = CursorStore(paths: paths, quarantine: quarantine) { tokens.isGood(id: $0) }
     let events = OwnEvents(sink: log, serverID: identity.id)
     store.announcer = { events.emit($0) }
     self.events = events
@@ -145,7 +148,7 @@ actor Server {
   /// Opens the sockets.
   private func open() async throws {
     let tickets = Tickets(accounts: accounts)
-    let tokens = Tokens(fixed: options.token, paths: paths, quarantine: quarantine)
+    let tokens = tokens
     let authenticator = Authenticator(
       ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets,
       accounts: accounts, origin: options.sessionsActAsOwner ? nil : origins)

@@ -42,9 +42,18 @@ final class Tokens: TokenVerifying {
 
   func holder(ofToken id: String) async -> (Principal, Access)? {
     if id == Tokens.fixedID { return fixed == nil ? nil : (.token(id: id, name: id), .everything) }
-    let now = Timestamp.now().milliseconds
-    guard let token = try? store.token(id: id), !token.isExpired(at: now) else { return nil }
+    guard let token = (try? store.token(id: id)).flatMap({ $0 }), !token.isExpired else { return nil }
     return Tokens.bearer(of: token)
+  }
+
+  /// Whether there is such a token, as far as can be told.
+  func isGood(id: String) -> Bool {
+    if id == Tokens.fixedID { return fixed != nil }
+    do {
+      return try store.token(id: id).map { !$0.isExpired } ?? false
+    } catch {
+      return true
+    }
   }
 
   func forget(id: String) { known.withLock { known in known = known.filter { $0.value.id != id } } }
@@ -52,7 +61,7 @@ final class Tokens: TokenVerifying {
   private func remembered(_ hash: [UInt8]) -> Token? {
     known.withLock { known in
       guard let token = known[hash] else { return nil }
-      if token.isExpired(at: Timestamp.now().milliseconds) {
+      if token.isExpired {
         known[hash] = nil
         return nil
       }

@@ -20,6 +20,8 @@ package final class CursorStore: Sendable {
   package static let longestName = 128
 
   private let database: LazyDatabase
+  /// Whether a token is good: the cursors of one that has expired make room for others.
+  private let isGood: @Sendable (_ token: String) -> Bool
 
   private static let migrations = [
     "CREATE TABLE cursors (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, updated_ms INTEGER NOT NULL) STRICT",
@@ -33,8 +35,13 @@ package final class CursorStore: Sendable {
     "DROP TABLE cursors",
   ]
 
-  /// - Parameter quarantine: Where a damaged file goes.
-  package init(paths: Paths, quarantine: Quarantine? = nil) {
+  /// - Parameters:
+  ///   - quarantine: Where a damaged file goes.
+  ///   - isGood: Whether the token of an id is still one.
+  package init(
+    paths: Paths, quarantine: Quarantine? = nil, isGood: @escaping @Sendable (_ token: String) -> Bool = { _ in true }
+  ) {
+    self.isGood = isGood
     database = LazyDatabase(
       path: paths.cursorDatabase, migrations: CursorStore.migrations, quarantine: quarantine,
       loss: "the named cursors are gone; their readers begin anew")
@@ -86,7 +93,7 @@ package final class CursorStore: Sendable {
         "UPDATE owned_cursors SET seq = ?, updated_ms = ? WHERE token = ? AND caller = ? AND name = ?",
         [.integer(number), .integer(milliseconds)] + CursorStore.key(owner) + [.text(name)])
       if database.changes > 0 { return }
-      try CursorStore.checkRoom(for: owner, in: database)
+      try checkRoom(for: owner, in: database)
       try database.run(
         "INSERT INTO owned_cursors (token, caller, name, seq, updated_ms) VALUES (?, ?, ?, ?, ?)",
         CursorStore.key(owner) + [.text(name), .integer(number), .integer(milliseconds)])
@@ -94,17 +101,32 @@ package final class CursorStore: Sendable {
     return NamedCursor(name: name, seq: seq, updatedAt: milliseconds)
   }
 
-  private static func checkRoom(for owner: CursorOwner, in database: Database) throws(StoreError) {
+  private func removeExpired(in database: Database) throws(StoreError) {
+    let tokens = try database.run("SELECT DISTINCT token FROM owned_cursors WHERE token <> ''").compactMap(
+      \.first?.text)
+    for token in tokens where !isGood(token) {
+      try database.run("DELETE FROM owned_cursors WHERE token = ?", [.text(token)])
+    }
+  }
+
+  private func checkRoom(for owner: CursorOwner, in database: Database) throws(StoreError) {
     func count(_ condition: String, _ values: [Database.Value] = []) throws(StoreError) -> Int64 {
       try database.run("SELECT count(*) FROM owned_cursors WHERE \(condition)", values).first?.first?.integer ?? 0
     }
     func refuse(_ most: Int, _ whose: String) -> StoreError {
       StoreError(code: .limitReached, message: "there are \(most) cursors \(whose) already; remove some")
     }
-    if try count("true") >= mostCursors { throw refuse(mostCursors, "on this server") }
-    guard let token = owner.token else { return }
-    if try count("token = ?", [.text(token)]) >= mostOfToken { throw refuse(mostOfToken, "of this token") }
-    if try count("token <> ''") >= mostOfTokens { throw refuse(mostOfTokens, "of tokens") }
+    if let token = owner.token, try count("token = ?", [.text(token)]) >= CursorStore.mostOfToken {
+      throw refuse(CursorStore.mostOfToken, "of this token")
+    }
+    func fault() throws(StoreError) -> StoreError? {
+      if try count("true") >= CursorStore.mostCursors { return refuse(CursorStore.mostCursors, "on this server") }
+      guard owner.token != nil, try count("token <> ''") >= CursorStore.mostOfTokens else { return nil }
+      return refuse(CursorStore.mostOfTokens, "of tokens")
+    }
+    guard try fault() != nil else { return }
+    try removeExpired(in: database)
+    if let fault = try fault() { throw fault }
   }
 
   /// Throws ``StoreError/Code/notFound``.

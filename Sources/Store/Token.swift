@@ -1,4 +1,5 @@
 import Formats
+import Sys
 
 /// What a token lets its bearer do. The names are those of the API.
 package enum Scope: String, Sendable, Hashable, CaseIterable, Codable {
@@ -34,7 +35,6 @@ package struct Token: Sendable, Equatable {
   /// Milliseconds since 1970 UTC.
   package var createdAt: Int64
 
-  package func isExpired(at milliseconds: Int64) -> Bool {
-    expiresAt.map { $0 <= milliseconds } ?? false
-  }
+  /// Whether its time is over now.
+  package var isExpired: Bool { expiresAt.map { $0 <= Int64(clamping: Clock.realtime / 1_000_000) } ?? false }
 }

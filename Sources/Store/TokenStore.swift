@@ -96,7 +96,7 @@ package final class TokenStore: Sendable {
       try database.run("SELECT \(Self.columns), hash FROM tokens WHERE hash = ?", [.blob(hash)]).first
     }
     guard let row = found, let stored = row.last?.blob, Digest.constantTimeEqual(stored, hash),
-      let token = Self.token(row), !token.isExpired(at: Self.now)
+      let token = Self.token(row), !token.isExpired
     else { return nil }
     return token
   }
@@ -120,7 +120,7 @@ package final class TokenStore: Sendable {
     let limited = try database.use { database throws(StoreError) in
       try database.run("SELECT \(Self.columns) FROM tokens WHERE sessions != '' OR tags != ''")
     }
-    let tokens = limited.compactMap { Self.token($0) }.filter { !$0.isExpired(at: Self.now) }
+    let tokens = limited.compactMap { Self.token($0) }.filter { !$0.isExpired }
     return (Set(tokens.flatMap(\.sessions)), Set(tokens.flatMap(\.tags)))
   }
 

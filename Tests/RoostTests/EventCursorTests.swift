@@ -49,6 +49,34 @@ struct EventCursorTests {
     }
   }
 
+  @Test("those of tokens that are no more make room") func expired() async throws {
+    try await withScratchHome { roost in
+      try await roost.start(["--bind", "127.0.0.1:0"])
+      let made = try await roost.http.post("/tokens", ["name": "t", "scopes": Self.both])
+      let path = "/events/cursors/c"
+      #expect(try await roost.tcp(token: made["token"].string).request("PUT", path, json: ["seq": 1]).status == 200)
+      let folder = try await roost.stateFolder()
+      try await roost.stopServer()
+      let filled = try await runProcess(
+        "/usr/bin/python3",
+        [
+          "-c",
+          """
+          import sqlite3, sys
+          file = sqlite3.connect(sys.argv[1])
+          rows = [(f"gone-{n // 100}", "", f"c{n}", 1, 1) for n in range(8000)]
+          file.executemany("INSERT INTO owned_cursors (token, caller, name, seq, updated_ms) VALUES (?, ?, ?, ?, ?)", rows)
+          file.commit()
+          """, "\(folder)/cursors.sqlite",
+        ], environment: [:])
+      #expect(filled.exitCode == 0, "\(filled)")
+      try await roost.start(["--bind", "127.0.0.1:0"])
+      let client = try await roost.tcp(token: made["token"].string)
+      #expect(try await client.request("PUT", "/events/cursors/d", json: ["seq": 1]).status == 200)
+      #expect(try await client.get(path)["seq"] == 1)
+    }
+  }
+
   @Test("a token has a hundred and no more; those can be moved, and the server's own user is not hindered")
   func bound() async throws {
     try await withRoost(["--bind", "127.0.0.1:0"]) { roost in
