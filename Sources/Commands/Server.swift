@@ -152,7 +152,12 @@ actor Server {
     let authenticator = Authenticator(
       ownUID: Host.userID, tokens: tokens, noAuth: !options.requiresAuthentication, tickets: tickets,
       accounts: accounts, origin: options.sessionsActAsOwner ? nil : origins)
-    let sessions = SessionOperations(store: store, server: hostname, serverID: identity.id, cluster: cluster.map)
+    let limitedLabels: @Sendable () throws -> LimitedLabels = {
+      let limits = try tokens.store.limits()
+      return LimitedLabels(names: limits.sessions, tags: limits.tags)
+    }
+    let sessions = SessionOperations(
+      store: store, server: hostname, serverID: identity.id, cluster: cluster.map, limitedLabels: limitedLabels)
     let cluster = cluster
     let (tenures, cursors) = (TokenTenures(loop: loop), cursors)
     let catalogue = Catalogue(
@@ -167,10 +172,7 @@ actor Server {
           cluster.forget(token: $0)
         } + [tickets.operation],
       ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts, tenures: tenures,
-      limitedLabels: {
-        let limits = try tokens.store.limits()
-        return LimitedLabels(names: limits.sessions, tags: limits.tags)
-      }, complain: complain)
+      limitedLabels: limitedLabels, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
     configuration.events = EventFeeds(log: log, cursors: cursors)

@@ -25,7 +25,7 @@ package struct Catalogue: Sendable {
   package init(
     _ operations: [Operation], ownNames: Set<String>, cluster: ClusterMap? = nil, audit: AuditTrail? = nil,
     accounts: Accounts = Accounts(), tenures: TokenTenures? = nil,
-    limitedLabels: @escaping @Sendable () throws -> LimitedLabels = { LimitedLabels(names: [], tags: []) },
+    limitedLabels: @escaping @Sendable () throws -> LimitedLabels = { .none },
     complain: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.operations = operations
@@ -90,7 +90,6 @@ package struct Catalogue: Sendable {
       if let refusal = RemoteAccess.refusal(of: operation, for: call) { throw refusal }
       let destination = try place.get()
       try requireNoHub(operation, call, destination)
-      try requireLabels(of: operation, arguments, for: call)
       let wait = try operation.wait.map { _ in try accounts.take(.waits, for: call.principal) }
       defer { wait?.leave() }
       if operation.effect != .reads, call.remarks != nil, accounts.isExhausted(.answerBytes, for: call.principal) {
@@ -102,6 +101,7 @@ package struct Catalogue: Sendable {
       switch destination {
       case .here: answer = try await operation.perform(call, arguments)
       case .member(let member):
+        try requireLabels(of: operation, arguments, for: call)
         answer = try await forward(operation, arguments, to: member, for: call, causationID: Cause.current?.causationID)
       }
       try count(answer, of: operation, for: call)
@@ -137,7 +137,8 @@ package struct Catalogue: Sendable {
       .insufficientScope, "This token may not do \(operation.name): it needs the scope '\(scope.rawValue)'.")
   }
 
-  /// Refuses to a limited caller what other tokens go by, before the call goes on: a backend knows nothing of the tokens here.
+  /// Refuses to a limited caller what other tokens go by, before a call goes on to a backend, which knows nothing of the tokens here. What is
+  /// done here asks ``LimitedLabels`` itself, once it has said that there is no such session.
   private func requireLabels(
     of operation: Operation, _ arguments: Arguments, for call: Call
   ) throws {

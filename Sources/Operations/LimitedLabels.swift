@@ -4,6 +4,8 @@ package struct LimitedLabels: Sendable {
   package var names: Set<String>
   package var tags: Set<String>
 
+  package static let none = LimitedLabels(names: [], tags: [])
+
   package init(names: Set<String>, tags: Set<String>) {
     self.names = names
     self.tags = tags

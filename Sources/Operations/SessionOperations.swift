@@ -15,8 +15,14 @@ package struct SessionOperations: Sendable {
   let serverID: String?
   /// The other servers whose sessions are listed; `nil` where there are none.
   let cluster: ClusterMap?
+  /// What the tokens of this server are limited to.
+  let limitedLabels: @Sendable () throws -> LimitedLabels
 
-  package init(store: SessionStore, server: String, serverID: String? = nil, cluster: ClusterMap? = nil) {
+  package init(
+    store: SessionStore, server: String, serverID: String? = nil, cluster: ClusterMap? = nil,
+    limitedLabels: @escaping @Sendable () throws -> LimitedLabels = { .none }
+  ) {
+    self.limitedLabels = limitedLabels
     self.store = store
     self.server = server
     self.serverID = serverID
@@ -47,6 +53,13 @@ package struct SessionOperations: Sendable {
     }
   }
 
+  /// Refuses a limited caller a name and tags that other tokens go by.
+  private func requireLabels(_ name: SessionName?, _ tags: some Sequence<Tag>, for call: Call) throws {
+    let (names, tags) = (name.map { [$0.text] } ?? [], tags.map(\.text))
+    guard call.access.isLimited, !names.isEmpty || !tags.isEmpty else { return }
+    if let refusal = try limitedLabels().refusal(names: names, tags: tags, for: call.access) { throw refusal }
+  }
+
   package var all: [Operation] { lists + lifecycle + input + reading + [commandOutput] + waiting }
 
   private var lifecycle: [Operation] {
@@ -63,6 +76,7 @@ package struct SessionOperations: Sendable {
               .insufficientScope, "This token may create only sessions with the names or tags that it is limited to.")
           }
         }
+        try requireLabels(spec.name, spec.tags, for: call)
         spec.maker = MakerRights(call)?.text
         call.note?.target = spec.name?.text
         let session = try await store.create(spec)
@@ -86,6 +100,7 @@ package struct SessionOperations: Sendable {
           throw OperationError(
             .insufficientScope, "This token may give a session only the names that it is limited to.")
         }
+        try requireLabels(input.name, input.addTags ?? [], for: call)
         let session = try await store.update(
           input.session, newName: input.name, add: input.addTags ?? [], remove: input.removeTags ?? [],
           sizePolicy: input.sizePolicy)

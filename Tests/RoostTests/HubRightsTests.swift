@@ -40,6 +40,29 @@ struct HubRightsTests {
     }
   }
 
+  @Test("a limited token of the hub gives a session of a backend no label that another token of the hub is limited to")
+  func labels() async throws {
+    try await withCluster("web1") { cluster in
+      let hub = cluster.hub
+      func token(_ limits: JSON.Member) async throws -> String? {
+        let fields: [JSON.Member] = [
+          .init("name", "t"), .init("scopes", ["sessions:read", "sessions:manage"]), limits,
+        ]
+        return try await hub.http.post("/tokens", .object(fields))["token"].string
+      }
+      let client = try await hub.roost.tcp(token: token(.init("tags", ["ci"])))
+      _ = try await token(.init("sessions", ["deploy"]))
+      func make(_ name: String) async throws -> TestResponse {
+        try await client.request(
+          "POST", "/sessions", json: ["server": "web1", "name": .string(name), "tags": ["ci"], "argv": ["/bin/cat"]])
+      }
+      let refused = try await make("deploy")
+      #expect(refused.status == 403 && refused.errorCode == "insufficient_scope", "\(refused)")
+      #expect(try await make("a").status == 201)
+      #expect(try await client.request("PATCH", "/sessions/a?server=web1", json: ["name": "deploy"]).status == 403)
+    }
+  }
+
   @Test("a role that is taken back closes the sockets that it let be opened, and refuses what it no longer permits")
   func demoted() async throws {
     try await withCluster("web1") { cluster in

@@ -98,6 +98,7 @@ struct LimitedTokenTests {
         #expect(try await answer("PATCH", "/sessions/a", json).status == 403)
       }
       #expect(try await answer("PATCH", "/sessions/a?name=deploy", [:]).status == 403)
+      #expect(try await answer("PATCH", "/sessions/hidden", ["name": "deploy", "add_tags": ["prod"]]).status == 404)
       #expect(try await answer("PATCH", "/sessions/a", ["name": "b", "add_tags": ["ci", "x"]]).status == 200)
       // Who is limited to nothing reaches everything anyway.
       #expect(try await roost.http.request("PATCH", "/sessions/b", json: ["name": "deploy"]).status == 200)
