@@ -7,6 +7,7 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -72,8 +73,13 @@ int csys_pty_pending(int master) {
   /* FIONREAD on the master would count output; the slave has to be asked. */
   int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
   if (slave < 0) return -1;
+  /* What was written to the master lies with a worker of the kernel's until it gets round to it: a look for input that finds none makes it
+     do so first. It also finds an end of input, which is no byte. */
+  struct pollfd entry = {.fd = slave, .events = POLLIN};
+  int waits = poll(&entry, 1, 0) > 0 && (entry.revents & POLLIN);
   int count = 0;
   int result = ioctl(slave, FIONREAD, &count);
+  if (result == 0 && waits && count == 0) count = 1;
   int error = errno;
   close(slave);
   errno = error;

@@ -202,16 +202,8 @@ extension Session {
 
   private func inputEvidence(since: UInt64?, count: UInt64?) -> Evidence? {
     if isPromptNew(since: since, count: count) { return .osc133 }
-    // Right after an input the program has not had the time to take it, and still looks as if it waited.
-    if let since, generation > since {
-      if activity.quiet() < SessionLimits.settle || pty.queued > 0
-        || PseudoTerminal.pendingInput(of: pty.master) ?? 0 > 0
-      {
-        return nil
-      }
-      // Where the terminal echoes, nothing has arrived there yet before the echo has come.
-      if generation == since + 1, PseudoTerminal.lineMode(of: pty.master)?.echo == true { return nil }
-    }
+    // A program may read between two steps of what it does with the input, too.
+    if let since, generation > since, activity.quiet() < SessionLimits.settle { return nil }
     switch state() {
     case (.password, let evidence), (.reading, let evidence): return evidence
     default: return nil

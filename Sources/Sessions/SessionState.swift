@@ -135,7 +135,11 @@ extension Session {
 
   /// What tells that the program in the foreground waits for the terminal: ``Evidence/termios`` where it waits for a line that is not shown,
   /// which is the less usual thing to know.
+  ///
+  /// It waits for what comes next, and not for what has been typed and is on its way; and all that it printed before is on the screen. So the
+  /// input is looked at before the program, and the output after it.
   func readingEvidence(_ processes: (ProcessID) -> [ProcessStatus], quiet: Duration) -> Evidence? {
+    guard hasTakenInput else { return nil }
     let waiting = foregroundWaiting(processes)
     let evidence: Evidence? =
       switch waiting {
@@ -148,7 +152,7 @@ extension Session {
       }
     // Whoever hides what is typed need not read: an installer does so to keep its display whole. Of a program of other rights (`sudo`, `su`)
     // the kernel tells nothing, and its silence must do.
-    guard evidence != nil || waiting == .unknown && quiet >= pollPatience else { return nil }
+    guard evidence != nil || waiting == .unknown && quiet >= pollPatience, !pty.hasOutput else { return nil }
     if let mode = PseudoTerminal.lineMode(of: pty.master), mode.canonical, !mode.echo { return .termios }
     return evidence
   }

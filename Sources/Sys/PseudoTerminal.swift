@@ -62,7 +62,11 @@ package enum PseudoTerminal {
     return group
   }
 
-  /// Bytes of input that no program has read yet: in line mode those of complete lines. nil when the slave cannot be asked.
+  /// Bytes of input that no program has read yet: in line mode those of complete lines, an end of input counting as one. nil when the slave
+  /// cannot be asked.
+  ///
+  /// All that was written to the master before counts, however late the kernel is with it; and whoever had gone to sleep waiting for it is
+  /// awake by then, so that a reader found asleep after an answer of 0 has taken all of it and waits for more.
   package static func pendingInput(of master: CInt) -> Int? {
     let count = csys_pty_pending(master)
     return count >= 0 ? Int(count) : nil

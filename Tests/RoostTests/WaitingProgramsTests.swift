@@ -73,6 +73,84 @@ struct WaitingProgramsTests {
     }
   }
 
+  /// Programs that answer each line they read, and how the terminal is read by them.
+  private static let readers: [(how: String, argv: JSON)] = {
+    func python(_ read: String) -> JSON {
+      let program = """
+        import os, select, sys, tty
+        tty.setraw(0)
+        \(read)
+        rest = b''
+        while True:
+          while b'\\r' not in rest:
+            wait()
+            rest += os.read(0, 100)
+          line, rest = rest.split(b'\\r', 1)
+          os.write(1, b'got-' + line + b'\\r\\n')
+        """
+      return ["/usr/bin/python3", "-c", .string(program)]
+    }
+    let answers = "while read -r line; do echo got-$line; done"
+    return [
+      ("read", ["/bin/sh", "-c", .string(answers)]), ("hidden", ["/bin/sh", "-c", .string("stty -echo; \(answers)")]),
+      ("raw", python("wait = lambda: None")), ("select", python("wait = lambda: select.select([0], [], [])")),
+      ("poll", python("p = select.poll(); p.register(0, 1); wait = p.poll")),
+      ("epoll", python("e = select.epoll(); e.register(0, 1); wait = e.poll")),
+    ]
+  }()
+
+  @Test("on a busy machine, too, a wait for input sees that what was typed has been taken and answered")
+  func busyMachine() async throws {
+    // So many that whoever is woken, the kernel's own workers too, waits for a processor; each session has its share of that.
+    var busy: [TestSession] = []
+    for _ in 1...8 {
+      busy.append(
+        try await TestSession(on: SharedServer.roost, ["argv": ["/bin/sh", "-c", "while :; do :; done"]]))
+    }
+    let outcome: Result<Void, any Error>
+    do {
+      outcome = .success(try await Self.answerOften())
+    } catch {
+      outcome = .failure(error)
+    }
+    for session in busy { await session.remove() }
+    try outcome.get()
+  }
+
+  private static func answerOften() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for reader in readers + readers {
+        group.addTask {
+          try await withSession(["argv": reader.argv]) { session in
+            try await session.wait(["for": "input"])
+            for number in 1...40 {
+              // Several lines at once, too.
+              let lines = (0...number % 3).map { "\(number).\($0)" }
+              let text = lines.map { "\($0)\r" }.joined()
+              let answer = try await session.interact(["text": .string(text), "for": "input", "format": "plain"])
+              #expect(
+                answer["screen"].screenText.hasSuffix("got-\(lines.last ?? "")"),
+                "\(reader.how) \(number): \(answer.text)")
+            }
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  @Test("an end of input that was typed is on its way until the program has it")
+  func endOfInput() async throws {
+    try await withScript("while :; do cat; echo ended; done") { session in
+      try await session.wait(["for": "input"])
+      for _ in 1...5 {
+        let before = try await session.text()
+        let answer = try await session.interact(["keys": ["ctrl+d"], "for": "input", "format": "plain"])
+        #expect(answer["screen"].screenText == (before.isEmpty ? "" : before + "\n") + "ended", "\(answer.text)")
+      }
+    }
+  }
+
   @Test("typing that is hidden while nobody reads is no question for a password", arguments: ["prints", "is silent"])
   func hiddenAndUnread(how: String) async throws {
     let gate = try await Gate(in: SharedServer.roost)

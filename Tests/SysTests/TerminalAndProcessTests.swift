@@ -27,6 +27,29 @@ struct TerminalAndProcessTests {
         == LineMode(canonical: false, echo: false, signals: false, mapsReturn: false))
   }
 
+  @Test("what was typed is pending from the moment of the typing until it is read, an end of input too")
+  func pending() throws {
+    let terminal = try PseudoTerminal.open(size: WindowSize(rows: 24, columns: 80))
+    let master = terminal.master.raw
+    let slave = open(terminal.path, O_RDWR | O_NOCTTY | O_CLOEXEC)
+    try #require(slave >= 0)
+    defer { close(slave) }
+    var line = [UInt8](repeating: 0, count: 64)
+    // Often: the kernel passes on what was typed when it gets round to it, and mostly that is at once.
+    for _ in 0..<500 {
+      try #require(PseudoTerminal.pendingInput(of: master) == 0)
+      try writeAll(master, Array("typed\r".utf8))
+      try #require(PseudoTerminal.pendingInput(of: master) == 6)
+      #expect(read(slave, &line, line.count) == 6)
+    }
+    try writeAll(master, [0x04])
+    #expect(PseudoTerminal.pendingInput(of: master) == 1)
+    #expect(read(slave, &line, line.count) == 0)
+    #expect(PseudoTerminal.pendingInput(of: master) == 0)
+    try writeAll(master, Array("unfinished".utf8))
+    #expect(PseudoTerminal.pendingInput(of: master) == 0)
+  }
+
   @Test("the master's end of file is an end of file, not an error")
   func endOfFile() throws {
     let child = try TestChild(["true"])

@@ -10,7 +10,8 @@ int csys_open_pty(char *path, size_t path_capacity);
 
 // The N of the slave's /dev/pts/N.
 int csys_pty_number(int master);
-/* Bytes that the slave's readers have not taken (in line mode: of complete lines); -1 with errno. */
+/* Bytes that the slave's readers have not taken (in line mode: of complete lines), all that was written to the master before among them;
+   an end of input counts as one. -1 with errno. */
 int csys_pty_pending(int master);
 
 typedef struct csys_spawn_request {
