@@ -43,6 +43,31 @@ extension Session {
   package func run(_ command: String, options: RunOptions) async throws -> CommandResult {
     guard exit == nil else { throw endedError }
     let deadline = ContinuousClock.now + options.timeout
+    var id = try await give(command, options, deadline: deadline)
+    var result = try await awaitRun(id, until: deadline, options)
+    if isSwallowed(id, command, result) {
+      id = try await give(command, options, deadline: deadline)
+      result = try await awaitRun(id, until: deadline, options)
+    }
+    await lineIsBack()
+    return result
+  }
+
+  /// bash drops the line that comes behind one that it could not parse (`[[ a ==`), and says no word: no command has begun.
+  private func isSwallowed(_ id: UInt64, _ command: String, _ result: CommandResult) -> Bool {
+    guard result.reason == .command, result.record == nil, result.exitStatus == nil, result.head.isEmpty,
+      result.tail.isEmpty, let finished = runs.finished.last(where: { $0.id == id }), finished.way == .integrated
+    else { return false }
+    // Of what is but a comment nothing comes either.
+    return command.split(whereSeparator: \.isNewline).contains { line in
+      line.first { $0 != " " && $0 != "\t" }.map { $0 != "#" } ?? false
+    }
+  }
+
+  /// Gives the command to the shell. Answers the number of the run that it has taken.
+  private func give(
+    _ command: String, _ options: RunOptions, deadline: ContinuousClock.Instant
+  ) async throws -> UInt64 {
     var id = try await takeTurn(for: command, options, deadline: deadline)
     for attempt in 1... {
       if runs.active?.id == id, runs.active?.way == .integrated {
@@ -59,9 +84,7 @@ extension Session {
       guard attempt < SessionLimits.runAttempts else { throw ignoredError }
       id = try await takeTurn(for: command, options, deadline: deadline, isRetry: true)
     }
-    let result = try await awaitRun(id, until: deadline, options)
-    await lineIsBack()
-    return result
+    return id
   }
 
   /// Whoever types next finds what had been half typed, and does not come before it.
@@ -336,7 +359,7 @@ extension Session {
   private func plainShellBehindLostScripts() -> ShellReadiness? {
     guard let group = PseudoTerminal.foregroundGroup(of: pty.master), let name = ProcessStatus.name(group),
       PlainShell.program(named: name, commandLine: ProcessStatus.commandLine(group) ?? []) != nil,
-      isForegroundReading, typedLine.isEmpty, !PromptText.isQuestion(textBeforeCursor)
+      isForegroundReading, !commands.isContinuing, typedLine.isEmpty, !PromptText.isQuestion(textBeforeCursor)
     else { return nil }
     // What the line editor made of a key that it does not know.
     try? writeForRun([0x05, 0x15])
@@ -433,7 +456,7 @@ extension Session {
     runs.active = nil
     guard let end else { return }
     let printed = end.isWithoutRecord ? screenText(since: run.typedAt, to: place ?? cursorPosition) : nil
-    runs.finished.append(FinishedRun(id: run.id, end: end, output: printed ?? output))
+    runs.finished.append(FinishedRun(id: run.id, way: run.way, end: end, output: printed ?? output))
     if runs.finished.count > SessionLimits.finishedRuns { runs.finished.removeFirst() }
     if case .ended(.some, _) = end, run.way != .integrated {
       runs.plainEnd = (.now, lastInputGeneration, lastSentGeneration, run.shell)
@@ -564,6 +587,7 @@ extension RunEnd {
 /// A run that is over, for those who wait for it.
 struct FinishedRun {
   let id: UInt64
+  let way: ActiveRun.Way
   let end: RunEnd
   let output: CommandOutput
 }

@@ -467,6 +467,8 @@ struct CommandLog {
         return .incomplete(isGivenUp: false)
       }
       isContinuing = true
+      // The prompt before it was another server's.
+      if phase == .unknown, isSigned { phase = .atPrompt(at: LinePosition(line: mark.line, column: mark.column)) }
     }
     return nil
   }
