@@ -22,7 +22,14 @@ extension SessionOperations {
         let options = RunOptions(
           timeout: input.timeoutMs?.duration ?? Self.defaultRun, queues: input.queue ?? false,
           inShell: input.in == .shell, answersQuestions: input.questions ?? true, head: bounds.head, tail: bounds.tail)
-        let result = try await session.run(input.command, options: options)
+        let result: CommandResult
+        do {
+          result = try await session.run(input.command, options: options)
+        } catch let error as SessionError where error.code == .runTimeout {
+          // It has not come to its turn.
+          try await require(session, for: call)
+          throw await overtime(OperationError(error), of: session, commandID: nil)
+        }
         try await require(session, for: call)
         return try await answer(result, of: session, command: input.command, options.timeout)
       }.waiting(Self.runBound),
@@ -79,20 +86,26 @@ extension SessionOperations {
     let output = RunOutput(result, session: await session.name.text, command: command)
     guard result.reason == .timeout else { return output }
     let time = timeout.milliseconds
-    let (state, evidence) = await session.state()
     let goesOn =
       output.commandID.map { "it goes on as command \($0); wait for it with 'run.wait', or send ctrl+c" }
       ?? "it has not begun yet"
     // The rest of a long output can be asked for by the number.
     let soFar = result.tail.suffix(SessionOperations.detailedOutput).drop { $0 & 0xC0 == 0x80 }
-    throw OperationError(
-      .runTimeout, "The command did not end within \(time) ms in \(output.session): \(goesOn)."
-    ).with(details: [
-      "state": .string(state.rawValue), "evidence": .string(evidence.rawValue),
-      "command_id": output.commandID.map { .integer($0) } ?? .null,
-      "output": .string(String(decoding: soFar, as: UTF8.self)),
-      "truncated": .bool(output.truncated || soFar.count < result.tail.count),
-      "generation": .integer(Int(clamping: output.generation)),
+    throw await overtime(
+      OperationError(.runTimeout, "The command did not end within \(time) ms in \(output.session): \(goesOn)."),
+      of: session, commandID: output.commandID, output: String(decoding: soFar, as: UTF8.self),
+      isTruncated: output.truncated || soFar.count < result.tail.count)
+  }
+
+  /// The error with what can be said of the session and of the run when the time was over.
+  private func overtime(
+    _ error: OperationError, of session: Session, commandID: Int?, output: String = "", isTruncated: Bool = false
+  ) async -> OperationError {
+    let (state, generation) = await (session.state(), session.generation)
+    return error.with(details: [
+      "state": .string(state.state.rawValue), "evidence": .string(state.evidence.rawValue),
+      "command_id": commandID.map { .integer($0) } ?? .null, "output": .string(output),
+      "truncated": .bool(isTruncated), "generation": .integer(Int(clamping: generation)),
     ])
   }
 }

@@ -72,6 +72,41 @@ struct TakeoverRunTests {
     }
   }
 
+  @Test(
+    "where a command is in progress is refused at once, as before, and says what runs",
+    arguments: [Shell.bash, .zsh, .fish, .dash])
+  func commandInFront(shell: Shell) async throws {
+    try await withRoost { roost in
+      var sessions: [TestSession] = []
+      for program in ["cat", "sleep 1000"] {
+        let session = try await TestSession(on: roost, ["shell": .string(shell.path)])
+        try await session.wait(shell.readiness)
+        try await session.type("\(program)\r")
+        try await eventually("it has begun") {
+          try await session.record["foreground"].string == program.split(separator: " ").first.map(String.init)
+        }
+        sessions.append(session)
+      }
+      try await roost.killServer()
+      try await roost.start()
+      for session in sessions.map(\.elsewhere) {
+        let refused = try await session.answer("run", ["command": "echo not now"])
+        #expect(refused.errorCode == "command_running", "\(refused)")
+        // Not even its turn has come, and that is told as of any other run.
+        let late = try await session.answer("run", ["command": "echo not now", "queue": true, "timeout_ms": 300])
+        let details = late.json["error"]["details"]
+        #expect(late.status == 408 && late.errorCode == "run_timeout", "\(late)")
+        #expect(details["state"].string != nil && details["evidence"].string != nil, "\(late)")
+        #expect(
+          details.members?.contains { $0.name == "command_id" } == true && details["command_id"].isNull, "\(late)")
+        #expect(details["output"] == "" && details["generation"].integer != nil, "\(late)")
+        try await session.press("ctrl+c")
+        let run = try await session.run("echo now", ["queue": true])
+        #expect(run["output"] == "now\n", "\(run.text)")
+      }
+    }
+  }
+
   @Test("behind a line that bash could not parse and swallows the next for, is run all the same")
   func swallowed() async throws {
     try await withShell(.bash) { session in

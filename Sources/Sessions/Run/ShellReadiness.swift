@@ -81,6 +81,7 @@ extension Session {
     case .running: return isFresh ? .notYet(Session.probe) : .busy(commandRunning)
     case .prompting, .betweenCommands: return .notYet(Session.silence)
     case .unknown, .atPrompt:
+      if isTakenOverAtWork { return .busy(commandRunning) }
       if foregroundIsShell {
         // It reads, and not at its prompt.
         let asks = hasTakenInput && activity.quiet() >= Session.patience && isForegroundReading
@@ -157,8 +158,23 @@ extension Session {
   /// The session's own shell reads its files: it has shown no prompt yet. Of one that will never mark it, another program in front may be
   /// what somebody has typed.
   private var isStarting: Bool {
-    !runs.hasBeenReady && commands.phase == .unknown && began.duration(to: .now) < SessionLimits.shellStart
-      && (commands.nonce != nil || lastInputGeneration == 0 || foregroundIsOwn || !hasTakenInput) && hasShell
+    guard !runs.hasBeenReady, commands.phase == .unknown, hasShell else { return false }
+    if isAdopted { return isYoung && foregroundIsOwn }
+    return began.duration(to: .now) < SessionLimits.shellStart
+      && (commands.nonce != nil || lastInputGeneration == 0 || foregroundIsOwn || !hasTakenInput)
+  }
+
+  /// Its shell may still read its files, whichever server it began under.
+  private var isYoung: Bool {
+    Timestamp.now().milliseconds - startedAt.milliseconds < SessionLimits.shellStart.milliseconds
+  }
+
+  /// What an earlier server had been told of a shell with our scripts has been found out as far as it will be: it was made to paint its prompt
+  /// anew and has not, so it runs a command.
+  private var isTakenOverAtWork: Bool {
+    guard isAdopted, commands.phase == .unknown, commands.nonce != nil, hasShell else { return false }
+    if !foregroundIsOwn { return true }
+    return began.duration(to: .now) >= Session.freshTime && !isForegroundReading
   }
 
   /// A shell that can be given a run by its line editor stands at a prompt that answers all that was typed.
