@@ -75,7 +75,9 @@ extension Session {
       if let typist { commands.typist = typist }
       if typedLine.submitted == 0, typedLine.isEmpty, commands.phase == .unknown { notePlainPrompt() }
       settlePromptsIfNothingIsOwed()
+      let submitted = typedLine.submitted
       typedLine.take(bytes)
+      if typedLine.submitted != submitted { lastSubmittedAt = .now }
       lastInputGeneration = activity.generation
       if isSent { lastSentGeneration = activity.generation }
       lastInputAt = activity.last

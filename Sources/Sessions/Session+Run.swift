@@ -260,12 +260,12 @@ extension Session {
 
   /// Types for a run: nothing that the run types is a person's half line.
   func writeForRun(_ bytes: [UInt8]) throws(SessionError) {
-    let (line, input, sent) = (typedLine, lastInputGeneration, lastSentGeneration)
+    let (line, input, sent, submitted) = (typedLine, lastInputGeneration, lastSentGeneration, lastSubmittedAt)
     runs.isTyping = true
     defer { runs.isTyping = false }
     try write(bytes, by: nil)
     typedLine = line
-    (lastInputGeneration, lastSentGeneration) = (input, sent)
+    (lastInputGeneration, lastSentGeneration, lastSubmittedAt) = (input, sent, submitted)
   }
 
   /// A plain shell prints no mark by its prompt: what was half typed comes back once it reads.
@@ -384,11 +384,7 @@ extension Session {
       endRun(.ended(status: status, record: record), at: place)
     case .incomplete(let isGivenUp):
       if !isGivenUp {
-        // Ctrl-C takes the shell back to its prompt, so that the session can be used again. Keys that come while its line editor is about
-        // that are lost.
-        runs.promptAwaited = (commands.promptCount, .now + SessionLimits.promptPatience)
-        try? writeForRun([0x03])
-        interruptAgainSoon()
+        interruptForPrompt()
       }
       endRun(.incomplete)
     case .refused: endRun(.refused)
@@ -404,12 +400,21 @@ extension Session {
     }
   }
 
+  /// Ctrl-C takes the shell back to its prompt, so that the session can be used again. Keys that come while its line editor is about that are
+  /// lost.
+  func interruptForPrompt() {
+    runs.promptAwaited = (commands.promptCount, .now + SessionLimits.promptPatience, lastInputGeneration)
+    try? writeForRun([0x03])
+    interruptAgainSoon()
+  }
+
   /// A signal that comes between a look for it and the wait for a key is not seen by bash until the next key.
   private func interruptAgainSoon() {
     runs.promptTimer = loop.schedule(after: SessionLimits.unseenPatience) { [weak self] in
       self?.assumeIsolated { session in
         guard session.exit == nil, let awaited = session.runs.promptAwaited, session.runs.active == nil,
-          session.commands.promptCount == awaited.count, ContinuousClock.now < awaited.until
+          session.commands.promptCount == awaited.count, ContinuousClock.now < awaited.until,
+          session.lastInputGeneration == awaited.input
         else { return }
         try? session.writeForRun([0x03])
         session.interruptAgainSoon()

@@ -81,6 +81,8 @@ package actor Session {
   var lastInputGeneration: UInt64 = 0
   /// The same of the last that the program could read any of: an unfinished line in line mode is still the terminal's.
   var lastSentGeneration: UInt64 = 0
+  /// When somebody sent off a line last, or took one away with ctrl+c.
+  var lastSubmittedAt: ContinuousClock.Instant?
   /// When the last input was, a run's own among them.
   var lastInputAt = ContinuousClock.now
   /// Where runs are handed to shells of this machine: the name of a file in a folder of the user's own.

@@ -87,6 +87,28 @@ struct RunInterruptingTests {
     }
   }
 
+  @Test(
+    "once ctrl+c takes an unfinished command away it waits for the prompt and has its own answer",
+    arguments: [Place.bash, .zsh, .fish], [["\u{3}"], ["\u{3}", "\u{3}"], ["\u{3}", "\r"], ["half", "\u{3}"]])
+  func interrupted(place: Place, keys: [String]) async throws {
+    try await withSession(place.fields) { session in
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      for number in 1...4 {
+        for opened in ["echo \"abc", "cat <<X", "for i in 1 2"] {
+          let prompt = place == .fish ? "" : "\\s+\\S*> *$"
+          try await session.interact([
+            "text": .string(opened + "\r"), "for": "match", "pattern": .string("\(opened)\(prompt)"),
+          ])
+          for key in keys { try await session.type(key) }
+          let answer = try await session.answer(
+            "run", ["command": .string("echo mine \(number)"), "timeout_ms": 60_000])
+          #expect(answer.status == 200, "\(opened): \(answer)")
+          #expect(answer.json["output"].string == "mine \(number)\n", "\(opened): \(answer)")
+        }
+      }
+    }
+  }
+
   @Test("of a paste whose last line is not complete nothing becomes part of a run")
   func paste() async throws {
     try await withSession(Place.bash.fields) { session in

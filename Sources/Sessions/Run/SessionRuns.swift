@@ -21,8 +21,8 @@ struct SessionRuns {
   /// When the last one in a plain shell ended, what had been typed and sent by then, and in which shell: if nothing came since, its prompt
   /// stands, or is about to.
   var plainEnd: (at: ContinuousClock.Instant, input: UInt64, sent: UInt64, shell: ProcessImage?)?
-  /// A prompt that ctrl+c is to bring: more than so many, and for how long it is waited for.
-  var promptAwaited: (count: UInt64, until: ContinuousClock.Instant)?
+  /// A prompt that ctrl+c is to bring: more than so many, for how long it is waited for, and what had been typed by then.
+  var promptAwaited: (count: UInt64, until: ContinuousClock.Instant, input: UInt64)?
   var promptTimer: LoopTimer?
   /// A plain shell whose marks have not come: its `command` or `printf` may be functions of somebody's, or its prompt read-only.
   var warilyTold: ProcessImage?

@@ -56,7 +56,7 @@ extension Session {
       runs.promptAwaited = nil
     }
     switch commands.phase {
-    case .atPrompt where commands.isContinuing, .running where commands.isContinuing: return .busy(lineInUse)
+    case .atPrompt where commands.isContinuing, .running where commands.isContinuing: return continuationPrompt()
     case .atPrompt where commands.takesRuns: return integratedPrompt()
     // A shell somewhere else that says when its prompt stands.
     case .atPrompt where commands.isSigned && commands.hasLostKeys:
@@ -150,6 +150,23 @@ extension Session {
     if PromptText.isQuestion(textBeforeCursor) { return .busy(lineInUse) }
     settlePrompts()
     return .integrated
+  }
+
+  /// A prompt for more lines stands, as far as the marks have come: what was typed a moment ago may have ended the command, or taken it away.
+  private func continuationPrompt() -> ShellReadiness {
+    guard hasTakenInput, !pty.hasOutput, isForegroundReading || activity.quiet() >= Session.silence else {
+      return .notYet(Session.probe)
+    }
+    if let lastSubmittedAt, lastSubmittedAt.duration(to: .now) < SessionLimits.unseenPatience {
+      return .notYet(Session.probe)
+    }
+    // Whoever typed it has given up that command, and the shell has not seen it yet.
+    if typedLine.isInterrupted, pty.discipline?.effect(of: 0x03) == .kills {
+      typedLine.clearInterrupt()
+      interruptForPrompt()
+      return .notYet(Session.probe)
+    }
+    return .busy(lineInUse)
   }
 
   /// The kernel says that the program in front waits for the terminal, and nothing that it printed is still to be read.

@@ -9,6 +9,8 @@ struct TypedLine: Equatable {
   var isUnknown = false
   /// Lines that were sent off, and interrupts: each makes a shell print another prompt, sooner or later.
   private(set) var submitted: UInt64 = 0
+  /// The last key was ctrl+c: what was begun before is to go.
+  private(set) var isInterrupted = false
 
   var isEmpty: Bool { unfinished.isEmpty }
 
@@ -16,6 +18,7 @@ struct TypedLine: Equatable {
   var isPlainText: Bool { unfinished.count < TypedLine.limit && unfinished.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
 
   mutating func take(_ bytes: [UInt8]) {
+    if let last = bytes.last { isInterrupted = last == 0x03 }
     // What stands behind the last line's end is all that is left.
     var rest = bytes[...]
     if let end = bytes.lastIndex(where: TypedLine.endsLine) {
@@ -30,6 +33,9 @@ struct TypedLine: Equatable {
 
   /// It is seen to be empty.
   mutating func clear() { unfinished = [] }
+
+  /// Its interrupt is seen to.
+  mutating func clearInterrupt() { isInterrupted = false }
 
   /// A line was sent off that was not typed: a run's.
   mutating func countRun() { submitted += 1 }
