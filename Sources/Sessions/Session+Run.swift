@@ -255,8 +255,10 @@ extension Session {
     return bytes
   }
 
-  /// What has the line editor take the command that is in the file.
-  private var takeKeys: [UInt8] { commands.needsCancel ? RunFile.cancel + RunFile.take : RunFile.take }
+  /// What has the line editor take the command that is in the file, and run it: in one piece, or what somebody types would come between.
+  private var takeKeys: [UInt8] {
+    commands.needsCancel ? RunFile.cancel + RunFile.take + RunFile.go : RunFile.take
+  }
 
   /// Types for a run: nothing that the run types is a person's half line.
   func writeForRun(_ bytes: [UInt8]) throws(SessionError) {
@@ -372,8 +374,7 @@ extension Session {
   func runSignalled(_ signal: CommandLog.RunSignal, at place: LinePosition) {
     guard runs.active != nil else { return }
     switch signal {
-    case .taken(let putsBack, let waits):
-      if waits { try? writeForRun(RunFile.go) }
+    case .taken(let putsBack):
       runs.active?.stage = .taken
       runs.active?.putsBack = putsBack
       runFile.map(RunFile.init)?.clear()

@@ -1,4 +1,5 @@
 import Formats
+import Sys
 import TestKit
 import Testing
 
@@ -33,6 +34,32 @@ struct RunBindingTests {
         #expect(answer["exit_status"] == 0)
         #expect(answer["reason"] == "command")
       }
+    }
+  }
+
+  @Test(
+    "what somebody else types meanwhile, line by line, is run in its order beside it, and none becomes part of it",
+    arguments: [Place.bash, .zsh, .fish])
+  func typedBeside(place: Place) async throws {
+    let file = try await SharedServer.roost.home.path + "/typed-beside-\(place)"
+    try await session(place) { session in
+      let (typist, lines) = (session.elsewhere, 150)
+      async let typed: Void = {
+        for number in 1...lines {
+          // Each comes a moment after the prompt of the one before, or of a run.
+          try await typist.interact(["text": .string("echo \(number) >>\(file)\r"), "for": "prompt"])
+        }
+      }()
+      var number = 0
+      while (try? readFile(file)).map({ $0.count { $0 == 0x0A } }) ?? 0 < lines {
+        number += 1
+        let answer = try await session.answer(
+          "run", ["command": .string("echo mine \(number)"), "timeout_ms": 60_000, "queue": true])
+        #expect(answer.status == 200, "\(answer)")
+        #expect(answer.json["output"].string?.contains("mine \(number)\n") == true, "\(answer)")
+      }
+      try await typed
+      #expect(String(decoding: try readFile(file), as: UTF8.self) == (1...lines).map { "\($0)\n" }.joined())
     }
   }
 

@@ -32,8 +32,7 @@ struct CommandLog {
   /// What the marks told of the run that is in progress.
   enum RunSignal: Equatable {
     /// The line editor has the command. `putBack`: what had been half typed is to be asked for once the prompt stands.
-    /// `waits`: it runs it when it is told to.
-    case taken(putBack: Bool, waits: Bool)
+    case taken(putBack: Bool)
     /// Its command has begun, as the record of that number.
     case began(Int)
     /// It is over; without a record when the shell found nothing to run in it.
@@ -457,7 +456,7 @@ struct CommandLog {
     case "taken" where isExpected:
       expected?.isTaken = true
       signers[current].unansweredKeys = 0
-      return .taken(putBack: mark.options["saved"] != nil, waits: mark.options["go"] != nil)
+      return .taken(putBack: mark.options["saved"] != nil)
     case "incomplete" where isExpected: return .incomplete(isGivenUp: true)
     default:
       // The mark of a continuation prompt (`k=s`): only a run is waited for that way.

@@ -148,7 +148,7 @@ extension ShellIntegration {
             end
             if test $valid -eq 0
                 set __roost_text $text
-                __roost_tell 'P;roost=taken' "$saved;go=1"
+                __roost_tell 'P;roost=taken' "$saved"
                 return
             end
             # It would say what is wrong and leave the line where it is.
@@ -162,7 +162,7 @@ extension ShellIntegration {
             commandline -f repaint
         end
 
-        # Sent once the line is said to be taken: a search that was under way may have had the last word.
+        # A key of its own, right behind that one: a search that was under way may have had the last word.
         function __roost_go
             test $__roost_run != 0; or return
             if commandline --search-mode; or commandline --paging-mode; or test "$(commandline)" != "$(builtin printf %s $__roost_text)"
