@@ -313,11 +313,19 @@ extension Session {
         try? writeForRun(takeKeys)
       }
     } while ContinuousClock.now < end
+    // Nobody finds it from here on. Who has read it already says so in a moment, and is not doing so while it waits for a key.
+    if runs.active?.id == id, runs.active?.stage == .told {
+      runFile.map(RunFile.init)?.clear()
+      if !hasTakenInput || !foregroundShellWaits {
+        _ = try? await wait(for: [.run(id, .taken)], timeout: SessionLimits.unseenPatience, onTimeout: Self.overtime)
+      }
+    }
     guard let run = runs.active, run.id == id, run.stage == .told else { return id }
     let command = run.command
     endRun(nil)
     // A command has begun meanwhile: what was typed before had not been read when the shell was looked at.
     if commands.phase == .running, commands.lastID != run.lastCommand { throw commandRunning }
+    guard ContinuousClock.now < deadline else { throw notTaken }
     if run.isElsewhere, typedLine.isEmpty, case .atPrompt = commands.phase {
       commands.losesFile()
       return try begin(command, .plain(program: "sh", pid: 0))
@@ -389,6 +397,7 @@ extension Session {
       }
       endRun(.incomplete)
     case .refused: endRun(.refused)
+    case .changed: endRun(.changed)
     case .givenUp(let status):
       if case .running(let record) = runs.active?.stage {
         return endRun(.ended(status: status, record: commands.record(record)), at: place)
@@ -507,7 +516,14 @@ extension Session {
     do {
       outcome = try await wait(for: conditions, timeout: rest, onTimeout: Self.overtime)
     } catch let error as SessionError where error.code == .runTimeout {
-      return result(.timeout, activeRecord(id), evidence: state().evidence, options)
+      // What the line editor has is about to begin: its number is worth a moment.
+      if runs.active?.id == id, runs.active?.stage == .taken {
+        _ = try? await wait(for: [.run(id, .begun)], timeout: SessionLimits.takenPatience, onTimeout: Self.overtime)
+      }
+      if !runs.finished.contains(where: { $0.id == id }) {
+        return result(.timeout, activeRecord(id), evidence: state().evidence, options)
+      }
+      outcome = WaitOutcome(reason: .command, evidence: .osc133, match: nil, generation: generation)
     }
     guard let finished = runs.finished.last(where: { $0.id == id }) else {
       let record = activeRecord(id)
@@ -519,6 +535,11 @@ extension Session {
         .invalidRequest,
         "The shell waits for more: the command is not complete (an open quote, 'if' without 'fi'). It was given up.")
     case .refused, .postponed: throw notTaken
+    case .changed:
+      throw SessionError(
+        .runCancelled,
+        "The run was given up: the line editor in \(name) has run another line, of which the command was a part. Whether it did what it was to do is not known; look at the screen."
+      )
     case .unbegun:
       throw SessionError(
         .lineInUse,

@@ -145,6 +145,7 @@ extension Session {
       case .run(let id, let stage):
         guard let run = runs.active, run.id == id else { return met(.command, .osc133) }
         if stage == .taken, run.stage != .told { return met(.command, .osc133) }
+        if stage == .begun, case .running = run.stage { return met(.command, .osc133) }
       case .ignored(let id):
         guard runs.active?.id == id, runs.active?.stage == .told else { continue }
         if isRunIgnored || endRunNeverBegun() { return met(.command, .ttyRead) }

@@ -37,6 +37,8 @@ package enum WaitCondition: Sendable {
 package enum RunStage: Sendable {
   /// The shell's line editor has it, or its command has begun.
   case taken
+  /// Its command has begun.
+  case begun
   case over
 }
 

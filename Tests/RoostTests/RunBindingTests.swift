@@ -63,6 +63,31 @@ struct RunBindingTests {
     }
   }
 
+  @Test(
+    "one whose time is over while it is handed over has a number to wait for, or is not run",
+    arguments: [Place.bash, .zsh, .fish])
+  func shortTime(place: Place) async throws {
+    let file = try await SharedServer.roost.home.path + "/short-time-\(place)"
+    try await session(place) { session in
+      var ran = ""
+      for number in 1...120 {
+        let answer = try await session.answer(
+          "run",
+          [
+            "command": .string("echo \(number) >>\(file)"), "timeout_ms": .integer(number % 20 + 1), "queue": true,
+          ])
+        if answer.status == 200 || answer.json["error"]["details"]["command_id"].integer != nil {
+          ran += "\(number)\n"
+        } else {
+          #expect("\(answer)".contains("othing was"), "\(answer)")
+        }
+        if number % 2 == 0 { try await session.type("true\r") }
+      }
+      try await session.run("true", ["timeout_ms": 60_000, "queue": true])
+      #expect(String(decoding: try readFile(file), as: UTF8.self) == ran)
+    }
+  }
+
   @Test("what is half typed does not become part of it, and is there again afterwards", arguments: Place.allCases)
   func halfTyped(place: Place) async throws {
     try await session(place) { session in

@@ -246,6 +246,8 @@ struct CommandLogTests {
     #expect(take(&log, busy).run == nil)
     busy.options["run"] = "7"
     #expect(take(&log, busy).run == .refused)
+    busy.options["roost"] = "changed"
+    #expect(take(&log, busy).run == .changed)
   }
 
   @Test(

@@ -66,6 +66,8 @@ enum RunEnd: Equatable {
   case incomplete
   /// The line editor is in the middle of something else; nothing was run.
   case refused
+  /// The line editor has run another line, in which its own was.
+  case changed
   /// The shell has given up the line that was to begin it; nothing was run.
   case unbegun
   /// The same as `refused`, but it can take the command after its next prompt.

@@ -43,6 +43,8 @@ struct CommandLog {
     case givenUp(status: Int?)
     /// The line editor is in the middle of something else, and has not taken the command.
     case refused
+    /// It has run another line, in which the run's own was.
+    case changed
     /// It has not taken it, and can after the next prompt.
     case postponed
     /// The command itself edits a line.
@@ -451,6 +453,7 @@ struct CommandLog {
       signers[current].needsCancel = mark.options["cancel"] != nil
       arrivals += 1
     case "busy" where isExpected: return .refused
+    case "changed" where isExpected: return .changed
     case "again" where isExpected: return .postponed
     case "reads" where isExpected: return .editsLine
     case "taken" where isExpected:

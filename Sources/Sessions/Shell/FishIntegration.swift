@@ -70,8 +70,12 @@ extension ShellIntegration {
 
         function __roost_preexec --on-event fish_preexec
             if test $__roost_run != 0; and test -z "$__roost_begun"; and test "$argv[1]" != "$__roost_text"; and test -z "$(abbr --list)"
-                # No abbreviation: a search that was under way has put another line in the place of the run's.
-                __roost_tell 'P;roost=busy'
+                # No abbreviation: a search that was under way has put another line in the place of the run's, or something came behind it.
+                if test -n "$__roost_text"; and string replace -q -- "$__roost_text" '' "$argv[1]"
+                    __roost_tell 'P;roost=changed'
+                else
+                    __roost_tell 'P;roost=busy'
+                end
                 set __roost_run 0
             end
             if string match -qr '[\\\\;[:cntrl:]]' -- $argv[1]; or string match -qr '.{8193}' -- $argv[1]
