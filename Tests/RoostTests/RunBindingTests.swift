@@ -98,6 +98,24 @@ struct RunBindingTests {
     }
   }
 
+  @Test("what is typed while it runs goes on with the line that was half typed", arguments: [Place.bash, .zsh, .fish])
+  func halfTypedBeside(place: Place) async throws {
+    let gate = try await Gate(in: SharedServer.roost)
+    try await session(place) { session in
+      try await session.type("echo haf")
+      try await session.wait(match: "echo haf")
+      // zsh has the cursor at the end of a line that comes back.
+      if place != .zsh { try await session.type("\u{1B}[D") }
+      async let whole = session.elsewhere.run("cat \(gate.path)", ["timeout_ms": 60_000])
+      try await eventually("it runs") { try await session.record["foreground"] == "cat" }
+      try await session.type("l")
+      try await gate.open()
+      #expect(try await whole["exit_status"] == 0)
+      let line = place == .zsh ? "haflv" : "halvf"
+      try await session.interact(["text": "v\r", "for": "match", "pattern": .string("(?m)^\(line)")])
+    }
+  }
+
   @Test("it is neither bound by the width of a line nor by what its characters mean", arguments: Place.allCases)
   func awkward(place: Place) async throws {
     try await session(place) { session in

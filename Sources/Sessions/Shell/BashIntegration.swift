@@ -299,9 +299,12 @@ extension ShellIntegration {
         builtin return 0
       }
 
-      # What somebody had half typed is there again.
+      # What somebody had half typed is there again, and in it, where the cursor was, what was typed while the command ran.
       __roost_put_back() {
-        if [[ -z $READLINE_LINE ]]; then READLINE_LINE=$__roost_saved READLINE_POINT=$__roost_point; fi
+        if [[ -n $__roost_saved ]]; then
+          READLINE_LINE=${__roost_saved:0:__roost_point}$READLINE_LINE${__roost_saved:__roost_point}
+          ((READLINE_POINT += __roost_point, 1))
+        fi
         __roost_saved=
         builtin return 0
       }

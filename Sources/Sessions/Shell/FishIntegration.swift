@@ -192,9 +192,13 @@ extension ShellIntegration {
             __roost_tell B
         end
 
-        # What somebody had half typed is there again.
+        # What somebody had half typed is there again, and in it, where the cursor was, what was typed while the command ran.
         function __roost_put_back
-            test -z "$(commandline)"; and __roost_type $__roost_saved
+            if set -q __roost_saved[1]
+                set -l typed (commandline)
+                __roost_type $__roost_saved
+                test -n "$typed"; and commandline -i -- (string join -- \n $typed | string collect)
+            end
             set __roost_saved
         end
 
