@@ -33,6 +33,27 @@ struct PlainShellTests {
     }
   }
 
+  @Test("zsh has its own name, and says its own words", arguments: [nil, "zsh -f"])
+  func ownName(inner: String?) async throws {
+    try await session(["shell": "/usr/bin/zsh", "integration": .bool(inner != nil)]) { session in
+      if let inner { #expect(try await session.run(inner, ["timeout_ms": 60_000])["reason"] == "input") }
+      #expect(
+        try await session.run("echo $0; return 5", ["timeout_ms": 60_000])["output"].string?.hasSuffix("zsh\n") == true)
+      for (command, status) in [("nothing here", 127), ("echo )", 1), ("${x?none}", 1), ("return 4", 4)] {
+        let answer = try await session.run(command, ["timeout_ms": 60_000])
+        #expect(answer["exit_status"] == .integer(status), "\(answer.text)")
+        #expect(answer["output"] == "" || answer["output"].string?.hasPrefix("zsh: ") == true, "\(answer.text)")
+      }
+      #expect(try await session.run("cat <<END\nopen", ["timeout_ms": 60_000])["output"] == "open\n")
+      let asks = try await session.run("read -q", ["timeout_ms": 60_000])
+      #expect(asks["reason"] == "input", "\(asks.text)")
+      try await session.type("n")
+      let end = try await session.post("commands/\(asks["command_id"].integer ?? 0)/wait", ["timeout_ms": 60_000])
+      #expect(end["exit_status"] == 1, "\(end.text)")
+      try await expectRuns(session)
+    }
+  }
+
   // MARK: Its status
 
   @Test("a command that ctrl+c has ended has a status", arguments: Place.allCases)

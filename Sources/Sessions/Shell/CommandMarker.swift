@@ -16,9 +16,9 @@ enum CommandMarker {
   /// The most bytes that a terminal in line mode takes for one line (n_tty(4): `N_TTY_BUF_SIZE` less the line's end).
   static let lineLimit = 4095
 
-  /// Of those, the ones that can evaluate a file without reading it as a script of its own: `return`, and the traps of bash, then mean what
-  /// they mean at the prompt.
-  static let evaluating: Set<String> = ["bash", "rbash", "ksh", "ksh93", "mksh", "lksh"]
+  /// Of those, the ones that can evaluate a file without reading it as a script of its own: `return`, `$0` and the traps of bash, then
+  /// mean what they mean at the prompt.
+  static let evaluating: Set<String> = ["bash", "rbash", "ksh", "ksh93", "mksh", "lksh", "zsh"]
 
   /// What a plain shell is given a run by.
   struct Files {
@@ -81,7 +81,11 @@ enum CommandMarker {
         closed: isTrapping ? inner + takes + "\n" : nil)
     }
     let evaluation = #"\eval "$(<\#(quoted(path)))${_roost_end-}""#
-    let tail = isClosed ? "_roost_end='\(program.contains("ksh") ? "\n\n_roost=$?" : takes)'" : "_roost_end="
+    let tail =
+      isClosed
+      ? "_roost_end='\(program.contains("ksh") ? "\n\n_roost=$?" : takes)'"
+      // zsh gives a here-document that is left open the end of its last line only where there is one.
+      : program == "zsh" ? "_roost_end='\n'" : "_roost_end="
     guard program.contains("ksh") else {
       let chooses = "case $- in (*v*) _roost_end= ;; (*) \(tail) ;; esac;"
       return Files(outer: preamble(arming, chooses, aside) + "{ \(evaluation)\n\(end)\n}\n", inner: inner)
