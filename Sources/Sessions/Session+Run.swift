@@ -197,9 +197,13 @@ extension Session {
     runs.active?.isElsewhere = commands.isElsewhere && foregroundShellName == nil
     let isInside = way != .integrated && isInsideCommand
     commands.expected = .init(id: id, command: command, cause: Cause.current, isInside: isInside)
+    // The command that has started this shell began in the time of an earlier server.
+    let isInsideUnseen =
+      isAdopted && way != .integrated && commands.phase == .unknown
+      && PseudoTerminal.foregroundGroup(of: pty.master) != pid
     outputs.running = RunCapture(
       id: id, rows: terminal.size.rows, columns: terminal.size.columns, output: outputs.makeOutput(),
-      outer: commands.outerSigns(isInside: isInside))
+      outer: commands.outerSigns(isInside: isInside || isInsideUnseen))
     outputs.runningRecord = nil
     do {
       try writeForRun(bytes)

@@ -345,6 +345,22 @@ struct RunSurroundingsTests {
     }
   }
 
+  @Test(
+    "a run that ends a shell in the shell, after the server was lost, has none of the prompt behind it in its output",
+    arguments: [Place.bash, .zsh])
+  func endsInnerShell(place: Place) async throws {
+    try await withRoost { roost in
+      let session = try await TestSession(on: roost, place.fields.adding(["name": "a"]))
+      #expect(try await session.run("bash --norc", ["timeout_ms": 60_000])["reason"] == "input")
+      try await roost.killServer()
+      try await roost.start()
+      let end = try await roost.http.post("/sessions/a/run", ["command": "exit 5", "timeout_ms": 60_000])
+      #expect(end["reason"] == "exit" && end["output"] == "exit\n", "\(end.text)")
+      let next = try await roost.http.post("/sessions/a/run", ["command": "echo next", "timeout_ms": 60_000])
+      #expect(next["output"] == "next\n", "\(next.text)")
+    }
+  }
+
   /// A shell whose line nobody but the shell knows.
   static let plainPlaces: [(name: String, fields: JSON, inner: String?)] =
     [Place.dash, .mksh, .ksh, .yash, .ash].map { ($0.rawValue, $0.fields, nil) }
