@@ -261,7 +261,13 @@ extension Session {
 
   /// What has the line editor take the command that is in the file, and run it: in one piece, or what somebody types would come between.
   private var takeKeys: [UInt8] {
-    commands.needsCancel ? RunFile.cancel + RunFile.take + RunFile.go : RunFile.take
+    shellNeedsCancel ? RunFile.cancel + RunFile.take + RunFile.go : RunFile.take
+  }
+
+  /// Whether the shell in front is to be told to give up a search or a menu first, and to run what it has taken: fish, which an earlier server
+  /// may have been told.
+  var shellNeedsCancel: Bool {
+    commands.needsCancel ?? (PseudoTerminal.foregroundGroup(of: pty.master).flatMap(ProcessStatus.name) == "fish")
   }
 
   /// Types for a run: nothing that the run types is a person's half line.
@@ -579,7 +585,7 @@ extension Session {
   /// fish tells the end of `exit` as that of any other command, and ends only then: its prompt, which follows at once, says that it goes on.
   private func shellGoesOn() async {
     let deadline = ContinuousClock.now + SessionLimits.promptPatience
-    while commands.needsCancel, commands.phase == .betweenCommands, exit == nil, ContinuousClock.now < deadline {
+    while shellNeedsCancel, commands.phase == .betweenCommands, exit == nil, ContinuousClock.now < deadline {
       _ = try? await wait(
         for: [.activity(since: generation, orAfter: .milliseconds(5))], timeout: SessionLimits.promptPatience,
         onTimeout: Self.overtime)

@@ -303,9 +303,12 @@ struct StrangersTests {
   func unreadPictures() async throws {
     try await withTCP(token: StrangersTests.token) { roost, client in
       // Each column is filled (DECFRA) in a style of its own: megabytes of picture for a thousand short sequences.
-      let print =
-        "for i in $(seq 1000); do printf '\\e[38;2;%d;200;1m\\e[120;1;%d;400;%d$x' $((100 + i % 100)) $i $i; done; echo done; exec cat"
-      try await roost.session(["name": "big", "argv": ["/bin/bash", "-c", .string(print)], "cols": 1000, "rows": 400])
+      let print = """
+        for i in $(seq 1000); do s=$((100 + i % 100)); \
+        printf '\\e[1;3;4;38;2;%d;200;101;48;2;200;%d;101;58;2;100;100;%dm\\e[120;1;%d;150;%d$x' $s $s $s $i $i; \
+        done; echo done; exec cat
+        """
+      try await roost.session(["name": "big", "argv": ["/bin/bash", "-c", .string(print)], "cols": 1000, "rows": 150])
       try await roost.http.post("/sessions/big/wait", ["for": "match", "pattern": "done", "timeout_ms": 60000])
       let made = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
       let secret = made["token"].string ?? ""
@@ -333,7 +336,7 @@ struct StrangersTests {
       // Whoever reads is shown it all.
       let reader = try await client.another(token: StrangersTests.token).webSocket("/sessions/big/ws/raw?readonly=true")
       var bytes = 0
-      while bytes < 2 << 20 {
+      while bytes < 1 << 20 {
         guard case .binary(let piece) = try await reader.next() else { continue }
         bytes += piece.count
       }

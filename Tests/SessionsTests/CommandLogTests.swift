@@ -199,16 +199,16 @@ struct CommandLogTests {
   @Test("what a shell says of itself tells how it is given runs")
   func arrives() {
     var log = CommandLog(nonce: "n")
-    #expect(log.needsCancel)
+    #expect(log.needsCancel == nil)
     var here = signed(.property, n: 0)
     here.options["roost"] = "here"
     _ = take(&log, here)
-    #expect(log.takesRuns && !log.needsCancel)
+    #expect(log.takesRuns && log.needsCancel == false)
     log.losesKeys()
     #expect(!log.takesRuns && log.hasLostKeys)
     here.options["cancel"] = "1"
     _ = take(&log, here)
-    #expect(log.takesRuns && log.needsCancel && !log.hasLostKeys)
+    #expect(log.takesRuns && log.needsCancel == true && !log.hasLostKeys)
     here.options["roost"] = "none"
     _ = take(&log, here)
     #expect(!log.takesRuns && log.isWithoutMarks)

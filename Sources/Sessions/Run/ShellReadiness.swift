@@ -142,7 +142,7 @@ extension Session {
       return .integrated
     }
     // Something was typed after the prompt came: a line may have been sent off that has not begun.
-    let settle = commands.needsCancel ? Session.searchSettle : Session.typingSettle
+    let settle = shellNeedsCancel ? Session.searchSettle : Session.typingSettle
     guard hasTakenInput, activity.quiet() >= settle, !pty.hasOutput, foregroundIsOwn else {
       return .notYet(Session.probe)
     }

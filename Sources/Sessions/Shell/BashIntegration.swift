@@ -328,6 +328,7 @@ extension ShellIntegration {
           builtin bind -m "$__r_map" -x '"\e[777;5~":'"$__r_line"'{ __roost_report "$?"; } 9>/dev/tty >/dev/null 2>&1'
           # Only fish needs it, before a run.
           builtin bind -m "$__r_map" '"\e[777;7~": ""'
+          builtin bind -m "$__r_map" '"\e[777;8~": ""'
         done
       } 2>/dev/null
 

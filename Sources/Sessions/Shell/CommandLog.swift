@@ -70,7 +70,8 @@ struct CommandLog {
     /// Whether its script was typed to it, at the other end of a program.
     var isElsewhere = false
     /// Whether its line editor must be told to give up a search before it is given one; it says so when it has read our scripts.
-    var needsCancel = true
+    /// `nil` where that was said to an earlier server.
+    var needsCancel: Bool?
     /// How often in a row its line editor has not answered the keys by which it is given a run.
     var unansweredKeys = 0
     /// The greatest number seen when that happened last.
@@ -149,7 +150,8 @@ struct CommandLog {
   }
 
   /// Whether the line editor of the shell whose marks came last is to be told to give up a search or a menu before it is given a run (fish).
-  var needsCancel: Bool { signers[current].needsCancel }
+  /// `nil` when the shell has not said.
+  var needsCancel: Bool? { signers[current].needsCancel }
 
   /// Follows a shell inside the session's, which was given this nonce.
   mutating func follow(nonce: String) { follow(Signer(nonce: nonce)) }

@@ -242,7 +242,7 @@ extension ShellIntegration {
         if [[ -z $_roost_file ]]; then builtin return 0; fi
         builtin local _r_map
         for _r_map in emacs viins vicmd visual isearch; do
-          builtin bindkey -M $_r_map '\e[777;1~' _roost_take '\e[777;7~' _roost_none '\e[777;5~' _roost_report
+          builtin bindkey -M $_r_map '\e[777;1~' _roost_take '\e[777;7~' _roost_none '\e[777;8~' _roost_none '\e[777;5~' _roost_report
         done
         # Somebody's Escape or ctrl+x waits for its second key.
         builtin bindkey -M emacs '\e\e[777;1~' _roost_take '^X\e[777;1~' _roost_take
