@@ -111,6 +111,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     }
     thread = created
     threadID.store(UInt(created), ordering: .releasing)
+    EventLoop.running.withLock { $0[UInt(created)] = self }
     isolation = LoopIsolation(self)
     start.begin(self)
   }
@@ -141,6 +142,14 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
   package func isIsolatingCurrentContext() -> Bool? {
     isCurrent
+  }
+
+  private static let running = Mutex<[UInt: EventLoop]>([:])
+
+  /// The loop on whose thread the caller is, if it is on one.
+  package static var current: EventLoop? {
+    let thread = UInt(pthread_self())
+    return running.withLock { $0[thread] }
   }
 
   /// Is the caller on this loop's thread?
@@ -322,6 +331,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
       closeHandles()
       uv_run(uv, UV_RUN_ONCE)
     }
+    EventLoop.running.withLock { $0[threadID.load(ordering: .relaxed)] = nil }
     threadID.store(0, ordering: .relaxed)  // the system may give the number to another thread
   }
 

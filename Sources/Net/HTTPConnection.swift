@@ -91,6 +91,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   private var unlooked = 0
   private var isPumping = false
   private var isBlocked = false
+  /// The next request is here already, and others on the loop have their turn before it is looked at.
+  private var isYielding = false
   private var peerEnded = false
   private var isShuttingDown = false
   /// Another has its place: when it has been answered, it is closed without waiting for the peer.
@@ -156,9 +158,10 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       if let reply {
         self.reply = nil
         perform(reply, &input)
+        if state == .reading, !input.isEmpty { yield() }
         continue
       }
-      guard state == .reading, !isBlocked, !input.isEmpty else { break }
+      guard state == .reading, !isBlocked, !isYielding, !input.isEmpty else { break }
       do throws(HTTPFault) {
         guard let event = try decoder.next(&input) else { break }
         switch event {
@@ -174,6 +177,14 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     setDeadline()
   }
 
+  private func yield() {
+    isYielding = true
+    loop.afterPoll { [self] in
+      isYielding = false
+      if !isPumping { pumpUnread() }
+    }
+  }
+
   private func pumpUnread() {
     let bytes = unread
     unread = []
@@ -184,7 +195,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     }
     if unread.count < HTTPConnection.maxUnreadBytes, state != .finished, state != .upgraded { socket.startReading() }
     // A peer that sent its last request and then ended is done once that is answered.
-    if peerEnded, state == .reading, reply == nil, !isBlocked { finish() }
+    if peerEnded, state == .reading, reply == nil, !isBlocked, !isYielding { finish() }
   }
 
   /// Has the handler look at a head whose body is still to come.
@@ -562,7 +573,7 @@ extension HTTPConnection: SocketOwner {
     peerEnded = true
     switch state {
     case .reading:
-      if isBlocked { return }  // answers are still on their way
+      if isBlocked || isYielding { return }  // answers are still on their way, or to be given
       if decoder.phase == .idle { finish() } else { socket.close(nil) }
     case .admitting:
       socket.close(nil)

@@ -17,6 +17,7 @@ package struct Catalogue: Sendable {
   package let accounts: Accounts
   /// Ends with their tokens what calls wait for; `nil` where tokens do not end.
   package let tenures: TokenTenures?
+  private let turns = CallerTurns()
   /// What the tokens of this server are limited to; asked for when a limited caller names or tags a session.
   private let limitedLabels: @Sendable () throws -> LimitedLabels
   /// Told, within the call's cause, of what failed for no reason of the caller's.
@@ -99,7 +100,7 @@ package struct Catalogue: Sendable {
       defer { share?.leave() }
       let answer: Answer
       switch destination {
-      case .here: answer = try await operation.perform(call, arguments)
+      case .here: answer = try await performHere(operation, call, arguments)
       case .member(let member):
         try requireLabels(of: operation, arguments, for: call)
         answer = try await forward(operation, arguments, to: member, for: call, causationID: Cause.current?.causationID)
@@ -112,6 +113,18 @@ package struct Catalogue: Sendable {
       if error.code == .internalError, error.serverPath.isEmpty { complain("\(operation.name): \(error.message)") }
       return .failure(error)
     }
+  }
+
+  private func performHere(_ operation: Operation, _ call: Call, _ arguments: Arguments) async throws -> Answer {
+    guard operation.takesTurns, let holder = call.principal.holder else {
+      return try await operation.perform(call, arguments)
+    }
+    await turns.enter(holder)
+    defer { turns.leave(holder) }
+    // Nobody waits for the answer any more, or may have it.
+    try Task.checkCancellation()
+    if let refusal = tenures?.refusal(of: call) { throw refusal }
+    return try await operation.perform(call, arguments)
   }
 
   /// Answers up to this are not counted, in bytes: that many fit into a connection's own bounds.

@@ -158,6 +158,9 @@ package struct Operation: Sendable {
 }
 
 extension Operation {
+  /// Whether the calls of one caller take turns (``CallerTurns``): what only looks, and neither waits for anything nor has a share of its own.
+  var takesTurns: Bool { effect == .reads && wait == nil && share == nil }
+
   /// The same operation, which waits for something.
   func waiting(_ wait: Wait) -> Operation {
     var operation = self

@@ -1,3 +1,4 @@
+import Formats
 package import Operations
 import Synchronization
 
@@ -73,6 +74,8 @@ package final class Tickets: Sendable {
   /// Uses a ticket up; `nil` when there is none such, or no longer.
   func redeem(_ ticket: String, now: ContinuousClock.Instant) -> (Principal, Access)? {
     guard let found = pending.withLock({ $0.removeValue(forKey: ticket) }), found.expires > now else { return nil }
+    // The token that it was got with may have come to its end sooner.
+    if let end = found.access.expiresAt, end <= .now() { return nil }
     return (found.principal, found.access)
   }
 }

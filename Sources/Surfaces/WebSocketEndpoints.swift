@@ -30,6 +30,10 @@ extension HTTPSurface {
     _ endpoint: FixedEndpoint, _ path: [(name: String, value: String)], _ query: [(name: String, value: String)],
     _ offered: [String], for call: Call
   ) async throws(OperationError) -> HTTPReply {
+    // Whatever let it in: a socket that is opened too late would tell what it has to tell at once.
+    if let refusal = catalogue.tenures?.refusal(of: call) {
+      throw refused(refusal, at: endpoint, path.first?.value, for: call)
+    }
     try permit(.reads, endpoint, path.first?.value, for: call)
     switch endpoint {
     case .sessionJSON: return try await sessionJSON(path, query, for: call)

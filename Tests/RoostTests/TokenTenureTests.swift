@@ -25,6 +25,30 @@ struct TokenTenureTests {
     )
   }
 
+  @Test("a ticket ends with the token that it was got with") func ticket() async throws {
+    try await withRoost(["--bind", "127.0.0.1:0"]) { roost in
+      let made = try await roost.http.post(
+        "/tokens", ["name": "t", "scopes": ["events:read"], "expires_in_ms": 1500])
+      let client = try await roost.tcp(token: made["token"].string)
+      func ticket() async throws -> String {
+        try #require(try await client.post("/auth/ws-ticket", [:])["ticket"].string)
+      }
+      let socket = try await client.another(token: "").webSocket("/events/ws?after=0&ticket=\(ticket())")
+      let (late, hub) = (try await ticket(), try await ticket())
+      try await eventually("it has expired") { try await client.request("GET", "/events").status == 403 }
+      for path in ["/events/ws?after=0&ticket=\(late)", "/ws/json?ticket=\(hub)"] {
+        let refused = try await client.another(token: "").request(
+          "GET", path,
+          headers: [
+            "upgrade": "websocket", "connection": "Upgrade", "sec-websocket-version": "13",
+            "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+          ])
+        #expect(refused.status == 403 && refused.errorCode == "auth_invalid", "\(refused)")
+      }
+      #expect(try await socket.waitForClose().code == 1008)
+    }
+  }
+
   private static let waits: [(String, String, JSON)] = [
     ("POST", "/sessions/s/wait", ["for": "match", "match": "never", "timeout_ms": 100_000]),
     ("POST", "/sessions/s/interact", ["text": "x", "for": "match", "match": "never", "timeout_ms": 100_000]),
