@@ -7,7 +7,7 @@ import Synchronization
 /// Not for what waits for something by itself: it takes no time while it does, and its number is bounded by a ``Share``.
 final class CallerTurns: Sendable {
   /// Calls of one caller at a time.
-  static let each = 8
+  static let each = 4
 
   private struct Line: Sendable {
     var running = 0

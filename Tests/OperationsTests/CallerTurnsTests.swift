@@ -10,7 +10,7 @@ private final class Seen: Sendable {
 
 @Suite("Turns of a caller's calls")
 struct CallerTurnsTests {
-  @Test("eight are under way at a time, in their order, all get theirs, and another caller waits for none of them")
+  @Test("four are under way at a time, in their order, all get theirs, and another caller waits for none of them")
   func order() async throws {
     let turns = CallerTurns()
     let loops = try LoopGroup(count: 1)
@@ -33,8 +33,8 @@ struct CallerTurnsTests {
         }
       }
       group.addTask(executorPreference: loop) {
-        for _ in 0..<8 { await turns.enter("another") }
-        for _ in 0..<8 { turns.leave("another") }
+        for _ in 0..<CallerTurns.each { await turns.enter("another") }
+        for _ in 0..<CallerTurns.each { turns.leave("another") }
       }
     }
     let result = seen.state.withLock { $0 }
