@@ -144,9 +144,41 @@ def batches(roost, stop):
         thread.join()
 
 
+def pipelines(roost, stop):
+    """Connections of one token with fifty requests for a long output each, none of which is read."""
+    secret = token(roost, "sessions:read")
+    requests = head("GET", "/sessions/long/scrollback?limit=5000", secret) * 50
+    held = []
+    for _ in range(1000):
+        with contextlib.suppress(OSError):
+            one = connect(roost)
+            one.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                one.send(requests)
+            held.append(one)
+    stop.wait()
+
+
+def viewers(roost, stop):
+    """Viewers of a screen of a million cells, each of which is another's neighbour's colour, that do not read and come again."""
+    secret = token(roost, "sessions:read")
+    held = []
+    while not stop.is_set():
+        with contextlib.suppress(OSError):
+            one = connect(roost)
+            one.sendall(head(
+                "GET", "/sessions/large/ws/raw?readonly=true", secret, "Upgrade: websocket", "Connection: Upgrade",
+                "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
+            held.append(one)
+        if len(held) > 32:
+            held.pop(0).close()
+        time.sleep(0.02)
+
+
 ATTACKS = [
     ("3,000 silent connections", silent), ("bodies of strangers", bodies), ("hostile links", links),
-    ("200 costly patterns", patterns), ("4 callers with batches of scrollbacks", batches)]
+    ("200 costly patterns", patterns), ("4 callers with batches of scrollbacks", batches),
+    ("50,000 pipelined requests", pipelines), ("32 viewers of a large screen", viewers)]
 
 
 def ask(roost):
@@ -167,6 +199,10 @@ def measure(attack):
     with bench.Roost(token=OWNER) as roost:
         roost.create(["/bin/bash", "-c", "stty -echo; while :; do printf '%070d a\\r' 0; sleep 0.05; done"], name="busy")
         roost.create(["/bin/bash", "-c", "for i in $(seq 12000); do printf '%0190d\\n' $i; done; sleep 1000"], name="long", cols=200)
+        # Each column filled (DECFRA) in a colour of its own.
+        roost.create(
+            ["/bin/bash", "-c", "for i in $(seq 1000); do printf '\\e[38;2;%d;200;1m\\e[120;1;%d;1000;%d$x' $((i % 256)) $i $i; done; sleep 1000"],
+            name="large", cols=1000, rows=1000)
         time.sleep(3)
         quiet, base = ask(roost)
         stop = threading.Event()
