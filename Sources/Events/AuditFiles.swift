@@ -76,8 +76,7 @@ struct AuditFiles: ~Copyable {
     day = next
     try open(folder)
     guard isLater, let age = retention.age else { return }
-    let oldest = EventTime(microseconds: time.microseconds - age.components.seconds * 1_000_000)
-    shelf?.retain(from: AuditShelf.day(of: oldest), bytes: nil)
+    shelf?.retain(from: AuditShelf.day(of: time.earlier(by: age)), bytes: nil)
   }
 
   private mutating func open(_ folder: String) throws(SystemError) {

@@ -1,11 +1,14 @@
 import Formats
 import Glibc
 
-/// A moment in microseconds since 1970-01-01T00:00:00Z, as events carry it: `2026-11-21T11:45:01.123456Z`.
+/// A moment in microseconds since 1970-01-01T00:00:00Z, as events carry it: `2026-11-21T11:45:01.123456Z`. As ``Timestamp``, it is within
+/// the years 0000 to 9999, whatever the number that it is made of.
 package struct EventTime: Sendable, Hashable, Comparable, CustomStringConvertible {
-  package var microseconds: Int64
+  package let microseconds: Int64
 
-  package init(microseconds: Int64) { self.microseconds = microseconds }
+  package init(microseconds: Int64) {
+    self.microseconds = min(max(microseconds, -62_167_219_200_000_000), 253_402_300_799_999_999)
+  }
 
   package static func now() -> EventTime {
     var time = timespec()
@@ -14,6 +17,13 @@ package struct EventTime: Sendable, Hashable, Comparable, CustomStringConvertibl
   }
 
   package static func < (left: EventTime, right: EventTime) -> Bool { left.microseconds < right.microseconds }
+
+  /// So much earlier, to whole seconds.
+  func earlier(by age: Duration) -> EventTime {
+    let (length, isTooLong) = age.components.seconds.multipliedReportingOverflow(by: 1_000_000)
+    let (moment, overflow) = microseconds.subtractingReportingOverflow(length)
+    return EventTime(microseconds: isTooLong || overflow ? .min : moment)
+  }
 
   /// Bytes of the written form.
   static let length = 27
@@ -43,7 +53,7 @@ package struct EventTime: Sendable, Hashable, Comparable, CustomStringConvertibl
       fraction = fraction * 10 + Int64(digit & 15)
     }
     guard let seconds = EventTime.seconds(text) else { return nil }
-    microseconds = seconds * 1_000_000 + fraction
+    self.init(microseconds: seconds * 1_000_000 + fraction)
   }
 
   /// The civil second in the first 19 bytes.

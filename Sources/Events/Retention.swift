@@ -53,7 +53,7 @@ package struct Retention: Sendable {
 
   private func isTooOld(_ segment: Segment, _ now: EventTime) -> Bool {
     guard let age else { return false }
-    let limit = now.microseconds - age.components.seconds * 1_000_000
+    let limit = now.earlier(by: age).microseconds
     // An hour's file may hold events of that whole hour; and the files of days ago need not be opened to be kept.
     guard segment.name.start.microseconds + 3_600_000_000 < limit else { return false }
     let known = segment.known

@@ -18,7 +18,10 @@ struct SegmentName: Sendable, Hashable, Comparable {
     self.part = part
   }
 
-  init(_ time: EventTime) { self.init(hour: Int64((Double(time.microseconds) / 3_600_000_000).rounded(.down))) }
+  init(_ time: EventTime) {
+    let seconds = time.split.seconds
+    self.init(hour: seconds >= 0 ? seconds / 3600 : -((3599 - seconds) / 3600))
+  }
 
   /// `nil` for names of other things.
   init?(folder: String, file: String) {

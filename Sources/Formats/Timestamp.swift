@@ -1,10 +1,16 @@
 import Glibc
 
 /// A moment of the civil calendar, in milliseconds since 1970-01-01T00:00:00Z. In JSON: RFC 3339 in UTC, `2026-11-21T07:34:05.123Z`.
+///
+/// It is within the years 0000 to 9999, which is what RFC 3339 can write: numbers come from files and from others, and no number may be
+/// one that reckoning with it traps.
 package struct Timestamp: Sendable, Hashable, Comparable {
-  package var milliseconds: Int64
+  package let milliseconds: Int64
 
-  package init(milliseconds: Int64) { self.milliseconds = milliseconds }
+  /// A number before or behind those years means their first or their last millisecond.
+  package init(milliseconds: Int64) {
+    self.milliseconds = min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999)
+  }
 
   package static func now() -> Timestamp {
     var time = timespec()
@@ -55,7 +61,7 @@ package struct Timestamp: Sendable, Hashable, Comparable {
       }
     }
     let days = Timestamp.days(fromCivil: year, month, day)
-    milliseconds = ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + fraction
+    self.init(milliseconds: ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + fraction)
   }
 
   /// Proleptic Gregorian date of a day number, day 0 being 1970-01-01. Years are counted from March so that the leap day comes last.

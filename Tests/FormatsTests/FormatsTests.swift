@@ -84,6 +84,25 @@ struct FormatsTests {
     #expect(Timestamp(text: "2026-11-21 07:34:05") == nil)
   }
 
+  @Test("no number is a time that cannot be written, read again and reckoned with")
+  func extremeTimes() {
+    let edges: [Int64] = [0, 1, -1, .min, .max, -62_167_219_200_000, 253_402_300_799_999, 9_000_000_000_000_000_000]
+    var numbers = edges.flatMap { edge in (-2...2).map { edge &+ $0 } + [edge &* -1] }
+    for power in 0..<63 { numbers += [1 << power, -(1 << power)] }
+    for _ in 0..<2000 { numbers.append(.random(in: .min ... .max) >> Int64.random(in: 0..<63)) }
+    for number in numbers {
+      let time = Timestamp(milliseconds: number)
+      let text = time.text
+      #expect(text.utf8.count == 24, "\(number): \(text)")
+      #expect(Timestamp(text: text) == time, "\(number): \(text)")
+      #expect(
+        Timestamp(milliseconds: time.milliseconds - 1) <= time && time.milliseconds &* 1000 / 1000 == time.milliseconds)
+    }
+    #expect(Timestamp(milliseconds: .min).text == "0000-01-01T00:00:00.000Z")
+    #expect(Timestamp(milliseconds: .max).text == "9999-12-31T23:59:59.999Z")
+    #expect(Timestamp(text: "9999-12-31T23:59:60.999Z") == Timestamp(milliseconds: .max))
+  }
+
   private let plenty = Pattern.Allowance(steps: 100_000, memoryKiB: 1024)
 
   @Test("patterns find texts, lines and nothing that is not there") func patterns() throws {

@@ -75,6 +75,49 @@ struct DamagedStateTests {
     }
   }
 
+  @Test(
+    "a row with a time before the calendar or behind it ends no server, however often it is read",
+    arguments: [-Int64.max, 9_000_000_000_000_000_000, .max])
+  func extremeTimes(number: Int64) async throws {
+    try await withScratchHome { roost in
+      try await roost.start(["--bind", "127.0.0.1:0"])
+      _ = try await roost.http.post("/servers", ["address": "http://127.0.0.1:1", "role": "none"])
+      let token = try #require(try await roost.http.post("/tokens", ["scopes": ["admin"]])["token"].string)
+      _ = try await roost.http.post("/tokens", ["scopes": ["admin"], "name": "other"])
+      _ = try await roost.http.request("PUT", "/events/cursors/c", json: ["seq": 1])
+      let folder = try await roost.stateFolder()
+      try await roost.stopServer()
+      let changed = try await runProcess(
+        "/usr/bin/python3",
+        [
+          "-c",
+          """
+          import sqlite3, sys
+          for name, change in [
+              ("servers", "backends SET added_ms = ?1"), ("tokens", "tokens SET created_ms = ?1"),
+              ("tokens", "tokens SET expires_ms = ?1 WHERE name = 'other'"),
+              ("cursors", "owned_cursors SET updated_ms = ?1")]:
+              file = sqlite3.connect(f"{sys.argv[1]}/{name}.sqlite")
+              file.execute("UPDATE " + change, [int(sys.argv[2])])
+              file.commit()
+          """, folder, String(number),
+        ], environment: [:])
+      #expect(changed.exitCode == 0, "\(changed)")
+      try await roost.start(["--bind", "127.0.0.1:0"])
+      let wanted = number < 0 ? "0000-01-01T00:00:00.000Z" : "9999-12-31T23:59:59.999Z"
+      for _ in 1...2 {
+        let servers = try await roost.http.get("/servers").array ?? []
+        #expect(servers.contains { $0["added_at"].string == wanted }, "\(servers)")
+        let tokens = try await roost.http.get("/tokens").array ?? []
+        #expect(tokens.count == 2 && tokens.allSatisfy { $0["created_at"].string == wanted }, "\(tokens)")
+        #expect(tokens.contains { $0["expires_at"].string == wanted }, "\(tokens)")
+        #expect(try await roost.http.get("/events/cursors")[0]["updated_at"].string == wanted)
+        let answer = try await roost.tcp(token: token).request("GET", "/server/info")
+        #expect(answer.status == 200, "\(answer)")
+      }
+    }
+  }
+
   @Test("a FIFO where a file of ours should be holds nobody up")
   func fifos() async throws {
     try await withScratchHome { roost in

@@ -16,9 +16,7 @@ struct LocalTime: Sendable {
 
   /// RFC 3339 in UTC with microseconds, as the server takes it.
   static func rfc3339(_ microseconds: Int64) -> String {
-    let milliseconds = Timestamp(milliseconds: microseconds / 1000).text.dropLast()
-    let rest = String(microseconds % 1000)
-    return milliseconds + String(repeating: "0", count: 3 - rest.count) + rest + "Z"
+    EventTime(microseconds: microseconds).description
   }
 
   /// The moment that an option says, in microseconds.
