@@ -299,7 +299,7 @@ package enum Options {
     "--ephemeral", help: "end with the last session, or when there is none for 30s")
   package static let maxSessions = OptionDefinition(
     "--max-sessions", placeholder: "N", kind: .integer(1...100_000), environment: "ROOST_MAX_SESSIONS",
-    defaultText: "256", help: "most sessions at a time")
+    defaultText: "256", help: "most sessions at a time; one token has half of them at most")
   package static let sessionRights = OptionDefinition(
     "--session-rights", placeholder: "WHOSE", kind: .choice(["maker", "owner"]), environment: "ROOST_SESSION_RIGHTS",
     defaultText: "maker",

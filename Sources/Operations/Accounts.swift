@@ -77,7 +77,8 @@ package final class Accounts: Sendable {
       .resourceLimitReached, "Resource limit reached: \(whose). Let go of some, or try again later.")
   }
 
-  private static func holders(_ principal: Principal) -> [String] {
+  /// Whose accounts a principal takes from: his own, and where a hub asks for him the hub's. None for the local user.
+  static func holders(_ principal: Principal) -> [String] {
     guard let holder = principal.holder else { return [] }
     if case .relayed(let hub, _) = principal, let hub = hub.holder { return [holder, hub] }
     return [holder]

@@ -78,6 +78,7 @@ package struct SessionOperations: Sendable {
         }
         try requireLabels(spec.name, spec.tags, for: call)
         spec.maker = MakerRights(call)?.text
+        spec.holders = Accounts.holders(call.principal)
         call.note?.target = spec.name?.text
         let session = try await store.create(spec)
         let record = await session.record(server: server, serverID: serverID)

@@ -12,6 +12,8 @@ struct SessionLabel: Equatable {
   var history: HistoryBounds
   /// As ``SessionSpec/maker``.
   var maker: String?
+  /// As ``SessionSpec/holders``.
+  var holders: [String] = []
   /// As ``SessionNumbers/end``.
   var numbers: Int?
 
@@ -33,7 +35,7 @@ struct SessionLabel: Equatable {
       ("name", name.text), ("tags", tags.sorted().map(\.text).joined(separator: ",")), ("command", command),
       ("started_at", startedAt.text), ("nonce", nonce), ("title_reports", allowsTitleReports ? "yes" : nil),
       ("size_policy", sizePolicy == .latest ? nil : sizePolicy.rawValue), ("history", history.text), ("maker", maker),
-      ("numbers", numbers.map(String.init)),
+      ("holders", holders.isEmpty ? nil : holders.joined(separator: "\n")), ("numbers", numbers.map(String.init)),
     ]
     let text = fields.compactMap { field, value in value.map { "\(field)=\(PercentEncoding.encode($0))" } }.joined(
       separator: "&")
@@ -58,6 +60,7 @@ struct SessionLabel: Equatable {
       sizePolicy: fields["size_policy"].flatMap(SizePolicy.init(rawValue:)) ?? .latest,
       history: HistoryBounds(text: fields["history"]))
     maker = fields["maker"]
+    holders = fields["holders"]?.split(separator: "\n").map(String.init) ?? []
     numbers = fields["numbers"].flatMap { Int($0) }
     allowsTitleReports = fields["title_reports"] == "yes"
   }

@@ -29,6 +29,8 @@ package struct SessionSpec: Sendable {
   package var history = HistoryBounds()
   /// On whose behalf it is made, if not the local user's, in words of whoever makes it: what its processes may ask of the server.
   package var maker: String?
+  /// Whose sessions it is one of, where these have a bound (``SessionQuota``): the token, or a hub's caller and the hub. Empty for the local user.
+  package var holders: [String] = []
 
   /// Whether the terminal answers a program that asks for its title (`CSI 21 t`). A title is what somebody printed, and the answer is
   /// typed into the session, so it does not unless asked for.

@@ -93,8 +93,9 @@ package actor SessionStore {
   private nonisolated let surroundings = Mutex<[String: String?]>([:])
   /// Names by the sessions' ids, which the keeper knows them by.
   var names: [String: String] = [:]
-  /// Names that are being created or renamed to.
-  private var reserved: Set<String> = []
+  /// Names of sessions that are being created.
+  /// With the holders of each (``SessionSpec/holders``).
+  private var reserved: [String: [String]] = [:]
   private var nextAutomaticName = 0
   private var nextOrder = 1
   private var observers: [any StoreObserver] = []
@@ -212,15 +213,12 @@ package actor SessionStore {
   package func create(_ spec: SessionSpec) async throws(SessionError) -> Session {
     try spec.check()
     guard !isStopping else { throw SessionError(.serverStopping, "The server is stopping; start it again and retry.") }
-    guard runningCount + reserved.count < options.maximumSessions else {
-      throw SessionError(
-        .maxSessionsReached,
-        "The limit of \(options.maximumSessions) sessions is reached; end one, or start the server with a greater --max-sessions."
-      )
-    }
+    try requireShare(for: spec.holders)
     try await makeRoom()
-    let name = try reserve(spec.name)
-    defer { reserved.remove(name.text) }
+    // Others may have made theirs meanwhile.
+    try requireShare(for: spec.holders)
+    let name = try reserve(spec.name, for: spec.holders)
+    defer { reserved[name.text] = nil }
     let id = makeUUID()
     var present = options
     for (variable, value) in surroundings.withLock({ $0 }) { present.environment[variable] = value }
@@ -230,6 +228,7 @@ package actor SessionStore {
       sizePolicy: spec.sizePolicy, history: spec.history)
     label.allowsTitleReports = spec.allowsTitleReports
     label.maker = spec.maker
+    label.holders = spec.holders
     let numbers = SessionNumbers()
     label.numbers = numbers.end
     makers.withLock { $0[id] = spec.maker }
@@ -259,9 +258,28 @@ package actor SessionStore {
     return session
   }
 
+  /// Sees to it that whoever has so many sessions that run may have one more. Those that have ended count for nobody: they make room.
+  private func requireShare(for holders: [String]) throws(SessionError) {
+    // Where open files allow less than the option does, that is what is shared.
+    let quota = SessionQuota(of: min(options.maximumSessions, room.most))
+    var running = entries.values.filter { $0.ended == nil }.map(\.label.holders)
+    for (name, holders) in reserved where entries[name] == nil { running.append(holders) }
+    guard running.count < options.maximumSessions else {
+      throw SessionError(
+        .maxSessionsReached,
+        "The limit of \(options.maximumSessions) sessions is reached; end one, or start the server with a greater --max-sessions."
+      )
+    }
+    guard quota.refusal(for: holders, among: running) == .isShare else { return }
+    throw SessionError(
+      .resourceLimitReached,
+      "Resource limit reached: one token may have \(quota.each) sessions that run, and all together \(quota.others) of \(quota.total). "
+        + "End some, or start the server with a greater --max-sessions.")
+  }
+
   /// Sees to it that there are descriptors for one session more, here and in the server that comes after this one.
   private func makeRoom() async throws(SessionError) {
-    while entries.count + reserved.count >= room.most {
+    while entries.count + reserved.keys.count(where: { entries[$0] == nil }) >= room.most {
       let oldest = entries.values.filter { $0.ended != nil }.min { ($0.ended ?? 0) < ($1.ended ?? 0) }
       guard let oldest else {
         throw SessionError(
@@ -383,16 +401,18 @@ package actor SessionStore {
     try? await keeper.update(id: id, label: entry.label.encoded)
   }
 
-  private func reserve(_ wanted: SessionName?) throws(SessionError) -> SessionName {
+  private func reserve(_ wanted: SessionName?, for holders: [String]) throws(SessionError) -> SessionName {
     if let wanted {
-      guard entries[wanted.text] == nil, !reserved.contains(wanted.text) else { throw conflict(wanted) }
-      reserved.insert(wanted.text)
+      guard entries[wanted.text] == nil, reserved[wanted.text] == nil else { throw conflict(wanted) }
+      reserved[wanted.text] = holders
       return wanted
     }
     while true {
       let name = try SessionName(String(nextAutomaticName))
       nextAutomaticName += 1
-      if entries[name.text] == nil, reserved.insert(name.text).inserted { return name }
+      guard entries[name.text] == nil, reserved[name.text] == nil else { continue }
+      reserved[name.text] = holders
+      return name
     }
   }
 
@@ -408,7 +428,7 @@ package actor SessionStore {
     _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag], sizePolicy: SizePolicy? = nil
   ) async throws(SessionError) -> Session {
     guard var entry = entries[name.text] else { throw .notFound(name.text) }
-    if let newName, newName != name, entries[newName.text] != nil || reserved.contains(newName.text) {
+    if let newName, newName != name, entries[newName.text] != nil || reserved[newName.text] != nil {
       throw conflict(newName)
     }
     let tags = entry.tags.subtracting(remove).union(add)

@@ -284,6 +284,47 @@ struct SessionCreationTests {
       try await roost.session(["name": "next", "argv": ["/bin/cat"]])
     }
   }
+
+  @Test(
+    "one token makes half of the sessions that there may be, none takes what is kept for the local user, and ended ones stop nobody"
+  )
+  func shares() async throws {
+    try await withScratchHome { roost in
+      let options = ["--bind", "127.0.0.1:0", "--max-sessions", "8"]
+      try await roost.start(options)
+      func makeToken() async throws -> String {
+        let token = try await roost.http.post("/tokens", ["scopes": ["sessions:manage", "sessions:read"]])["token"]
+        return try #require(token.string)
+      }
+      let token = try await makeToken()
+      let (one, other) = (try await roost.tcp(token: token), try await roost.tcp(token: try await makeToken()))
+      func create(_ client: TestClient, _ name: String, argv: [String] = ["/bin/cat"]) async throws -> Int {
+        let fields: JSON = ["name": .string(name), "argv": .array(argv.map { .string($0) })]
+        let answer = try await client.request("POST", "/sessions", json: fields)
+        if answer.status != 201 {
+          #expect(answer.errorCode == (answer.status == 429 ? "resource_limit_reached" : "max_sessions_reached"))
+        }
+        return answer.status
+      }
+      for number in 1...6 {
+        #expect(try await create(one, "ended\(number)", argv: ["/bin/true"]) == 201)
+        _ = try await roost.http.post("/sessions/ended\(number)/wait", ["for": "exit"])
+      }
+      for number in 1...4 { #expect(try await create(one, "one\(number)") == 201) }
+      #expect(try await create(one, "one5") == 429)
+      for number in 1...3 { #expect(try await create(other, "other\(number)") == 201) }
+      #expect(try await create(other, "other4") == 429)
+      // The next server knows whose they are.
+      try await roost.stopServer()
+      try await roost.start(options)
+      let again = try await roost.tcp(token: token)
+      #expect(try await create(again, "one5") == 429)
+      #expect(try await create(roost.http, "owner") == 201)
+      #expect(try await create(roost.http, "ninth") == 503)
+      try await roost.http.delete("/sessions/one1")
+      #expect(try await create(again, "one5") == 201)
+    }
+  }
 }
 
 extension String {
