@@ -19,7 +19,8 @@ package final class EventSubscription: @unchecked Sendable {
   /// The number of the next event that has not been looked at.
   package private(set) var position: UInt64
   private var pending: [Followed] = []
-  private var isReading = false
+  /// Something is being read from the files: `onReady` will be called.
+  package private(set) var isReading = false
   private var isWaiting = false
   private var isCancelled = false
 

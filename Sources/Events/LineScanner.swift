@@ -14,8 +14,12 @@ struct LineScanner: ~Copyable {
   private(set) var offset: Int
   /// Nothing at or beyond this place is read: what is there may not be on the disk yet.
   let end: Int
+  private let pieceBytes: Int
 
-  init(path: String, from offset: Int, to end: Int) throws(SystemError) {
+  init(
+    path: String, from offset: Int, to end: Int, pieceBytes: Int = LineScanner.pieceBytes
+  ) throws(SystemError) {
+    self.pieceBytes = pieceBytes
     file = Descriptor(owning: try openRegularFile(path, O_RDONLY))
     self.offset = offset
     self.end = end
@@ -25,7 +29,7 @@ struct LineScanner: ~Copyable {
   /// The next whole lines, the last line feed included, and where they begin; `nil` at the end. A line that never ends is handed out when it
   /// is longer than any event can be, up to there.
   mutating func piece() throws(SystemError) -> (bytes: ArraySlice<UInt8>, offset: Int)? {
-    var wanted = LineScanner.pieceBytes
+    var wanted = pieceBytes
     while offset < end {
       let limit = min(wanted, end - offset)
       // A buffer of its own for every piece: events go on sharing it.

@@ -103,7 +103,7 @@ final class LogReader: Sendable {
       let known = segment.known
       if known.events == 0 || known.lastSeq < expected { continue }
       let start = known.marks.last { $0.seq <= expected }?.offset ?? 0
-      guard var scanner = try LogReader.scanner(segment, from: start, to: known.end) else { continue }
+      guard var scanner = try LogReader.scanner(segment, from: start, to: known.end, maximumBytes) else { continue }
       while let (piece, _) = try scanner.piece() {
         scanned += piece.count
         var found = Lines(piece)
@@ -136,9 +136,14 @@ final class LogReader: Sendable {
     do throws(SystemError) { try segment.learn() } catch { if error.code != ENOENT { throw error } }
   }
 
-  private static func scanner(_ segment: Segment, from: Int, to: Int) throws(SystemError) -> LineScanner? {
+  private static func scanner(
+    _ segment: Segment, from: Int, to: Int, _ maximumBytes: Int = .max
+  ) throws(SystemError) -> LineScanner? {
+    // All lines of a piece are given: who may have little reads little at a time.
+    let isScant = maximumBytes < Segment.markEvery
     do throws(SystemError) {
-      return try LineScanner(path: segment.path, from: from, to: to)
+      return try LineScanner(
+        path: segment.path, from: from, to: to, pieceBytes: isScant ? maximumBytes : LineScanner.pieceBytes)
     } catch {
       if error.code == ENOENT { return nil }
       throw error

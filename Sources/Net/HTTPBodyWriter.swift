@@ -25,6 +25,24 @@ package final class HTTPBodyWriter: @unchecked Sendable {
     try await loop.isolation.write(bytes, to: self)
   }
 
+  /// Called on the loop when the peer has taken everything, for whoever uses ``put(_:)``.
+  package var onDrained: () -> Void = {}
+
+  /// Accepted, not yet taken by the kernel.
+  package var queuedBytes: Int {
+    loop.preconditionCurrent()
+    return connection?.queuedBytes ?? 0
+  }
+
+  /// Sends `bytes` and does not wait: the caller looks at ``queuedBytes``. On the loop. Throws `.closed` when the client is gone.
+  package func put(_ bytes: [UInt8]) throws(NetError) {
+    loop.preconditionCurrent()
+    try send(bytes)
+  }
+
+  /// Lets others on the loop have their turn where much has been sent since the last.
+  package func turn() async { if hasHadItsTurn { await loop.nextTurn() } }
+
   fileprivate func send(_ bytes: [UInt8]) throws(NetError) {
     guard let connection, connection.isStreaming else { throw NetError(.closed, "the client is gone") }
     if bytes.isEmpty { return }
@@ -53,6 +71,7 @@ package final class HTTPBodyWriter: @unchecked Sendable {
     let waiting = waiters
     waiters = []
     for waiter in waiting { waiter.resume() }
+    onDrained()
   }
 }
 

@@ -61,6 +61,22 @@ package final class Accounts: Sendable {
     return accounts.withLock { $0[share]?.byHolder[holder, default: 0] ?? 0 } >= share.limits.each
   }
 
+  /// Which part of what a principal may have is taken, and 1 at least where all together have everything; 0 for the local user.
+  package func fullness(_ share: Share, for principal: Principal) -> Double {
+    let holders = Accounts.holders(principal)
+    if holders.isEmpty { return 0 }
+    let limits = share.limits
+    let room = limits.total - limits.reserve
+    return accounts.withLock { accounts in
+      guard let account = accounts[share], account.used > 0 else { return 0 }
+      if account.used >= room { return 1 }
+      return holders.enumerated().reduce(0) { fullest, holder in
+        let most = holder.offset == 0 ? limits.each : room * Accounts.hubFraction.0 / Accounts.hubFraction.1
+        return max(fullest, Double(account.byHolder[holder.element, default: 0]) / Double(most))
+      }
+    }
+  }
+
   /// The share's account, taken out of the table so that it is not copied while it changes.
   private func take(_ accounts: inout [Share: Account], _ share: Share) -> Account {
     accounts.updateValue(Account(), forKey: share) ?? Account()

@@ -18,6 +18,9 @@ package enum Share: String, Sendable, CaseIterable {
   case searches
   /// Bytes of longer answers whose client has not read them.
   case answerBytes = "answer_bytes"
+  /// Bytes of events that are on their way to clients that follow them. Who has no more is not refused, but given less, and then nothing until
+  /// something has been read.
+  case eventBytes = "event_bytes"
 
   package struct Limits: Sendable, Equatable {
     /// For everybody together.
@@ -39,6 +42,8 @@ package enum Share: String, Sendable, CaseIterable {
     case .searches: Limits(total: 256, reserve: 32, each: 32)
     // The longest answer has 16 MiB and a little; the local user's are not counted.
     case .answerBytes: Limits(total: 256 << 20, reserve: 0, each: 17 << 20)
+    // A thousand that do not read have an event each at most, and some tens that read late have their 256 KiB.
+    case .eventBytes: Limits(total: 256 << 20, reserve: 0, each: 16 << 20)
     }
   }
 
@@ -53,6 +58,7 @@ package enum Share: String, Sendable, CaseIterable {
     case .waits: "calls that wait"
     case .searches: "questions to the event log that are under way"
     case .answerBytes: "bytes of answers that were not read yet"
+    case .eventBytes: "bytes of events that followers have not read yet"
     }
   }
 }

@@ -18,6 +18,7 @@ final class BusSubscriptions: @unchecked Sendable {
   private let feeds: EventFeeds
   private let catalogue: Catalogue
   private let call: Call
+  private let allowance: EventAllowance
   private var pumps: [Int: EventPump] = [:]
   private var last = 0
 
@@ -26,6 +27,8 @@ final class BusSubscriptions: @unchecked Sendable {
     self.webSocket = webSocket
     self.feeds = feeds
     self.call = call
+    allowance = EventAllowance(call, catalogue.accounts, feeds.waiters, loop: webSocket.loop)
+    allowance.onRoom = { [unowned self] in drained() }
   }
 
   /// Begins one. Returns its number and the number of the first event that it will give; nothing is sent before ``begin(_:)``.
@@ -51,8 +54,8 @@ final class BusSubscriptions: @unchecked Sendable {
       )
     }
     pumps[last] = EventPump(
-      webSocket, following, from: start, feeds: feeds, access: call.access, eventFrame: frame("event"),
-      gapFrame: frame("gap"))
+      webSocket, following, from: start, feeds: feeds, access: call.access, allowance: allowance,
+      eventFrame: frame("event"), gapFrame: frame("gap"))
     return (last, start)
   }
 
@@ -73,6 +76,7 @@ final class BusSubscriptions: @unchecked Sendable {
   func stop() {
     for pump in pumps.values { pump.stop() }
     pumps = [:]
+    allowance.end()
   }
 
   /// The parameters as those of a query: text and numbers as they are, lists with commas.

@@ -19,9 +19,12 @@ extension HTTPSurface {
     let following = try EventFollowing(query, lastEventID: request.headers[first: "last-event-id"])
     let start = try await following.start(feeds, for: call)
     let place = try eventFollower(for: call)
-    let (authenticator, tenures) = (authenticator, catalogue.tenures)
+    let (authenticator, tenures, accounts) = (authenticator, catalogue.tenures, catalogue.accounts)
     return .stream(Responses.eventStream()) { writer in
-      let stream = EventStream(following, access: call.access, loop: writer.loop) {
+      let stream = EventStream(
+        following, access: call.access, EventAllowance(call, accounts, feeds.waiters, loop: writer.loop),
+        loop: writer.loop
+      ) {
         // Asked again at every keepalive too: the file of the tokens may be another's work.
         (try? await authenticator.authenticate(request)) != nil
       }
@@ -47,11 +50,11 @@ extension HTTPSurface {
     }
     let following = try EventFollowing(try checkedQuery(query, at: .eventSocket))
     let start = try await following.start(feeds, for: call)
-    let (place, open) = (try eventFollower(for: call), authenticator.sockets)
+    let (place, open, accounts) = (try eventFollower(for: call), authenticator.sockets, catalogue.accounts)
     return .upgrade(
       WebSocketUpgrade { webSocket in
         let forget = open.add(webSocket, call)
-        let socket = EventSocket(webSocket, following, from: start, feeds: feeds, call: call) {
+        let socket = EventSocket(webSocket, following, from: start, feeds: feeds, call: call, accounts: accounts) {
           place.leave()
           forget()
         }

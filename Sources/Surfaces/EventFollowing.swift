@@ -12,6 +12,7 @@ package struct EventFeeds: Sendable {
   /// Where cursors are written: that waits for the disk.
   let cursorThread = WorkerThread(name: "cursors")
   let frames = FrameCache()
+  let waiters = EventWaiters()
 
   package init(log: EventLog, cursors: CursorStore) {
     self.log = log

@@ -9,30 +9,34 @@ import Operations
 final class EventPump: @unchecked Sendable {
   // Unchecked: touched on the socket's loop only; the subscription checks that.
 
-  /// Once so much waits for the client, nothing more is taken from the log.
-  static let maximumQueued = 256 * 1024
-  /// Taken from the log at once.
-  private static let pieceBytes = 64 * 1024
-
   private let webSocket: any MessageSocket
   private let following: EventFollowing
   private let feeds: EventFeeds
   private let access: Access
+  /// One for all pumps of a socket.
+  private let allowance: EventAllowance
   /// What stands around an event, and around a gap, in a message.
   private let eventFrame: (before: [UInt8], after: [UInt8])
   private let gapFrame: (before: [UInt8], after: [UInt8])
   private var subscription: EventSubscription?
   private var isPumping = false
+  private var isReading = false {
+    didSet {
+      if isReading == oldValue { return }
+      if isReading { allowance.readBegan() } else { allowance.readEnded() }
+    }
+  }
 
   init(
     _ webSocket: any MessageSocket, _ following: EventFollowing, from start: UInt64, feeds: EventFeeds, access: Access,
-    eventFrame: (before: [UInt8], after: [UInt8]) = ([], []),
+    allowance: EventAllowance, eventFrame: (before: [UInt8], after: [UInt8]) = ([], []),
     gapFrame: (before: [UInt8], after: [UInt8]) = (Array("{\"gap\":".utf8), Array("}".utf8))
   ) {
     self.webSocket = webSocket
     self.following = following
     self.feeds = feeds
     self.access = access
+    self.allowance = allowance
     self.eventFrame = eventFrame
     self.gapFrame = gapFrame
     subscription = EventSubscription(
@@ -45,14 +49,26 @@ final class EventPump: @unchecked Sendable {
     guard let subscription, !isPumping else { return }
     isPumping = true
     defer { isPumping = false }
-    while webSocket.isOpen, webSocket.queuedBytes < EventPump.maximumQueued {
-      let items = subscription.next(maximumBytes: EventPump.pieceBytes)
-      if items.isEmpty { return }
+    while webSocket.isOpen {
+      isReading = subscription.isReading
+      let queued = webSocket.queuedBytes
+      allowance.note(queued: queued)
+      if isReading { return }
+      let window = allowance.window
+      if window == 0, queued == 0 { allowance.wait() }
+      guard queued < window else { return }
+      let items = subscription.next(maximumBytes: min(window, EventAllowance.pieceBytes))
+      if items.isEmpty {
+        isReading = subscription.isReading
+        allowance.note(queued: queued)
+        return
+      }
       webSocket.send(texts(of: items))
     }
   }
 
   func stop() {
+    isReading = false
     subscription?.cancel()
     subscription = nil
   }
@@ -70,7 +86,7 @@ final class EventPump: @unchecked Sendable {
   }
 
   private func frames(of items: [Followed]) -> WebSocketTexts {
-    var texts = WebSocketTexts(reserving: EventPump.pieceBytes + 4096)
+    var texts = WebSocketTexts(reserving: EventAllowance.pieceBytes + 4096)
     for item in items {
       switch item {
       case .event(let event):

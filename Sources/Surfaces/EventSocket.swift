@@ -17,6 +17,7 @@ actor EventSocket {
   private let owner: CursorOwner
   private let onClosed: @Sendable () -> Void
   private let pump: EventPump
+  private let allowance: EventAllowance
   private let start: UInt64
   /// What the client has acknowledged and is not stored yet, and whether one is being stored.
   private var acknowledged: UInt64?
@@ -24,7 +25,7 @@ actor EventSocket {
 
   init(
     _ webSocket: any MessageSocket, _ following: EventFollowing, from start: UInt64, feeds: EventFeeds, call: Call,
-    onClosed: @escaping @Sendable () -> Void
+    accounts: Accounts, onClosed: @escaping @Sendable () -> Void
   ) {
     loop = webSocket.loop
     self.webSocket = webSocket
@@ -33,7 +34,10 @@ actor EventSocket {
     owner = call.cursorOwner
     self.start = start
     self.onClosed = onClosed
-    pump = EventPump(webSocket, following, from: start, feeds: feeds, access: call.access)
+    allowance = EventAllowance(call, accounts, feeds.waiters, loop: webSocket.loop)
+    pump = EventPump(
+      webSocket, following, from: start, feeds: feeds, access: call.access, allowance: allowance)
+    allowance.onRoom = { [pump] in pump.pump() }
   }
 
   func open() {
@@ -86,6 +90,7 @@ actor EventSocket {
 
   private func closed() {
     pump.stop()
+    allowance.end()
     onClosed()
   }
 }

@@ -9,18 +9,27 @@ actor EventStream {
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
   private let following: EventFollowing
   private let access: Access
+  private let allowance: EventAllowance
   /// Whether whoever opened the stream may still read it.
   private let isAllowed: @Sendable () async -> Bool
   private var subscription: EventSubscription?
   private var waiter: CheckedContinuation<Void, Never>?
   private var isReady = false
+  private var isReading = false {
+    didSet {
+      if isReading == oldValue { return }
+      if isReading { allowance.readBegan() } else { allowance.readEnded() }
+    }
+  }
 
   /// A comment so often keeps proxies from closing a silent stream, and shows a server that the client is gone.
   static let keepalive = Duration.seconds(15)
 
   init(
-    _ following: EventFollowing, access: Access, loop: EventLoop, isAllowed: @escaping @Sendable () async -> Bool
+    _ following: EventFollowing, access: Access, _ allowance: EventAllowance, loop: EventLoop,
+    isAllowed: @escaping @Sendable () async -> Bool
   ) {
+    self.allowance = allowance
     self.following = following
     self.access = access
     self.loop = loop
@@ -42,25 +51,58 @@ actor EventStream {
         $0.wake()
       }
     }
+    allowance.onRoom = { [weak self] in self?.assumeIsolated { $0.wake() } }
+    writer.onDrained = { [weak self] in self?.assumeIsolated { $0.drained() } }
     defer {
       timer.cancel()
       subscription.cancel()
+      allowance.end()
     }
     do throws(NetError) {
       try await writer.write(Array(": following from \(start)\n\n".utf8))
       while !Task.isCancelled {
-        let items = subscription.next(maximumBytes: 64 * 1024)
-        if isKeptAlive {
-          isKeptAlive = false
-          guard await isAllowed() else { return }
-          if items.isEmpty { try await writer.write(Array(": keepalive\n\n".utf8)) }
-        }
+        let isDue = isKeptAlive
+        isKeptAlive = false
+        if isDue, !(await isAllowed()) { return }
         if isOver() { return }
-        if items.isEmpty { await ready() } else { try await writer.write(text(of: items)) }
+        if try give(subscription, to: writer) {
+          await writer.turn()
+        } else {
+          if isDue { try await writer.write(Array(": keepalive\n\n".utf8)) }
+          await ready()
+        }
       }
     } catch {
       // The client is gone.
     }
+  }
+
+  /// Hands on what there is, as far as the client may have it now. By itself, so that nothing of it is kept while the client is waited for.
+  /// - Returns: Whether there was something.
+  private func give(_ subscription: EventSubscription, to writer: HTTPBodyWriter) throws(NetError) -> Bool {
+    isReading = subscription.isReading
+    let queued = writer.queuedBytes
+    allowance.note(queued: queued)
+    if isReading { return false }
+    let window = allowance.window
+    if window == 0, queued == 0 { allowance.wait() }
+    guard queued < window else { return false }
+    let items = subscription.next(maximumBytes: min(window, EventAllowance.pieceBytes))
+    if items.isEmpty {
+      isReading = subscription.isReading
+      allowance.note(queued: queued)
+      return false
+    }
+    try writer.put(text(of: items))
+    allowance.note(queued: writer.queuedBytes)
+    return true
+  }
+
+  /// The client has taken everything, or is gone.
+  private func drained() {
+    isReading = subscription?.isReading ?? false
+    allowance.note(queued: 0)
+    wake()
   }
 
   private func text(of items: [Followed]) -> [UInt8] {
