@@ -305,6 +305,8 @@ package final class WebSocket: @unchecked Sendable {
         echo.withUnsafeBytes { write(.close, $0) }
       }
       end(code, reason)
+      // Who leaves wants no more of it, and might not read on purpose.
+      if socket.queuedBytes > WebSocket.maxQueuedForPong { socket.close(nil) }
     }
   }
 

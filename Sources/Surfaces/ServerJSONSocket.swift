@@ -338,7 +338,6 @@ actor ServerJSONSocket: OperationSocket {
   private func closed() {
     if isClosed { return }
     isClosed = true
-    unread.clear()
     requests.cancelAll()
     idleWaits = [:]
     for feed in feeds.values { feed.session.loop.execute { feed.assumeIsolated { $0.stop() } } }
@@ -373,6 +372,10 @@ extension ServerJSONSocket: WebSocketHandler {
   nonisolated func webSocketDrained(_ ws: any MessageSocket) { assumeIsolated { $0.drained() } }
 
   nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
-    assumeIsolated { $0.closed() }
+    assumeIsolated { socket in
+      socket.closed()
+      // Not before: a socket that is being closed still holds what it was handed.
+      socket.unread.clear()
+    }
   }
 }

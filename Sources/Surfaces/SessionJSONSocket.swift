@@ -245,7 +245,6 @@ actor SessionJSONSocket: OperationSocket {
   private func cleanUp() {
     if isClosed { return }
     isClosed = true
-    unread.clear()
     requests.cancelAll()
     idleWait = nil
     stopFeed()
@@ -283,6 +282,10 @@ extension SessionJSONSocket: WebSocketHandler {
   nonisolated func webSocketDrained(_ ws: any MessageSocket) { assumeIsolated { $0.drained() } }
 
   nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
-    assumeIsolated { $0.cleanUp() }
+    assumeIsolated { socket in
+      socket.cleanUp()
+      // Not before: a socket that is being closed still holds what it was handed.
+      socket.unread.clear()
+    }
   }
 }

@@ -231,12 +231,14 @@ actor SessionRawSocket {
 
   private func paint(_ bytes: UnsafeRawBufferPointer) -> Bool {
     if isClosed || !isAllowed() { return false }
-    webSocket.send(binary: bytes)
-    let queued = webSocket.queuedBytes
-    guard unread.counts(queued) else {
+    // Asked before: what the socket has been handed is held until its client reads, or it is gone.
+    guard unread.counts(webSocket.queuedBytes + bytes.count) else {
       leave(1013, UnreadOutput.reason)
       return false
     }
+    webSocket.send(binary: bytes)
+    let queued = webSocket.queuedBytes
+    unread.remains(queued)
     return queued == 0
   }
 
@@ -352,7 +354,6 @@ actor SessionRawSocket {
   private func cleanUp() {
     if isClosed { return }
     isClosed = true
-    unread.clear()
     if let viewer { session.assumeIsolated { $0.removeViewer(viewer) } }
     viewer = nil
     typing?.flush()
@@ -389,6 +390,10 @@ extension SessionRawSocket: WebSocketHandler {
   nonisolated func webSocketDrained(_ ws: any MessageSocket) { assumeIsolated { $0.drained() } }
 
   nonisolated func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) {
-    assumeIsolated { $0.cleanUp() }
+    assumeIsolated { socket in
+      socket.cleanUp()
+      // Not before: a socket that is being closed still holds what it was handed.
+      socket.unread.clear()
+    }
   }
 }

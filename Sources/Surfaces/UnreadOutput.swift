@@ -25,8 +25,18 @@ struct UnreadOutput {
     return true
   }
 
+  /// So much of what was counted waits still.
+  mutating func remains(_ bytes: Int) {
+    guard counted > bytes else { return }
+    clear()
+    guard bytes > Catalogue.uncountedAnswer else { return }
+    if let lease = accounts.lease(.answerBytes, bytes, for: principal, isOwed: true) { leases = [lease] }
+    counted = bytes
+  }
+
   /// The client has taken all of it, or is gone.
   mutating func clear() {
+    guard counted > 0 else { return }
     leases = []
     counted = 0
   }

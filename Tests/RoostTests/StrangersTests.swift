@@ -234,11 +234,7 @@ struct StrangersTests {
       let target = "/sessions/long/scrollback?limit=10000"
       let size = try await greedy.request("GET", target).body.count
       #expect(size > 6 << 20, "more than the kernel takes")
-      func used() async throws -> Int {
-        let metrics = try await roost.http.request("GET", "/metrics").text
-        let line = metrics.split(separator: "\n").first { $0.hasPrefix("roost_share_used{share=\"answer_bytes\"}") }
-        return line.flatMap { Double($0.split(separator: " ").last ?? "") }.map { Int($0) } ?? -1
-      }
+      func used() async throws -> Int { try await share("answer_bytes", roost) }
       #expect(try await used() == 0, "what was read is not counted")
 
       var held: [RawConnection] = []
@@ -312,26 +308,16 @@ struct StrangersTests {
       try await roost.http.post("/sessions/big/wait", ["for": "match", "pattern": "done", "timeout_ms": 60000])
       let made = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
       let secret = made["token"].string ?? ""
-      func used() async throws -> Int {
-        let metrics = try await roost.http.request("GET", "/metrics").text
-        let line = metrics.split(separator: "\n").first { $0.hasPrefix("roost_share_used{share=\"answer_bytes\"}") }
-        return line.flatMap { Double($0.split(separator: " ").last ?? "") }.map { Int($0) } ?? -1
-      }
+      func used() async throws -> Int { try await share("answer_bytes", roost) }
       var held: [RawConnection] = []
-      for _ in 0..<8 {
-        let connection = try RawConnection(client.endpoint, receiveBuffer: 4096)
-        try await connection.send(
-          RawConnection.request(
-            "GET", "/sessions/big/ws/raw?readonly=true",
-            headers: [
-              "Authorization: Bearer \(secret)", "Upgrade: websocket", "Connection: Upgrade",
-              "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-            ]))
-        held.append(connection)
-      }
+      for _ in 0..<8 { held.append(try await unreadViewer(client, "/sessions/big/ws/raw?readonly=true", secret)) }
       try await eventually("some of the eight have been sent away, and what is left is within the share") {
         let (clients, bytes) = (try await roost.http.get("/sessions/big/clients").array?.count ?? 0, try await used())
         return (1..<8).contains(clients) && bytes > 1 << 20 && bytes <= 17 << 20
+      }
+      let late = try await client.another(token: secret).webSocket("/sessions/big/ws/raw?readonly=true")
+      guard case .closed(1013, _) = try await late.next() else {
+        throw TestFailure("who may have no more was sent a piece of it")
       }
       // Whoever reads is shown it all.
       let reader = try await client.another(token: StrangersTests.token).webSocket("/sessions/big/ws/raw?readonly=true")
@@ -344,5 +330,27 @@ struct StrangersTests {
       held = []
       try await eventually("nothing is counted that nobody waits for") { try await used() == 0 }
     }
+  }
+
+  /// A viewer that asks, and does not read.
+  private func unreadViewer(
+    _ client: TestClient, _ target: String, _ token: String, _ headers: String...
+  ) async throws -> RawConnection {
+    let connection = try RawConnection(client.endpoint, receiveBuffer: 4096)
+    try await connection.send(
+      RawConnection.request(
+        "GET", target,
+        headers: [
+          "Authorization: Bearer \(token)", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        ] + headers))
+    return connection
+  }
+
+  /// How much of a share is taken.
+  private func share(_ name: String, _ roost: Roost) async throws -> Int {
+    let metrics = try await roost.http.request("GET", "/metrics").text
+    let line = metrics.split(separator: "\n").first { $0.hasPrefix("roost_share_used{share=\"\(name)\"}") }
+    return line.flatMap { Double($0.split(separator: " ").last ?? "") }.map { Int($0) } ?? -1
   }
 }
