@@ -21,6 +21,8 @@ package enum Share: String, Sendable, CaseIterable {
   /// Bytes of events that are on their way to clients that follow them. Who has no more is not refused, but given less, and then nothing until
   /// something has been read.
   case eventBytes = "event_bytes"
+  /// Bytes of what painted viewers of sessions see, which is held to tell what changes.
+  case pictureBytes = "picture_bytes"
 
   package struct Limits: Sendable, Equatable {
     /// For everybody together.
@@ -44,6 +46,8 @@ package enum Share: String, Sendable, CaseIterable {
     case .answerBytes: Limits(total: 256 << 20, reserve: 0, each: 17 << 20)
     // A thousand that do not read have an event each at most, and some tens that read late have their 256 KiB.
     case .eventBytes: Limits(total: 256 << 20, reserve: 0, each: 16 << 20)
+    // Two viewers of the largest screen there is; the local user's are not counted.
+    case .pictureBytes: Limits(total: 256 << 20, reserve: 0, each: 32 << 20)
     }
   }
 
@@ -59,6 +63,7 @@ package enum Share: String, Sendable, CaseIterable {
     case .searches: "questions to the event log that are under way"
     case .answerBytes: "bytes of answers that were not read yet"
     case .eventBytes: "bytes of events that followers have not read yet"
+    case .pictureBytes: "bytes of screens that are painted for clients of another size"
     }
   }
 }

@@ -54,7 +54,8 @@ extension Session {
       viewers.setHistory(id, nil)
       viewers.tellWindow(id, terminal)
       if viewers.entries[id]?.painter != nil {
-        viewers.paint(id, terminal)
+        // One that may not have it goes by itself.
+        guard viewers.paint(id, terminal) else { return id }
       } else {
         viewers.repaint(id, picture: pictureForViewers(unfinished: false))
         // Nobody waits for it here; whoever comes in the same moment has it too.

@@ -32,6 +32,9 @@ package protocol RawViewer: AnyObject, Sendable {
   /// Shows bytes, which are valid only in the call. Returns true when the socket took them all, so that more may follow at once; after
   /// false the session stays silent until ``Session/viewerIsReady(_:)``.
   func show(_ bytes: UnsafeRawBufferPointer) -> Bool
+  /// The server is to hold so many bytes from now on to know what this viewer sees, where it is painted. After false it is not: there is too
+  /// much of that already, and the viewer leaves.
+  func mayHold(picture bytes: Int) -> Bool
   /// The session's program has ended; every byte it printed has been shown, or, to a slow viewer, a picture of the end.
   func sessionEnded(_ exit: ExitStatus?)
   /// The viewer is sent away.
@@ -85,6 +88,8 @@ struct ViewerTable: ~Copyable {
     var painter: WindowPainter?
     /// What its terminal is told beside the picture: a bell, a text for the clipboard.
     var remarks: [UInt8] = []
+    /// What it was last told to hold.
+    var pictureBytes = 0
     /// What it was last told of its window.
     var told: ViewerWindow?
     var mouse = MouseReports()
@@ -184,6 +189,8 @@ struct ViewerTable: ~Copyable {
       if screen.size == size, screen.reservedRows == 0 {
         if entry.painter != nil {
           entry.painter = nil
+          entry.pictureBytes = 0
+          _ = entry.viewer.mayHold(picture: 0)
           entry.remarks = []
           entry.needsRepaint = true
         }
@@ -267,14 +274,24 @@ struct ViewerTable: ~Copyable {
 
   // MARK: Painted viewers
 
-  /// Shows a painted viewer what has changed, if it can take it.
-  mutating func paint(_ id: ViewerID, _ terminal: borrowing Terminal) {
-    guard let entry = entries[id], let painter = entry.painter, entry.isReady, entry.history == nil else { return }
+  /// Shows a painted viewer what has changed, if it can take it. False for one that may not be painted.
+  @discardableResult
+  mutating func paint(_ id: ViewerID, _ terminal: borrowing Terminal) -> Bool {
+    guard let entry = entries[id], let painter = entry.painter, entry.isReady, entry.history == nil else { return true }
+    let pictureBytes = WindowPainter.bytesHeld(viewer: painter.size, of: terminal.size)
+    if pictureBytes != entry.pictureBytes {
+      guard entry.viewer.mayHold(picture: pictureBytes) else {
+        entries[id]?.isReady = false
+        return false
+      }
+      entries[id]?.pictureBytes = pictureBytes
+    }
     let bytes = painter.paint(terminal) + entry.remarks
     tellWindow(id, terminal)
-    guard !bytes.isEmpty else { return }
+    guard !bytes.isEmpty else { return true }
     entries[id]?.remarks = []
     entries[id]?.isReady = bytes.withUnsafeBytes { entry.viewer.show($0) }
+    return true
   }
 
   /// Tells a viewer which part of the screen it sees, before it is shown that part for the first time.

@@ -47,6 +47,9 @@ actor SessionRawSocket {
   private let onEnvironment: (@Sendable (ArraySlice<UInt8>) -> Void)?
   /// What the client has not read.
   private var unread: UnreadOutput
+  private let accounts: Accounts
+  /// What is held for it where it is painted.
+  private var pictureLease: Accounts.Lease?
   private var isClosed = false
 
   init(
@@ -55,6 +58,7 @@ actor SessionRawSocket {
     isReadOnly: Bool, onEnvironment: (@Sendable (ArraySlice<UInt8>) -> Void)? = nil,
     onClosed: @escaping @Sendable () -> Void = {}
   ) {
+    self.accounts = accounts
     unread = UnreadOutput(accounts, call.principal)
     self.onEnvironment = onEnvironment
     self.onClosed = onClosed
@@ -242,6 +246,15 @@ actor SessionRawSocket {
     return queued == 0
   }
 
+  private func holds(picture bytes: Int) -> Bool {
+    pictureLease = nil
+    guard !isClosed else { return false }
+    guard call.principal.holder != nil, bytes > Catalogue.uncountedAnswer else { return true }
+    pictureLease = accounts.lease(.pictureBytes, bytes, for: call.principal)
+    if pictureLease == nil { leave(1013, "this token has too many large screens painted") }
+    return pictureLease != nil
+  }
+
   /// Whether the holder of a token for some sessions may still see this one: it may have been renamed or lost a tag.
   private func isAllowed() -> Bool {
     let access = call.access
@@ -355,6 +368,7 @@ actor SessionRawSocket {
     if isClosed { return }
     isClosed = true
     if let viewer { session.assumeIsolated { $0.removeViewer(viewer) } }
+    pictureLease = nil
     viewer = nil
     typing?.flush()
     resizing?.flush()
@@ -368,6 +382,8 @@ extension SessionRawSocket: RawViewer {
     nonisolated(unsafe) let bytes = bytes
     return assumeIsolated { $0.paint(bytes) }
   }
+
+  nonisolated func mayHold(picture bytes: Int) -> Bool { assumeIsolated { $0.holds(picture: bytes) } }
 
   nonisolated func sessionEnded(_ exit: ExitStatus?) { assumeIsolated { $0.ended(exit) } }
 

@@ -334,6 +334,12 @@ package final class WindowPainter {
     isKnown = false
   }
 
+  /// What it is to be counted as that holds the picture of a window: eight bytes a cell, and as much for the styles, links and clusters of
+  /// cells that differ.
+  package static func bytesHeld(viewer: TerminalSize, of screen: TerminalSize) -> Int {
+    min(viewer.rows, screen.rows) * min(viewer.columns, screen.columns) * 16
+  }
+
   /// Bytes this painter owns, about.
   package var bytesHeld: Int { shown.capacity * 8 + line.capacity * 8 + styles.bytesHeld + clusterTexts.count * 128 }
 }

@@ -332,6 +332,52 @@ struct StrangersTests {
     }
   }
 
+  @Test("what one token has painted of large screens is bounded, and given back")
+  func paintedScreens() async throws {
+    try await withTCP(token: StrangersTests.token) { roost, client in
+      try await roost.session([
+        "name": "big", "argv": ["/bin/cat"], "cols": 1000, "rows": 150, "size_policy": "fixed",
+      ])
+      let made = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
+      let greedy = client.another(token: made["token"].string ?? "")
+      let each = 149 * 999 * 16
+      let fitting = (32 << 20) / each
+      func used() async throws -> Int { try await share("picture_bytes", roost) }
+      func painted(_ client: TestClient) async throws -> TestWebSocket {
+        try await client.webSocket(
+          "/sessions/big/ws/raw?readonly=true&rows=149&cols=999", subprotocols: ["roost.attach.v1"])
+      }
+      func isShown(_ socket: TestWebSocket) async throws -> Bool {
+        while true {
+          switch try await socket.next() {
+          case .binary: return true
+          case .closed(let code, _):
+            #expect(code == 1013)
+            return false
+          case .text: continue
+          }
+        }
+      }
+      var shown: [TestWebSocket] = []
+      for _ in 0..<fitting {
+        let socket = try await painted(greedy)
+        try #require(try await isShown(socket))
+        shown.append(socket)
+      }
+      #expect(try await used() == fitting * each)
+      #expect(try await !isShown(try await painted(greedy)), "there is no more for this token")
+      #expect(try await isShown(try await painted(client.another(token: StrangersTests.token))), "but for others")
+      #expect(try await isShown(try await painted(roost.http)))
+      // A smaller terminal needs less, and one of the session's own size nothing.
+      await shown[0].send(["resize": ["rows": 10, "cols": 10]])
+      await shown[1].send(["resize": ["rows": 150, "cols": 1000]])
+      try await eventually("what they have no more is free") { try await used() == (fitting - 2 + 1) * each }
+      #expect(try await isShown(try await painted(greedy)))
+      for socket in shown { await socket.close() }
+      try await eventually("what was held for those who went is free") { try await used() == 2 * each }
+    }
+  }
+
   /// A viewer that asks, and does not read.
   private func unreadViewer(
     _ client: TestClient, _ target: String, _ token: String, _ headers: String...
