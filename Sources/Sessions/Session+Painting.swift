@@ -12,11 +12,17 @@ struct FramePace {
   var isDue = false
   /// A picture is wanted at the end of the synchronized update that is going on.
   var isAwaited = false
+  /// Who was not reached by the round that is under way.
+  var rest: ArraySlice<ViewerID> = []
+  /// What that round has taken so far.
+  var spent = Duration.zero
+  var turn = PictureTurn()
 
   mutating func stop() {
     timer?.cancel()
     timer = nil
     isDue = false
+    rest = []
   }
 }
 
@@ -29,14 +35,40 @@ extension Session {
   }
 
   private func paintFrame() {
-    guard frames.isDue, viewers.hasPainted, exit == nil else { return }
+    guard frames.isDue || !frames.rest.isEmpty, viewers.hasPainted, exit == nil else { return }
     guard !terminal.isSynchronized else { return paintAfterUpdate() }
-    frames.isDue = false
+    paintRound()
+  }
+
+  /// Paints for every viewer, or goes on with those who were not reached, and then pauses in proportion to what that took.
+  private func paintRound() {
     let clock = ContinuousClock()
     let began = clock.now
-    for id in viewers.ids { viewers.paint(id, terminal) }
-    let cost = began.duration(to: clock.now)
-    frames.timer = loop.schedule(after: max(FramePace.pause, cost * (Session.pumpShare - 1))) { [weak self] in
+    if let wait = frames.turn.wait(on: loop, now: began) { return paintFrame(after: wait) }
+    if frames.rest.isEmpty {
+      frames.isDue = false
+      frames.spent = .zero
+      frames.rest = viewers.ids(from: 0)[...]
+    }
+    while let id = frames.rest.popFirst() {
+      viewers.paint(id, terminal)
+      if frames.rest.isEmpty { break }
+      let now = clock.now
+      let cost = began.duration(to: now)
+      guard let pause = frames.turn.took(cost, until: now, on: loop) else { continue }
+      frames.spent += cost
+      return paintFrame(after: pause)
+    }
+    let now = clock.now
+    let cost = began.duration(to: now)
+    _ = frames.turn.took(cost, until: now, on: loop)
+    frames.spent += cost
+    frames.turn.ended(after: frames.spent)
+    paintFrame(after: max(FramePace.pause, frames.spent * (Session.pumpShare - 1)))
+  }
+
+  private func paintFrame(after pause: Duration) {
+    frames.timer = loop.schedule(after: pause) { [weak self] in
       self?.assumeIsolated { session in
         session.frames.timer = nil
         session.paintFrame()
@@ -57,16 +89,9 @@ extension Session {
   }
 
   private func paintWhole() {
-    guard exit == nil else { return }
-    for id in viewers.ids { viewers.paint(id, terminal) }
-    frames.isDue = false
-    guard frames.timer == nil else { return }
-    frames.timer = loop.schedule(after: FramePace.pause) { [weak self] in
-      self?.assumeIsolated { session in
-        session.frames.timer = nil
-        session.paintFrame()
-      }
-    }
+    guard viewers.hasPainted, exit == nil else { return }
+    frames.isDue = true
+    if frames.timer == nil { paintRound() }
   }
 
   /// Passes on to the terminals of painted viewers what is no part of a picture; the others read it in the program's own bytes.

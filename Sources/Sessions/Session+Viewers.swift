@@ -23,8 +23,6 @@ extension Session {
   static let pumpShare = 12
   /// Rounds shorter than this are not followed by a pause: a keystroke's echo goes out at once.
   private static let freePump = Duration.microseconds(150)
-  /// A round that has shown pictures for longer is gone on with later.
-  private static let longestPictures = Duration.milliseconds(2)
   /// How long the picture of an ended session is kept.
   private static let pictureKept = Duration.milliseconds(100)
   /// How long the output of a flood is gathered: far below a frame, and less than the ring of the viewers holds at any speed of a PTY.
@@ -159,17 +157,18 @@ extension Session {
     guard pumpTimer == nil else { return }
     let clock = ContinuousClock()
     let began = clock.now
+    if let wait = pumpTurn.wait(on: loop, now: began) { return pump(after: wait) }
     // Whoever was not reached the last time is first.
     for id in viewers.ids(from: nextPumped) {
       guard pump(id) else { continue }
-      let cost = began.duration(to: clock.now)
-      guard cost > Session.longestPictures else { continue }
-      // A picture of a large screen takes as long as a thousand requests: those have their turn before the next one.
+      let now = clock.now
+      guard let pause = pumpTurn.took(began.duration(to: now), until: now, on: loop) else { continue }
       nextPumped = id.number + 1
-      return pump(after: cost)
+      return pump(after: pause)
     }
     viewerPicture = nil
     let cost = began.duration(to: clock.now)
+    pumpTurn.ended(after: cost)
     if cost > Session.freePump { pump(after: cost * (Session.pumpShare - 1)) }
   }
 
@@ -222,7 +221,25 @@ extension Session {
     pumpTimer?.cancel()
     pumpTimer = nil
     frames.stop()
-    for id in viewers.ids { finishViewer(id) }
+    finishViewers(viewers.ids[...])
+  }
+
+  /// By turns, too: they may be many and the screen large.
+  private func finishViewers(_ ids: ArraySlice<ViewerID>) {
+    let clock = ContinuousClock()
+    let began = clock.now
+    for (index, id) in zip(ids.indices, ids) {
+      finishViewer(id)
+      let now = clock.now
+      guard index + 1 < ids.endIndex, let pause = pumpTurn.took(began.duration(to: now), until: now, on: loop) else {
+        continue
+      }
+      pumpTimer = loop.schedule(after: pause) { [self] in
+        assumeIsolated { $0.finishViewers(ids[(index + 1)...]) }
+      }
+      return
+    }
+    pumpTimer = nil
     viewerPicture = nil
   }
 

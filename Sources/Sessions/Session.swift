@@ -53,6 +53,7 @@ package actor Session {
   var pumpTimer: LoopTimer?
   /// The viewer that the next such round begins with.
   var nextPumped = 0
+  var pumpTurn = PictureTurn()
   /// While viewers wait for it.
   var viewerPicture: ViewerPicture?
   var pictureTimer: LoopTimer?

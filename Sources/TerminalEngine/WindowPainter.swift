@@ -87,7 +87,8 @@ package final class WindowPainter {
     var rows = 0
     var renumbered = Renumbered()
     for row in 0..<next.rows where isWhole || hasMoved || terminal.rowStamp(next.row + row) > stamp {
-      read(terminal, row: next.row + row, &renumbered)
+      // What is painted without its style is held without it too: a number for each of a million cells costs more than all the rest.
+      read(terminal, row: next.row + row, isStyled: body.bytes.count <= PictureBudget.styled, &renumbered)
       let before = body.bytes.count
       paintRow(row, isWhole: isWhole, &body)
       if body.bytes.count > before { rows += 1 }
@@ -273,7 +274,7 @@ package final class WindowPainter {
   }
 
   /// Takes a row of the terminal into `line`, cut to the window. Of a wide character that the window's edge cuts a blank is left.
-  private func read(_ terminal: borrowing Terminal, row: Int, _ renumbered: inout Renumbered) {
+  private func read(_ terminal: borrowing Terminal, row: Int, isStyled: Bool, _ renumbered: inout Renumbered) {
     let source = terminal.grid.rows[row]
     let columns = window.columns
     if line.count != columns { line = [Cell](repeating: 0, count: columns) }
@@ -281,7 +282,7 @@ package final class WindowPainter {
     while column < columns {
       let index = window.column + column
       let cell = index < Int(source.length) ? source.cells[index] : 0
-      let rendition = own(cell & CellBits.rendition, terminal, &renumbered)
+      let rendition = isStyled ? own(cell & CellBits.rendition, terminal, &renumbered) : 0
       column += 1
       if cell.isWide, column < columns, source.cells[index + 1].isTail {
         line[column - 1] = token(cell, terminal) | CellBits.wide | rendition

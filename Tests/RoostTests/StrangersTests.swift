@@ -1,6 +1,7 @@
 import Formats
 import Glibc
 import Net
+import Synchronization
 import TestKit
 import Testing
 
@@ -376,6 +377,54 @@ struct StrangersTests {
       for socket in shown { await socket.close() }
       try await eventually("what was held for those who went is free") { try await used() == 2 * each }
     }
+  }
+
+  @Test("between two pictures of a large screen others have their turn")
+  func picturesByTurns() async throws {
+    try await withTCP(token: StrangersTests.token) { roost, client in
+      let print = """
+        for i in $(seq 1000); do s=$((100 + i % 100)); \
+        printf '\\e[1;3;4;38;2;%d;200;101;48;2;200;%d;101;58;2;100;100;%dm\\e[120;1;%d;40;%d$x' $s $s $s $i $i; \
+        done; echo done; exec cat
+        """
+      try await roost.session([
+        "name": "big", "argv": ["/bin/bash", "-c", .string(print)], "cols": 1000, "rows": 40, "size_policy": "fixed",
+      ])
+      try await roost.http.post("/sessions/big/wait", ["for": "match", "pattern": "done", "timeout_ms": 60000])
+      let answered = Count()
+      let owner = roost.http
+      let asking = Task {
+        while !Task.isCancelled {
+          _ = try await owner.get("/sessions")
+          answered.value.add(1, ordering: .relaxed)
+        }
+      }
+      var viewers: [RawConnection] = []
+      for _ in 0..<6 {
+        viewers.append(
+          try await unreadViewer(
+            client, "/sessions/big/ws/raw?readonly=true&rows=39&cols=999", StrangersTests.token,
+            "Sec-WebSocket-Protocol: roost.attach.v1"))
+      }
+      // How many were answered when each saw the beginning of its picture.
+      let seen = try await withThrowingTaskGroup(of: Int.self) { group in
+        for viewer in viewers {
+          group.addTask {
+            _ = try await viewer.receive(count: 10_000)
+            return answered.value.load(ordering: .relaxed)
+          }
+        }
+        return try await group.reduce(into: []) { $0.append($1) }.sorted()
+      }
+      asking.cancel()
+      // The first was painted before the others had come; those would all be painted in one go.
+      let between = zip(seen.dropFirst(), seen.dropFirst(2)).map { $1 - $0 }
+      #expect(between.filter { $0 > 0 }.count >= 3, "\(seen)")
+    }
+  }
+
+  private final class Count: Sendable {
+    let value = Atomic(0)
   }
 
   /// A viewer that asks, and does not read.
