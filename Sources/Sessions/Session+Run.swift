@@ -494,7 +494,9 @@ extension Session {
 
   /// What stands between the line that was typed and the prompt: the word of a shell that ran nothing.
   private func screenText(since typedAt: LinePosition, to end: LinePosition) -> CommandOutput? {
-    let start = LinePosition(line: typedAt.line + 1, column: 0)
+    var last = typedAt.line
+    while last < end.line, terminal.isWrapped(line: last) { last += 1 }
+    let start = LinePosition(line: last + 1, column: 0)
     guard start < end else { return nil }
     let text = CommandOutput()
     let bytes = terminal.text(from: start, to: end)

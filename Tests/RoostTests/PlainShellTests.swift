@@ -74,6 +74,64 @@ struct PlainShellTests {
     }
   }
 
+  @Test(
+    "the status of the last command is what it is at a prompt, before a run and behind it", arguments: Place.allCases)
+  func lastStatus(place: Place) async throws {
+    try await session(place.fields) { session in
+      func output(_ command: String) async throws -> String? {
+        try await session.run(command, ["timeout_ms": 60_000])["output"].string
+      }
+      for status in [7, 0] {
+        _ = try await session.run("sh -c 'exit \(status)'", ["timeout_ms": 60_000])
+        #expect(try await output("echo $?") == "\(status)\n")
+      }
+      _ = try await session.run("x=1; sh -c 'exit 3'", ["timeout_ms": 60_000])
+      #expect(try await output("if [ $? = 0 ]; then echo DEPLOY; fi") == "")
+      _ = try await session.run("sh -c 'exit 4' && true", ["timeout_ms": 60_000])
+      let nothing = try await session.run("# nothing", ["timeout_ms": 60_000])
+      #expect(nothing["exit_status"] == 0, "\(nothing.text)")
+      #expect(try await output("echo $?") == "4\n")
+      _ = try await session.run("sh -c 'exit 5'", ["timeout_ms": 60_000])
+      try await session.interact(["text": "echo typed=$?\r", "for": "match", "pattern": "(?m)^typed=5"])
+      try await session.interact(["text": "sh -c 'exit 6'; echo over\r", "for": "match", "pattern": "(?m)^over"])
+      #expect(try await output("echo $?") == "0\n")
+      try await session.interact(["text": "(echo left; exit 6)\r", "for": "match", "pattern": "(?m)^left"])
+      #expect(try await output("echo $?") == "6\n")
+      // The whole of what a function returns, where the shell keeps that.
+      _ = try await session.run("f() { return 300; }; f", ["timeout_ms": 60_000])
+      let kept = try await output("echo $?")
+      #expect(kept == ([.dash, .ksh, .yash].contains(place) ? "300\n" : "44\n"))
+      #expect(try await output("set | grep -a _roost") == "")
+    }
+  }
+
+  @Test(
+    "a status that is left behind ends no shell and runs no trap", arguments: [Place.dash, .mksh, .ksh, .ash, .bash])
+  func lastStatusIsHarmless(place: Place) async throws {
+    try await session(place.fields) { session in
+      _ = try await session.run("sh -c 'exit 7'", ["timeout_ms": 60_000])
+      _ = try await session.run("set -eu; trap 'echo T' ERR 2>/dev/null || :", ["timeout_ms": 60_000])
+      let answer = try await session.run("if sh -c 'exit 3'; then :; else echo $?; fi", ["timeout_ms": 60_000])
+      #expect(answer["output"] == "3\n" && answer["exit_status"] == 0, "\(answer.text)")
+      _ = try await session.run("set +eu", ["timeout_ms": 60_000])
+      for _ in 1...2 {
+        let answer = try await session.run("! true || :", ["timeout_ms": 60_000])
+        #expect(answer["output"] == "" && answer["exit_status"] == 0, "\(answer.text)")
+      }
+    }
+  }
+
+  @Test("no command finds words of ours in the last word of the one before", arguments: Place.allCases)
+  func lastWord(place: Place) async throws {
+    try await session(place.fields) { session in
+      for status in [0, 7] {
+        _ = try await session.run("sh -c 'exit \(status)'", ["timeout_ms": 60_000])
+        let answer = try await session.run("echo \"[${_-}]\"", ["timeout_ms": 60_000])
+        #expect(answer["output"] == "[]\n", "\(answer.text)")
+      }
+    }
+  }
+
   @Test("a command that the shell could not read has the status that the shell gives it", arguments: Place.allCases)
   func unread(place: Place) async throws {
     try await session(place.fields) { session in

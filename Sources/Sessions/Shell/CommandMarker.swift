@@ -56,15 +56,17 @@ enum CommandMarker {
     let arming = prompts.map { armed($0, sign, status: program == "zsh" ? "%?" : #"\$?"#, isWary: isWary) }
       .joined(separator: " ")
     let evaluates = evaluates(command, program: program, isWary: isWary)
+    let begins = #"\#(open)\#(prints) "\033]133;C\#(sign)\007" >&9\#(close)"#
     let inner = """
-      { \(evaluates ? #"\unset _roost_end; "# : "")\(open)\(prints) "\\033]133;C\(sign)\\007" >&9\(close); } \(aside)
+      { \(evaluates ? #"\unset _roost_end; "# : "")\(beginning(begins, program: program)) } \(aside)
       \(command)
 
       """
-    // In a copy, `$?` is that of the words before it. The prompt comes last: bash and ksh93 leave a group where it is read-only.
-    let (before, status) = isWary ? ("_roost=$?\n", "$_roost") : ("", "${_roost-$?}")
+    // Of what is but a comment nothing comes: that the command before it failed is not its own failure.
+    let status = isNothing(command) ? "0" : "$_roost"
+    // The prompt comes last of all that may fail: bash and ksh93 leave a group where it is read-only.
     let end = """
-      \(before){ \(open)\(prints) "\\033]133;D;\(status)\(sign)\\007" >&9\(close); \\unset _roost _roost_end _roost_esc; \(prompts.map(disarmed).joined(separator: " ")) } \(aside)
+      { _roost_was=${_roost-$?}; _roost=$_roost_was; \(leavable(program: program)) \(open)\(prints) "\\033]133;D;\(status)\(sign)\\007" >&9\(close); \\unset _roost _roost_end _roost_esc; \(prompts.map { disarmed($0, isWary: isWary) }.joined(separator: " ")) case $_roost_was in (0) \\unset _roost_was; \\eval '' ;; (*) \(leaving) ;; esac; } \(aside)
       """
     // Ours is to succeed: a trap on ERR would run once more for it. A trace of it, or a trap on DEBUG, goes nowhere.
     let isClosed = !isWary && isOverAtItsEnd(command)
@@ -77,7 +79,7 @@ enum CommandMarker {
         ? #"case $- in (*v*) \. \#(quoted(path)) ;; (*) \. \#(quoted(closedPath)) ;; esac"#
         : #"\. \#(quoted(path))"#
       return Files(
-        outer: preamble(arming, "", aside) + "{ \(reads)\n\(end)\n}\n", inner: inner,
+        outer: preamble(arming, "", aside, saves: true) + "{ \(reads)\n\(end)\n}\n", inner: inner,
         closed: isTrapping ? inner + takes + "\n" : nil)
     }
     let evaluation = #"\eval "$(<\#(quoted(path)))${_roost_end-}""#
@@ -113,8 +115,47 @@ enum CommandMarker {
     ["set -", "DEBUG"].contains { command.contains($0) } && !command.contains("PS1")
   }
 
-  private static func preamble(_ arming: String, _ more: String, _ aside: String) -> String {
-    "{ _roost_esc='\u{1B}'; \(arming) \(more) \\unset _roost_esc; } \(aside)\n"
+  private static func preamble(_ arming: String, _ more: String, _ aside: String, saves: Bool = false) -> String {
+    let saved = saves ? "_roost_was=$?; " : ""
+    return "{ \(saved)_roost_esc='\u{1B}'; \(arming) \(more) \\unset _roost_esc; } \(aside)\n"
+  }
+
+  /// Tells that the command begins, and leaves `$?` as it was at the prompt, and in `$_` nothing of ours.
+  ///
+  /// - Parameter tells: The words that print the mark.
+  private static func beginning(_ tells: String, program: String) -> String {
+    // What these trace would be in the command's output.
+    let clears =
+      program.contains("ksh")
+      ? #"case $- in (*x*) \eval ''; (\#(tells)) ;; (*) \#(tells); \eval '' ;; esac"# : #"\#(tells); \eval ''"#
+    return leavable(program: program)
+      + #" case ${_roost_was-0} in (0) \unset _roost_was; \#(clears) ;; (*) \#(tells); \#(leaving) ;; esac;"#
+  }
+
+  /// Ends with the status of the last command, and without the variable that holds it. A function of ours has all of them, also above those of
+  /// a process, and nothing forks: what is typed next comes soon.
+  private static let leaving =
+    #"\eval "\\unset _roost_was; _roost() { \\unset -f _roost; \\eval ''; \\return $_roost_was; }; _roost ''" ''"#
+
+  /// Makes the status 0 where leaving it as it is would end the shell (`set -e`), or run a trap on ERR.
+  private static func leavable(program: String) -> String {
+    let traps =
+      switch program {
+      case "dash", "posh", "yash": ""
+      // A copy of mksh has no traps.
+      case _ where program.contains("ksh"): #"${ \trap;}"#
+      default: #"$(\trap)"#
+      }
+    let options = program.contains("ksh") ? "[ex]" : "e"
+    return
+      "case ${_roost_was-0} in (0) ;; (*) case $-:\(traps) in (*\(options)*:*|*ERR*) _roost_was=0 ;; esac ;; esac;"
+  }
+
+  /// Whether there is no command in it.
+  private static func isNothing(_ command: String) -> Bool {
+    command.split(whereSeparator: \.isNewline).allSatisfy { line in
+      line.first { $0 != " " && $0 != "\t" }.map { $0 == "#" } ?? true
+    }
   }
 
   /// Whether another line behind the command is a command of its own, and is not shown by what the command sets (`set -v`).
@@ -134,10 +175,10 @@ enum CommandMarker {
     }
   }
 
-  /// What to type so that the shell reads the file. Quoted, a word is nobody's alias.
+  /// What to type so that the shell reads the file. Quoted, a word is nobody's alias. The words behind the file are what is in `$_` afterwards.
   static func reading(_ path: String, for command: String, program: String, isWary: Bool = false) -> String {
     evaluates(command, program: program, isWary: isWary)
-      ? #" \eval "$(<\#(quoted(path)))""# : #" \. \#(quoted(path))"#
+      ? #" \eval "_roost_was=$?;$(<\#(quoted(path)))" ''"# : #" \. \#(quoted(path))"#
   }
 
   /// Has a prompt carry the mark that says that the whole command was given up, and with what status. yash has prompts of its own beside
@@ -150,8 +191,10 @@ enum CommandMarker {
     return prompt == "PS1" ? tried : #"case "${\#(prompt)+x}" in (x) \#(tried) esac;"#
   }
 
-  private static func disarmed(_ prompt: String) -> String {
-    #"case "${\#(prompt)-}" in (*"]133;P;roost=back;"*) \#(prompt)=${\#(prompt)#*"\#u{7}"};; esac;"#
+  private static func disarmed(_ prompt: String, isWary: Bool) -> String {
+    let tries = isWary ? "(\(prompt)=x) && " : ""
+    return
+      #"case "${\#(prompt)-}" in (*"]133;P;roost=back;"*) \#(tries)\#(prompt)=${\#(prompt)#*"\#u{7}"};; esac;"#
   }
 
   /// One line for a shell that cannot read our files. The command is one quoted word of which nothing means anything to a line editor, a
