@@ -178,7 +178,7 @@ extension Session {
         let line =
           pid == 0
           ? CommandMarker.lineElsewhere(for: command, run: id)
-          : CommandMarker.line(for: command, run: id, isHere: true)
+          : CommandMarker.line(for: command, run: id, program: program, isHere: true)
         let isCanonical = PseudoTerminal.lineMode(of: pty.master)?.canonical ?? false
         guard !isCanonical && pid != 0 || line.utf8.count < CommandMarker.lineLimit else {
           throw SessionError(

@@ -105,6 +105,19 @@ struct PlainShellTests {
     }
   }
 
+  @Test("a status above those of a process is told as it is", arguments: [Place.dash, .ksh, .yash])
+  func highStatus(place: Place) async throws {
+    try await session(place.fields) { session in
+      // In ksh93 what is above 256 is the status of a signal, as far as there are signals.
+      for (status, told) in [(258, place == .ksh ? 130 : 258), (300, place == .ksh ? 172 : 300), (511, 511)] {
+        let answer = try await session.run("f() { return \(status); }; f", ["timeout_ms": 60_000])
+        #expect(answer["exit_status"] == .integer(told), "\(answer.text)")
+      }
+      let killed = try await session.run("sh -c 'kill -9 $$'", ["timeout_ms": 60_000])
+      #expect(killed["exit_status"] == 137, "\(killed.text)")
+    }
+  }
+
   @Test(
     "a status that is left behind ends no shell and runs no trap", arguments: [Place.dash, .mksh, .ksh, .ash, .bash])
   func lastStatusIsHarmless(place: Place) async throws {
@@ -138,6 +151,8 @@ struct PlainShellTests {
       let answer = try await session.run("echo )", ["timeout_ms": 60_000])
       #expect(answer["reason"] == "command" && (answer["exit_status"].integer ?? 0) > 0, "\(answer.text)")
       #expect(answer["output"].string?.contains("yntax") == true, "\(answer.text)")
+      let status = try await session.run("echo $?", ["timeout_ms": 60_000])
+      #expect(status["output"] == .string("\(answer["exit_status"].integer ?? 0)\n"), "\(answer.text)")
       try await expectRuns(session)
     }
   }

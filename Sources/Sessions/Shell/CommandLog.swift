@@ -201,7 +201,9 @@ struct CommandLog {
     let run = mark.options["run"].flatMap { UInt64($0) }
     let isExpected = run != nil && run == expected?.id
     var mark = mark
-    if mark.options[CommandMarker.option] != nil { mark.exitStatus = mark.exitStatus.map(CommandMarker.exitStatus) }
+    if let base = mark.options[CommandMarker.option] {
+      mark.exitStatus = mark.exitStatus.map { CommandMarker.exitStatus($0, base: base) }
+    }
     // The marks of a plain shell's run carry nothing but its number.
     let isPlainRun = isExpected && mark.options[CommandMarker.option] != nil
     if mark.kind == .property, let word = awaitedWord, mark.options["roost"] == "send", mark.options["word"] == word {
@@ -245,7 +247,8 @@ struct CommandLog {
     case .property:
       if isExpected, mark.options["roost"] == "back" {
         // The prompt of a plain shell that gave the whole command up.
-        let status = mark.options["status"].flatMap { Int($0) }.map(CommandMarker.exitStatus)
+        let status = mark.options["status"].flatMap { Int($0) }
+          .map { CommandMarker.exitStatus($0, base: mark.options[CommandMarker.option]) }
         guard let run, openRecord(of: run) != nil else { return Taken(run: .givenUp(status: status)) }
         lastExitStatus = status
         if !insides.isEmpty { return endInside(exitStatus: status, at: position, time: time) }

@@ -44,7 +44,7 @@ enum CommandMarker {
   ) -> Files {
     // Nobody's alias or function is meant.
     // Nowhere in the files do the bytes of a mark stand as they are: `set -v` prints the files.
-    let sign = ";\(option)=1;run=\(run)"
+    let sign = ";\(option)=\(signalBase(of: program));run=\(run)"
     // zsh's `command` means programs only.
     let prints =
       program.contains("ksh") ? #"\command print -n --"# : program == "zsh" ? #"\builtin printf"# : #"\command printf"#
@@ -165,14 +165,28 @@ enum CommandMarker {
       && !["|", "&", "\\", "()"].contains { bare.hasSuffix($0) }
   }
 
-  /// The status of a command that a signal has ended is 128 and its number (POSIX leaves open what above 128), which ksh93 tells as 256
-  /// and yash as 384 and its number.
-  static func exitStatus(_ told: Int) -> Int {
-    switch told {
-    case 385...512: told - 256
-    case 257...384: told - 128
-    default: told
+  /// What the shell adds to the number of a signal for the status of a command that it has ended. POSIX leaves that open, but for its being
+  /// above 128. The value of ``option`` in each mark.
+  private static func signalBase(of program: String) -> Int {
+    switch program {
+    case "ksh", "ksh93": 256
+    case "yash": 384
+    default: 128
     }
+  }
+
+  /// The highest number of a signal (signal(7): `SIGRTMAX`).
+  private static let lastSignal = 64
+
+  /// The status that a mark has told: that of a signal is 128 and its number whatever the shell, and any other is what the shell says.
+  ///
+  /// - Parameter base: The value of ``option`` in the mark.
+  static func exitStatus(_ told: Int, base: String?) -> Int {
+    for known in [256, 384] where (known + 1...known + lastSignal).contains(told) {
+      // 1 where nobody knows which shell it is.
+      return base == "1" || base == String(known) ? told - known + 128 : told
+    }
+    return told
   }
 
   /// What to type so that the shell reads the file. Quoted, a word is nobody's alias. The words behind the file are what is in `$_` afterwards.
@@ -201,8 +215,9 @@ enum CommandMarker {
   /// history or a terminal.
   ///
   /// - Parameter isHere: The shell is of this machine, and its marks go to the terminal itself, whatever becomes of its standard output.
-  static func line(for command: String, run: UInt64, isHere: Bool = false) -> String {
+  static func line(for command: String, run: UInt64, program: String, isHere: Bool = false) -> String {
     let out = isHere ? " >/dev/tty" : ""
+    let sign = "\(option)=\(signalBase(of: program));run=\(run)"
     var text = ""
     for scalar in command.unicodeScalars {
       switch scalar {
@@ -211,8 +226,8 @@ enum CommandMarker {
       default: text += scalar.value < 0x20 || scalar.value == 0x7F ? octal(scalar) : String(scalar)
       }
     }
-    return #" printf '\033]133;C;\#(option)=1;run=\#(run)\007'\#(out);eval "$(printf %b '\#(text)')";"#
-      + #"printf '\033]133;D;%s;\#(option)=1;run=\#(run)\007' "$?"\#(out)"#
+    return #" printf '\033]133;C;\#(sign)\007'\#(out);eval "$(printf %b '\#(text)')";"#
+      + #"printf '\033]133;D;%s;\#(sign)\007' "$?"\#(out)"#
   }
 
   static func octal(_ scalar: Unicode.Scalar) -> String {

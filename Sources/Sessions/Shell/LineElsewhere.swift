@@ -1,6 +1,6 @@
 extension CommandMarker {
   /// One line for a shell that cannot be seen from here: a POSIX shell, or fish (from 3.4 on). Both read all of it; they differ in what they
-  /// call the status, which is taken from how they read two backslashes in quotes. As in ``line(for:run:isHere:)`` nothing in it means
+  /// call the status, which is taken from how they read two backslashes in quotes. As in ``line(for:run:program:isHere:)`` nothing in it means
   /// anything to a line editor, a history or a terminal.
   static func lineElsewhere(for command: String, run: UInt64) -> String {
     var text = ""
