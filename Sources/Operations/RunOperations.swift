@@ -88,7 +88,7 @@ extension SessionOperations {
     let time = timeout.milliseconds
     let goesOn =
       output.commandID.map { "it goes on as command \($0); wait for it with 'run.wait', or send ctrl+c" }
-      ?? "it has not begun yet"
+      ?? "it has not begun yet, but was given to the shell and runs as soon as that reads it; 'session.runs' lists it"
     // The rest of a long output can be asked for by the number.
     let soFar = result.tail.suffix(SessionOperations.detailedOutput).drop { $0 & 0xC0 == 0x80 }
     throw await overtime(
