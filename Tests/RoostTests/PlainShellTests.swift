@@ -145,6 +145,15 @@ struct PlainShellTests {
     }
   }
 
+  @Test("in bash with the integration the last word of the command before is at hand")
+  func integratedLastWord() async throws {
+    try await session(["shell": "/usr/bin/bash"]) { session in
+      _ = try await session.run("mkdir -p 'q r'", ["timeout_ms": 60_000])
+      let answer = try await session.run("rmdir \"$_\" && echo \"[$_]\"", ["timeout_ms": 60_000])
+      #expect(answer["output"] == "[q r]\n", "\(answer.text)")
+    }
+  }
+
   @Test("a command that the shell could not read has the status that the shell gives it", arguments: Place.allCases)
   func unread(place: Place) async throws {
     try await session(place.fields) { session in

@@ -311,11 +311,12 @@ extension ShellIntegration {
 
       # In the middle of a quote that goes on in the next line a brace is a word behind the command's words, and an error behind that: bash spoils
       # its own memory there, and aborts later. After a line's end a command begins.
+      # The last word of each is what `$_` was, and so what it is afterwards.
       __roost_bind() {
         builtin local __r_map __r_line
         __r_line=$'\n'
         for __r_map in emacs-standard vi-insert vi-command; do
-          builtin bind -m "$__r_map" -x '"\e[777;2~":'"$__r_line"'{ __roost_take; } 8>&2 9>/dev/tty >/dev/null 2>&1'
+          builtin bind -m "$__r_map" -x '"\e[777;2~":'"$__r_line"'{ __roost_take "$_"; } 8>&2 9>/dev/tty >/dev/null 2>&1'
           builtin bind -m "$__r_map" '"\e[777;3~": accept-line'
           builtin bind -m "$__r_map" '"\e[777;1~": "\e[777;2~\e[777;3~"'
           if [[ $__r_map == emacs* ]]; then
@@ -323,9 +324,9 @@ extension ShellIntegration {
             builtin bind -m "$__r_map" '"\e\e[777;1~": "\e[777;2~\e[777;3~"'
             builtin bind -m "$__r_map" '"\C-x\e[777;1~": "\e[777;2~\e[777;3~"'
           fi
-          builtin bind -m "$__r_map" -x '"\e[777;4~":'"$__r_line"'{ __roost_put_back; } >/dev/null 2>&1'
+          builtin bind -m "$__r_map" -x '"\e[777;4~":'"$__r_line"'{ __roost_put_back "$_"; } >/dev/null 2>&1'
           # How the last command ended, where nobody has told, and the marks again.
-          builtin bind -m "$__r_map" -x '"\e[777;5~":'"$__r_line"'{ __roost_report "$?"; } 9>/dev/tty >/dev/null 2>&1'
+          builtin bind -m "$__r_map" -x '"\e[777;5~":'"$__r_line"'{ __roost_report "$?" "$_"; } 9>/dev/tty >/dev/null 2>&1'
           # Only fish needs it, before a run.
           builtin bind -m "$__r_map" '"\e[777;7~": ""'
           builtin bind -m "$__r_map" '"\e[777;8~": ""'
