@@ -177,7 +177,9 @@ struct WaitPlan: Sendable {
 
 extension Session {
   /// Types and waits. On the session's loop from the first byte to the registered wait, so nothing can come in between.
+  /// A paste may wait before that for whoever will read it.
   func interact(text: String?, keys: [String], paste: PasteForm?, plan: WaitPlan) async throws -> WaitOutput {
+    if text != nil, paste != nil { try await awaitPasteReader() }
     var bytes: [UInt8] = []
     if let text { bytes += paste.map { pasteBytes(text, raw: $0.isRaw) } ?? Array(text.utf8) }
     bytes += try encode(keys: keys)
@@ -193,8 +195,9 @@ extension Session {
 
   func press(_ keys: [String]) throws(SessionError) -> UInt64 { try write(try encode(keys: keys)) }
 
-  func paste(_ text: String, _ form: PasteForm) throws(SessionError) -> UInt64 {
-    try write(pasteBytes(text, raw: form.isRaw))
+  func paste(_ text: String, _ form: PasteForm) async throws -> UInt64 {
+    try await awaitPasteReader()
+    return try write(pasteBytes(text, raw: form.isRaw))
   }
 }
 

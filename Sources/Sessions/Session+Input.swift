@@ -163,12 +163,6 @@ extension Session {
     return bytes
   }
 
-  /// Text as a paste: line ends become what Enter sends, the program is told that it is a paste when it asked to be, and characters that would
-  /// end the paste or act by themselves become blanks, unless it is to go `raw`. See ``Paste``.
-  package func pasteBytes(_ text: String, raw: Bool = false) -> [UInt8] {
-    Paste.bytes(of: text, isBracketed: terminal.modes.bracketedPaste, discipline: pty.discipline, isRaw: raw)
-  }
-
   /// Sends a signal to the group that owns the terminal now (what Ctrl-C would reach).
   package func signal(_ signal: Signal) throws(SessionError) {
     guard exit == nil else { throw endedError }

@@ -174,7 +174,7 @@ extension Session {
 
   /// Whether a prompt stands that answers what was typed before it: as many prompts have come as lines were sent off, or the kernel says that
   /// the shell has taken everything and waits.
-  private func isPromptNew(since: UInt64?, count: UInt64?) -> Bool {
+  func isPromptNew(since: UInt64?, count: UInt64?) -> Bool {
     guard commands.standsAtPrompt else { return false }
     if let since, commands.promptGeneration <= since { return false }
     if commands.promptCount >= count ?? promptsOwed { return true }

@@ -44,6 +44,8 @@ package actor Session {
   /// The rows of the screen as text, while there are waits for one; made anew when something has changed.
   var screenRows: ScreenRows?
   var nextTicket = 1
+  /// The pastes that wait for their reader to be known, in the order in which they came.
+  var pastesWaiting: [Int] = []
   /// Those who pause until queued input has been taken.
   var inputDrained: [@Sendable () -> Void] = []
   /// Those who wait for a synchronized update (DEC 2026) to end before they look at the screen.

@@ -198,6 +198,56 @@ struct SessionInputTests {
     }
   }
 
+  private static let markingShells = [Shell.bash, .zsh, .fish]
+
+  private func paste(_ text: String, into session: TestSession) async throws {
+    let answer = try await session.client.request("POST", "\(session.path)/input?paste=true", body: Array(text.utf8))
+    #expect(answer.status == 200, "\(answer)")
+  }
+
+  /// The commands that began with that word.
+  private func commands(_ word: String, in session: TestSession) async throws -> [String] {
+    let commands = try await session.client.get("\(session.path)/commands").array ?? []
+    return commands.compactMap { $0["command"].string }.filter { $0.hasPrefix(word) }
+  }
+
+  @Test("a paste right behind a run or a line waits, and does not run by itself", arguments: markingShells)
+  func pasteBeforePrompt(shell: Shell) async throws {
+    let slow =
+      switch shell {
+      case .zsh: "precmd() { sleep 0.2 }"
+      case .fish: "function slow --on-event fish_prompt; sleep 0.2; end"
+      default: "PROMPT_COMMAND+=('sleep 0.2')"
+      }
+    try await withShell(shell) { session in
+      _ = try await session.run(slow)
+      _ = try await session.run("true")
+      try await paste("pasted behind a run\n", into: session)
+      try await session.wait(match: "pasted behind a run")
+      try await session.interact(["keys": ["ctrl+c"], "for": "change"])
+      try await session.type("true\r")
+      try await paste("pasted behind a line\n", into: session)
+      try await session.wait(match: "pasted behind a line")
+      try await session.interact(["keys": ["ctrl+c"], "for": "change"])
+      _ = try await session.run("true")
+      try await session.interact(["text": "pasted too\n", "paste": true, "for": "match", "match": "pasted too"])
+      try await session.interact(["keys": ["ctrl+c"], "for": "change"])
+      _ = try await session.run("true")
+      #expect(try await commands("pasted", in: session) == [])
+    }
+  }
+
+  @Test("a paste into a shell that has just begun does not run by itself", arguments: markingShells)
+  func pasteAtStart(shell: Shell) async throws {
+    try await withSession(["shell": .string(shell.path)]) { session in
+      try await paste("pasted too early\n", into: session)
+      try await session.wait(match: "pasted too early")
+      try await session.interact(["keys": ["ctrl+c"], "for": "change"])
+      _ = try await session.run("true")
+      #expect(try await commands("pasted", in: session) == [])
+    }
+  }
+
   @Test("a paste keeps its control characters when it is to be raw, and 'raw' is nothing without a paste")
   func rawPaste() async throws {
     try await withScript("stty raw -echo; echo ready; head -c 4 | od -An -c | sed 's/$/\\r/'") { session in

@@ -174,7 +174,7 @@ extension Session {
 
   /// The session's own shell reads its files: it has shown no prompt yet. Of one that will never mark it, another program in front may be
   /// what somebody has typed.
-  private var isStarting: Bool {
+  var isStarting: Bool {
     guard !runs.hasBeenReady, commands.phase == .unknown, hasShell else { return false }
     if isAdopted { return isYoung && foregroundIsOwn }
     return began.duration(to: .now) < SessionLimits.shellStart

@@ -1,0 +1,67 @@
+import Formats
+import TerminalEngine
+
+extension Session {
+  /// Text as a paste: line ends become what Enter sends, the program is told that it is a paste when it asked to be, and characters that would
+  /// end the paste or act by themselves become blanks, unless it is to go `raw`. See ``Paste``.
+  package func pasteBytes(_ text: String, raw: Bool = false) -> [UInt8] {
+    Paste.bytes(of: text, isBracketed: terminal.modes.bracketedPaste, discipline: pty.discipline, isRaw: raw)
+  }
+
+  /// Returns once it is known who will read a paste, and so whether it is to be told of it: a line that was just sent off may begin a command,
+  /// and a shell on its way to its prompt has not asked for pastes yet. Pastes that wait keep their order.
+  ///
+  /// The wait is bounded; what is not known then goes in the form of the program in front.
+  package func awaitPasteReader() async throws {
+    if pastesWaiting.isEmpty, knowsPasteReader { return }
+    let number = ticket()
+    pastesWaiting.append(number)
+    defer { pastesWaiting.removeAll { $0 == number } }
+    let end = ContinuousClock.now + SessionLimits.promptPatience
+    while exit == nil {
+      let now = ContinuousClock.now
+      if pastesWaiting.first == number, knowsPasteReader || !isShellOnItsWay && now >= freshUntil { return }
+      if now >= end { return }
+      _ = try await wait(
+        for: [.activity(since: generation, orAfter: .milliseconds(2))], timeout: SessionLimits.promptPatience,
+        onTimeout: Self.overtime)
+    }
+  }
+
+  /// A shell of ours is at work before its prompt, or has been sent a line and has not begun it.
+  private var isShellOnItsWay: Bool {
+    switch commands.phase {
+    case .prompting, .betweenCommands: true
+    case .atPrompt where commands.isContinuing: false
+    case .atPrompt: commands.promptCount < promptsOwed || !hasEditorBegun
+    case .unknown: isStarting && commands.nonce != nil
+    case .running: false
+    }
+  }
+
+  /// The mark of a prompt is written a moment before the line editor takes the terminal over. Not all of them ask for pastes.
+  private var hasEditorBegun: Bool { terminal.modes.bracketedPaste || activity.quiet() >= Session.freshTime }
+
+  /// Until when what was typed or begun last may be over in a moment.
+  private var freshUntil: ContinuousClock.Instant {
+    guard commands.phase == .running, let record = commands.records.last else { return lastInputAt + Session.freshTime }
+    let age = Duration.milliseconds(Timestamp.now().milliseconds - record.startedAt.milliseconds)
+    return max(lastInputAt, .now - age) + Session.freshTime
+  }
+
+  private var knowsPasteReader: Bool {
+    guard exit == nil else { return true }
+    switch commands.phase {
+    case .atPrompt where hasEditorBegun && isPromptNew(since: nil, count: nil): return true
+    case .running where ContinuousClock.now >= freshUntil: return true
+    case .unknown where !isShellOnItsWay && (typedLine.submitted == 0 || ContinuousClock.now >= freshUntil):
+      return true
+    case .atPrompt, .running, .unknown, .prompting, .betweenCommands: break
+    }
+    // What was typed has been taken when an answer to it came, or none has come for a while: the kernel passes it on by and by.
+    let isTaken = generation > lastInputGeneration || lastInputAt.duration(to: .now) >= SessionLimits.settle
+    guard isTaken, hasTakenInput, foregroundShellWaits else { return false }
+    // On its way to its prompt a shell may read the terminal's answer to a question of its own.
+    return !isShellOnItsWay || activity.quiet() >= SessionLimits.settle
+  }
+}
