@@ -49,10 +49,17 @@ extension Session {
     return max(lastInputAt, .now - age) + Session.freshTime
   }
 
+  /// A shell that waits as before may not have been passed what was typed: a busy kernel takes its time.
+  private var isLineOnItsWay: Bool {
+    guard commands.standsAtPrompt else { return true }
+    if commands.promptCount >= promptsOwed { return false }
+    return activity.quiet() < Session.freshTime || !isPromptNew(since: nil, count: nil)
+  }
+
   private var knowsPasteReader: Bool {
     guard exit == nil else { return true }
     switch commands.phase {
-    case .atPrompt where hasEditorBegun && isPromptNew(since: nil, count: nil): return true
+    case .atPrompt where hasEditorBegun && !isLineOnItsWay: return true
     case .running where ContinuousClock.now >= freshUntil: return true
     case .unknown where !isShellOnItsWay && (typedLine.submitted == 0 || ContinuousClock.now >= freshUntil):
       return true
@@ -62,6 +69,6 @@ extension Session {
     let isTaken = generation > lastInputGeneration || lastInputAt.duration(to: .now) >= SessionLimits.settle
     guard isTaken, hasTakenInput, foregroundShellWaits else { return false }
     // On its way to its prompt a shell may read the terminal's answer to a question of its own.
-    return !isShellOnItsWay || activity.quiet() >= SessionLimits.settle
+    return !isShellOnItsWay || activity.quiet() >= Session.freshTime
   }
 }

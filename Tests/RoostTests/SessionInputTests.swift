@@ -248,6 +248,19 @@ struct SessionInputTests {
     }
   }
 
+  @Test("a paste right behind the line that begins a command is that command's, as it is", arguments: markingShells)
+  func pasteBehindLine(shell: Shell) async throws {
+    try await withShell(shell) { session in
+      for round in 1...15 {
+        try await session.type("cat >paste-\(round)\r")
+        try await paste("data\n", into: session)
+        try await session.interact(["keys": ["ctrl+d"], "for": "prompt"])
+      }
+      let shown = try await session.run("cat paste-*")
+      #expect(shown["output"].string == String(repeating: "data\n", count: 15), "\(shown.text)")
+    }
+  }
+
   @Test("a paste keeps its control characters when it is to be raw, and 'raw' is nothing without a paste")
   func rawPaste() async throws {
     try await withScript("stty raw -echo; echo ready; head -c 4 | od -An -c | sed 's/$/\\r/'") { session in
