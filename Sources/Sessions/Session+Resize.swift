@@ -1,3 +1,4 @@
+import Net
 import Sys
 package import TerminalEngine
 
@@ -71,6 +72,14 @@ extension Session {
     let size = terminal.size
     let other = size.columns < TerminalEngine.TerminalSize.limit ? size.columns + 1 : size.columns - 1
     try? PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(other)))
-    try? PseudoTerminal.setSize(pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(size.columns)))
+    // A line editor that looks only once both have been set sees no change, and paints nothing.
+    repaintTimer = loop.schedule(after: SessionLimits.settle) { [weak self] in
+      self?.assumeIsolated { session in
+        guard session.exit == nil, session.pty.isOpen else { return }
+        let size = session.terminal.size
+        try? PseudoTerminal.setSize(
+          session.pty.master, WindowSize(rows: UInt16(size.rows), columns: UInt16(size.columns)))
+      }
+    }
   }
 }

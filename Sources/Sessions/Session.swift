@@ -95,6 +95,8 @@ package actor Session {
   private let setNumbersAside: @Sendable (Int) -> Void
   /// An earlier server had it: what its shell said then is not known.
   var isAdopted = false
+  /// Until its program has been given its size back, which was another for a moment to have it paint anew.
+  var repaintTimer: LoopTimer?
   var chronicle: Chronicle
   /// What the shelf has been told and has not looked at yet.
   var mark = BoardMark.none

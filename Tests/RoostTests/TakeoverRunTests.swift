@@ -112,6 +112,22 @@ struct TakeoverRunTests {
     }
   }
 
+  @Test("finds the prompt that stands, and what is half typed behind it", arguments: [Shell.bash, .zsh, .fish])
+  func standingPrompt(shell: Shell) async throws {
+    try await withRoost { roost in
+      let old = try await TestSession(on: roost, ["shell": .string(shell.path), "rows": 20, "cols": 70])
+      try await old.wait(shell.readiness)
+      try await old.type("echo half")
+      try await old.wait(match: "echo half")
+      try await roost.killServer()
+      try await roost.start()
+      let session = old.elsewhere
+      try await session.wait(["for": "prompt"])
+      try await session.wait(match: "echo half")
+      try await eventually("its size is what it was") { try await session.run("stty size")["output"] == "20 70\n" }
+    }
+  }
+
   @Test("finds nothing of the keys by which it was given", arguments: [Shell.bash, .zsh, .fish])
   func keysLeft(shell: Shell) async throws {
     try await withRoost { roost in
