@@ -172,7 +172,8 @@ struct TerminalCommandTests {
       kill(server, SIGKILL)
       try await eventually("the server is gone") { !isAlive(Int(server)) }
       #expect(isAlive(Int(keeper)))
-      #expect(try await roost.run("new", "b", "-d").exitCode == 0)
+      let made = try await roost.run("new", "b", "-d")
+      #expect(made.exitCode == 0, "\(made)")
       let next = try await roost.runJSON("status")
       #expect(next["keeper_pid"] == .integer(Int(keeper)))
       #expect(try await roost.runJSON("ls").array?.count == 2)
