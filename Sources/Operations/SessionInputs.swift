@@ -167,6 +167,15 @@ struct TypeInput: Decodable, Sendable {
   /// As a paste: see ``Session/pasteBytes(_:raw:)``.
   var paste: Bool?
   var raw: Bool?
+
+  /// What is to be typed, decoded.
+  func bytes() throws(OperationError) -> [UInt8] {
+    guard encoding == .base64 else { return data.bytes }
+    guard let decoded = Base64.decode(data.bytes) else {
+      throw OperationError(.invalidRequest, "Invalid request: 'data' is not Base64.")
+    }
+    return decoded
+  }
 }
 
 struct KeysInput: Decodable, Sendable {

@@ -164,6 +164,20 @@ package struct SessionOperations: Sendable {
     ]
   }
 
+  private func type(_ input: TypeInput, for call: Call) async throws -> GenerationOutput {
+    let bytes = try input.bytes()
+    call.note?.bytes = bytes.count
+    let session = try session(input.session, for: call)
+    if let how = try PasteForm(paste: input.paste, raw: input.raw) {
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw OperationError(.invalidRequest, "Invalid request: a paste is text, and 'data' is not UTF-8.")
+      }
+      return GenerationOutput(generation: try await session.paste(text, raw: how.isRaw))
+    }
+    if input.exact == true { return GenerationOutput(generation: try await session.writeExactly(bytes)) }
+    return GenerationOutput(generation: try await session.write(bytes))
+  }
+
   private var input: [Operation] {
     [
       Operation(
@@ -171,24 +185,7 @@ package struct SessionOperations: Sendable {
         .changesOften,
         rawField: "data"
       ) { (call: Call, input: TypeInput) -> GenerationOutput in
-        var bytes = input.data.bytes
-        if input.encoding == .base64 {
-          guard let decoded = Base64.decode(bytes) else {
-            throw OperationError(.invalidRequest, "Invalid request: 'data' is not Base64.")
-          }
-          bytes = decoded
-        }
-        call.note?.bytes = bytes.count
-        let session = try session(input.session, for: call)
-        guard let how = try PasteForm(paste: input.paste, raw: input.raw) else {
-          let isExact = input.exact ?? false
-          return GenerationOutput(
-            generation: isExact ? try await session.writeExactly(bytes) : try await session.write(bytes))
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-          throw OperationError(.invalidRequest, "Invalid request: a paste is text, and 'data' is not UTF-8.")
-        }
-        return GenerationOutput(generation: try await session.paste(text, how))
+        try await type(input, for: call)
       },
       Operation(
         "session.keys", "Press keys by name, such as enter, ctrl+c, f5 or up, or type texts", .sessionsInput, "POST",

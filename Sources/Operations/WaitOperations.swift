@@ -194,11 +194,6 @@ extension Session {
   }
 
   func press(_ keys: [String]) throws(SessionError) -> UInt64 { try write(try encode(keys: keys)) }
-
-  func paste(_ text: String, _ form: PasteForm) async throws -> UInt64 {
-    try await awaitPasteReader()
-    return try write(pasteBytes(text, raw: form.isRaw))
-  }
 }
 
 /// What `paste` and `raw` ask for together.

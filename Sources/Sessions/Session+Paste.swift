@@ -8,6 +8,12 @@ extension Session {
     Paste.bytes(of: text, isBracketed: terminal.modes.bracketedPaste, discipline: pty.discipline, isRaw: raw)
   }
 
+  /// Types a text as a paste once it is known who will read it. Returns the generation that it is.
+  package func paste(_ text: String, raw: Bool) async throws -> UInt64 {
+    try await awaitPasteReader()
+    return try write(pasteBytes(text, raw: raw))
+  }
+
   /// Returns once it is known who will read a paste, and so whether it is to be told of it: a line that was just sent off may begin a command,
   /// and a shell on its way to its prompt has not asked for pastes yet. Pastes that wait keep their order.
   ///
