@@ -4,14 +4,6 @@ import Testing
 
 @Suite("Followers of events that do not read", .bounded)
 struct EventFollowerRoomTests {
-  /// What was taken of the share `event_bytes`, in bytes.
-  private func unread(_ roost: Roost) async throws -> Int {
-    let start = "roost_share_used{share=\"event_bytes\"} "
-    let text = try await roost.http.request("GET", "/metrics").text
-    let line = try #require(text.split(separator: "\n").first { $0.hasPrefix(start) }, "no such share")
-    return try #require(Double(line.dropFirst(start.count)).map { Int($0) })
-  }
-
   @Test(
     "have 16 MiB on their way however many they are, take none of the others' and go on when there is room")
   func room() async throws {
@@ -45,17 +37,17 @@ struct EventFollowerRoomTests {
       var silent: [RawConnection] = []
       for _ in 0..<300 { silent.append(try await follow(token, silently: true)) }
       try await eventually("there is no more room, for an event", within: .seconds(120)) {
-        try await unread(roost) > 15 << 20
+        try await roost.used("event_bytes") > 15 << 20
       }
       // An event or a read that was begun before may come on top.
-      #expect(try await unread(roost) < 24 << 20)
+      #expect(try await roost.used("event_bytes") < 24 << 20)
       // Another token's follower is given everything, and so is one of this token's once the others are gone.
       let reader = try await follow(other)
       for number in 0..<240 { _ = try await reader.receive(through: "\"big.x\(number)\"") }
       let late = try await follow(token)
       silent = []
       for number in 0..<240 { _ = try await late.receive(through: "\"big.x\(number)\"") }
-      try await eventually("nothing is unread") { try await unread(roost) == 0 }
+      try await eventually("nothing is unread") { try await roost.used("event_bytes") == 0 }
     }
   }
 }

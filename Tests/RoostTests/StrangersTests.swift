@@ -242,7 +242,7 @@ struct StrangersTests {
       let target = "/sessions/long/scrollback?limit=10000"
       let size = try await greedy.request("GET", target).body.count
       #expect(size > 6 << 20, "more than the kernel takes")
-      func used() async throws -> Int { try await share("answer_bytes", roost) }
+      func used() async throws -> Int { try await roost.used("answer_bytes") }
       #expect(try await used() == 0, "what was read is not counted")
 
       var held: [RawConnection] = []
@@ -306,17 +306,10 @@ struct StrangersTests {
   @Test("pictures of a large screen that one token does not read are bounded too, and made by turns")
   func unreadPictures() async throws {
     try await withTCP(token: StrangersTests.token) { roost, client in
-      // Each column is filled (DECFRA) in a style of its own: megabytes of picture for a thousand short sequences.
-      let print = """
-        for i in $(seq 1000); do s=$((100 + i % 100)); \
-        printf '\\e[1;3;4;38;2;%d;200;101;48;2;200;%d;101;58;2;100;100;%dm\\e[120;1;%d;150;%d$x' $s $s $s $i $i; \
-        done; echo done; exec cat
-        """
-      try await roost.session(["name": "big", "argv": ["/bin/bash", "-c", .string(print)], "cols": 1000, "rows": 150])
-      try await roost.http.post("/sessions/big/wait", ["for": "match", "pattern": "done", "timeout_ms": 60000])
+      try await largeScreen(roost, rows: 150)
       let made = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
       let secret = made["token"].string ?? ""
-      func used() async throws -> Int { try await share("answer_bytes", roost) }
+      func used() async throws -> Int { try await roost.used("answer_bytes") }
       var held: [RawConnection] = []
       for _ in 0..<8 { held.append(try await unreadViewer(client, "/sessions/big/ws/raw?readonly=true", secret)) }
       try await eventually("some of the eight have been sent away, and what is left is within the share") {
@@ -350,7 +343,7 @@ struct StrangersTests {
       let greedy = client.another(token: made["token"].string ?? "")
       let each = 149 * 999 * 16
       let fitting = (32 << 20) / each
-      func used() async throws -> Int { try await share("picture_bytes", roost) }
+      func used() async throws -> Int { try await roost.used("picture_bytes") }
       func painted(_ client: TestClient) async throws -> TestWebSocket {
         try await client.webSocket(
           "/sessions/big/ws/raw?readonly=true&rows=149&cols=999", subprotocols: ["roost.attach.v1"])
@@ -389,15 +382,7 @@ struct StrangersTests {
   @Test("between two pictures of a large screen others have their turn")
   func picturesByTurns() async throws {
     try await withTCP(token: StrangersTests.token) { roost, client in
-      let print = """
-        for i in $(seq 1000); do s=$((100 + i % 100)); \
-        printf '\\e[1;3;4;38;2;%d;200;101;48;2;200;%d;101;58;2;100;100;%dm\\e[120;1;%d;40;%d$x' $s $s $s $i $i; \
-        done; echo done; exec cat
-        """
-      try await roost.session([
-        "name": "big", "argv": ["/bin/bash", "-c", .string(print)], "cols": 1000, "rows": 40, "size_policy": "fixed",
-      ])
-      try await roost.http.post("/sessions/big/wait", ["for": "match", "pattern": "done", "timeout_ms": 60000])
+      try await largeScreen(roost, rows: 40, [.init("size_policy", "fixed")])
       let answered = Count()
       let owner = roost.http
       let asking = Task {
@@ -449,10 +434,17 @@ struct StrangersTests {
     return connection
   }
 
-  /// How much of a share is taken.
-  private func share(_ name: String, _ roost: Roost) async throws -> Int {
-    let metrics = try await roost.http.request("GET", "/metrics").text
-    let line = metrics.split(separator: "\n").first { $0.hasPrefix("roost_share_used{share=\"\(name)\"}") }
-    return line.flatMap { Double($0.split(separator: " ").last ?? "") }.map { Int($0) } ?? -1
+  /// A session `big` of 1000 columns, each filled (DECFRA) in a style of its own: megabytes of picture for a thousand short sequences.
+  private func largeScreen(_ roost: Roost, rows: Int, _ more: [JSON.Member] = []) async throws {
+    let print = """
+      for i in $(seq 1000); do s=$((100 + i % 100)); \
+      printf '\\e[1;3;4;38;2;%d;200;101;48;2;200;%d;101;58;2;100;100;%dm\\e[120;1;%d;\(rows);%d$x' $s $s $s $i $i; \
+      done; echo done; exec cat
+      """
+    let program: JSON = ["/bin/bash", "-c", .string(print)]
+    try await roost.session(
+      .object(
+        [.init("name", "big"), .init("argv", program), .init("cols", 1000), .init("rows", .integer(rows))] + more))
+    try await roost.http.post("/sessions/big/wait", ["for": "match", "pattern": "done", "timeout_ms": 60000])
   }
 }
