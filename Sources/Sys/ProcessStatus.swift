@@ -86,6 +86,18 @@ package struct ProcessStatus: Sendable, Equatable {
     return start
   }
 
+  /// Whether the process has been killed or is ending, though its sockets may still be open: the kernel takes some milliseconds to take
+  /// a large one apart.
+  package static func isEnding(_ pid: ProcessID) -> Bool {
+    guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), let status = parse(text),
+      let close = text.lastIndex(of: UInt8(ascii: ")"))
+    else { return kill(pid, 0) != 0 && errno == ESRCH }
+    let fields = text[(close + 1)...].split(separator: UInt8(ascii: " "))
+    // Fields 9 and 31 of proc(5): the kernel's PF_EXITING, and the signals that wait for the first thread.
+    guard fields.count > 28, let flags = number(fields[6]), let pending = number(fields[28]) else { return false }
+    return status.isZombie || flags & 0x4 != 0 || pending >> Int(SIGKILL - 1) & 1 == 1
+  }
+
   /// How an ended process that nobody has reaped yet ended, as wait(2) codes it; nil where the kernel does not tell us.
   static func exitCode(ofZombie pid: ProcessID) -> CInt? {
     guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), parse(text)?.isZombie == true,

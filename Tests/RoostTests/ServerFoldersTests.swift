@@ -130,6 +130,19 @@ struct ServerFoldersTests {
       #expect(session["state"] == "reading", "\(session.text)")
     }
   }
+
+  @Test("a command right after the server was killed does not take its closing socket for a server")
+  func askedJustAfter() async throws {
+    try await withRoost { roost in
+      try await roost.session(["name": "s", "argv": ["/bin/cat"]])
+      for _ in 1...8 {
+        let pid = try #require(try await roost.http.another().get("/server/info")["pid"].integer)
+        kill(pid_t(clamping: pid), SIGKILL)
+        let listed = try await roost.run("ls", "--names")
+        #expect(listed.exitCode == 0 && listed.text == "s\n", "\(listed)")
+      }
+    }
+  }
 }
 
 @Suite("Folders that are another user's", .bounded, .enabled(if: OtherUser.isPossible))

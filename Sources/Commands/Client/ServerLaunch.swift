@@ -123,10 +123,12 @@ enum ServerLaunch {
       serverCode: "no_server")
   }
 
+  /// Whether somebody listens there who will answer: the socket of a server that was killed takes connections until the kernel has closed it.
   private static func isListening(_ path: String) -> Bool {
     do throws(SystemError) {
-      _ = try UnixSocket.connect(path, .stream)
-      return true
+      let connection = try UnixSocket.connect(path, .stream)
+      guard let listener = UnixSocket.peerCredentials(connection.raw)?.pid, listener > 0 else { return true }
+      return !ProcessStatus.isEnding(listener)
     } catch {
       // So many wait that none is let in: somebody listens.
       return error.code == EAGAIN
