@@ -64,6 +64,12 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root="sudo"
 fi
 echo "setup: installing$missing"
-$as_root apt-get update -qq
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# A fresh machine's own updates may hold the locks for some minutes; of the package lists' lock apt knows no waiting.
+for turn in $(seq 60); do
+  refused=$($as_root apt-get update -qq 2>&1) && break
+  case $refused in *"Could not get lock"*) [ "$turn" -eq 60 ] || { sleep 5; continue; } ;; esac
+  echo "$refused" >&2
+  exit 1
+done
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -o DPkg::Lock::Timeout=300 -y -qq --no-install-recommends $missing >/dev/null
 install_schemathesis

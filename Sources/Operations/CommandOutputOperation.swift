@@ -30,7 +30,19 @@ enum OutputForm: String, Codable, Sendable, CaseIterable, SchemaDescribing {
   static let sample = OutputForm.text
 }
 
-struct CommandOutputInput: Decodable, Sendable {
+struct CommandOutputInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning.session,
+    FieldMeaning("id", "The number of the command, or 'latest'"),
+    FieldMeaning("offset", "The first byte that is read; a negative one counts from the end", standard: 0),
+    FieldMeaning(
+      "limit", "How many bytes at most, up to \(CommandOutputPage.mostBytes)",
+      standard: .integer(CommandOutputPage.standardBytes)),
+    FieldMeaning(
+      "format", "What was printed, as text, or what the screen and the history show of it",
+      standard: .string(OutputForm.text.rawValue)),
+  ]
+
   var session: SessionName
   var id: CommandReference
   var offset: Int?

@@ -7,6 +7,8 @@ import Sessions
 extension EventForm: SchemaDescribing {
   package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = EventForm.roost
+  package static let meaning = FieldMeaning(
+    "format", "How events are written", standard: .string(EventForm.roost.rawValue))
 }
 
 extension EventForm: Codable {}
@@ -16,7 +18,7 @@ package struct Words: Sendable, Decodable, SchemaDescribing {
   package let words: [String]
 
   package static let maximum = 32
-  package static let schema = Schema.array(.string())
+  package static let schema = Schema.either([.string(), .array(.string())])
   package static let sample = Words([])
 
   init(_ words: [String]) { self.words = words }
@@ -47,7 +49,9 @@ package struct PageLimit: Sendable, Decodable, SchemaDescribing {
   let value: Int
 
   package static let schema = Schema.integer(1...EventQuery.maximumLimit)
-  package static let sample = PageLimit(value: 100)
+  package static let sample = standard
+  static let standard = PageLimit(value: 100)
+  static let meaning = FieldMeaning("limit", "How many events at most", standard: .integer(standard.value))
 
   init(value: Int) { self.value = value }
 
@@ -70,7 +74,18 @@ package enum EventOrder: String, Sendable, Codable, CaseIterable, SchemaDescribi
 }
 
 /// Which events are meant, as every surface asks for them.
-package struct EventSelection: Sendable, Decodable {
+package struct EventSelection: Sendable, Decodable, MeaningTelling {
+  package static let meanings = [
+    FieldMeaning(
+      "subject", "Subjects, one or several, with the wildcards '*' for a token and '>' for the rest; without it all"),
+    FieldMeaning("type", "Types, one or several, with the same wildcards; without it all"),
+    FieldMeaning("origin_kind", "Only events of this kind of origin, such as session or client"),
+    FieldMeaning("origin_id", "Only events of the origin with this id"),
+    FieldMeaning("correlation_id", "Only events that this call has caused"),
+    FieldMeaning("since", "Only events from this time on: RFC 3339, or a word such as 15m or yesterday 14:00"),
+    FieldMeaning("until", "Only events before this time"),
+  ]
+
   package var subject: Words?
   package var type: Words?
   package var originKind: String?
@@ -110,7 +125,17 @@ package struct EventSelection: Sendable, Decodable {
 }
 
 /// What `events.query` takes.
-struct EventQueryInput: Decodable, Sendable {
+struct EventQueryInput: Decodable, Sendable, MeaningTelling {
+  static let meanings =
+    EventSelection.meanings + [
+      FieldMeaning("after", "Only events with a greater number"),
+      FieldMeaning("before", "Only events with a smaller number"),
+      PageLimit.meaning,
+      FieldMeaning("order", "Oldest or newest first", standard: .string(EventOrder.oldestFirst.rawValue)),
+      EventForm.meaning,
+      FieldMeaning("list", "Whether the answer is the list of events alone", standard: false),
+    ]
+
   var subject: Words?
   var type: Words?
   var originKind: String?
@@ -139,7 +164,7 @@ struct EventQueryInput: Decodable, Sendable {
     query.filter = try selection.filter()
     query.after = after
     query.before = before
-    query.limit = limit?.value ?? 100
+    query.limit = (limit ?? .standard).value
     query.isDescending = order == .newestFirst
     return query
   }

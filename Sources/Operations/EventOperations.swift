@@ -53,7 +53,11 @@ package struct EventOperations: Sendable {
     ]
   }
 
-  private struct EventInput: Decodable, Sendable {
+  private static let event = FieldMeaning("id", "The event's id, or its number")
+
+  private struct EventInput: Decodable, Sendable, MeaningTelling {
+    static let meanings = [EventOperations.event, EventForm.meaning]
+
     var id: String
     var format: EventForm?
   }
@@ -104,13 +108,25 @@ package struct EventOperations: Sendable {
     ]
   }
 
-  private struct ReplayInput: Decodable, Sendable { var id: String }
+  private struct ReplayInput: Decodable, Sendable, MeaningTelling {
+    static let meanings = [EventOperations.event]
+
+    var id: String
+  }
 
   private static let publicationSchema = Schema.object([
-    .init("subject", .string(), required: false), .init("type", .string(), required: false),
-    .init("data", .any, required: false), .init("id", .string(), required: false),
-    .init("origin", .object([.init("kind", .string()), .init("id", .string())]), required: false),
-    .init("correlation_id", .string(), required: false), .init("causation_id", .string(), required: false),
+    .init(FieldMeaning("subject", "Its subject: tokens with dots between them"), .string()),
+    .init(FieldMeaning("type", "Its type; without it the subject"), .string()),
+    .init(FieldMeaning("data", "Any JSON", standard: .null), .any),
+    .init(
+      FieldMeaning(
+        "id", "Its id: one that was published before is not published again; without it the server gives one"),
+      .string()),
+    .init(
+      FieldMeaning("origin", "What it comes from; without it the client that publishes it"),
+      .object([.init("kind", .string()), .init("id", .string())])),
+    .init(FieldMeaning("correlation_id", "What it belongs to; without it the call"), .string()),
+    .init(FieldMeaning("causation_id", "The event that caused it; without it none"), .string()),
   ])
 
   /// All of them are checked before the first is stored; they are numbered in their order and stored together or not at all.
@@ -261,9 +277,19 @@ package struct EventOperations: Sendable {
     }
   }
 
-  private struct CursorInput: Decodable, Sendable { var name: String }
+  private static let cursor = FieldMeaning("name", "The cursor's name, which is the caller's own")
 
-  private struct SetCursorInput: Decodable, Sendable {
+  private struct CursorInput: Decodable, Sendable, MeaningTelling {
+    static let meanings = [EventOperations.cursor]
+
+    var name: String
+  }
+
+  private struct SetCursorInput: Decodable, Sendable, MeaningTelling {
+    static let meanings = [
+      EventOperations.cursor, FieldMeaning("seq", "The number of the last event that is done with"),
+    ]
+
     var name: String
     var seq: UInt64
   }
@@ -303,9 +329,12 @@ package struct EventOperations: Sendable {
       Operation(
         raw: "bus.publish", "Publish an event by topic and payload", .eventsPublish, "POST", "/bus/publish", .publishes,
         input: .object([
-          .init("topic", .string(), required: false), .init("subject", .string(), required: false),
-          .init("type", .string(), required: false), .init("payload", .any, required: false),
-          .init("data", .any, required: false), .init("correlation_id", .string(), required: false),
+          .init(FieldMeaning("topic", "Its subject"), .string()),
+          .init(FieldMeaning("subject", "Another word for topic"), .string()),
+          .init(FieldMeaning("type", "Its type; without it the subject"), .string()),
+          .init(FieldMeaning("payload", "Any JSON", standard: .null), .any),
+          .init(FieldMeaning("data", "Another word for payload"), .any),
+          .init(FieldMeaning("correlation_id", "What it belongs to; without it the call"), .string()),
         ]),
         output: .any
       ) { call, arguments in
@@ -338,7 +367,7 @@ package struct EventOperations: Sendable {
       ) { (call: Call, input: BusInput) -> EventPageOutput in
         var query = EventQuery()
         if let subject = input.subject { query.filter.subjects = [try SubjectPattern(subject)] }
-        query.limit = input.limit?.value ?? 100
+        query.limit = (input.limit ?? .standard).value
         query.isDescending = true
         let page = try await log.page(query, forOwner: call.principal.holder == nil)
         return EventPageOutput(page, as: .roost, isCounted: true) { call.access.admits($0) }
@@ -365,7 +394,11 @@ package struct EventOperations: Sendable {
     ]
   }
 
-  private struct BusInput: Decodable, Sendable {
+  private struct BusInput: Decodable, Sendable, MeaningTelling {
+    static let meanings = [
+      FieldMeaning("subject", "A subject, with the wildcards '*' and '>'; without it all"), PageLimit.meaning,
+    ]
+
     var subject: String?
     var limit: PageLimit?
   }

@@ -195,7 +195,14 @@ struct SessionListing: Sendable {
   }
 }
 
-struct FleetSessionsInput: Decodable, Sendable {
+struct FleetSessionsInput: Decodable, Sendable, MeaningTelling {
+  static let meanings =
+    ListInput.meanings + [
+      FieldMeaning(
+        "include_stale", "Whether sessions of servers that are not reached are told as they were last known",
+        standard: false)
+    ]
+
   var tag: [Tag]?
   var includeStale: Bool?
 }

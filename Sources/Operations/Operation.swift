@@ -58,7 +58,7 @@ package struct Operation: Sendable {
   /// HTTP status of success.
   package let status: Int
   package var input: Schema { lazyInput.value }
-  private let lazyInput: Lazy<Schema>
+  private var lazyInput: Lazy<Schema>
   /// `nil` when the answer is empty.
   package var output: Schema? { lazyOutput?.value }
   private let lazyOutput: Lazy<Schema>?
@@ -165,6 +165,10 @@ extension Operation {
   func waiting(_ wait: Wait) -> Operation {
     var operation = self
     operation.wait = wait
+    // How long is said once: here.
+    operation.lazyInput = Lazy { [lazyInput] in
+      lazyInput.value.giving(wait)
+    }
     return operation
   }
 

@@ -112,6 +112,15 @@ extension SessionOperations {
 
 /// How much of an output is answered: its first and its last bytes.
 struct OutputBounds: Sendable {
+  static let meanings = [
+    FieldMeaning("max_output_bytes", "The last bytes of a longer output: another word for tail; not with head or tail"),
+    FieldMeaning("head", "How many bytes of the beginning of a longer output are answered", standard: 0),
+    FieldMeaning(
+      "tail",
+      "How many bytes of the end of a longer output are answered, up to \(SessionLimits.runOutputLimit); without it \(SessionLimits.runOutputBytes), or none beside a head"
+    ),
+  ]
+
   let head: Int
   let tail: Int
 
@@ -131,7 +140,22 @@ struct OutputBounds: Sendable {
   }
 }
 
-struct RunInput: Decodable, Sendable {
+struct RunInput: Decodable, Sendable, MeaningTelling {
+  static let time = FieldMeaning(
+    "timeout_ms", "How long is waited for the end of the command, in milliseconds; it goes on after that")
+  static let questioning = FieldMeaning(
+    "questions", "Whether it answers as soon as the command asks for something", standard: true)
+  static let meanings =
+    [
+      FieldMeaning.session,
+      FieldMeaning("command", "The command line, as one would type it; it may have several lines"),
+      time,
+      FieldMeaning(
+        "queue", "Whether it waits for its turn where the shell is busy, and is not refused", standard: false),
+      FieldMeaning("in", "'shell' where a shell reads the terminal that cannot be seen from here, such as behind ssh"),
+      questioning,
+    ] + OutputBounds.meanings
+
   var session: SessionName
   var command: String
   var timeoutMs: Milliseconds?
@@ -165,7 +189,14 @@ extension ShellIntegration.Shell: SchemaDescribing, Decodable {
   package static let sample = ShellIntegration.Shell.bash
 }
 
-struct IntegrateInput: Decodable, Sendable {
+struct IntegrateInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning.session,
+    FieldMeaning(
+      "shell", "What reads the terminal, where that cannot be seen from here; without it the shell that is seen"),
+    FieldMeaning("timeout_ms", "How long the first prompt with marks may take, in milliseconds"),
+  ]
+
   var session: SessionName
   /// What reads the terminal, where that cannot be seen from here.
   var shell: ShellIntegration.Shell?
@@ -173,7 +204,11 @@ struct IntegrateInput: Decodable, Sendable {
   var timeoutMs: Milliseconds?
 }
 
-struct RunWaitInput: Decodable, Sendable {
+struct RunWaitInput: Decodable, Sendable, MeaningTelling {
+  static let meanings =
+    [FieldMeaning.session, FieldMeaning("id", "The number of the command"), RunInput.time, RunInput.questioning]
+    + OutputBounds.meanings
+
   var session: SessionName
   var id: Int
   var timeoutMs: Milliseconds?
@@ -183,7 +218,11 @@ struct RunWaitInput: Decodable, Sendable {
   var questions: Bool?
 }
 
-struct RunCancelInput: Decodable, Sendable {
+struct RunCancelInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning.session, FieldMeaning("run", "A number from session.runs, or 'active' for the one in progress"),
+  ]
+
   var session: SessionName
   var run: String
 }

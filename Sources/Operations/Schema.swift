@@ -27,6 +27,8 @@ package indirect enum Schema: Sendable, Equatable {
     package var name: String
     package var schema: Schema
     package var required: Bool
+    /// What it means; `nil` in answers.
+    package var meaning: FieldMeaning?
 
     package init(_ name: String, _ schema: Schema, required: Bool = true) {
       self.name = name
@@ -44,22 +46,22 @@ package indirect enum Schema: Sendable, Equatable {
   }
 
   /// Writes the schema as JSON.
-  package func write(to json: inout JSONWriter) {
-    switch self {
-    case .optional(let schema): Schema.writeChoice([schema], orNull: true, to: &json)
-    case .either(let schemas): Schema.writeChoice(schemas, orNull: false, to: &json)
-    case .any:
-      json.beginObject()
-      json.endObject()
-    default:
-      json.beginObject()
-      writeBody(to: &json)
-      json.endObject()
+  /// - Parameter meaning: of the field that has this schema.
+  package func write(to json: inout JSONWriter, meaning: FieldMeaning? = nil) {
+    json.beginObject()
+    writeBody(to: &json)
+    if let meaning {
+      json.key("description")
+      json.string(meaning.sentence)
+      if let standard = meaning.standard {
+        json.key("default")
+        json.raw(standard.bytes)
+      }
     }
+    json.endObject()
   }
 
   private static func writeChoice(_ schemas: [Schema], orNull: Bool, to json: inout JSONWriter) {
-    json.beginObject()
     json.key("anyOf")
     json.beginArray()
     for schema in schemas { schema.write(to: &json) }
@@ -70,7 +72,6 @@ package indirect enum Schema: Sendable, Equatable {
       json.endObject()
     }
     json.endArray()
-    json.endObject()
   }
 
   private func writeBody(to json: inout JSONWriter) {
@@ -123,7 +124,7 @@ package indirect enum Schema: Sendable, Equatable {
       json.beginObject()
       for field in fields {
         json.key(text: field.name)
-        field.schema.write(to: &json)
+        field.schema.write(to: &json, meaning: field.meaning)
       }
       json.endObject()
       let required = fields.filter(\.required)
@@ -136,7 +137,9 @@ package indirect enum Schema: Sendable, Equatable {
       guard case .object = self else { return }
       json.key("additionalProperties")
       json.bool(false)
-    case .optional, .either, .any: break
+    case .optional(let schema): Schema.writeChoice([schema], orNull: true, to: &json)
+    case .either(let schemas): Schema.writeChoice(schemas, orNull: false, to: &json)
+    case .any: break
     }
   }
 }

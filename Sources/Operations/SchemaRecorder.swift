@@ -31,11 +31,21 @@ private final class SchemaRecorder: Decoder {
     }
     let recorder = SchemaRecorder()
     let value = try? Value(from: recorder)
+    if let meanings = (type as? any MeaningTelling.Type)?.meanings { recorder.add(meanings) }
     guard let nulls = (type as? any NullTelling.Type)?.nullMembers else { return (.object(recorder.fields), value) }
     let fields = recorder.fields.map { field in
       nulls.contains(field.name) ? Schema.Field(field.name, .optional(field.schema)) : field
     }
     return (.object(fields), value)
+  }
+
+  private func add(_ meanings: [FieldMeaning]) {
+    for meaning in meanings {
+      guard let place = fields.firstIndex(where: { $0.name == meaning.name }) else {
+        preconditionFailure("there is no field '\(meaning.name)' that could mean anything")
+      }
+      fields[place].meaning = meaning
+    }
   }
 
   func container<Key: CodingKey>(keyedBy: Key.Type) -> KeyedDecodingContainer<Key> { .init(Keyed<Key>(recorder: self)) }

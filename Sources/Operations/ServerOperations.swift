@@ -121,8 +121,21 @@ extension ServerControl {
 }
 
 private struct Health: Codable, Sendable { var status: String }
-private struct ShutdownInput: Decodable, Sendable { var killSessions: Bool? }
-private struct Persistence: Codable, Sendable { var persistent: Bool }
+
+private struct ShutdownInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning(
+      "kill_sessions", "Whether its sessions end with it, and do not wait for the next server", standard: false)
+  ]
+
+  var killSessions: Bool?
+}
+
+private struct Persistence: Codable, Sendable, MeaningTelling {
+  static let meanings = [FieldMeaning("persistent", "Whether the server goes on without sessions")]
+
+  var persistent: Bool
+}
 
 /// The operations of the `server` domain.
 package func serverOperations(_ control: any ServerControl) -> [Operation] {

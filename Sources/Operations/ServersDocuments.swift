@@ -33,9 +33,25 @@ struct IdentityRuleName: Decodable, Sendable, SchemaDescribing {
 }
 
 /// Which entry: its id, host name, address or the beginning of its id. Not called `server`: that names the server that is asked.
-struct BackendInput: Decodable, Sendable { var backend: String }
+struct BackendInput: Decodable, Sendable, MeaningTelling {
+  static let meaning = FieldMeaning("backend", "The server, by host name, id, address, or the beginning of its id")
+  static let meanings = [meaning]
 
-struct AddBackendInput: Decodable, Sendable {
+  var backend: String
+}
+
+struct AddBackendInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning("address", "Where it is: HOST:PORT, https://HOST:PORT, or unix: and a path"),
+    FieldMeaning("token", "The token that it takes; without one a token file, or none"),
+    FieldMeaning("token_file", "A file of this machine with the token; for this machine's own user only"),
+    FieldMeaning("role", "What may be done there", standard: .string(Role.none.rawValue)),
+    FieldMeaning("tags", "Tags to find it by", standard: []),
+    FieldMeaning("transitive", "Whether the servers behind it are shown too", standard: false),
+    FieldMeaning("identity", "By what it is known again", standard: .string(IdentityRule.serverID.rawValue)),
+    FieldMeaning("fingerprint", "Its certificate's, SHA256:…; without it the authorities of this machine decide"),
+  ]
+
   var address: String
   var token: String?
   var tokenFile: String?
@@ -55,7 +71,19 @@ struct AddBackendInput: Decodable, Sendable {
   }
 }
 
-struct UpdateBackendInput: Decodable, Sendable {
+struct UpdateBackendInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    BackendInput.meaning,
+    FieldMeaning("role", "What may be done there from now on; without it as before"),
+    FieldMeaning("tags", "All of its tags; without it as before"),
+    FieldMeaning("transitive", "Whether the servers behind it are shown too; without it as before"),
+    FieldMeaning("identity", "By what it is known again; without it as before"),
+    FieldMeaning("address", "Where it is now; without it as before"),
+    FieldMeaning("fingerprint", "Its certificate's, SHA256:…; without it as before"),
+    FieldMeaning("token", "Another token; without it as before"),
+    FieldMeaning("confirm", "Whether another server at the address is the right one now", standard: false),
+  ]
+
   var backend: String
   var role: RoleName?
   var tags: [String]?

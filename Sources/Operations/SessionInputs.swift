@@ -34,6 +34,9 @@ package struct Milliseconds: Sendable, Decodable, SchemaDescribing {
 extension ScreenFormat: SchemaDescribing {
   package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = ScreenFormat.styled
+  static let meaning = FieldMeaning(
+    "format", "How lines are told: as lists of styled spans, or as plain text",
+    standard: .string(ScreenFormat.styled.rawValue))
 }
 
 extension SessionState: SchemaDescribing {
@@ -74,14 +77,16 @@ package enum WaitKind: String, Sendable, Codable, CaseIterable, SchemaDescribing
 package struct WaitKinds: Sendable, Decodable, SchemaDescribing {
   package let kinds: [WaitKind]
 
-  package static let schema = Schema.array(WaitKind.schema)
+  private static let word = Schema.string(format: .oneOf(WaitKind.allCases.map(\.rawValue) + [WaitKinds.reading]))
+  package static let schema = Schema.either([word, .array(word)])
   package static let sample = WaitKinds([])
+  private static let reading = "reading"
 
   init(_ kinds: [WaitKind]) { self.kinds = kinds }
 
   package init(from decoder: any Decoder) throws {
     let words = try (try? decoder.singleValueContainer().decode(String.self)).map { [$0] } ?? [String](from: decoder)
-    let kinds = words.compactMap { WaitKind(rawValue: $0 == "reading" ? "input" : $0) }
+    let kinds = words.compactMap { WaitKind(rawValue: $0 == WaitKinds.reading ? "input" : $0) }
     guard !kinds.isEmpty, kinds.count == words.count else {
       let known = WaitKind.allCases.map(\.rawValue).joined(separator: ", ")
       throw DecodingError.dataCorrupted(
@@ -91,9 +96,39 @@ package struct WaitKinds: Sendable, Decodable, SchemaDescribing {
   }
 }
 
-struct SessionInput: Decodable, Sendable { var session: SessionName }
+struct SessionInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [FieldMeaning.session]
 
-struct CreateInput: Decodable, Sendable {
+  var session: SessionName
+}
+
+struct CreateInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning("name", "Its name, which no other session of the server has; without it the server gives one"),
+    FieldMeaning("command", "A command line for a shell; not with argv or shell"),
+    FieldMeaning("argv", "A program with its arguments, started as they are; not with command or shell"),
+    FieldMeaning("shell", "The shell to start; without it, and without a program, the user's own"),
+    FieldMeaning(
+      "rows", "Rows of the screen, brought into 1 to 1000", standard: .integer(SessionSpec.defaultSize.rows)),
+    FieldMeaning(
+      "cols", "Columns of the screen, brought into 1 to 1000", standard: .integer(SessionSpec.defaultSize.columns)),
+    FieldMeaning(
+      "size_policy", "Which of the attached terminals decides its size", standard: .string(SizePolicy.latest.rawValue)),
+    FieldMeaning("cwd", "The folder in which it begins; without it the user's home"),
+    FieldMeaning("env", "Variables that are laid over its environment"),
+    FieldMeaning("environment", "The environment that it begins from; without it the server's own"),
+    FieldMeaning(
+      "allow_title_report", "Whether programs may have the window's title written back to them as input",
+      standard: false),
+    FieldMeaning("tags", "Tags to find it by", standard: []),
+    FieldMeaning("integration", "Whether its shell is to mark its prompts and commands", standard: true),
+    FieldMeaning(
+      "history_lines", "Lines of history that are kept, at most \(HistoryBounds.mostLines); without it 10,000"),
+    FieldMeaning(
+      "history_bytes",
+      "Bytes of history that are kept before they are packed, at most \(HistoryBounds.mostBytes); without it 8 MiB"),
+  ]
+
   var name: SessionName?
   var command: String?
   var argv: [String]?
@@ -132,9 +167,21 @@ struct CreateInput: Decodable, Sendable {
   }
 }
 
-struct ListInput: Decodable, Sendable { var tag: [Tag]? }
+struct ListInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [FieldMeaning("tag", "Only sessions that have all of these tags", standard: [])]
 
-struct UpdateInput: Decodable, Sendable {
+  var tag: [Tag]?
+}
+
+struct UpdateInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning.session,
+    FieldMeaning("name", "Its new name; without it the one that it has"),
+    FieldMeaning("add_tags", "Tags that it gets", standard: []),
+    FieldMeaning("remove_tags", "Tags that it loses", standard: []),
+    FieldMeaning("size_policy", "Which of the attached terminals decides its size from now on; without it as before"),
+  ]
+
   var session: SessionName
   var name: SessionName?
   var addTags: [Tag]?
@@ -142,18 +189,42 @@ struct UpdateInput: Decodable, Sendable {
   var sizePolicy: SizePolicy?
 }
 
-struct KillInput: Decodable, Sendable {
+struct KillInput: Decodable, Sendable, MeaningTelling {
+  static let standardSignal = "HUP"
+  static let standardGrace = Duration.seconds(5)
+  static let meanings = [
+    FieldMeaning.session,
+    FieldMeaning(
+      "signal", "The signal that comes first: a name such as TERM, or a number", standard: .string(standardSignal)),
+    FieldMeaning(
+      "grace_ms", "How long the programs have before SIGKILL, in milliseconds",
+      standard: .integer(standardGrace.milliseconds)),
+  ]
+
   var session: SessionName
   var signal: String?
   var graceMs: Milliseconds?
 }
 
-struct SignalInput: Decodable, Sendable {
+struct SignalInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning.session, FieldMeaning("signal", "A name such as INT or SIGINT, or a number from 1 to 64"),
+  ]
+
   var session: SessionName
   var signal: String
 }
 
-struct TypeInput: Decodable, Sendable {
+struct TypeInput: Decodable, Sendable, MeaningTelling {
+  static let meanings =
+    [
+      FieldMeaning.session,
+      FieldMeaning("data", "What is typed; over REST the body as it is"),
+      FieldMeaning("encoding", "How data is written", standard: .string(Encoding.utf8.rawValue)),
+      FieldMeaning("exact", "Whether the program gets these bytes as they are, as a line of data", standard: false),
+      FieldMeaning("paste", "Whether it is pasted: what would act by itself becomes a blank", standard: false),
+    ] + [PasteForm.rawMeaning]
+
   enum Encoding: String, Codable, Sendable, CaseIterable, SchemaDescribing {
     case utf8, base64
     static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
@@ -178,31 +249,61 @@ struct TypeInput: Decodable, Sendable {
   }
 }
 
-struct KeysInput: Decodable, Sendable {
+struct KeysInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning.session,
+    FieldMeaning("keys", "Keys by their names, such as enter, ctrl+c, f5 or up, and texts, in their order"),
+  ]
+
   var session: SessionName
   var keys: [String]
 }
 
-struct ResizeInput: Decodable, Sendable {
+struct ResizeInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning.session, FieldMeaning("rows", "Rows of the screen, brought into 1 to 1000"),
+    FieldMeaning("cols", "Columns of the screen, brought into 1 to 1000"),
+  ]
+
   var session: SessionName
   var rows: Int
   var cols: Int
 }
 
-struct ScreenInput: Decodable, Sendable {
+struct ScreenInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning.session, ScreenFormat.meaning,
+    FieldMeaning("since", "A generation: only the rows that changed after it; without it all of the screen"),
+  ]
+
   var session: SessionName
   var format: ScreenFormat?
   var since: UInt64?
 }
 
-struct ScrollbackInput: Decodable, Sendable {
+struct ScrollbackInput: Decodable, Sendable, MeaningTelling {
+  static let standardLimit = 100
+  static let meanings = [
+    FieldMeaning.session, ScreenFormat.meaning,
+    FieldMeaning("offset", "The first line that is read; 0 is the oldest that is kept", standard: 0),
+    FieldMeaning(
+      "limit", "How many lines at most, up to \(Session.scrollbackLimit)", standard: .integer(standardLimit)),
+  ]
+
   var session: SessionName
   var format: ScreenFormat?
   var offset: Int?
   var limit: Int?
 }
 
-struct IdleInput: Decodable, Sendable {
+struct IdleInput: Decodable, Sendable, MeaningTelling {
+  static let silence = FieldMeaning("timeout_ms", "How long the silence is to be, in milliseconds")
+  static let most = FieldMeaning("max_wait_ms", "How long is waited for it, in milliseconds")
+  static let known = FieldMeaning(
+    "last_generation", "A generation whose silence is known already; without it any silence counts")
+  static let fresh = FieldMeaning("fresh", "Whether only silence counts that begins after the call", standard: false)
+  static let meanings = [FieldMeaning.session, silence, most, ScreenFormat.meaning, known, fresh]
+
   var session: SessionName
   var timeoutMs: Milliseconds
   var maxWaitMs: Milliseconds?
@@ -211,7 +312,13 @@ struct IdleInput: Decodable, Sendable {
   var fresh: Bool?
 }
 
-struct IdleAnyInput: Decodable, Sendable {
+struct IdleAnyInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    IdleInput.silence, IdleInput.most, ScreenFormat.meaning, IdleInput.known, IdleInput.fresh,
+    FieldMeaning("last_session", "The session that last_generation is of; without it of none"),
+    FieldMeaning("tag", "Only sessions that have all of these tags", standard: []),
+  ]
+
   var timeoutMs: Milliseconds
   var maxWaitMs: Milliseconds?
   var format: ScreenFormat?
@@ -222,7 +329,18 @@ struct IdleAnyInput: Decodable, Sendable {
 }
 
 /// How `session.wait` and `session.interact` say what they wait for, beside `for`.
-struct WaitTerms: Decodable, Sendable {
+struct WaitTerms: Decodable, Sendable, MeaningTelling {
+  static let standardIdle = Duration.milliseconds(500)
+  static let meanings = [
+    FieldMeaning(
+      "idle_ms", "How long the silence of 'idle' and 'looks_like_prompt' is to be, in milliseconds",
+      standard: .integer(standardIdle.milliseconds)),
+    FieldMeaning("pattern", "The regular expression (PCRE2) of 'match'; not with a text"),
+    FieldMeaning("match", "The plain text of 'match'; not with a pattern"),
+    FieldMeaning("timeout_ms", "How long is waited, in milliseconds"),
+    ScreenFormat.meaning,
+  ]
+
   var idleMs: Milliseconds?
   /// A regular expression for `match`.
   var pattern: String?
@@ -235,7 +353,17 @@ struct WaitTerms: Decodable, Sendable {
   var asksForMatch: Bool { pattern != nil || match != nil }
 }
 
-struct WaitInput: Decodable, Sendable {
+struct WaitInput: Decodable, Sendable, MeaningTelling {
+  static let meanings =
+    [
+      FieldMeaning.session,
+      FieldMeaning(
+        "for",
+        "One word or several: the first condition that holds ends the wait; 'reading' is another word for 'input'"),
+      FieldMeaning("since", "A generation that counts as the past; without it what is there already counts"),
+      FieldMeaning("text", "Another word for match"),
+    ] + WaitTerms.meanings
+
   var session: SessionName
   var `for`: WaitKinds
   var since: UInt64?
@@ -264,7 +392,19 @@ struct WaitInput: Decodable, Sendable {
   }
 }
 
-struct InteractInput: Decodable, Sendable {
+struct InteractInput: Decodable, Sendable, MeaningTelling {
+  static let meanings =
+    [
+      FieldMeaning.session,
+      FieldMeaning("text", "A text that is typed first"),
+      FieldMeaning("keys", "Keys by their names, pressed after the text", standard: []),
+      FieldMeaning("paste", "Whether the text is pasted: what would act by itself becomes a blank", standard: false),
+      PasteForm.rawMeaning,
+      FieldMeaning(
+        "for",
+        "One word or several, as in session.wait; without it 'match' where one is given, otherwise 'prompt' and 'idle'"),
+    ] + WaitTerms.meanings
+
   var session: SessionName
   var text: String?
   var keys: [String]?
@@ -288,7 +428,12 @@ struct InteractInput: Decodable, Sendable {
   }
 }
 
-struct CommandsInput: Decodable, Sendable {
+struct CommandsInput: Decodable, Sendable, MeaningTelling {
+  static let standardLimit = 50
+  static let meanings = [
+    FieldMeaning.session, FieldMeaning("limit", "How many at most: the latest", standard: .integer(standardLimit)),
+  ]
+
   var session: SessionName
   var limit: Int?
 }

@@ -122,8 +122,9 @@ package struct SessionOperations: Sendable {
         "POST", "/sessions/{session}/kill", .changes
       ) { (call: Call, input: KillInput) -> SessionRecord in
         _ = try session(input.session, for: call)
-        let signal = try parse(signal: input.signal ?? "HUP")
-        return await (try store.kill(input.session, signal: signal, grace: input.graceMs?.duration ?? .seconds(5)))
+        let signal = try parse(signal: input.signal ?? KillInput.standardSignal)
+        return await
+          (try store.kill(input.session, signal: signal, grace: input.graceMs?.duration ?? KillInput.standardGrace))
           .record(server: server, serverID: serverID)
       },
       Operation(
@@ -217,14 +218,17 @@ package struct SessionOperations: Sendable {
         }
         return ScrollbackOutput(
           json: try await (try session(input.session, for: call))
-            .scrollback(offset: input.offset ?? 0, limit: input.limit ?? 100, format: input.format ?? .styled))
+            .scrollback(
+              offset: input.offset ?? 0, limit: input.limit ?? ScrollbackInput.standardLimit,
+              format: input.format ?? .styled))
       },
       Operation(
         "session.commands", "List the commands that the shell ran, with their exit statuses; the latest last",
         .sessionsRead, "GET", "/sessions/{session}/commands", .reads
       ) {
         (call: Call, input: CommandsInput) -> [CommandOutput] in
-        await (try session(input.session, for: call)).recentCommands(max(0, input.limit ?? 50)).map(CommandOutput.init)
+        await (try session(input.session, for: call)).recentCommands(max(0, input.limit ?? CommandsInput.standardLimit))
+          .map(CommandOutput.init)
       },
     ]
   }

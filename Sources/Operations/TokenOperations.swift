@@ -3,7 +3,16 @@ import Formats
 import Sessions
 package import Store
 
-private struct CreateTokenInput: Decodable, Sendable {
+private struct CreateTokenInput: Decodable, Sendable, MeaningTelling {
+  static let standardName = "token"
+  static let meanings = [
+    FieldMeaning("name", "What it is called in lists and in the log", standard: .string(standardName)),
+    FieldMeaning("scopes", "What it permits"),
+    FieldMeaning("sessions", "Only the sessions with these names", standard: []),
+    FieldMeaning("tags", "Only the sessions with one of these tags", standard: []),
+    FieldMeaning("expires_in_ms", "After how many milliseconds it is worthless; without it never"),
+  ]
+
   var name: String?
   var scopes: [Scope]
   var sessions: [SessionName]?
@@ -34,7 +43,11 @@ private struct TokenOutput: Codable, Sendable {
   }
 }
 
-private struct TokenInput: Decodable, Sendable { var id: String }
+private struct TokenInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [FieldMeaning("id", "The token's id, from token.list")]
+
+  var id: String
+}
 
 /// The operations of the `token` domain. `revoked` is told of every token that is no longer good.
 package func tokenOperations(
@@ -53,7 +66,8 @@ package func tokenOperations(
       let (expiry, overflow) = now.addingReportingOverflow(Int64(input.expiresInMs ?? 0))
       let (secret, token) = try stored {
         try tokens.create(
-          name: input.name ?? "token", scopes: Set(input.scopes), sessions: (input.sessions ?? []).map(\.text),
+          name: input.name ?? CreateTokenInput.standardName, scopes: Set(input.scopes),
+          sessions: (input.sessions ?? []).map(\.text),
           tags: (input.tags ?? []).map(\.text), expiresAt: input.expiresInMs == nil || overflow ? nil : expiry)
       }
       call.note?.target = token.id

@@ -93,8 +93,6 @@ extension SessionOperations {
 
 /// The conditions of a wait, checked and compiled.
 struct WaitPlan: Sendable {
-  private static let defaultIdle = Duration.milliseconds(500)
-
   private let kinds: [WaitKind]
   private let idle: Duration
   private let pattern: Pattern?
@@ -122,7 +120,7 @@ struct WaitPlan: Sendable {
       throw OperationError(.invalidRequest, "Invalid request: waiting for a match needs a pattern or a text.")
     }
     self.kinds = kinds
-    idle = terms.idleMs?.duration ?? WaitPlan.defaultIdle
+    idle = terms.idleMs?.duration ?? WaitTerms.standardIdle
     timeout = terms.timeoutMs?.duration ?? SessionOperations.defaultWait
     format = terms.format ?? .styled
   }
@@ -198,6 +196,9 @@ extension Session {
 
 /// What `paste` and `raw` ask for together.
 struct PasteForm: Sendable {
+  static let rawMeaning = FieldMeaning(
+    "raw", "With paste: whether control characters stay what they are", standard: false)
+
   let isRaw: Bool
 
   /// nil when no paste is asked for.

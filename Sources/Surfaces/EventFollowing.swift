@@ -31,11 +31,25 @@ struct EventFollowing: Sendable {
   /// How far behind the newest event it may fall before it is told of a gap instead; `nil`: as far as it likes.
   var maximumLag: Int?
 
-  static let textParameters = [
-    "subject", "type", "origin_kind", "origin_id", "correlation_id", "since", "until", "cursor", "format",
-  ]
-  static let numberParameters = ["after", "max_lag"]
-  private static let known = Set(textParameters + numberParameters)
+  /// What may be asked for in a query.
+  static let parameters =
+    EventSelection.meanings.map { Schema.Field($0, .string()) } + [
+      Schema.Field(
+        FieldMeaning(
+          "cursor", "A cursor of this name, kept by the server: it goes on behind the last event that was acknowledged"),
+        .string()),
+      Schema.Field(EventForm.meaning, EventForm.schema),
+      Schema.Field(
+        FieldMeaning("after", "The number of the last event that is known already; without it only new ones are told"),
+        .integer(0...Int.max)),
+      Schema.Field(
+        FieldMeaning(
+          "max_lag",
+          "How many events it may fall behind before it is told of a gap in their place; without it as many as it likes"
+        ),
+        .integer(0...Int.max)),
+    ]
+  private static let known = Set(parameters.map(\.name))
 
   /// Reads a query. `lastEventID` is the header with which a browser goes on where it was (HTML §9.2.6).
   init(_ query: [(name: String, value: String)], lastEventID: String? = nil) throws(OperationError) {

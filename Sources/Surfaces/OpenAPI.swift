@@ -115,10 +115,10 @@ enum OpenAPI {
     json.key("parameters")
     json.beginArray()
     for name in inPath {
-      let schema = operation.input.fields.first { $0.name == name }?.schema ?? .string()
-      writeParameter(name, in: "path", schema, required: true, to: &json)
+      let field = operation.input.fields.first { $0.name == name } ?? Schema.Field(name, .string())
+      writeParameter(field, in: "path", to: &json)
     }
-    for field in inQuery { writeParameter(field.name, in: "query", field.schema, required: field.required, to: &json) }
+    for field in inQuery { writeParameter(field, in: "query", to: &json) }
     if !isOpen {
       json.beginObject()
       json.key("$ref")
@@ -146,7 +146,9 @@ enum OpenAPI {
 
   /// In a body, null says the same as nothing.
   private static func nullable(_ field: Schema.Field) -> Schema.Field {
-    field.required ? field : .init(field.name, .optional(field.schema), required: false)
+    var field = field
+    if !field.required { field.schema = .optional(field.schema) }
+    return field
   }
 
   private static func write(_ endpoint: FixedEndpoint, to json: inout JSONWriter) {
@@ -160,20 +162,15 @@ enum OpenAPI {
     json.key("parameters")
     json.beginArray()
     for name in parameters(of: endpoint.route.path) {
-      writeParameter(name, in: "path", .string(), required: true, to: &json)
+      writeParameter(Schema.Field(name, .string()), in: "path", to: &json)
     }
     if endpoint.isWebSocket || endpoint == .eventStream, endpoint != .link {
-      writeParameter("server", in: "query", .string(), required: false, to: &json)
+      writeParameter(server, in: "query", to: &json)
     }
-    if endpoint.isWebSocket { writeParameter("ticket", in: "query", .string(), required: false, to: &json) }
-    if endpoint == .sessionRaw { writeParameter("readonly", in: "query", .boolean, required: false, to: &json) }
+    if endpoint.isWebSocket { writeParameter(ticket, in: "query", to: &json) }
+    if endpoint == .sessionRaw { writeParameter(readOnly, in: "query", to: &json) }
     if endpoint == .eventStream || endpoint == .eventSocket {
-      for name in EventFollowing.textParameters {
-        writeParameter(name, in: "query", .string(), required: false, to: &json)
-      }
-      for name in EventFollowing.numberParameters {
-        writeParameter(name, in: "query", .integer(0...Int.max), required: false, to: &json)
-      }
+      for parameter in EventFollowing.parameters { writeParameter(parameter, in: "query", to: &json) }
     }
     json.endArray()
     if endpoint == .rpc { writeBody("application/json", required: true, schema: .any, to: &json) }
@@ -226,17 +223,28 @@ enum OpenAPI {
     }
   }
 
-  private static func writeParameter(
-    _ name: String, in place: String, _ schema: Schema, required: Bool, to json: inout JSONWriter
-  ) {
+  private static let server = Schema.Field(
+    FieldMeaning(
+      "server", "The server that is to do it, by host name, id or address; without it the one that is asked"), .string()
+  )
+  private static let ticket = Schema.Field(
+    FieldMeaning("ticket", "A ticket in the place of a token, from POST /auth/ws-ticket"), .string())
+  private static let readOnly = Schema.Field(
+    FieldMeaning("readonly", "Whether it only looks: nothing that it sends is typed", standard: false), .boolean)
+
+  private static func writeParameter(_ field: Schema.Field, in place: String, to json: inout JSONWriter) {
     json.beginObject()
     json.key("name")
-    json.string(name)
+    json.string(field.name)
     json.key("in")
     json.string(place)
     json.key("required")
-    json.bool(required)
-    if place == "query", isList(schema) {
+    json.bool(field.required)
+    if let meaning = field.meaning {
+      json.key("description")
+      json.string(meaning.sentence)
+    }
+    if place == "query", isList(field.schema) {
       // A list is written with commas.
       json.key("style")
       json.string("form")
@@ -244,7 +252,7 @@ enum OpenAPI {
       json.bool(false)
     }
     json.key("schema")
-    schema.write(to: &json)
+    field.schema.write(to: &json, meaning: field.meaning)
     json.endObject()
   }
 
@@ -252,6 +260,7 @@ enum OpenAPI {
     switch schema {
     case .array: true
     case .optional(let inner): isList(inner)
+    case .either(let choices): choices.contains(where: isList)
     default: false
     }
   }
@@ -318,7 +327,7 @@ enum OpenAPI {
     json.key("parameters")
     json.beginObject()
     json.key("server")
-    writeParameter("server", in: "query", .string(), required: false, to: &json)
+    writeParameter(server, in: "query", to: &json)
     json.endObject()
     json.key("responses")
     json.beginObject()

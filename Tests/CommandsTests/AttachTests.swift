@@ -106,8 +106,7 @@ struct AttachTests {
   )
   func waiting() async throws {
     try await withAttached(columns: 100) { terminal, peer, _ in
-      await peer.tell(["waiting": ["reason": "no word from web1"]])
-      await peer.tell(["resumed": [:]])
+      await peer.tell(["waiting": ["reason": "no word from web1"]], then: ["resumed": [:]])
       await peer.tell(["waiting": ["reason": "no word from web1: it has not answered for 5 s"]])
       try await terminal.expect("roost: no word from web1: it has not answered for 5 s; waiting for it")
       #expect(await !peer.messages.contains(["repaint": [:]]))

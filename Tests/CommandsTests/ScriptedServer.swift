@@ -97,6 +97,12 @@ actor AttachedPeer: WebSocketHandler {
     socket?.send(text: message.text)
   }
 
+  /// The one right after the other, before anybody else has a turn.
+  func tell(_ message: JSON, then next: JSON) {
+    tell(message)
+    tell(next)
+  }
+
   /// The one right after the other.
   func tell(_ message: JSON, thenShow text: String) {
     tell(message)

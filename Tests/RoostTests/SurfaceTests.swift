@@ -134,6 +134,70 @@ struct SurfaceTests {
     }
   }
 
+  @Test("every field of an input says what it means and what stands for it, wherever it is described")
+  func meanings() async throws {
+    let client = try await SharedServer.roost.http.another()
+    let document = try await client.get("/openapi.json")
+    for operation in try await client.get("/operations").array ?? [] {
+      let name = operation["name"].string ?? ""
+      let described = document["paths"][operation["path"].string ?? ""][operation["method"].string?.lowercased() ?? ""]
+      let inPath = described["parameters"].array ?? []
+      let inBody = described["requestBody"]["content"]["application/json"]["schema"]["properties"]
+      for field in operation["input"]["properties"].members ?? [] {
+        let sentence = field.value["description"].string ?? ""
+        #expect(sentence.count >= 8 && !sentence.hasSuffix("."), "\(name): \(field.name)")
+        let parameter = inPath.first { $0["name"].string == field.name }
+        let body = inBody[field.name]
+        if name != "session.input" || field.name != "data" {
+          #expect((parameter ?? body)["description"].string == sentence, "\(name): \(field.name)")
+        }
+        let standard = field.value["default"]
+        #expect((parameter?["schema"] ?? body)["default"] == standard, "\(name): \(field.name)")
+        if standard != .null {
+          #expect(!operation["input"]["required"].strings.contains(field.name), "\(name): \(field.name)")
+          #expect(isOf(field.value["type"].string ?? "", standard), "\(name): \(field.name) \(standard.text)")
+        }
+      }
+    }
+    let wait = try await SharedServer.roost.run("call", "session.wait", "--describe").text
+    #expect(wait.contains("default 30000") && wait.contains("looks_like_prompt"), "\(wait)")
+  }
+
+  /// Whether a value is of a type, as JSON Schema calls it.
+  private func isOf(_ type: String, _ value: JSON) -> Bool {
+    switch value {
+    case .bool: type == "boolean"
+    case .integer: type == "integer"
+    case .string: type == "string"
+    case .array: type == "array"
+    default: false
+    }
+  }
+
+  @Test("what a schema calls a word or a list is taken as either, and the words that it lists are all there are")
+  func wordsOrLists() async throws {
+    try await withSession { session in
+      let operations = try await session.client.get("/operations").array ?? []
+      let wait = try #require(operations.first { $0["name"] == "session.wait" })["input"]["properties"]["for"]
+      let words = wait["anyOf"][0]["enum"].strings
+      #expect(words.contains("reading") && wait["anyOf"][1]["items"]["enum"].strings == words, "\(wait.text)")
+      for word in words {
+        for form: JSON in [.string(word), [.string(word)]] {
+          // With a time of nothing: what is asked is whether it is understood.
+          let answer = try await session.client.request(
+            "POST", "/sessions/\(session.name)/wait", json: ["for": form, "timeout_ms": 0, "match": "$"])
+          #expect([200, 408].contains(answer.status), "\(form.text): \(answer)")
+        }
+      }
+      for form: JSON in ["a.>", ["a.>", "b.*"]] {
+        let page = try await session.client.rpc("events.query", ["subject": form, "type": form])
+        #expect(page["result"]["events"] == [], "\(page.text)")
+      }
+      let called = try await session.roost.run("call", "events.query", "subject=a.>,b.*")
+      #expect(called.exitCode == 0, "\(called)")
+    }
+  }
+
   @Test("JSON-RPC batches are answered in order, notifications not at all")
   func batches() async throws {
     try await withSession { session in

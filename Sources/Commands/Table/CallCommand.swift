@@ -222,6 +222,10 @@ private func parameterValue(_ text: String, _ schema: JSON, key: String) throws(
   func wrong(_ what: String) -> CommandFailure {
     CommandFailure(.usage, "\(printable(key)): '\(printable(text))' is \(what)")
   }
+  // A word or a list of words is given as a list.
+  if let list = schema["anyOf"].array?.first(where: { $0["type"].string == "array" }) {
+    return try parameterValue(text, list, key: key)
+  }
   let types = schema["type"].string.map { [$0] } ?? schema["type"].strings
   if types.contains("integer") {
     guard let value = Int(text) else { throw wrong("no whole number") }
@@ -301,10 +305,15 @@ private struct OperationText {
   }
 
   private func describe(_ schema: JSON, isRequired: Bool) -> String {
-    var parts = [schema["type"].string ?? schema["type"].strings.joined(separator: " or ")]
+    let choices = schema["anyOf"].array ?? [schema]
+    var parts = [
+      choices.flatMap { $0["type"].string.map { [$0] } ?? $0["type"].strings }.joined(separator: " or ")
+    ]
     if isRequired { parts.append("required") }
-    if let values = schema["enum"].array { parts.append(values.map(\.plainText).joined(separator: " | ")) }
-    if !schema["default"].isNull { parts.append("default \(schema["default"].plainText)") }
+    if let values = choices.lazy.compactMap({ $0["enum"].array }).first {
+      parts.append(values.map(\.plainText).joined(separator: " | "))
+    }
+    if !schema["default"].isNull { parts.append("default \(String(decoding: schema["default"].bytes, as: UTF8.self))") }
     let facts = parts.filter { !$0.isEmpty }.joined(separator: ", ")
     let description = schema["description"].string ?? ""
     return description.isEmpty ? facts : facts.isEmpty ? description : "\(facts): \(description)"
