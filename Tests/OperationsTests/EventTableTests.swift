@@ -1,14 +1,10 @@
 import Formats
-import Glibc
 import Operations
+import TestKit
 import Testing
 
 @Suite("The table of events")
 struct EventTableTests {
-  private static let begin =
-    "<!-- types: begin (made from the code by ROOST_WRITE_DOCS=1 swift test --filter EventTableTests) -->"
-  private static let end = "<!-- types: end -->"
-
   private var table: String {
     var lines: [String] = []
     for type in EventTypes.all {
@@ -27,18 +23,7 @@ struct EventTableTests {
 
   @Test("the types in docs/events.md are those in the code (ROOST_WRITE_DOCS=1 writes them)")
   func documented() throws {
-    let path = String("\(#filePath)".dropLast("Tests/OperationsTests/EventTableTests.swift".count)) + "docs/events.md"
-    var page = try read(path)
-    let start = try #require(page.range(of: EventTableTests.begin)?.upperBound)
-    let stop = try #require(page.range(of: EventTableTests.end)?.lowerBound)
-    if getenv("ROOST_WRITE_DOCS") != nil {
-      page.replaceSubrange(start..<stop, with: "\n" + table)
-      let file = try #require(fopen(path, "w"))
-      fputs(page, file)
-      fclose(file)
-      return
-    }
-    #expect(page[start..<stop] == "\n" + table)
+    #expect(try DocumentedPart("docs/events.md", "types", madeBy: "EventTableTests").says(table))
   }
 
   @Test("every type is named once, in a domain, and every field once") func names() {
@@ -59,17 +44,4 @@ struct EventTableTests {
     #expect(type.fault(in: ["session": "b", "old_name": "a", "more": 1]) == "unknown field 'more'")
     #expect(type.fault(in: []) == "the data is no object")
   }
-
-  private func read(_ path: String) throws -> String {
-    let file = try #require(fopen(path, "r"))
-    defer { fclose(file) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 18)
-    let count = fread(&bytes, 1, bytes.count, file)
-    return String(decoding: bytes[0..<count], as: UTF8.self)
-  }
-}
-
-extension String {
-  /// Without Foundation.
-  fileprivate func range(of text: String) -> Range<Index>? { firstRange(of: text) }
 }
