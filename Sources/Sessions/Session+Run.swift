@@ -483,10 +483,12 @@ extension Session {
     let printed = end.isWithoutRecord ? screenText(since: run.typedAt, to: place ?? cursorPosition) : nil
     runs.finished.append(FinishedRun(id: run.id, way: run.way, end: end, output: printed ?? output))
     if runs.finished.count > SessionLimits.finishedRuns { runs.finished.removeFirst() }
-    if case .ended(.some, _) = end, run.way != .integrated {
+    switch end {
+    case .ended(.some, _) where run.way != .integrated:
       runs.plainEnd = (.now, lastInputGeneration, lastSentGeneration, run.shell)
-    } else {
-      runs.plainEnd = nil
+    // The shell around it is on its way to its prompt.
+    case .exit where run.way != .integrated: runs.plainEnd = (.now, lastInputGeneration, lastSentGeneration, nil)
+    default: runs.plainEnd = nil
     }
     if run.putsBack || !run.typedBefore.isEmpty { runs.putBack = run.putsBack ? RunFile.putBack : run.typedBefore }
     if !run.typedBefore.isEmpty { giveBackSoon() }

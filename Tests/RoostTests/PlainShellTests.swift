@@ -284,6 +284,70 @@ struct PlainShellTests {
     }
   }
 
+  /// Shells as they are without files of their own: the sample that yash reads otherwise has a prompt that hangs without `command`.
+  static let bareShells: [[String]] = [
+    ["dash"], ["mksh"], ["ksh"], ["yash", "--norcfile"], ["busybox", "ash"], ["bash", "--norc"], ["zsh", "-f"],
+  ]
+
+  /// Names of functions. Not every shell lets a special builtin's be one.
+  static let functions: [String] = [
+    "command", "printf print", "builtin", "eval", "unset", "command printf print builtin eval unset trap",
+  ]
+
+  @Test("nobody's function is meant", arguments: bareShells, functions)
+  func nobodysFunction(shell: [String], functions: String) async throws {
+    let words = ["/usr/bin/\(shell[0])"] + shell.dropFirst() + (shell[0] == "busybox" ? [] : ["-i"])
+    try await session(["argv": .array(words.map(JSON.string))]) { session in
+      for name in functions.split(separator: " ") { try await session.type("\(name)() { :; }\r") }
+      try await session.interact(["text": "echo de''fined\r", "for": "match", "pattern": "(?m)^defined"])
+      try await expectRuns(session)
+    }
+  }
+
+  @Test("nobody's function is meant by the scripts of zsh", arguments: functions)
+  func nobodysFunctionInZsh(functions: String) async throws {
+    try await session(["shell": "/usr/bin/zsh"]) { session in
+      let definition = "for name in \(functions); do functions[$name]=:; done"
+      #expect(try await session.run(definition, ["timeout_ms": 60_000])["exit_status"] == 0)
+      for status in 3...4 {
+        let answer = try await session.run("echo mine; (exit \(status))", ["timeout_ms": 60_000])
+        #expect(answer["output"] == "mine\n" && answer["exit_status"] == .integer(status), "\(answer.text)")
+        #expect(answer["evidence"] == "osc133", "\(answer.text)")
+      }
+      let isFunction = functions.contains("builtin")
+      let kind = try await session.run("whence -w builtin", ["timeout_ms": 60_000])
+      #expect(kind["output"] == (isFunction ? "builtin: function\n" : "builtin: builtin\n"), "\(kind.text)")
+    }
+  }
+
+  @Test(
+    "a shell that is on its way to its prompt after another that it had started is waited for",
+    arguments: [Place.yash, .bash])
+  func behindInnerShell(place: Place) async throws {
+    try await session(place.fields) { session in
+      // yash has programs and copies of itself in its own prompt.
+      if place == .bash { _ = try await session.run("PROMPT_COMMAND='sleep 0.05'", ["timeout_ms": 60_000]) }
+      for _ in 1...20 {
+        #expect(try await session.run("sh", ["timeout_ms": 60_000])["reason"] == "input")
+        #expect(try await session.run("exit 3", ["timeout_ms": 60_000])["reason"] == "exit")
+        #expect(try await session.run("echo out", ["timeout_ms": 60_000])["output"] == "out\n")
+      }
+    }
+  }
+
+  @Test("a copy of the shell at work is not called a program that is no shell", arguments: [Place.dash, .yash])
+  func copyAtWork(place: Place) async throws {
+    try await session(place.fields) { session in
+      try await session.interact(["text": "(echo be''gun; read x)\r", "for": "match", "pattern": "(?m)^begun"])
+      let refused = try await session.answer("run", ["command": "echo mine", "timeout_ms": 60_000])
+      #expect(refused.errorCode == "command_running", "\(refused)")
+      let message = refused.json["error"]["message"].string ?? ""
+      #expect(message.contains("is not at a prompt") && !message.contains("no shell"), "\(refused)")
+      try await session.press("ctrl+c")
+      try await expectRuns(session)
+    }
+  }
+
   @Test("a shell that goes by another name is one", arguments: [JSON.object([:]), ["integration": false]])
   func renamed(fields: JSON) async throws {
     try await session(fields.adding(["shell": "/usr/bin/bash"])) { session in

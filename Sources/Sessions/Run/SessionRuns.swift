@@ -19,7 +19,7 @@ struct SessionRuns {
   /// Whether the session's shell has been seen to wait for a command.
   var hasBeenReady = false
   /// When the last one in a plain shell ended, what had been typed and sent by then, and in which shell: if nothing came since, its prompt
-  /// stands, or is about to.
+  /// stands, or is about to. No shell where that has ended with it.
   var plainEnd: (at: ContinuousClock.Instant, input: UInt64, sent: UInt64, shell: ProcessImage?)?
   /// A prompt that ctrl+c is to bring: more than so many, for how long it is waited for, and what had been typed by then.
   var promptAwaited: (count: UInt64, until: ContinuousClock.Instant, input: UInt64)?

@@ -87,12 +87,7 @@ extension Session {
         let asks = hasTakenInput && activity.quiet() >= Session.patience && isForegroundReading
         return asks ? .busy(commandRunning) : .notYet(Session.probe)
       }
-      // A copy of the shell is about to become the program that was typed, or to be gone.
-      if activity.quiet() < Session.freshTime,
-        PseudoTerminal.foregroundGroup(of: pty.master).map(PlainShell.isFork) == true
-      {
-        return .notYet(Session.probe)
-      }
+      if activity.quiet() < Session.freshTime, isFrontPassing { return .notYet(Session.probe) }
       // A program that printed the last mark has the terminal a moment longer.
       if let end = runs.plainEnd, end.at.duration(to: .now) < Session.freshTime { return .notYet(Session.probe) }
       // Nothing was typed since: what has the terminal is what the shell does before its prompt (`PROMPT_COMMAND`).
@@ -101,9 +96,12 @@ extension Session {
       {
         return .notYet(Session.silence)
       }
+      let isShell = foreground.map { CommandMarker.shells.contains($0) || ShellIntegration.Shell(path: $0) != nil } ?? false
       let error = SessionError(
         .commandRunning,
-        "\(front), which is no shell that 'run' knows. Drive it by 'interact'; if a POSIX shell reads the terminal (ssh, a container), say so with 'in: shell', or type the integration with 'roost integrate'."
+        isShell
+          ? "\(front), and is not at a prompt that 'run' knows: it runs a script, a subshell, or something of its own (a part of its prompt). Wait for its end, have the run wait its turn ('queue'), drive it by 'interact', or end it (ctrl+c). If it is at its prompt all the same, say so with 'in: shell'."
+          : "\(front), which is no shell that 'run' knows. Drive it by 'interact'; if a POSIX shell reads the terminal (ssh, a container), say so with 'in: shell', or type the integration with 'roost integrate'."
       )
       return hasShell ? .busy(error) : .never(error)
     }
@@ -290,6 +288,13 @@ extension Session {
   var foregroundIsOwn: Bool {
     guard let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return false }
     return commands.current > 0 || group == pid
+  }
+
+  /// What has the terminal is about to become another program, or to give it back: a copy of a shell (what was typed, or a part of its prompt),
+  /// one that has ended, or one whose place a shell has taken since it was looked at.
+  private var isFrontPassing: Bool {
+    guard let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return true }
+    return ProcessStatus.read(group)?.isZombie != false || PlainShell.isFork(group) || foregroundShell(of: group) != nil
   }
 
   private var foregroundIsShell: Bool {

@@ -51,14 +51,14 @@ enum CommandMarker {
     // A group's redirections come first, so that a trace of ours goes nowhere.
     // The terminal itself: `exec >file` takes standard output away.
     let aside = "9>/dev/tty >/dev/null 2>&1"
-    let (open, close) = isWary ? (#"( \unset -f command printf print builtin; "#, ")") : ("", "")
+    let (open, close) = isWary ? (#"( \#(forgettingFunctions(in: program)) "#, ")") : ("", "")
     let prompts = program == "yash" ? ["PS1", "YASH_PS1"] : ["PS1"]
     let arming = prompts.map { armed($0, sign, status: program == "zsh" ? "%?" : #"\$?"#, isWary: isWary) }
       .joined(separator: " ")
     let evaluates = evaluates(command, program: program, isWary: isWary)
     let begins = #"\#(open)\#(prints) "\033]133;C\#(sign)\007" >&9\#(close)"#
     let inner = """
-      { \(evaluates ? #"\unset _roost_end; "# : "")\(beginning(begins, program: program)) } \(aside)
+      { \\unset _roost _roost_end; \(beginning(begins, program: program)) } \(aside)
       \(command)
 
       """
@@ -66,7 +66,7 @@ enum CommandMarker {
     let status = isNothing(command) ? "0" : "$_roost"
     // The prompt comes last of all that may fail: bash and ksh93 leave a group where it is read-only.
     let end = """
-      { _roost_was=${_roost-$?}; _roost=$_roost_was; \(leavable(program: program)) \(open)\(prints) "\\033]133;D;\(status)\(sign)\\007" >&9\(close); \\unset _roost _roost_end _roost_esc; \(prompts.map { disarmed($0, isWary: isWary) }.joined(separator: " ")) case $_roost_was in (0) \\unset _roost_was; \\eval '' ;; (*) \(leaving) ;; esac; } \(aside)
+      { _roost_was=${_roost:-$?}; _roost=$_roost_was; \(leavable(program: program)) \(open)\(prints) "\\033]133;D;\(status)\(sign)\\007" >&9\(close); \\unset _roost _roost_end _roost_esc; \(prompts.map { disarmed($0, isWary: isWary) }.joined(separator: " ")) case $_roost_was in (0) \\unset _roost_was; \\eval '' ;; (*) \(leaving) ;; esac; } \(aside)
       """
     // Ours is to succeed: a trap on ERR would run once more for it. A trace of it, or a trap on DEBUG, goes nowhere.
     let isClosed = !isWary && isOverAtItsEnd(command)
@@ -104,6 +104,16 @@ enum CommandMarker {
     return Files(outer: outer, inner: inner)
   }
 
+  /// What takes the functions out of a copy of the shell that the words which print may be. `unset` may be one itself in zsh, and in bash but for
+  /// POSIX mode.
+  private static func forgettingFunctions(in program: String) -> String {
+    switch program {
+    case "zsh": #"\disable -f unset command printf print builtin;"#
+    case "bash", "rbash": #"POSIXLY_CORRECT=1; \unset -f unset command printf print builtin;"#
+    default: #"\unset -f command printf print builtin;"#
+    }
+  }
+
   /// Whether the shell evaluates the file.
   private static func evaluates(_ command: String, program: String, isWary: Bool) -> Bool {
     // bash would take what is typed next for the rest of what it evaluates, once its line editor is off (`set +o emacs`).
@@ -117,7 +127,8 @@ enum CommandMarker {
 
   private static func preamble(_ arming: String, _ more: String, _ aside: String, saves: Bool = false) -> String {
     let saved = saves ? "_roost_was=$?; " : ""
-    return "{ \(saved)_roost_esc='\u{1B}'; \(arming) \(more) \\unset _roost_esc; } \(aside)\n"
+    // Where `unset` is a function of somebody's, the status of an earlier command is still there.
+    return "{ \(saved)_roost= _roost_esc='\u{1B}'; \(arming) \(more) \\unset _roost_esc; } \(aside)\n"
   }
 
   /// Tells that the command begins, and leaves `$?` as it was at the prompt, and in `$_` nothing of ours.

@@ -38,10 +38,20 @@ extension ShellIntegration {
         { typeset -g +x PROMPT_EOL_MARK=$'%{\e]133;D;'$_r_status_text';'$REPLY$'\a%}'$_roost_eol } always { TRY_BLOCK_ERROR=0 }
       }
 
+      # Calls one of ours. Where you have a function that is called `builtin`, it is out of the way for so long.
+      _roost_call() {
+        if (( ${+functions[builtin]} )); then
+          disable -f builtin
+          { "$@" } always { enable -f builtin }
+        else
+          "$@"
+        fi
+      }
+
       # First of the hooks. Nothing of ours is outside of the braces: it would be traced.
       _roost_precmd() {
         {
-          _roost_precmd_work $?
+          _roost_call _roost_precmd_work $?
         } 9>$TTY >/dev/null 2>&1
       }
 
@@ -95,7 +105,7 @@ extension ShellIntegration {
       }
 
       # Last of the hooks: the prompt is what it will be.
-      _roost_mark() { { _roost_mark_work } 9>$TTY >/dev/null 2>&1 }
+      _roost_mark() { { _roost_call _roost_mark_work } 9>$TTY >/dev/null 2>&1 }
 
       _roost_mark_work() {
         builtin emulate -L zsh -o extended_glob
@@ -132,11 +142,11 @@ extension ShellIntegration {
           (( $zshaddhistory_functions[(I)_roost_added] )) || zshaddhistory_functions+=(_roost_added)
         } always { TRY_BLOCK_ERROR=0 }
       }
-      _roost_added() { { _roost_sort; builtin : } >/dev/null 2>&1 }
+      _roost_added() { { _roost_call _roost_sort; : } >/dev/null 2>&1 }
 
       _roost_preexec() {
         {
-          _roost_preexec_work "$1" "$3"
+          _roost_call _roost_preexec_work "$1" "$3"
         } 9>$TTY >/dev/null 2>&1
       }
 
@@ -166,7 +176,9 @@ extension ShellIntegration {
       }
 
       # Bound to a key that no keyboard has: the line editor's line becomes the command that Roost was asked to run.
-      _roost_take() {
+      _roost_take() { _roost_call _roost_take_work }
+
+      _roost_take_work() {
         {
           # Asked before the options are ours.
           builtin local _r_saved= _r_id= _r_text= _r_bang=
@@ -213,8 +225,10 @@ extension ShellIntegration {
       }
 
       # No end of the run's command was told: either it edits a line (`vared`), or somebody took the hooks out.
-      _roost_report() {
-        builtin local _r_code=$?
+      _roost_report() { _roost_call _roost_report_work $? }
+
+      _roost_report_work() {
+        builtin local _r_code=$1
         if [[ $CONTEXT != start ]]; then
           { builtin print -rn -- $'\e]133;P;roost=reads;aid='$_roost_nonce';n='$_roost_n';run='$_roost_run$'\a' >&9 } 9>$TTY 2>/dev/null
           builtin return 0
@@ -228,10 +242,12 @@ extension ShellIntegration {
       }
 
       # Only fish needs that key, before a run.
-      _roost_none() { builtin : }
+      _roost_none() { : }
 
       # The prompt stands, and has no marks: a hook that came after ours made it anew. It is painted again with them.
-      _roost_line_init() {
+      _roost_line_init() { _roost_call _roost_line_init_work }
+
+      _roost_line_init_work() {
         if [[ $PS1 == *"aid=$_roost_nonce;n=$_roost_n"* || ${(t)PS1} == *readonly* ]]; then builtin return 0; fi
         { _roost_mark_work } 9>$TTY >/dev/null 2>&1
         builtin zle .reset-prompt
@@ -253,6 +269,13 @@ extension ShellIntegration {
 
       # At the first prompt, when all files have been read.
       _roost_install() {
+        {
+          _roost_call _roost_install_work
+          _roost_precmd
+        } 2>/dev/null
+      }
+
+      _roost_install_work() {
         {
           builtin emulate -L zsh
           builtin local _r_map
@@ -276,12 +299,11 @@ extension ShellIntegration {
           builtin print -rn -- $'\e]133;P;roost='$_r_map';aid='$_roost_nonce$';n=0\a' >&9
         } 9>$TTY >/dev/null 2>&1
         builtin unfunction _roost_install
-        _roost_precmd
       }
       typeset -ga precmd_functions preexec_functions
       precmd_functions+=(_roost_install)
       # What begins where your files have put others in the place of that list.
-      _roost_late() { if builtin functions _roost_install >/dev/null 2>&1; then _roost_install; fi }
+      _roost_late() { if (( ${+functions[_roost_install]} )); then _roost_install; fi }
       { builtin zmodload zsh/sched && builtin sched +0 _roost_late } 2>/dev/null
     fi
 
