@@ -176,7 +176,7 @@ package struct SessionOperations: Sendable {
       return GenerationOutput(generation: try await session.paste(text, raw: how.isRaw))
     }
     if input.exact == true { return GenerationOutput(generation: try await session.writeExactly(bytes)) }
-    return GenerationOutput(generation: try await session.write(bytes))
+    return GenerationOutput(generation: try await session.typeWhole(bytes))
   }
 
   private var input: [Operation] {

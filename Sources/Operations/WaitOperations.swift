@@ -177,7 +177,9 @@ extension Session {
   /// Types and waits. On the session's loop from the first byte to the registered wait, so nothing can come in between.
   /// A paste may wait before that for whoever will read it.
   func interact(text: String?, keys: [String], paste: PasteForm?, plan: WaitPlan) async throws -> WaitOutput {
-    if text != nil, paste != nil { try await awaitPasteReader() }
+    if let text {
+      if paste != nil { try await awaitPasteReader() } else { try await awaitReader(of: Array(text.utf8)) }
+    }
     var bytes: [UInt8] = []
     if let text { bytes += paste.map { pasteBytes(text, raw: $0.isRaw) } ?? Array(text.utf8) }
     bytes += try encode(keys: keys)

@@ -1,4 +1,5 @@
 import Formats
+import Sys
 import TerminalEngine
 
 extension Session {
@@ -12,6 +13,20 @@ extension Session {
   package func paste(_ text: String, raw: Bool) async throws -> UInt64 {
     try await awaitPasteReader()
     return try write(pasteBytes(text, raw: raw))
+  }
+
+  /// Types bytes as they are. A line that is too long for a terminal in line mode waits as a paste does: a shell on its way to its prompt is still
+  /// in that mode, or changes it under what was typed, and its line editor takes a line of any length. Returns the generation before.
+  package func typeWhole(_ bytes: [UInt8]) async throws -> UInt64 {
+    try await awaitReader(of: bytes)
+    return try write(bytes)
+  }
+
+  /// Returns once it is known who will read a line among the bytes that a terminal in line mode would cut; at once where there is none.
+  package func awaitReader(of bytes: [UInt8]) async throws {
+    guard bytes.count > LineDiscipline.longestLine else { return }
+    let lines = bytes.split { $0 == 0x0A || $0 == 0x0D }
+    if lines.contains(where: { $0.count > LineDiscipline.longestLine }) { try await awaitPasteReader() }
   }
 
   /// Returns once it is known who will read a paste, and so whether it is to be told of it: a line that was just sent off may begin a command,

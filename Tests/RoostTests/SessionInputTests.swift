@@ -311,6 +311,22 @@ struct SessionInputTests {
     }
   }
 
+  @Test(
+    "a line of any length that comes while a shell is on its way to its prompt is the line editor's",
+    arguments: ["zsh", "bash"])
+  func longLineForShell(shell: String) async throws {
+    try await withSession(["shell": .string("/usr/bin/" + shell)]) { session in
+      let long = String(repeating: "x", count: 6000)
+      for number in 1...10 {
+        #expect(try await session.run("sleep 0.01")["exit_status"] == 0)
+        let typed = try await session.client.request(
+          "POST", "\(session.path)/input", body: Array(": \(long); echo le''ngth=${#_}-\(number)\r".utf8))
+        #expect(typed.status == 200, "\(typed)")
+        try await session.wait(match: "length=6000-\(number)")
+      }
+    }
+  }
+
   @Test("many lines that fit arrive whole, although nobody reads yet")
   func manyLines() async throws {
     let gate = try await Gate(in: SharedServer.roost)

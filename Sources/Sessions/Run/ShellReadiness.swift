@@ -96,7 +96,8 @@ extension Session {
       {
         return .notYet(Session.silence)
       }
-      let isShell = foreground.map { CommandMarker.shells.contains($0) || ShellIntegration.Shell(path: $0) != nil } ?? false
+      let isShell =
+        foreground.map { CommandMarker.shells.contains($0) || ShellIntegration.Shell(path: $0) != nil } ?? false
       let error = SessionError(
         .commandRunning,
         isShell
