@@ -14,7 +14,8 @@ extension CommandTable {
 
       When the command asks for something, it gets the next line of standard input, byte for byte, and at the end of \
       standard input ctrl+d, once. A line that the terminal does not take (more than 4,095 bytes) is refused, and so are \
-      control characters where the command takes keys. 'roost runs' shows what waits, 'roost output' prints all of a long output.
+      control characters where the command takes keys: the command then goes on, and it is said how to answer or to end \
+      it. 'roost runs' shows what waits, 'roost output' prints all of a long output.
 
       One word is taken as a command line of the shell ('make && make test'); several are quoted so that the shell sees \
       exactly these words. When roost itself fails its exit status is one of those in 'roost help', 6 for a timeout.

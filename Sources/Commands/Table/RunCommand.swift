@@ -29,11 +29,18 @@ func runCommand(_ context: ClientContext) async throws(CommandFailure) -> ExitCo
     guard let bytes = input.next(isHidden: reason == "password") else {
       throw CommandFailure(
         .failed, "the command asks for input and standard input has ended",
-        hint: "It goes on as command \(command); answer it with 'roost attach \(printable(session))'.")
+        hint: howToGoOn(command, in: session))
     }
-    _ = try await context.client.send(
-      "POST", ServerClient.sessionPath(session, "input"), query: [("exact", "true")], body: bytes,
-      contentType: "application/octet-stream")
+    do {
+      _ = try await context.client.send(
+        "POST", ServerClient.sessionPath(session, "input"), query: [("exact", "true")], body: bytes,
+        contentType: "application/octet-stream")
+    } catch where error.serverCode == "line_too_long" || error.serverCode == "invalid_request" {
+      // The line was refused, and the command still waits for one.
+      var refused = error
+      refused.hint = howToGoOn(command, in: session)
+      throw refused
+    }
     let rest = deadline.map { max(0, ContinuousClock.now.duration(to: $0).wholeMilliseconds) } ?? longestRunWait
     answer = try await context.client.call(
       "POST", ServerClient.sessionPath(session, "commands/\(command)/wait"),
@@ -50,6 +57,12 @@ func runCommand(_ context: ClientContext) async throws(CommandFailure) -> ExitCo
       hint: "The shell ran nothing (it could not read the command), or reports no status.")
   }
   return ExitCode(rawValue: Int32(truncatingIfNeeded: status & 0xff))
+}
+
+private func howToGoOn(_ command: Int, in session: String) -> String {
+  let session = printable(session)
+  return
+    "It goes on as command \(command), and waits for input: answer it with 'roost attach \(session)', or end it with 'roost runs \(session) --cancel active'."
 }
 
 private func howShellEnded(_ session: JSON) -> String {
