@@ -119,6 +119,25 @@ struct RunElsewhereTests {
     }
   }
 
+  @Test(
+    "the next command finds the status of the one before, and the shell survives it under set -e",
+    arguments: Place.allCases.filter { $0 != .fish })
+  func statusBefore(place: Place) async throws {
+    try await behind(Self.hidden(Self.bare(place))) { session in
+      func run(_ command: String) async throws -> JSON {
+        try await session.run(command, ["in": "shell", "timeout_ms": 60_000])
+      }
+      #expect(try await run("sh -c 'exit 7'")["exit_status"] == 7)
+      #expect(try await run("# nothing")["exit_status"] == 0)
+      #expect(try await run("sh -c 'exit 7'")["exit_status"] == 7)
+      #expect(try await run("echo $?")["output"] == "7\n")
+      #expect(try await run("sh -c 'exit 6'")["exit_status"] == 6)
+      try await session.interact(["text": "echo typed=$?\r", "for": "match", "pattern": "(?m)^typed=6"])
+      #expect(try await run("set -e; ! true || :")["exit_status"] == 0)
+      #expect(try await run("if sh -c 'exit 3'; then :; else echo $?; fi")["output"] == "3\n")
+    }
+  }
+
   @Test("fish in the shell takes runs by the caller's word, typed or started by a run", arguments: [true, false])
   func fish(isTyped: Bool) async throws {
     try await withSession(Place.bash.fields) { session in

@@ -35,7 +35,8 @@ func runCommand(_ context: ClientContext) async throws(CommandFailure) -> ExitCo
       _ = try await context.client.send(
         "POST", ServerClient.sessionPath(session, "input"), query: [("exact", "true")], body: bytes,
         contentType: "application/octet-stream")
-    } catch where error.serverCode == "line_too_long" || error.serverCode == "invalid_request" {
+    } catch {
+      guard error.serverCode == "line_too_long" || error.serverCode == "invalid_request" else { throw error }
       // The line was refused, and the command still waits for one.
       var refused = error
       refused.hint = howToGoOn(command, in: session)

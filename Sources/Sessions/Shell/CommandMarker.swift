@@ -163,7 +163,7 @@ enum CommandMarker {
   }
 
   /// Whether there is no command in it.
-  private static func isNothing(_ command: String) -> Bool {
+  static func isNothing(_ command: String) -> Bool {
     command.split(whereSeparator: \.isNewline).allSatisfy { line in
       line.first { $0 != " " && $0 != "\t" }.map { $0 == "#" } ?? true
     }
@@ -230,16 +230,26 @@ enum CommandMarker {
     let out = isHere ? " >/dev/tty" : ""
     let sign = "\(option)=\(signalBase(of: program));run=\(run)"
     var text = ""
-    for scalar in command.unicodeScalars {
+    for scalar in (resuming(for: command) + command).unicodeScalars {
       switch scalar {
       case "\\": text += "\\\\"
       case "'", "!", "^": text += octal(scalar)
       default: text += scalar.value < 0x20 || scalar.value == 0x7F ? octal(scalar) : String(scalar)
       }
     }
-    return #" printf '\033]133;C;\#(sign)\007'\#(out);eval "$(printf %b '\#(text)')";"#
-      + #"printf '\033]133;D;%s;\#(sign)\007' "$?"\#(out)"#
+    return #" _roost=$?;printf '\033]133;C;\#(sign)\007'\#(out);eval '';eval "$(printf %b '\#(text)')";"#
+      + #"_roost=$?;printf '\033]133;D;%s;\#(sign)\007' "$_roost"\#(out);\#(leavingLine)"#
   }
+
+  /// What comes before the command in a line, so that it finds the status of the command before it: not where that would end the shell, or run a
+  /// trap on ERR, and not where there is no command, which would be told with it.
+  static func resuming(for command: String) -> String {
+    isNothing(command) ? "" : "case $-:$_roost:$(trap) in (*e*:*:*|*:0:*|*ERR*) ;; (*) (exit $_roost) ;; esac; "
+  }
+
+  /// The last words of a line: the next command finds the status of this one, and in `$_` nothing of ours.
+  static let leavingLine =
+    #"case $-:$(trap) in (*e*:*|*ERR*) unset _roost;eval "";; (*) eval "unset _roost;(exit $_roost)" "";; esac"#
 
   static func octal(_ scalar: Unicode.Scalar) -> String {
     let digits = String(scalar.value, radix: 8)
