@@ -255,6 +255,7 @@ struct PlainShellTests {
     try await session(place.fields) { session in
       _ = try await session.run("readonly PS1", ["timeout_ms": 60_000])
       try await expectRuns(session)
+      #expect(try await session.run("echo $?", ["timeout_ms": 60_000])["output"] == "4\n")
     }
   }
 

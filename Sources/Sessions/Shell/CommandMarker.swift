@@ -66,7 +66,7 @@ enum CommandMarker {
     let status = isNothing(command) ? "0" : "$_roost"
     // The prompt comes last of all that may fail: bash and ksh93 leave a group where it is read-only.
     let end = """
-      { _roost_was=${_roost:-$?}; _roost=$_roost_was; \(leavable(program: program)) \(open)\(prints) "\\033]133;D;\(status)\(sign)\\007" >&9\(close); \\unset _roost _roost_end _roost_esc; \(prompts.map { disarmed($0, isWary: isWary) }.joined(separator: " ")) case $_roost_was in (0) \\unset _roost_was; \\eval '' ;; (*) \(leaving) ;; esac; } \(aside)
+      { _roost_was=${_roost:-$?}; _roost=$_roost_was; \(leavable(program: program)) \(open)\(prints) "\\033]133;D;\(status)\(sign)\\007" >&9\(close); \\unset _roost _roost_end _roost_esc; \(prompts.map { disarmed($0, program: program, isWary: isWary) }.joined(separator: " ")) case $_roost_was in (0) \\unset _roost_was; \\eval '' ;; (*) \(leaving) ;; esac; } \(aside)
       """
     // Ours is to succeed: a trap on ERR would run once more for it. A trace of it, or a trap on DEBUG, goes nowhere.
     let isClosed = !isWary && isOverAtItsEnd(command)
@@ -216,8 +216,16 @@ enum CommandMarker {
     return prompt == "PS1" ? tried : #"case "${\#(prompt)+x}" in (x) \#(tried) esac;"#
   }
 
-  private static func disarmed(_ prompt: String, isWary: Bool) -> String {
-    let tries = isWary ? "(\(prompt)=x) && " : ""
+  /// - Parameter program: bash and ksh93 give up all of what is read where a variable is read-only, and `$?` with it.
+  private static func disarmed(_ prompt: String, program: String, isWary: Bool) -> String {
+    let tries =
+      switch program {
+      case _ where isWary: "(\(prompt)=x) && "
+      // A copy of ksh93 is no process.
+      case "ksh", "ksh93": "(\(prompt)=x) && "
+      case "bash", "rbash": "[[ ${\(prompt)@a} == *r* ]] || "
+      default: ""
+      }
     return
       #"case "${\#(prompt)-}" in (*"]133;P;roost=back;"*) \#(tries)\#(prompt)=${\#(prompt)#*"\#u{7}"};; esac;"#
   }
