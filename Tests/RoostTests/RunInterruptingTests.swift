@@ -109,6 +109,24 @@ struct RunInterruptingTests {
     }
   }
 
+  @Test("a run that is kept from its turn by somebody's typing in fish is told so")
+  func typing() async throws {
+    try await withSession(Place.fish.fields) { session in
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      let typing = Task { while !Task.isCancelled { try await session.type("a") } }
+      let answer = try await session.elsewhere.answer("run", ["command": "echo mine", "timeout_ms": 1000])
+      typing.cancel()
+      _ = try? await typing.value
+      // It has its turn where there was a pause.
+      if answer.status != 200 {
+        #expect(answer.errorCode == "run_timeout", "\(answer)")
+        #expect(answer.json["error"]["message"].string?.contains("types at the prompt") == true, "\(answer)")
+      }
+      let next = try await session.run("echo next", ["timeout_ms": 60_000, "queue": true])
+      #expect(next["output"] == "next\n", "\(next.text)")
+    }
+  }
+
   @Test("of a paste whose last line is not complete nothing becomes part of a run")
   func paste() async throws {
     try await withSession(Place.bash.fields) { session in

@@ -58,6 +58,12 @@ extension Session {
       let rest = ContinuousClock.now.duration(to: deadline)
       guard rest > .zero else {
         if let stoppedShell { throw stoppedShell }
+        if isNext, commands.standsAtPrompt, lastInputAt.duration(to: .now) < SessionLimits.unseenPatience {
+          throw SessionError(
+            .runTimeout,
+            "Somebody types at the prompt of \(name), and did not pause within \(options.timeout.milliseconds) ms; nothing of the run was typed."
+          )
+        }
         throw SessionError(
           .runTimeout,
           ticket == nil
