@@ -58,10 +58,13 @@ extension Session {
       let rest = ContinuousClock.now.duration(to: deadline)
       guard rest > .zero else {
         if let stoppedShell { throw stoppedShell }
-        if isNext, commands.standsAtPrompt, lastInputAt.duration(to: .now) < SessionLimits.unseenPatience {
+        // What was typed once may have come just before.
+        if isNext, commands.standsAtPrompt, options.timeout > SessionLimits.unseenPatience,
+          lastInputAt.duration(to: .now) < SessionLimits.unseenPatience
+        {
           throw SessionError(
             .runTimeout,
-            "Somebody types at the prompt of \(name), and did not pause within \(options.timeout.milliseconds) ms; nothing of the run was typed."
+            "Somebody types at the prompt of \(name), and did not pause within \(options.timeout.milliseconds) ms; nothing was typed for the run."
           )
         }
         throw SessionError(
