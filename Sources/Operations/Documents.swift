@@ -40,7 +40,8 @@ struct WaitOutput: EncodedDocument {
   static let schema = Schema.object([
     .init("session", .string()), .init("met", .boolean), .init("reason", WaitOutcome.Reason.schema),
     .init("evidence", Evidence.schema),
-    .init("match", .string(), required: false), .init("state", SessionState.schema),
+    .init("match", .string(), required: false), .init("text_skipped", .boolean, required: false),
+    .init("state", SessionState.schema),
     .init("state_evidence", Evidence.schema),
     .init("generation", .integer(nil)), .init("exit_status", .integer(nil), required: false),
     .init("exit_signal", .string(), required: false),
@@ -88,6 +89,10 @@ extension Session {
     if let match = outcome.match {
       json.key("match")
       json.string(match)
+    }
+    if outcome.hasSkippedText {
+      json.key("text_skipped")
+      json.bool(true)
     }
     json.key("state")
     json.string(state.rawValue)

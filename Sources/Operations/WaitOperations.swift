@@ -160,11 +160,13 @@ struct WaitPlan: Sendable {
       return try await wait()
     } catch let error as SessionError where error.code == .waitTimeout {
       let (state, generation) = await (session.state(), session.generation)
-      throw OperationError(error).with(details: [
-        "state": .string(state.state.rawValue), "evidence": .string(state.evidence.rawValue),
-        "generation": .integer(Int(clamping: generation)),
-        "screen": .array(await session.screenLines().map(JSON.string)),
-      ])
+      var details: [JSON.Member] = [
+        JSON.Member("state", .string(state.state.rawValue)), JSON.Member("evidence", .string(state.evidence.rawValue)),
+        JSON.Member("generation", .integer(Int(clamping: generation))),
+        JSON.Member("screen", .array(await session.screenLines().map(JSON.string))),
+      ]
+      if error.hasSkippedText { details.append(JSON.Member("text_skipped", true)) }
+      throw OperationError(error).with(details: .object(details))
     }
   }
 

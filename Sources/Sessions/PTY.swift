@@ -13,6 +13,8 @@ struct PTY {
   var isFlooding = false
   /// What has been typed of a line that is not ended, where the terminal is in line mode.
   private(set) var pendingLine = PendingLine()
+  /// Output is taken as it comes; else it waits in the kernel, and the program for it.
+  var isReading = true { didSet { followInterest() } }
   private var queue: [UInt8] = []
   private var sent = 0
 
@@ -59,7 +61,7 @@ struct PTY {
       if rest.isEmpty { return .taken }
     }
     queue.append(contentsOf: rest)
-    watch?.interest = [.readable, .writable]
+    followInterest()
     return .waiting
   }
 
@@ -77,8 +79,14 @@ struct PTY {
     }
     queue = []
     sent = 0
-    watch?.interest = .readable
+    followInterest()
     return true
+  }
+
+  private func followInterest() {
+    var interest: Readiness = isReading ? .readable : []
+    if queued > 0 { interest.insert(.writable) }
+    watch?.interest = interest
   }
 
   private mutating func compact() {

@@ -60,7 +60,7 @@ extension Session {
       runs.active?.typedAt = place
     }
     for waiter in waiters.values {
-      var place = LinePosition(line: waiter.look.from, column: 0)
+      var place = LinePosition(line: waiter.look.next(screenTop: terminal.screenTop), column: 0)
       body(&place)
       waiter.look.linesMoved(from: place.line)
     }

@@ -46,15 +46,21 @@ extension Session {
         guard let waiter = session.waiters[number] else { return }
         // The last moment counts too: a condition may hold that no event announced.
         waiter.late = error
-        session.check(number, waiter)
+        waiter.look.lastLine = session.terminal.screenTop + session.terminal.size.rows
+        session.checkAgain(number, waiter)
       }
     }
+    if let since = conditions.lazy.compactMap(\.textSince).first, places.hasForgotten(after: since) {
+      waiter.look.hasSkipped = true
+    }
     check(number, waiter)
+    holdText()
   }
 
   private func cancelWait(_ number: Int) {
     guard let waiter = waiters[number] else { return }
     end(number, waiter, .failure(SessionError(.waitTimeout, "The wait was given up.")))
+    holdText()
   }
 
   func end(_ number: Int, _ waiter: Waiter, _ result: Result<WaitOutcome, SessionError>) {
@@ -67,19 +73,27 @@ extension Session {
     let failing = waiters.values
     waiters = [:]
     screenRows = nil
+    holdText()
     for waiter in failing { waiter.finish(.failure(error)) }
   }
 
   /// Something happened: looks at every wait.
   func checkWaiters() {
     for (number, waiter) in waiters { check(number, waiter) }
+    holdText()
   }
 
-  func check(_ number: Int, _ waiter: Waiter) {
+  /// Looks at one wait because time has passed, or a search is over.
+  func checkAgain(_ number: Int, _ waiter: Waiter) {
+    check(number, waiter)
+    holdText()
+  }
+
+  private func check(_ number: Int, _ waiter: Waiter) {
     if let outcome = look(number, waiter, final: exit != nil || waiter.late != nil) {
       end(number, waiter, .success(outcome))
     } else if let late = waiter.late, !waiter.look.isUnderWay {
-      end(number, waiter, .failure(late))
+      end(number, waiter, .failure(waiter.look.hasSkipped ? late.withTextSkipped : late))
     }
   }
 
@@ -94,7 +108,7 @@ extension Session {
       self?.assumeIsolated { session in
         guard let waiter = session.waiters[number] else { return }
         waiter.recheck = nil
-        session.check(number, waiter)
+        session.checkAgain(number, waiter)
       }
     }
   }
@@ -109,7 +123,9 @@ extension Session {
   /// Whether one of the waiter's conditions holds now; arranges for another look when time alone can make one hold.
   private func look(_ number: Int, _ waiter: Waiter, final: Bool) -> WaitOutcome? {
     func met(_ reason: WaitOutcome.Reason, _ evidence: Evidence, match: String? = nil) -> WaitOutcome {
-      WaitOutcome(reason: reason, evidence: evidence, match: match, generation: generation)
+      WaitOutcome(
+        reason: reason, evidence: evidence, match: match, generation: generation,
+        hasSkippedText: waiter.look.hasSkipped)
     }
     for condition in waiter.conditions {
       switch condition {

@@ -43,6 +43,9 @@ package actor Session {
   var waiters: [Int: Waiter] = [:]
   /// The rows of the screen as text, while there are waits for one; made anew when something has changed.
   var screenRows: ScreenRows?
+  /// How long output has waited for them lately, and until when it does.
+  var outputPause = OutputPause()
+  var pauseTimer: LoopTimer?
   var nextTicket = 1
   /// The pastes that wait for their reader to be known, in the order in which they came.
   var pastesWaiting: [Int] = []
@@ -182,12 +185,14 @@ package actor Session {
   private func ready(_ readiness: Readiness) {
     if readiness.contains(.writable) { flushInput() }
     guard readiness.contains(.readable) || readiness.contains(.hangup) else { return }
+    // Those who look for a text are behind: what they have yet to see is not to be pushed out.
+    guard pty.isReading else { return }
     // Of a flood, whatever else this poll has found goes first: a keystroke is not to wait for its turn.
     guard pty.isFlooding else {
       _ = readOutput()
       return
     }
-    loop.later { [weak self] in self?.assumeIsolated { _ = $0.readOutput() } }
+    loop.later { [weak self] in self?.assumeIsolated { if $0.pty.isReading { _ = $0.readOutput() } } }
   }
 
   /// Reads what the PTY holds, up to one turn's share, and shows it. Returns whether there may be more at once.

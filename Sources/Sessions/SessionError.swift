@@ -35,10 +35,18 @@ package struct SessionError: Error, Sendable, Equatable {
   package let code: Code
   /// A sentence for the user that says what to do.
   package let message: String
+  /// Some of the text in which a match was looked for had left the history before it could be looked at.
+  package private(set) var hasSkippedText = false
 
   package init(_ code: Code, _ message: String) {
     self.code = code
     self.message = message
+  }
+
+  var withTextSkipped: SessionError {
+    var error = self
+    error.hasSkippedText = true
+    return error
   }
 
   package static func notFound(_ name: String) -> SessionError {

@@ -32,6 +32,12 @@ package enum SessionLimits {
   static let matchInterval = Duration.milliseconds(10)
   /// Longest text that one look for a match takes in; what is longer is looked through in several.
   static let matchBytes = 128 << 10
+  /// What may have left the history and wait to be looked at before the program's output waits, in bytes of its encoding: some turns of a
+  /// flood.
+  static let matchBacklog = 512 << 10
+  /// The part of the time that output may wait for that, and how much of it can be saved up: some 50 MB can be looked through in it.
+  static let pauseShare = 2
+  static let pauseSavings = Duration.seconds(2)
   /// Steps of a look that are made on the session's own loop, and the time that they may take: enough for all but
   /// expressions that backtrack, and no key waits noticeably for it.
   static let matchSteps = 4_000

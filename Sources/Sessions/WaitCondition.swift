@@ -31,6 +31,9 @@ package enum WaitCondition: Sendable {
   case activity(since: UInt64, orAfter: Duration)
   /// The program ended. Always part of a wait: whoever waits for anything else is told so too.
   case exit
+
+  /// The generation after which a text is looked for.
+  var textSince: UInt64? { if case .match(_, let since) = self { since } else { nil } }
 }
 
 /// How far a run has come.
@@ -55,4 +58,6 @@ package struct WaitOutcome: Sendable, Equatable {
   /// The text that matched.
   package var match: String?
   package var generation: UInt64
+  /// Some of the text in which a match was looked for had left the history before it could be looked at.
+  package var hasSkippedText = false
 }

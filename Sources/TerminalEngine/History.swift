@@ -11,7 +11,16 @@ struct History: ~Copyable {
   let lineLimit: Int
 
   private(set) var pages: [HistoryPage] = []
+  /// Of the pages within the bounds.
   private var closedBytes = 0
+  /// Whether lines are stored at all.
+  private var stores: Bool
+  /// The line from which on somebody has yet to read; see ``hold(from:)``.
+  private var heldFrom: Int?
+  /// Pages beyond the bounds that are there for that reader only. They are the oldest.
+  private var heldPages = 0
+  /// What those are taking.
+  private(set) var heldBytes = 0
   /// Lines ever pushed and not taken back: the absolute number of the next one.
   private(set) var total = 0
   private var pagesFirst = 0
@@ -46,6 +55,7 @@ struct History: ~Copyable {
   init(byteLimit: Int, lineLimit: Int) {
     self.byteLimit = max(byteLimit, 0)
     self.lineLimit = max(lineLimit, 0)
+    stores = lineLimit > 0
   }
 
   deinit {
@@ -55,6 +65,14 @@ struct History: ~Copyable {
 
   /// The oldest line that is kept.
   var firstLine: Int { max(pagesFirst, cleared, total - lineLimit) }
+
+  /// The oldest line that the reader for whom lines are held can still have; ``firstLine`` without one.
+  var heldFirstLine: Int {
+    guard let heldFrom else { return firstLine }
+    return min(firstLine, max(heldFrom, storedFirst))
+  }
+
+  private var storedFirst: Int { pages.first?.firstLine ?? total - openLines }
 
   var bytesHeld: Int {
     var bytes = capacity + styleNumberCapacity * 8 + unpacked.capacity
@@ -109,20 +127,51 @@ struct History: ~Copyable {
   }
 
   private mutating func dropOldPages() {
-    var count = 0
-    while count < pages.count {
-      let page = pages[count]
-      let isBeyondLines = page.firstLine + page.lineCount <= total - lineLimit
+    while heldPages < pages.count {
+      let page = pages[heldPages]
+      let isBeyondLines = page.end <= total - lineLimit
       guard isBeyondLines || closedBytes > byteLimit else { break }
-      closedBytes -= page.encodedSize
-      pagesFirst = page.firstLine + page.lineCount
+      holdPage(page)
+    }
+    dropReadPages()
+  }
+
+  /// A page leaves the bounds.
+  private mutating func holdPage(_ page: HistoryPage) {
+    closedBytes -= page.encodedSize
+    heldBytes += page.encodedSize
+    pagesFirst = page.end
+    heldPages += 1
+  }
+
+  /// Drops what is beyond the bounds and held for nobody.
+  private mutating func dropReadPages() {
+    var count = 0
+    while count < heldPages {
+      let page = pages[count]
+      if let heldFrom, page.end > heldFrom, heldBytes <= Self.heldLimit { break }
+      heldBytes -= page.encodedSize
       count += 1
     }
+    heldPages -= count
     if count > 0 {
       pages.removeFirst(count)
       unpackedPage = nil
       unpacked = []
     }
+  }
+
+  /// What a reader that falls behind has kept for it beyond the bounds, in bytes of encoding.
+  static let heldLimit = 2 << 20
+
+  /// Keeps lines from that one on for a reader, beyond the bounds and unseen by everybody else, until it asks for later ones or, with
+  /// `nil`, for none. Lines that are cleared are kept for it too. Past ``heldLimit`` the oldest go.
+  mutating func hold(from line: Int?) {
+    if line == heldFrom { return }
+    heldFrom = line
+    stores = lineLimit > 0 || line != nil
+    dropReadPages()
+    if !stores { clear() }
   }
 
   @inline(__always)
@@ -138,7 +187,7 @@ struct History: ~Copyable {
     _ row: Row, styles: borrowing StyleTable, clusters: borrowing ClusterTable, links: LinkTable
   ) {
     let length = Int(row.length)
-    if row.flags & (Row.unicode | Row.styled) == 0 && lineLimit > 0 {
+    if row.flags & (Row.unicode | Row.styled) == 0 && stores {
       var target = reserve(length + 32)
       target.pointee = HistoryFlags.ascii | row.flags & Row.wrapped
       target += 1
@@ -171,7 +220,7 @@ struct History: ~Copyable {
   private mutating func pushStyled(
     _ row: Row, styles: borrowing StyleTable, clusters: borrowing ClusterTable, links: LinkTable
   ) {
-    guard lineLimit > 0 else {
+    guard stores else {
       total += 1
       return
     }
@@ -387,7 +436,15 @@ struct History: ~Copyable {
   mutating func forgetLinkNumbers() { linkNumbers.removeAll() }
 
   mutating func clear() {
-    pages = []
+    if heldFrom != nil {
+      closePage()
+      while heldPages < pages.count { holdPage(pages[heldPages]) }
+      dropReadPages()
+    } else {
+      pages = []
+      heldPages = 0
+      heldBytes = 0
+    }
     closedBytes = 0
     used = 0
     openLines = 0
@@ -414,7 +471,7 @@ struct History: ~Copyable {
     _ line: Int, _ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?,
     _ body: (HistoryLine, Tables) -> Void
   ) -> Bool {
-    guard line >= firstLine, line < total else { return false }
+    guard line >= heldFirstLine, line < total else { return false }
     let openFirst = total - openLines
     if line >= openFirst {
       guard let open else { return false }

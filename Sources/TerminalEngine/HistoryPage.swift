@@ -5,6 +5,8 @@ final class HistoryPage {
   /// The absolute number of the first line.
   let firstLine: Int
   let lineCount: Int
+  /// The line behind the last.
+  var end: Int { firstLine + lineCount }
   let unpackedSize: Int
   let styles: [Style]
   let links: [LinkTarget]

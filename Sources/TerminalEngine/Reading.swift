@@ -18,6 +18,17 @@ extension Terminal {
   /// Lines are numbered from the first one the session ever printed. This is the oldest that is kept.
   package var firstLine: Int { history.firstLine }
 
+  /// Keeps lines that leave the history for a reader that has yet to look at them, from that line on; `nil` ends it. Only
+  /// reading single lines (``visitRuns(line:trim:_:)``) finds them, down to ``heldFirstLine``. What is kept so is bounded: of a reader that falls
+  /// behind further the oldest lines go.
+  package mutating func holdHistory(from line: Int?) { history.hold(from: line) }
+
+  /// The oldest line that a reader can have for whom lines are held.
+  package var heldFirstLine: Int { history.heldFirstLine }
+
+  /// What is kept beyond the bounds of the history, in bytes of its encoding.
+  package var heldHistoryBytes: Int { history.heldBytes }
+
   /// The line shown in row 0 of the main screen.
   package var screenTop: Int { history.total }
 

@@ -329,6 +329,43 @@ struct WaitTests {
     }
   }
 
+  @Test("text that leaves the history at once is looked at all the same", arguments: ["^marker$", "marker\n1\n2"])
+  func flood(pattern: String) async throws {
+    let gate = try await Gate(in: SharedServer.roost)
+    let script = "read go <\(gate.path); seq 1 20000; echo marker; seq 1 20000; printf '\\033[3Jend'; exec cat"
+    for lines in [0, 50] {
+      try await withScript(script, ["history_lines": .integer(lines)]) { session in
+        async let answer = session.elsewhere.wait(match: pattern)
+        async let end = session.elsewhere.wait(match: "end$")
+        try await gate.open()
+        #expect(try await answer["text_skipped"].isNull)
+        #expect(try await end["met"] == true)
+        // Nobody else sees more than was asked for.
+        #expect(try await session.history().count <= lines + 24)
+      }
+    }
+  }
+
+  @Test("whoever looks for a text when some of it has gone is told so, whatever ends the wait")
+  func skipped() async throws {
+    let gate = try await Gate(in: SharedServer.roost)
+    try await withScript("read go <\(gate.path); seq 1 5000; echo end; exec cat", ["history_lines": 10]) { session in
+      let before = try await session.record["generation"].integer ?? -1
+      try await gate.open()
+      try await session.wait(match: "^end$")
+      let fields: JSON = ["for": "match", "since": .integer(before)]
+      let found = try await session.wait(fields.adding(["pattern": "^end$"]))
+      #expect(found["met"] == true && found["text_skipped"] == true, "\(found.text)")
+      let other = try await session.wait(fields.adding(["for": ["match", "idle"], "pattern": "never"]))
+      #expect(other["reason"] == "idle" && other["text_skipped"] == true, "\(other.text)")
+      let late = try await session.answer("wait", fields.adding(["pattern": "never", "timeout_ms": 100]))
+      #expect(late.errorCode == "wait_timeout")
+      #expect(late.json["error"]["details"]["text_skipped"] == true, "\(late)")
+      let whole = try await session.interact(["text": "more\r", "match": "more\nmore"])
+      #expect(whole["text_skipped"].isNull, "\(whole.text)")
+    }
+  }
+
   // MARK: Prompt, change, end, input
 
   @Test("a wait for a change ends with the first change on the screen")

@@ -49,6 +49,51 @@ struct HistoryTests {
     #expect(terminal.rowText(8).hasPrefix("now and then") || !terminal.rowText(8).isEmpty)
   }
 
+  @Test("lines are held for a reader, cleared ones too, and nobody else sees them", arguments: [0, 7, 1000])
+  func held(historyLines: Int) {
+    var options = TerminalOptions()
+    options.historyLines = historyLines
+    var terminal = Self.filled(lines: 3000, options: options)
+    let from = terminal.screenTop
+    terminal.holdHistory(from: from)
+    for line in 3000..<8000 { terminal.feed("line \(line) of many\r\n") }
+    #expect(terminal.screenTop - terminal.firstLine == historyLines)
+    #expect(terminal.heldFirstLine == from)
+    terminal.feed("\u{1B}[3J")
+    #expect(terminal.firstLine == terminal.screenTop)
+    terminal.feed("line 8000 of many\r\n")
+    for line in [from, from + 1, 4000, 7000, 7900, terminal.screenTop - 1] {
+      #expect(terminal.lineText(line).hasPrefix("line \(line) of"), "\(line)")
+    }
+    terminal.resize(TerminalSize(rows: 40, columns: 60))
+    #expect(terminal.lineText(4000).hasPrefix("line 4000 of"))
+    terminal.holdHistory(from: 6000)
+    #expect(terminal.heldFirstLine <= 6000)
+    #expect(terminal.lineText(6000).hasPrefix("line 6000 of"))
+    #expect(terminal.lineText(from).isEmpty)
+    let held = terminal.bytesHeld
+    terminal.holdHistory(from: nil)
+    #expect(terminal.bytesHeld < held)
+    #expect(terminal.heldHistoryBytes == 0)
+    #expect(terminal.lineText(6000).isEmpty)
+    for line in 8001..<9000 { terminal.feed("line \(line) of many\r\n") }
+    if historyLines > 0 { #expect(terminal.lineText(terminal.screenTop - 1).hasPrefix("line ")) }
+    #expect(terminal.screenTop - terminal.firstLine <= historyLines)
+  }
+
+  @Test("what is held for a reader that falls behind is bounded")
+  func heldBound() {
+    var options = TerminalOptions()
+    options.historyLines = 10
+    var terminal = Self.filled(lines: 100, options: options)
+    terminal.holdHistory(from: 100)
+    let line = String(repeating: "x", count: 78) + "\r\n"
+    for _ in 0..<60_000 { terminal.feed(line) }
+    #expect(terminal.heldFirstLine > 100)
+    #expect(terminal.heldHistoryBytes <= 2 << 20)
+    #expect(terminal.bytesHeld < 3 << 20)
+  }
+
   @Test("an ordinary terminal is small, and so are ten thousand lines")
   func memory() {
     let idle = Terminal(size: TerminalSize(rows: 24, columns: 80))

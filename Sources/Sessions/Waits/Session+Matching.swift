@@ -17,7 +17,7 @@ extension Session {
   func find(_ pattern: Pattern, since: UInt64?, for number: Int, _ waiter: Waiter, final: Bool) -> String? {
     if waiter.look.search != nil { return nil }
     if let since, terminal.screenStamp <= since { return nil }
-    if let last = waiter.look.last, !final, waiter.look.rest == nil {
+    if let last = waiter.look.last, !final, waiter.look.rest == nil, !isTextBehind {
       let rest = SessionLimits.matchInterval - last.duration(to: .now)
       if rest > .zero {
         recheck(number, waiter, after: rest)
@@ -58,13 +58,16 @@ extension Session {
     waiter.look.search = nil
     switch finding {
     case .found(let match):
-      let outcome = WaitOutcome(reason: .match, evidence: .match, match: match, generation: generation)
+      let outcome = WaitOutcome(
+        reason: .match, evidence: .match, match: match, generation: generation,
+        hasSkippedText: waiter.look.hasSkipped)
       end(number, waiter, .success(outcome))
+      holdText()
     case .absent:
       waiter.look.looked(text)
       // Whoever is late waits for what had been begun, not for what has come since.
-      if waiter.late != nil, waiter.look.rest == nil { waiter.look.generation = generation }
-      check(number, waiter)
+      if let last = waiter.look.lastLine, (waiter.look.rest ?? last) >= last { waiter.look.reachedLast(generation) }
+      checkAgain(number, waiter)
     case .givenUp:
       end(
         number, waiter,
@@ -73,6 +76,7 @@ extension Session {
             .patternTooCostly,
             "The pattern takes too long to look for in what \(name) shows: make it simpler, for example without a repetition inside a repetition."
           )))
+      holdText()
     }
   }
 
@@ -84,7 +88,9 @@ extension Session {
     if terminal.isAlternateScreen {
       for row in screen where since.map({ row.stamp > $0 }) ?? true { text.append(row) }
     } else {
-      let start = max(waiter.look.rest ?? waiter.look.from, terminal.firstLine)
+      let wished = waiter.look.rest ?? waiter.look.from
+      let start = max(wished, terminal.heldFirstLine)
+      if start > wished { waiter.look.hasSkipped = true }
       if waiter.look.rest == nil, let since { appendRowsPaintedAbove(start, since: since, of: screen, to: &text) }
       var line = start
       while line < terminal.screenTop, !text.isFull {
@@ -105,6 +111,31 @@ extension Session {
     text.finish(keeping: pattern.isOfOneLine ? waiter.look.seen : nil)
     return text
   }
+
+  /// Keeps what leaves the history until those who wait for a text have looked at it. Where they are behind by much, the program's output
+  /// waits for them: not for longer than ``OutputPause`` allows, after which the oldest text goes unseen, and they are told.
+  func holdText() {
+    var first: Int?
+    for waiter in waiters.values where waiter.looksForText {
+      first = min(first ?? .max, waiter.look.next(screenTop: terminal.screenTop))
+    }
+    terminal.holdHistory(from: first)
+    guard isTextBehind, exit == nil, let left = outputPause.begin(at: .now) else { return goOnReading() }
+    guard pty.isReading else { return }
+    pty.isReading = false
+    pauseTimer = loop.schedule(after: left) { [weak self] in self?.assumeIsolated { $0.goOnReading() } }
+  }
+
+  private func goOnReading() {
+    guard !pty.isReading else { return }
+    pauseTimer?.cancel()
+    pauseTimer = nil
+    outputPause.end(at: .now)
+    pty.isReading = true
+  }
+
+  /// More waits to be looked at than is kept for long.
+  private var isTextBehind: Bool { terminal.heldHistoryBytes > SessionLimits.matchBacklog }
 
   /// Rows above the search's beginning that were painted after that generation, while nothing has scrolled: programs that repaint a
   /// part of the main screen do that.
@@ -181,6 +212,12 @@ struct NewText: Sendable {
 }
 
 extension TextLook {
+  /// What was there when the time was over has been looked at.
+  mutating func reachedLast(_ generation: UInt64) {
+    rest = nil
+    self.generation = generation
+  }
+
   /// It holds nothing that matches.
   mutating func looked(_ text: NewText) {
     rest = text.rest

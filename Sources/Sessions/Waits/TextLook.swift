@@ -18,6 +18,10 @@ struct TextLook {
   var search: SlowSearch?
   /// A search that was too costly for the loop, and found no place in the queue.
   var isPutOff = false
+  /// Where the text ended when the time was over: what comes behind is not waited for.
+  var lastLine: Int?
+  /// Some of the text had gone before it could be looked at.
+  var hasSkipped = false
 
   init(from: Int, caller: String) {
     self.from = from
@@ -26,6 +30,12 @@ struct TextLook {
 
   /// There is something that has been begun to be looked at, and no word yet.
   var isUnderWay: Bool { search != nil || rest != nil || isPutOff }
+
+  /// The lowest line that is still to be looked at, on the main screen.
+  func next(screenTop: Int) -> Int {
+    // What has been looked at and is on the screen may change; what has left it does not.
+    rest.map { min($0, max(from, screenTop)) } ?? from
+  }
 
   /// What lies before that line does not change any more.
   mutating func passed(_ line: Int) { from = max(from, line) }

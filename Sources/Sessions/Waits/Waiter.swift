@@ -9,6 +9,7 @@ final class Waiter {
   let holder = Cause.current?.holder
   /// Where it stands in the look for a text.
   var look: TextLook
+  let looksForText: Bool
   /// Looks again when nothing has come in the meantime.
   var recheck: LoopTimer?
   var recheckAt: ContinuousClock.Instant
@@ -27,6 +28,7 @@ final class Waiter {
     self.began = began
     recheckAt = began
     self.look = look
+    looksForText = conditions.contains { if case .match = $0 { true } else { false } }
     self.resume = resume
   }
 
