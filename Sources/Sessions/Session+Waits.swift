@@ -220,9 +220,14 @@ extension Session {
   private func inputEvidence(since: UInt64?, count: UInt64?) -> Evidence? {
     if isPromptNew(since: since, count: count) { return .osc133 }
     // A program may read between two steps of what it does with the input, too.
-    if let since, generation > since, activity.quiet() < SessionLimits.settle { return nil }
+    let quiet = activity.quiet()
+    if let since, generation > since, quiet < SessionLimits.settle { return nil }
     switch state() {
     case (.password, let evidence), (.reading, let evidence): return evidence
+    // Keys that send no line off bring no other prompt: the line editor has taken them, and waits for more.
+    case (.prompt, let evidence)
+    where foregroundIsOwn && readingEvidence(ProcessStatus.members(of:), quiet: quiet) != nil:
+      return evidence
     default: return nil
     }
   }

@@ -165,7 +165,8 @@ extension Session {
 
   private func foregroundWaiting(_ processes: (ProcessID) -> [ProcessStatus]) -> TerminalWaiting {
     guard let device = pty.device, let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return .unknown }
-    let waiting = ProcessStatus.waiting(group: group, terminal: device, among: processes)
+    let isAtPrompt = commands.standsAtPrompt && foregroundIsOwn
+    let waiting = ProcessStatus.waiting(group: group, terminal: device, isAtPrompt: isAtPrompt, among: processes)
     switch waiting {
     // Caught between two polls: what that costs is counted.
     case .turning, .running: break

@@ -26,9 +26,12 @@ extension ProcessStatus {
 
   /// How a process group waits for its terminal; of several processes the one that says most.
   ///
-  /// - Parameter processes: Answers at least the processes of a group; for a caller that has read them already.
+  /// - Parameters:
+  ///   - isAtPrompt: The leader has said that it asks for a line: programs that it has started go on in the background, and it does not wait
+  ///     for them.
+  ///   - processes: Answers at least the processes of a group; for a caller that has read them already.
   package static func waiting(
-    group: ProcessID, terminal device: UInt64,
+    group: ProcessID, terminal device: UInt64, isAtPrompt: Bool = false,
     among processes: (ProcessID) -> [ProcessStatus] = ProcessStatus.members(of:)
   ) -> TerminalWaiting {
     // Nearly always the leader is the one who reads; the others need a walk over /proc.
@@ -46,7 +49,9 @@ extension ProcessStatus {
         runs = runs || waits.isRunning
       }
       // Whose child has the same terminal in front may be waiting for the child, which no descriptor shows.
-      guard let rest = waits.rest, !members.contains(where: { $0.parent == process.pid }) else { continue }
+      guard let rest = waits.rest,
+        isAtPrompt && process.pid == group || !members.contains(where: { $0.parent == process.pid })
+      else { continue }
       switch (rest, polling) {
       case (.endless, _): polling = .polling(isTimed: false)
       case (.timed, .none), (.timed, .turning): polling = .polling(isTimed: true)

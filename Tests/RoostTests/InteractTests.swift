@@ -49,6 +49,63 @@ struct InteractTests {
     }
   }
 
+  /// Shells that edit their line, or leave that to the terminal, with and without our integration.
+  private static let shells: [(name: String, fields: JSON)] = [
+    ("bash", ["shell": "/usr/bin/bash"]), ("zsh", ["shell": "/usr/bin/zsh"]), ("fish", ["shell": "/usr/bin/fish"]),
+    ("dash", ["argv": ["/usr/bin/dash"]]), ("mksh", ["argv": ["/usr/bin/mksh"]]), ("ksh", ["argv": ["/usr/bin/ksh93"]]),
+    ("yash", ["argv": ["/usr/bin/yash"]]), ("ash", ["argv": ["/usr/bin/busybox", "ash"]]),
+  ].filter { isExecutable($0.1["shell"].string ?? $0.1["argv"].array?.first?.string ?? "") }
+
+  @Test("keys that bring no new prompt are answered once the line editor has taken them", arguments: shells.map(\.name))
+  func editing(shell: String) async throws {
+    let fields = try #require(InteractTests.shells.first { $0.name == shell }).fields
+    try await withSession(fields) { session in
+      try await session.wait(["for": ["prompt", "input"]])
+      for number in 1...5 {
+        let typed = try await session.interact([
+          "text": .string("typed\(number)"), "for": "input", "format": "plain",
+        ])
+        #expect(typed["met"] == true && typed["reason"] == "input", "\(typed.text)")
+        let row = typed["screen"]["cursor"]["row"].integer ?? 0
+        #expect(typed["screen"]["lines"].array?[row].string?.contains("typed\(number)") == true, "\(typed.text)")
+        for keys: JSON in [["tab"], ["left", "right"], ["ctrl+a"], ["ctrl+e"]] where !["dash"].contains(shell) {
+          let answer = try await session.interact(["keys": keys, "for": "input", "format": "plain"])
+          #expect(answer["reason"] == "input", "\(answer.text)")
+        }
+        let empty = try await session.interact(["keys": ["ctrl+u"], "for": "input", "format": "plain"])
+        #expect(!empty["screen"].screenText.contains("typed"), "\(empty.text)")
+        let same = try await session.interact(["keys": ["ctrl+u"], "for": "input", "format": "plain"])
+        #expect(same["reason"] == "input", "\(same.text)")
+      }
+      let search = try await session.interact(["keys": ["ctrl+r"], "for": "input", "format": "plain"])
+      #expect(search["reason"] == "input", "\(search.text)")
+      try await session.interact(["keys": ["ctrl+c"], "for": ["prompt", "input"]])
+    }
+  }
+
+  @Test("what fish has started in the background does not hide that it waits at its prompt")
+  func background() async throws {
+    try await withShell(.fish) { session in
+      // In its own group, as what makes completions out of manuals when it begins for the first time.
+      try await session.run("status job-control none; sleep 1000 &")
+      for keys: JSON in [["a", "ctrl+u"], ["ctrl+u"], ["ctrl+c"]] {
+        let answer = try await session.interact(["keys": keys, "for": "input", "format": "plain"])
+        #expect(answer["reason"] == "input" && answer["state"] == "prompt", "\(answer.text)")
+      }
+      try await session.run("kill $last_pid")
+    }
+  }
+
+  @Test("keys are not answered before whoever takes them has")
+  func editingSlowly() async throws {
+    try await withShell(.bash) { session in
+      // The line editor is about a key for a while: nothing is read, and then something is printed.
+      try await session.run(#"slow() { sleep 0.3; READLINE_LINE=done; READLINE_POINT=4; }; bind -x '"\C-t": slow'"#)
+      let answer = try await session.interact(["keys": ["ctrl+t"], "for": "input", "format": "plain"])
+      #expect(answer["screen"].screenText.hasSuffix("done"), "\(answer.text)")
+    }
+  }
+
   @Test("a wait for a change sees what was typed")
   func change() async throws {
     try await withSession { session in
