@@ -192,12 +192,23 @@ extension Session {
   /// the shell has taken everything and waits.
   func isPromptNew(since: UInt64?, count: UInt64?) -> Bool {
     guard commands.standsAtPrompt else { return false }
-    if let since, commands.promptGeneration <= since { return false }
+    if let since, commands.promptGeneration <= since { return isPromptCleared(since: since) }
     if commands.promptCount >= count ?? promptsOwed { return true }
     guard
       hasTakenInput && activity.quiet() >= SessionLimits.settle && foregroundShellWaits || promptOutlastsInput
     else { return false }
     // A shell that reads what a program of its own left unread owes nothing.
+    settlePrompts()
+    return true
+  }
+
+  /// Whether ctrl+c was typed at the prompt, and the shell has made the line empty: fish brings no other prompt for that, or paints the same
+  /// one again, and says nothing at all where the line was empty before.
+  private func isPromptCleared(since: UInt64) -> Bool {
+    guard case .atPrompt(let place) = commands.phase, typedLine.isInterrupted, lastInputGeneration > since,
+      shellNeedsCancel, hasTakenInput, activity.quiet() >= SessionLimits.settle, foregroundIsOwn,
+      foregroundShellWaits, cursorPosition == place
+    else { return false }
     settlePrompts()
     return true
   }

@@ -106,6 +106,26 @@ struct InteractTests {
     }
   }
 
+  @Test("ctrl+c at a prompt is answered by a prompt, whatever stood there", arguments: [Shell.bash, .zsh, .fish])
+  func interrupt(shell: Shell) async throws {
+    try await withShell(shell) { session in
+      for text in ["", "half", "", "", "more", "another"] {
+        if !text.isEmpty { try await session.interact(["text": .string(text), "for": "input"]) }
+        let answer = try await session.interact(["keys": ["ctrl+c"], "for": "prompt", "format": "plain"])
+        #expect(answer["reason"] == "prompt" && answer["state"] == "prompt", "\(answer.text)")
+        let row = answer["screen"]["cursor"]["row"].integer ?? 0
+        let line = answer["screen"]["lines"].array?[row].string ?? ""
+        #expect(text.isEmpty || !line.contains(text), "\(answer.text)")
+      }
+      // It is nobody's answer who waits for one behind it.
+      try await session.interact(["keys": ["ctrl+c"], "for": "input"])
+      let now = try await session.record["generation"].integer ?? 0
+      let late = try await session.answer("wait", ["for": "prompt", "since": .integer(now), "timeout_ms": 300])
+      #expect(late.errorCode == "wait_timeout", "\(late)")
+      #expect(try await session.run("echo fine")["output"] == "fine\n")
+    }
+  }
+
   @Test("a wait for a change sees what was typed")
   func change() async throws {
     try await withSession { session in
