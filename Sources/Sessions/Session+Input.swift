@@ -81,6 +81,7 @@ extension Session {
       lastInputGeneration = activity.generation
       if isSent { lastSentGeneration = activity.generation }
       lastInputAt = activity.last
+      if typedLine.isInterrupted, !runs.isTyping { followTypedInterrupt() }
       tellOfTyping(typist, from: viewer)
       return before
     case .full:

@@ -442,6 +442,32 @@ extension Session {
     }
   }
 
+  /// Somebody typed ctrl+c at a prompt. Where the shell has not seen it, as in ``interruptAgainSoon()``, nothing would come of it until the
+  /// next key, which would be lost with it.
+  func followTypedInterrupt() {
+    guard case .atPrompt = commands.phase, runs.active == nil, !shellNeedsCancel else { return }
+    runs.interruptTyped = (commands.promptCount, .now + SessionLimits.promptPatience, lastInputGeneration)
+    typeInterruptAgainSoon()
+  }
+
+  private func typeInterruptAgainSoon() {
+    runs.interruptTimer = loop.schedule(after: SessionLimits.unseenPatience) { [weak self] in
+      self?.assumeIsolated { session in
+        guard session.exit == nil, let typed = session.runs.interruptTyped, session.runs.active == nil,
+          case .atPrompt = session.commands.phase, session.commands.promptCount == typed.count,
+          ContinuousClock.now < typed.until, session.lastInputGeneration == typed.input, session.typedLine.isInterrupted
+        else { return }
+        // A shell that has not had the time is left alone, and so is one that asks for something else by now.
+        if session.hasTakenInput, session.foregroundIsOwn, session.foregroundShellWaits,
+          session.pty.discipline?.effect(of: 0x03) == .kills
+        {
+          try? session.writeForRun([0x03])
+        }
+        session.typeInterruptAgainSoon()
+      }
+    }
+  }
+
   /// A mark of another command has ended the record of the run in progress.
   func runMayHaveEnded() {
     guard let run = runs.active, case .running(let id) = run.stage, let record = commands.record(id),

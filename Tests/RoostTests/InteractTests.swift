@@ -126,6 +126,30 @@ struct InteractTests {
     }
   }
 
+  @Test("ctrl+c that a shell overlooks at its prompt is typed again")
+  func overlooked() async throws {
+    // What bash does when it comes between its look for a signal and its wait for a key.
+    let program = #"""
+      import os, signal
+      seen = 0
+      def prompt(): os.write(1, b'\r\n\033]133;A\a$ \033]133;B\a')
+      def interrupt(*_):
+        global seen
+        seen += 1
+        if seen % 2 == 0: prompt()
+      signal.signal(signal.SIGINT, interrupt)
+      prompt()
+      while True: os.read(0, 100)
+      """#
+    try await withSession(["argv": ["/usr/bin/python3", "-c", .string(program)]]) { session in
+      try await session.wait(["for": "prompt"])
+      for _ in 1...3 {
+        let answer = try await session.interact(["keys": ["ctrl+c"], "for": "prompt", "format": "plain"])
+        #expect(answer["reason"] == "prompt" && answer["screen"].screenText.hasSuffix("^C\n$"), "\(answer.text)")
+      }
+    }
+  }
+
   @Test("a wait for a change sees what was typed")
   func change() async throws {
     try await withSession { session in

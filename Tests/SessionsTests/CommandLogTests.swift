@@ -131,10 +131,14 @@ struct CommandLogTests {
     more.options["k"] = "s"
     // Not before it has the line: somebody else's is not complete.
     #expect(take(&log, more).run == nil)
+    _ = take(&log, signed(.promptStart, n: 2))
+    _ = take(&log, signed(.promptEnd, n: 2))
+    #expect(log.standsAtPrompt)
     var taken = signed(.property, n: 2, run: 8)
     taken.options["roost"] = "taken"
     _ = take(&log, taken)
     #expect(take(&log, more).run == .incomplete(isGivenUp: false))
+    #expect(log.isContinuing && !log.standsAtPrompt)
   }
 
   @Test("what runs in a shell inside the shell has records of its own, and ends with it")

@@ -24,6 +24,9 @@ struct SessionRuns {
   /// A prompt that ctrl+c is to bring: more than so many, for how long it is waited for, and what had been typed by then.
   var promptAwaited: (count: UInt64, until: ContinuousClock.Instant, input: UInt64)?
   var promptTimer: LoopTimer?
+  /// The same of a ctrl+c that somebody typed at a prompt.
+  var interruptTyped: (count: UInt64, until: ContinuousClock.Instant, input: UInt64)?
+  var interruptTimer: LoopTimer?
   /// A plain shell whose marks have not come: its `command` or `printf` may be functions of somebody's, or its prompt read-only.
   var warilyTold: ProcessImage?
   /// What a plain shell's prompt looks like, taken where it can have been nothing else: its prompts for more lines are another text.

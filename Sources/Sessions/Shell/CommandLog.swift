@@ -471,6 +471,7 @@ struct CommandLog {
       guard mark.options["k"] == "s" else { break }
       // The first lines of a paste may run already while its last one is not complete.
       if expected?.isTaken == true, phase != .running || signers[current].open.map({ !isOfAnotherRun($0) }) == true {
+        isContinuing = true
         return .incomplete(isGivenUp: false)
       }
       isContinuing = true
