@@ -226,6 +226,20 @@ struct PlainShellTests {
   }
 
   @Test(
+    "a TAB that was typed before the prompt came has moved it, and is no half line",
+    arguments: ["\t", "ab\t\u{15}\t"])
+  func tabBeforePrompt(keys: String) async throws {
+    let gate = try await Gate(in: SharedServer.roost)
+    try await session(Place.bash.fields) { session in
+      try await session.interact(["text": .string("read go <\(gate.path)\r"), "match": "gate\n"])
+      // The terminal shows it where the prompt will be.
+      try await session.interact(["text": .string(keys), "for": "change"])
+      try await gate.open()
+      try await expectRuns(session)
+    }
+  }
+
+  @Test(
     "an Enter that does not arrive is typed otherwise", arguments: [Place.dash, .bash, .mksh, .ash],
     ["-icrnl", "igncr", "raw"])
   func carriageReturn(place: Place, mode: String) async throws {

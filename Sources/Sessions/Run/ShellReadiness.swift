@@ -335,7 +335,8 @@ extension Session {
   /// Nothing stands behind a plain shell's prompt, whatever keys were pressed.
   var isLineEmpty: Bool {
     guard let known = runs.plainPrompt, known.shell == frontImage else { return false }
-    guard textBeforeCursor == known.text else { return false }
+    // What was typed before the prompt came was shown where the prompt was to stand: a TAB has moved it.
+    guard textBeforeCursor.drop(while: { $0 == " " }) == known.text.drop(while: { $0 == " " }) else { return false }
     var columns = 0
     terminal.visitRuns(row: terminal.cursor.row, trim: .blankAny) { columns += $0.columns }
     return columns <= terminal.cursor.column
