@@ -33,16 +33,20 @@ package struct TestClient: Sendable {
   /// Sent with every request.
   package var token: String?
   private let http: HTTPClient
+  /// Whether what is answered must be as the operation is described.
+  private let isChecked: Bool
 
-  package init(_ endpoint: Endpoint, token: String? = nil) {
+  /// - Parameter isChecked: `false` for a server that is not ours.
+  package init(_ endpoint: Endpoint, token: String? = nil, isChecked: Bool = true) {
     self.endpoint = endpoint
     self.token = token
+    self.isChecked = isChecked
     http = HTTPClient(endpoint: endpoint, loop: TestLoop.shared)
   }
 
   /// The same endpoint over a connection of its own: requests of one client follow each other.
   package func another(token: String? = nil) -> TestClient {
-    TestClient(endpoint, token: token ?? self.token)
+    TestClient(endpoint, token: token ?? self.token, isChecked: isChecked)
   }
 
   /// Any request. Whatever the status, it is an answer.
@@ -53,7 +57,9 @@ package struct TestClient: Sendable {
     let response = try await http.send(
       HTTPClientRequest(method, target, headers: authorized(headers), body: body, timeout: timeout))
     let json = (try? JSON(parsing: response.body)) ?? .null
-    return TestResponse(status: response.status, headers: response.headers, body: response.body, json: json)
+    let answer = TestResponse(status: response.status, headers: response.headers, body: response.body, json: json)
+    if isChecked { try await AnswerCheck.check(method, target, answer) }
+    return answer
   }
 
   /// A request with a JSON body.
@@ -86,7 +92,9 @@ package struct TestClient: Sendable {
 
   /// Calls an operation by JSON-RPC: the whole reply, with `result` or `error`.
   package func rpc(_ method: String, _ parameters: JSON = [:]) async throws -> JSON {
-    try await post("/rpc", ["jsonrpc": "2.0", "id": 1, "method": .string(method), "params": parameters])
+    let reply = try await post("/rpc", ["jsonrpc": "2.0", "id": 1, "method": .string(method), "params": parameters])
+    if isChecked, reply["error"].isNull { try await AnswerCheck.check(rpc: method, reply["result"]) }
+    return reply
   }
 
   /// Opens a WebSocket. A refusal throws `NetError` with the status and body.
