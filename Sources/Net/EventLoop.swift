@@ -36,6 +36,10 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   private var afterPoll: [Work] = []
   /// Whether libuv is calling back.
   private var isPolling = false
+  /// Those who have had the loop for a while, and wait.
+  let turns = LoopTurns()
+  /// When the round began: what libuv calls back, and the jobs that follow. Zero until somebody asks, for as long as nobody waits for a turn.
+  private var roundBegan: UInt64 = 0
   /// Reused for response heads and the like. Borrow, never keep.
   var scratch: [UInt8] = []
   var date = HTTPDate()
@@ -257,12 +261,33 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     preferShortTurns()
     while !inbox.withLock({ $0.isStopping }) {
       let more = runJobs()
+      beginRound()
       isPolling = true
-      uv_run(uv, more || !afterPoll.isEmpty ? UV_RUN_NOWAIT : UV_RUN_ONCE)
+      uv_run(uv, more || !afterPoll.isEmpty || !incoming.isEmpty || !turns.isEmpty ? UV_RUN_NOWAIT : UV_RUN_ONCE)
       isPolling = false
       takeAfterPoll()
     }
     closeEverything()
+  }
+
+  private func beginRound() {
+    guard !turns.isEmpty else {
+      roundBegan = 0
+      return
+    }
+    let now = Clock.monotonic
+    let time = roundBegan == 0 ? 0 : now &- roundBegan
+    roundBegan = now
+    turns.letIn(after: time)
+    // Where nobody waits any more the loop may sleep in its poll, which is no part of a round.
+    if turns.isEmpty { roundBegan = 0 }
+  }
+
+  /// Whether the round has lasted so long that whoever has more for the loop should wait for another turn.
+  var isRoundLong: Bool {
+    let now = Clock.monotonic
+    if roundBegan == 0 { roundBegan = now }
+    return now &- roundBegan > LoopTurns.longestRound
   }
 
   private func takeAfterPoll() {

@@ -120,7 +120,9 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   func start() {
     socket.setOwner(self)
-    if !isKnown { socket.limitUnread(to: HTTPConnection.unreadOfStranger, atOnce: HTTPConnection.readOfStranger) }
+    if !isKnown {
+      socket.limitUnread(to: HTTPConnection.unreadOfStranger, atOnce: HTTPConnection.readOfStranger, isStranger: true)
+    }
     deadline = Deadline(loop: loop) { [unowned self] in deadlinePassed() }
     deadline?.set(after: idleTimeout)
     socket.startReading()
@@ -179,7 +181,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
 
   private func yield() {
     isYielding = true
-    loop.afterPoll { [self] in
+    loop.turns.wait(isKnown ? .known : .stranger) { [self] in
       isYielding = false
       if !isPumping { pumpUnread() }
     }
@@ -303,7 +305,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     endExchange(closes: closes)
   }
 
-  private func sendRestLater() { loop.afterPoll { [self] in sendRest() } }
+  private func sendRestLater() { loop.turns.wait(.known) { [self] in sendRest() } }
 
   /// Sends the next part of a long answer. Called when the socket has taken the last.
   private func sendRest() {

@@ -47,10 +47,16 @@ final class Socket: LoopHandle {
   let peer: PeerAddress
   private var owner: (any SocketOwner)?
   private var isReading = false
+  /// It has had the loop for a while, and reads again when it has a turn.
+  private var isWaiting = false
+  /// It has that turn, however long the round is already.
+  private var hasTurn = false
   private var isFinishing = false
   private var isShutDown = false
   private var hasEnded = false
   private var readAtOnce = EventLoop.readBufferBytes
+  /// Whether it is not known yet who is behind it.
+  private var isStranger = false
   private var linger: Deadline?
   private var lingerProgress: UInt64 = 0
   private var tls: TLSSession?
@@ -110,6 +116,10 @@ final class Socket: LoopHandle {
   func startReading() {
     guard !isClosed, !isReading, !hasEnded else { return }
     isReading = true
+    if !isWaiting { beginReading() }
+  }
+
+  private func beginReading() {
     if let tls, !isFinishing {
       if tls.hasUnread { loop.later { [self] in deliver() } }
       if tls.inputHasEnded { return }
@@ -118,6 +128,10 @@ final class Socket: LoopHandle {
       stream,
       { handle, _, buffer in
         guard let socket = Socket.of(handle?.pointee.data), let buffer else { return }
+        if socket.mustWait {
+          buffer.pointee = uv_buf_init(nil, 0)
+          return
+        }
         let shared = socket.loop.readBuffer
         buffer.pointee = uv_buf_init(
           shared.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(min(shared.count, socket.readAtOnce)))
@@ -132,10 +146,33 @@ final class Socket: LoopHandle {
   func stopReading() {
     guard !isClosed, isReading else { return }
     isReading = false
+    if !isWaiting { uv_read_stop(stream) }
+  }
+
+  /// A process of this machine is always heard: others are not to be in its way.
+  private var mustWait: Bool {
+    let isLong = loop.isRoundLong
+    if hasTurn { return false }
+    if case .unix = peer { return false }
+    return isLong
+  }
+
+  private func waitForTurn() {
+    guard !isClosed, isReading, !isWaiting else { return }
+    isWaiting = true
     uv_read_stop(stream)
+    loop.turns.wait(isStranger ? .stranger : .known) { [self] in
+      isWaiting = false
+      guard !isClosed, isReading else { return }
+      hasTurn = true
+      beginReading()
+    }
   }
 
   private func read(_ count: Int, _ base: UnsafeMutablePointer<CChar>?) {
+    if count == Int(UV_ENOBUFS.rawValue) { return waitForTurn() }
+    hasTurn = false
+    defer { if loop.isRoundLong { waitForTurn() } }
     if count > 0 {
       // Input after the last response is dropped.
       guard !isFinishing else {
@@ -373,8 +410,10 @@ final class Socket: LoopHandle {
   /// Has the peer send no more than about so many bytes that nobody has read yet (`TCP_WINDOW_CLAMP`): they are held in the kernel, where no
   /// limit of ours counts them. Nothing for a socket that is not TCP.
   /// - Parameter atOnce: What one read takes.
-  func limitUnread(to bytes: CInt, atOnce: Int = EventLoop.readBufferBytes) {
+  /// - Parameter isStranger: Whether it is not known yet who is behind it.
+  func limitUnread(to bytes: CInt, atOnce: Int = EventLoop.readBufferBytes, isStranger: Bool = false) {
     readAtOnce = atOnce
+    self.isStranger = isStranger
     setTCPOption(TCP_WINDOW_CLAMP, bytes)
   }
 

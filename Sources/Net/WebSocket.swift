@@ -112,6 +112,8 @@ package final class WebSocket: @unchecked Sendable {
   private var decoder: WebSocketDecoder
   private var state = State.open
   private var isPaused = false
+  /// It has had the loop for a while, and goes on when it has a turn.
+  private var isWaiting = false
   private var isConsuming = false
   private var unread: [UInt8] = []
   private var hasReported = false
@@ -123,6 +125,8 @@ package final class WebSocket: @unchecked Sendable {
   private var silence: Deadline?
   private var closing: Deadline?
   private var awaitsPong = false
+  /// The latest ping; of several that follow each other only that is answered (RFC 6455 §5.5.3).
+  private var unansweredPing: [UInt8]?
   private var takenAtPing: UInt64 = 0
   private var random = PooledRandom()
 
@@ -260,27 +264,44 @@ package final class WebSocket: @unchecked Sendable {
   }
 
   private func resumeDelivery() {
-    guard !isPaused, state != .ended, !isConsuming else { return }
+    guard !isPaused, !isWaiting, state != .ended, !isConsuming else { return }
     if !unread.isEmpty {
       let bytes = unread
       unread = []
       bytes.withUnsafeBytes { consume($0) }
     }
-    if !isPaused, state != .ended { socket.startReading() }
+    if !isPaused, !isWaiting, state != .ended { socket.startReading() }
+  }
+
+  private func waitForTurn() {
+    isWaiting = true
+    socket.stopReading()
+    loop.turns.wait(.known) { [self] in
+      isWaiting = false
+      resumeDelivery()
+    }
   }
 
   private func consume(_ bytes: UnsafeRawBufferPointer) {
     var input = bytes
     isConsuming = true
-    defer { isConsuming = false }
+    defer {
+      isConsuming = false
+      answerPing()
+    }
     do throws(WebSocketFault) {
       while state != .ended {
         if isPaused {
           if !input.isEmpty { unread.append(contentsOf: input) }
           return
         }
-        guard let event = try decoder.next(&input) else { return }
+        guard let event = try decoder.next(&input) else { break }
         handle(event)
+        if !input.isEmpty, !isPaused, state != .ended, loop.isRoundLong {
+          unread.append(contentsOf: input)
+          waitForTurn()
+          break
+        }
       }
     } catch {
       fail(error)
@@ -288,16 +309,17 @@ package final class WebSocket: @unchecked Sendable {
   }
 
   private func handle(_ event: WebSocketEvent) {
+    if case .ping(let payload) = event {
+      unansweredPing = payload
+      return
+    }
+    answerPing()
     switch event {
     case .text(let bytes):
       if state == .open { handler?.webSocket(self, text: bytes) }
     case .binary(let bytes):
       if state == .open { handler?.webSocket(self, binary: bytes) }
-    case .ping(let payload):
-      if state == .open, socket.queuedBytes <= WebSocket.maxQueuedForPong {
-        payload.withUnsafeBytes { write(.pong, $0) }
-      }
-    case .pong:
+    case .ping, .pong:
       break
     case .close(let code, let reason):
       if state == .open {
@@ -308,6 +330,13 @@ package final class WebSocket: @unchecked Sendable {
       // Who leaves wants no more of it, and might not read on purpose.
       if socket.queuedBytes > WebSocket.maxQueuedForPong { socket.close(nil) }
     }
+  }
+
+  private func answerPing() {
+    guard let payload = take(&unansweredPing), state == .open, socket.queuedBytes <= WebSocket.maxQueuedForPong else {
+      return
+    }
+    payload.withUnsafeBytes { write(.pong, $0) }
   }
 
   // MARK: Ending
@@ -373,7 +402,7 @@ extension WebSocket: SocketOwner {
       awaitsPong = false
       silence?.set(after: pingMilliseconds)
     }
-    if isPaused || !unread.isEmpty {
+    if isPaused || isWaiting || !unread.isEmpty {
       unread.append(contentsOf: bytes)
     } else {
       consume(bytes)

@@ -379,6 +379,46 @@ struct StrangersTests {
     }
   }
 
+  @Test(
+    "frames without end, of eight sockets of one token, leave the loop to others", arguments: ["ping", "continuation"])
+  func endlessFrames(kind: String) async throws {
+    try await withTCP(token: StrangersTests.token) { roost, client in
+      try await roost.session(["name": "s", "argv": ["/bin/cat"]])
+      // Masked with zeros. A fragment that nothing ends, or frames that are whole.
+      let begin: [UInt8] = kind == "ping" ? [] : [0x01, 0x80, 0, 0, 0, 0]
+      let frame: [UInt8] = [kind == "ping" ? 0x89 : 0x00, 0x80, 0, 0, 0, 0]
+      let piece = Array(repeatElement(frame, count: 10_000).joined())
+      let isOver = Flag()
+      let floods = try await withThrowingTaskGroup(of: Int.self) { group in
+        for _ in 0..<8 {
+          let socket = try await unreadViewer(client, "/sessions/s/ws/json", StrangersTests.token)
+          try await socket.send(begin)
+          group.addTask {
+            var sent = 0
+            while !isOver.value.load(ordering: .relaxed), sent < StrangersTests.mostFrames {
+              let count = try await socket.send(piece)
+              if count < piece.count { throw TestFailure("the socket was closed after \(sent + count) bytes") }
+              sent += count
+            }
+            return sent
+          }
+        }
+        for _ in 0..<60 { _ = try await roost.http.get("/sessions") }
+        isOver.value.store(true, ordering: .relaxed)
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      // They were read meanwhile, and were far from done: what the kernel holds of them counts here too.
+      #expect(floods.allSatisfy { $0 < StrangersTests.mostFrames }, "\(floods)")
+    }
+  }
+
+  /// Bytes of frames: the answers to somebody else would take many seconds if all of them came first.
+  private static let mostFrames = 40 << 20
+
+  private final class Flag: Sendable {
+    let value = Atomic(false)
+  }
+
   @Test("between two pictures of a large screen others have their turn")
   func picturesByTurns() async throws {
     try await withTCP(token: StrangersTests.token) { roost, client in
