@@ -3,7 +3,8 @@ import Formats
 import Store
 
 /// For whom a session was made that the local user has not made: which token, and what it could do for whoever asked. Programs in the session may ask that of the
-/// server over its Unix socket, for as long as the token is good, and no more.
+/// server over its Unix socket, for as long as the token is good, and no more. For a token of a hub that cannot be said (``ofHubsToken``), so there they may ask
+/// nothing.
 ///
 /// Kept with the session as text, so that the next server knows it too.
 package struct MakerRights: Sendable, Equatable {
@@ -61,6 +62,14 @@ package struct MakerRights: Sendable, Equatable {
     tags = list("tags")
     // One without its limits would be without limits.
     if onBehalfOf != nil, scopes == nil { return nil }
+  }
+
+  /// Whether a hub has asked for the bearer of a token of its own. Nobody here hears of the end of that token, and the hub need not be there to be asked. A
+  /// hub's owner, and anybody at a hub that asks for no token, may ask for as long as the hub may; whoever else it names (``Principal/asker``) is taken for
+  /// such a bearer.
+  package var ofHubsToken: Bool {
+    guard let onBehalfOf else { return false }
+    return !onBehalfOf.hasPrefix("user:") && onBehalfOf != Principal.anonymous.description
   }
 
   /// What is left of what the token allows now.

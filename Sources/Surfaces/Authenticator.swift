@@ -121,6 +121,14 @@ package struct Authenticator: Sendable {
 
   /// The maker of a session, as far as he still has any rights.
   private func caller(_ rights: MakerRights) async throws(OperationError) -> (Principal, Access) {
+    if rights.ofHubsToken {
+      throw OperationError(
+        .authInvalid,
+        """
+        This session was made for a token of another server, whose end is not heard of here, so nothing may be asked of the server from within it: \
+        ask that server, with the token.
+        """)
+    }
     guard let (principal, access) = await tokens.holder(ofToken: rights.token) else {
       throw OperationError(
         .authInvalid,

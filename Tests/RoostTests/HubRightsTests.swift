@@ -63,6 +63,39 @@ struct HubRightsTests {
     }
   }
 
+  @Test(
+    "programs in a session that a hub's token has made may ask nothing of the backend, those of the hub's owner may")
+  func sessionsOfTokens() async throws {
+    try await withCluster("web1") { cluster in
+      let (hub, web1) = (cluster.hub, cluster["web1"])
+      let made = try await hub.http.post("/tokens", ["name": "t", "scopes": ["sessions:read", "sessions:manage"]])
+      let client = try await hub.roost.tcp(token: made["token"].string)
+      _ = try await client.post("/sessions", ["server": "web1", "name": "token"])
+      _ = try await client.post("/sessions", ["name": "local"])
+      _ = try await hub.http.post("/sessions?server=web1", ["name": "owner"])
+      func ask(_ server: ClusterServer, _ session: String) async throws -> JSON {
+        try await server.http.post(
+          "/sessions/\(session)/run", ["command": .string("\(Roost.executable) ls"), "timeout_ms": 30_000])
+      }
+      func check(_ when: Comment) async throws {
+        let refused = try await ask(web1, "token")
+        #expect(refused["exit_status"] != 0, when)
+        #expect(refused["output"].string?.contains("a token of another server") == true, "\(when): \(refused)")
+        #expect(try await ask(web1, "owner")["exit_status"] == 0, when)
+      }
+      try await check("while the token is good")
+      // Where the token is known, its end is too.
+      #expect(try await ask(hub, "local")["exit_status"] == 0)
+      #expect(try await hub.http.request("DELETE", "/tokens/\(made["id"].string ?? "")").status == 204)
+      let ended = try await ask(hub, "local")
+      #expect(ended["output"].string?.contains("no longer valid") == true, "\(ended)")
+      try await check("after it was revoked")
+      try await web1.roost.killServer()
+      try await web1.start()
+      try await check("after a restart of the backend")
+    }
+  }
+
   @Test("a role that is taken back closes the sockets that it let be opened, and refuses what it no longer permits")
   func demoted() async throws {
     try await withCluster("web1") { cluster in
