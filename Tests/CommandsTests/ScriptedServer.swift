@@ -15,7 +15,7 @@ final class ScriptedServer: HTTPHandler, Sendable {
   private let refuses: [String]
 
   /// - Parameters:
-  ///   - answers: to requests for other paths.
+  ///   - answers: to requests for paths, before its own.
   ///   - refuses: names of parameters that it does not know, as an older server would not.
   init(
     home: ScratchHome, state: String = "prompt", answers: [String: JSON] = [:], refuses: [String] = []
@@ -62,11 +62,11 @@ final class ScriptedServer: HTTPHandler, Sendable {
       }
       return .upgrade(upgrade)
     }
+    if let answer = answers[request.path] { return .response(HTTPResponse(status: 200, body: answer.bytes)) }
     if request.path == "/sessions/s" {
       let record: JSON = ["name": "s", "id": "id-of-s", "state": .string(state), "exit_status": 3]
       return .response(HTTPResponse(status: 200, body: record.bytes))
     }
-    if let answer = answers[request.path] { return .response(HTTPResponse(status: 200, body: answer.bytes)) }
     let error: JSON = ["error": ["code": "session_not_found", "message": "Session not found: x."]]
     return .response(HTTPResponse(status: 404, body: error.bytes))
   }

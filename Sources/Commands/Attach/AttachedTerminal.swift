@@ -103,7 +103,7 @@ actor AttachedTerminal: WebSocketHandler {
     _ record: JSON, options: AttachOptions, context: ClientContext
   ) async throws(CommandFailure) -> ExitCode {
     let target = AttachTarget(
-      client: context.client, server: context.client.server, name: record["name"].plainText,
+      client: context.client, server: context.client.server, name: record["name"].string ?? "",
       id: record["id"].string ?? "")
     let attached = AttachedTerminal(target, options: options, loop: context.client.loop)
     let end = try await attached.run()

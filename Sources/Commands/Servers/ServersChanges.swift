@@ -82,7 +82,7 @@ private func notTrustedHint(_ server: JSON, _ address: String) -> String? {
 
 private func addedText(_ server: JSON) -> String {
   let name = serverName(server)
-  let id = server["server_id"].string.map { " (\($0.prefix(8)))" } ?? ""
+  let id = server["server_id"].string.map { " (\(printable(String($0.prefix(8)))))" } ?? ""
   let role = server["role"].plainText
   var text = "\(printable(name))\(id): \(printable(healthText(server))), role \(role)\n"
   if role == "none" { text += "It is only listed; 'roost servers promote \(printable(name))' lets it be used.\n" }

@@ -237,12 +237,12 @@ extension JSON {
     array?.compactMap(\.string) ?? []
   }
 
-  /// A scalar as people read it; nothing for null.
+  /// A scalar as people read it, safe to show on a terminal whatever server has said it; nothing for null. What goes back to a server is taken as it is.
   var plainText: String {
     switch self {
     case .null: ""
-    case .string(let text): text
-    default: text
+    case .string(let text): printable(text)
+    default: printable(text)
     }
   }
 }
