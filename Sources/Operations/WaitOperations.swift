@@ -36,6 +36,7 @@ extension SessionOperations {
         .sessionsRead, "POST", "/sessions/{session}/wait", .reads
       ) { (call: Call, input: WaitInput) -> WaitOutput in
         let session = try session(input.session, for: call)
+        try await session.requirePlaceToWait()
         let answer = try await input.plan().wait(on: session, since: input.since)
         try await require(session, for: call)
         return answer
@@ -159,6 +160,7 @@ struct WaitPlan: Sendable {
     do {
       return try await wait()
     } catch let error as SessionError where error.code == .waitTimeout {
+      try await session.awaitTurnForPicture()
       let (state, generation) = await (session.state(), session.generation)
       var details: [JSON.Member] = [
         JSON.Member("state", .string(state.state.rawValue)), JSON.Member("evidence", .string(state.evidence.rawValue)),
@@ -185,6 +187,7 @@ extension Session {
     var bytes: [UInt8] = []
     if let text { bytes += paste.map { pasteBytes(text, raw: $0.isRaw) } ?? Array(text.utf8) }
     bytes += try encode(keys: keys)
+    try requirePlaceToWait()
     let before = try write(bytes)
     // Everything that has been typed so far, by whomever, must be answered; what others type from here on is theirs.
     let conditions = plan.conditions(since: before, generation: before, count: promptsOwed)

@@ -11,12 +11,7 @@ extension Session {
   package func wait(for conditions: [WaitCondition], timeout: Duration, onTimeout error: SessionError) async throws
     -> WaitOutcome
   {
-    guard SessionLimits.waiters.has(for: Cause.current?.holder, among: waiters.values.lazy.map(\.holder)) else {
-      throw SessionError(
-        .resourceLimitReached,
-        "Resource limit reached: \(SessionLimits.waiters.total) may wait on \(name), \(SessionLimits.waiters.each) of one token."
-      )
-    }
+    try requirePlaceToWait()
     let number = ticket()
     return try await withTaskCancellationHandler {
       let result = await withCheckedContinuation { continuation in
@@ -26,6 +21,16 @@ extension Session {
       return try result.get()
     } onCancel: {
       loop.execute { self.assumeIsolated { $0.cancelWait(number) } }
+    }
+  }
+
+  /// Refuses one who may not wait here, before anything is done for it: ``SessionError/Code/resourceLimitReached``.
+  package func requirePlaceToWait() throws(SessionError) {
+    guard SessionLimits.waiters.has(for: Cause.current?.holder, among: waiters.values.lazy.map(\.holder)) else {
+      throw SessionError(
+        .resourceLimitReached,
+        "Resource limit reached: \(SessionLimits.waiters.total) may wait on \(name), \(SessionLimits.waiters.each) of one token."
+      )
     }
   }
 
@@ -65,7 +70,7 @@ extension Session {
 
   func end(_ number: Int, _ waiter: Waiter, _ result: Result<WaitOutcome, SessionError>) {
     waiters[number] = nil
-    if waiters.isEmpty { screenRows = nil }
+    if waiters.isEmpty { forgetRowsSoon() }
     waiter.finish(result)
   }
 
@@ -85,8 +90,10 @@ extension Session {
 
   /// Looks at one wait because time has passed, or a search is over.
   func checkAgain(_ number: Int, _ waiter: Waiter) {
+    let before = waiter.look.next(screenTop: terminal.screenTop)
     check(number, waiter)
-    holdText()
+    // What is held for the others has not changed, and there may be hundreds.
+    if waiters[number] == nil || waiter.look.next(screenTop: terminal.screenTop) != before { holdText() }
   }
 
   private func check(_ number: Int, _ waiter: Waiter) {

@@ -41,8 +41,9 @@ package actor Session {
   package internal(set) var sizePolicy: SizePolicy
   var observers: [ObserverID: Observer] = [:]
   var waiters: [Int: Waiter] = [:]
-  /// The rows of the screen as text, while there are waits for one; made anew when something has changed.
+  /// The rows of the screen as text, while there are waits for one and a moment longer; made anew when something has changed.
   var screenRows: ScreenRows?
+  var rowsTimer: LoopTimer?
   /// How long output has waited for them lately, and until when it does.
   var outputPause = OutputPause()
   var pauseTimer: LoopTimer?

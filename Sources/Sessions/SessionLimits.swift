@@ -32,6 +32,8 @@ package enum SessionLimits {
   static let matchInterval = Duration.milliseconds(10)
   /// Longest text that one look for a match takes in; what is longer is looked through in several.
   static let matchBytes = 128 << 10
+  /// How long the text of a screen is kept when nobody waits for one any more.
+  static let matchRowsKept = Duration.seconds(1)
   /// What may have left the history and wait to be looked at before the program's output waits, in bytes of its encoding: some turns of a
   /// flood.
   static let matchBacklog = 512 << 10

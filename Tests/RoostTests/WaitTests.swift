@@ -1,5 +1,6 @@
 import Formats
 import Net
+import Synchronization
 import TestKit
 import Testing
 
@@ -301,6 +302,43 @@ struct WaitTests {
         #expect(try await found["match"].string?.hasSuffix("ax") == true)
         #expect(try await costly == ["pattern_too_costly"])
       }
+    }
+  }
+
+  @Test("costly patterns on a large screen leave the session to others", arguments: ["", "\\033[?1049h"])
+  func costlyOnLargeScreen(_ screen: String) async throws {
+    let script = "printf '\(screen)'; head -c 900000 /dev/zero | tr '\\0' a | fold -w 1000; printf '!done'; exec cat"
+    // A server alone: what is costly is looked for on one thread of it.
+    try await withRoost { roost in
+      try await roost.session([
+        "name": "big", "rows": 1000, "cols": 1000, "argv": ["/bin/sh", "-c", .string(script)],
+      ])
+      try await roost.wait("big", ["for": "match", "pattern": "!done"])
+      let count = 32
+      let answered = Mutex(0)
+      let other = roost.http.another()
+      let asking = Task {
+        while !Task.isCancelled {
+          _ = try await other.get("/sessions/big")
+          answered.withLock { $0 += 1 }
+        }
+      }
+      defer { asking.cancel() }
+      let codes = try await withThrowingTaskGroup(of: String?.self) { group in
+        for _ in 0..<count {
+          group.addTask {
+            try await roost.http.another().request(
+              "POST", "/sessions/big/wait",
+              json: ["for": "match", "pattern": "(?:a|aa|aaa)+[xyz]", "timeout_ms": 600_000]
+            ).errorCode
+          }
+        }
+        return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
+      }
+      #expect(codes == ["pattern_too_costly"])
+      // Each costs a thread of its own many times as long as a call costs the loop.
+      let calls = answered.withLock { $0 }
+      #expect(calls > 2 * count, "\(calls)")
     }
   }
 

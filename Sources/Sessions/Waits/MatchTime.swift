@@ -10,6 +10,12 @@ private struct MatchShare: Sendable {
 enum MatchTime {
   private static let shares = LoopLocal<MatchShare>()
 
+  /// Whether nothing is left for a look.
+  static func isSpent(on loop: EventLoop) -> Bool {
+    guard let share = shares[loop] else { return false }
+    return share.left + share.at.duration(to: .now) / SessionLimits.matchShare <= .zero
+  }
+
   /// Looks at once, within what the loop has to spare: gives up where that is not enough. On the loop only.
   static func search(_ pattern: Pattern, _ bytes: [UInt8], on loop: EventLoop) -> Pattern.Finding {
     var share = shares[loop] ?? MatchShare()

@@ -1,5 +1,6 @@
 import Formats
 import Net
+import Sys
 import TerminalEngine
 
 /// Looking for a text that somebody waits for. Each look takes in what is new since the last one, and is made at once where that is cheap;
@@ -24,8 +25,19 @@ extension Session {
         return nil
       }
     }
+    if !final, !isTextBehind, let known = screenRows, known.generation != generation {
+      let rest = known.rest(at: .now)
+      if rest > .zero {
+        recheck(number, waiter, after: rest)
+        return nil
+      }
+    }
+    guard mayLook(waiter) else {
+      recheck(number, waiter, after: SessionLimits.matchPause)
+      return nil
+    }
     // One turn looks at one stretch, or at all where there will be no other turn.
-    waiter.look.isPutOff = false
+    waiter.look.putOff = nil
     repeat {
       guard let text = newText(for: pattern, since: since, waiter) else { return nil }
       waiter.look.last = .now
@@ -41,6 +53,16 @@ extension Session {
     return nil
   }
 
+  /// Whether a look can come to anything: its text is made only where the loop has time for the search, or there is a place in the queue.
+  private func mayLook(_ waiter: Waiter) -> Bool {
+    if waiter.look.generation == generation, waiter.look.rest == nil { return true }
+    guard MatchTime.isSpent(on: loop) else { return true }
+    let bytes = waiter.look.putOff ?? SessionLimits.matchBytes
+    if SlowSearches.shared.hasPlace(for: waiter.look.caller, bytes: bytes) { return true }
+    waiter.look.putOff = bytes
+    return false
+  }
+
   private func searchSlowly(_ pattern: Pattern, _ text: NewText, _ number: Int, _ waiter: Waiter) {
     waiter.look.search = SlowSearches.shared.begin(pattern, text.bytes, for: waiter.look.caller) {
       [weak self] finding in
@@ -49,7 +71,7 @@ extension Session {
     }
     // No place in the queue: the text stays new.
     guard waiter.look.search == nil else { return }
-    waiter.look.isPutOff = true
+    waiter.look.putOff = text.bytes.count
     recheck(number, waiter, after: SessionLimits.matchPause)
   }
 
@@ -68,6 +90,7 @@ extension Session {
       // Whoever is late waits for what had been begun, not for what has come since.
       if let last = waiter.look.lastLine, (waiter.look.rest ?? last) >= last { waiter.look.reachedLast(generation) }
       checkAgain(number, waiter)
+      holdText()
     case .givenUp:
       end(
         number, waiter,
@@ -146,14 +169,26 @@ extension Session {
 
   private func rowsOfScreen() -> [TextRow] {
     if let known = screenRows, known.generation == generation { return known.rows }
+    let began = threadTime()
     let rows = (0..<terminal.size.rows).map { row in
       let text =
         terminal.isAlternateScreen
         ? Array(terminal.rowText(row).utf8) + [0x0A] : lineText(terminal.screenTop + row)
       return TextRow(line: terminal.screenTop + row, stamp: terminal.rowStamp(row), text: text)
     }
-    screenRows = ScreenRows(generation: generation, rows: rows)
+    screenRows = ScreenRows(generation: generation, rows: rows, madeAt: .now, cost: threadTime() - began)
     return rows
+  }
+
+  /// Nobody waits any more. Who asks again soon, as for what is there already, finds the rows that were made.
+  func forgetRowsSoon() {
+    guard screenRows != nil, rowsTimer == nil else { return }
+    rowsTimer = loop.schedule(after: SessionLimits.matchRowsKept) { [weak self] in
+      self?.assumeIsolated { session in
+        session.rowsTimer = nil
+        if session.waiters.isEmpty { session.screenRows = nil }
+      }
+    }
   }
 
   /// A line as text; a line that goes on in the next one keeps its blanks and has no line's end.
@@ -181,7 +216,7 @@ struct NewText: Sendable {
   var passed: Int?
   private(set) var bytes: [UInt8] = []
   private(set) var seen: Set<Int> = []
-  private var lines: [(number: Int, start: Int)] = []
+  private var lines: [(start: Int, hash: Int)] = []
   private var isInLine = false
 
   init(generation: UInt64) { self.generation = generation }
@@ -189,7 +224,11 @@ struct NewText: Sendable {
   var isFull: Bool { bytes.count >= SessionLimits.matchBytes }
 
   mutating func append(_ row: TextRow) {
-    if !isInLine { lines.append((row.line, bytes.count)) }
+    if !isInLine { lines.append((bytes.count, row.line)) }
+    var hasher = Hasher()
+    hasher.combine(lines[lines.count - 1].hash)
+    hasher.combine(row.hash)
+    lines[lines.count - 1].hash = hasher.finalize()
     bytes += row.text
     isInLine = row.text.last != 0x0A
   }
@@ -197,15 +236,11 @@ struct NewText: Sendable {
   /// Leaves out the lines that were `known`; with `nil` all are kept, since what is looked for may begin in one and end in another.
   mutating func finish(keeping known: Set<Int>?) {
     guard let known else { return }
+    seen = Set(lines.lazy.map(\.hash))
+    if known.isEmpty { return }
     var kept: [UInt8] = []
-    for (index, line) in lines.enumerated() {
-      let end = index + 1 < lines.count ? lines[index + 1].start : bytes.count
-      var hasher = Hasher()
-      hasher.combine(line.number)
-      bytes.withUnsafeBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0[line.start..<end])) }
-      let hash = hasher.finalize()
-      seen.insert(hash)
-      if !known.contains(hash) { kept += bytes[line.start..<end] }
+    for (index, line) in lines.enumerated() where !known.contains(line.hash) {
+      kept += bytes[line.start..<(index + 1 < lines.count ? lines[index + 1].start : bytes.count)]
     }
     bytes = kept
   }

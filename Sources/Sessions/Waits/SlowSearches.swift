@@ -18,8 +18,9 @@ package final class SlowSearches: Sendable {
   /// Most that wait, of all callers and of one: as many as may wait on a session.
   private static let maximum = 1024
   private static let maximumOfCaller = 256
-  /// Text that they may hold together: enough for all of them where screens are of ordinary size.
+  /// Text that they may hold together, and of one caller: enough for all of them where screens are of ordinary size.
   private static let maximumBytes = 16 << 20
+  private static let maximumBytesOfCaller = 12 << 20
   /// What one may cost: far more than an expression without nested repetitions needs on a screen, some 10 ms of a processor.
   private static let steps = 200_000
   private static let stepsPerByte = 64
@@ -36,11 +37,27 @@ package final class SlowSearches: Sendable {
 
   private struct Queue {
     var ofCaller: [String: [Job]] = [:]
+    var bytesOfCaller: [String: Int] = [:]
     /// Callers with something to do, whose turn is next first.
     var turns: [String] = []
     var count = 0
     var bytes = 0
     var hasSteppedBack = false
+
+    /// One text has a place however long it is, where there is no other.
+    func hasPlace(for caller: String, bytes more: Int) -> Bool {
+      count < SlowSearches.maximum && (bytes == 0 || bytes + more <= SlowSearches.maximumBytes)
+        && (ofCaller[caller]?.count ?? 0) < SlowSearches.maximumOfCaller
+        && (bytesOfCaller[caller].map { $0 + more <= SlowSearches.maximumBytesOfCaller } ?? true)
+    }
+
+    mutating func add(_ job: Job, for caller: String) {
+      if ofCaller[caller] == nil { turns.append(caller) }
+      ofCaller[caller, default: []].append(job)
+      bytesOfCaller[caller, default: 0] += job.text.count
+      count += 1
+      bytes += job.text.count
+    }
 
     mutating func next() -> Job? {
       while !turns.isEmpty {
@@ -50,6 +67,7 @@ package final class SlowSearches: Sendable {
           let job = jobs.removeFirst()
           count -= 1
           bytes -= job.text.count
+          bytesOfCaller[caller] = jobs.isEmpty ? nil : (bytesOfCaller[caller] ?? 0) - job.text.count
           guard !job.search.isCancelled else { continue }
           if !jobs.isEmpty {
             ofCaller[caller] = jobs
@@ -65,19 +83,19 @@ package final class SlowSearches: Sendable {
   private let queue = Mutex(Queue())
   private let thread = WorkerThread(name: "patterns")
 
+  /// Whether there is a place for a search of so long a text.
+  func hasPlace(for caller: String, bytes: Int) -> Bool {
+    queue.withLock { $0.hasPlace(for: caller, bytes: bytes) }
+  }
+
   /// `done` is called on the searches' thread, unless the search is cancelled before its turn. `nil` when too many wait already.
   func begin(
     _ pattern: Pattern, _ text: [UInt8], for caller: String, done: @escaping @Sendable (Pattern.Finding) -> Void
   ) -> SlowSearch? {
     let search = SlowSearch()
     let isTaken = queue.withLock { queue in
-      guard queue.count < SlowSearches.maximum, queue.bytes + text.count <= SlowSearches.maximumBytes,
-        queue.ofCaller[caller]?.count ?? 0 < SlowSearches.maximumOfCaller
-      else { return false }
-      if queue.ofCaller[caller] == nil { queue.turns.append(caller) }
-      queue.ofCaller[caller, default: []].append(Job(search: search, pattern: pattern, text: text, done: done))
-      queue.count += 1
-      queue.bytes += text.count
+      guard queue.hasPlace(for: caller, bytes: text.count) else { return false }
+      queue.add(Job(search: search, pattern: pattern, text: text, done: done), for: caller)
       return true
     }
     guard isTaken else { return nil }

@@ -16,8 +16,8 @@ struct TextLook {
   var seen: Set<Int> = []
   /// A search that was too costly for the loop, and has not come back.
   var search: SlowSearch?
-  /// A search that was too costly for the loop, and found no place in the queue.
-  var isPutOff = false
+  /// How long the text was, in bytes, whose search was too costly for the loop and found no place in the queue.
+  var putOff: Int?
   /// Where the text ended when the time was over: what comes behind is not waited for.
   var lastLine: Int?
   /// Some of the text had gone before it could be looked at.
@@ -29,7 +29,7 @@ struct TextLook {
   }
 
   /// There is something that has been begun to be looked at, and no word yet.
-  var isUnderWay: Bool { search != nil || rest != nil || isPutOff }
+  var isUnderWay: Bool { search != nil || rest != nil || putOff != nil }
 
   /// The lowest line that is still to be looked at, on the main screen.
   func next(screenTop: Int) -> Int {
@@ -56,10 +56,27 @@ struct TextRow {
   let stamp: UInt64
   /// With a line feed, unless the line goes on in the next row.
   let text: [UInt8]
+  /// Of the text: made once for all who look at it.
+  let hash: Int
+
+  init(line: Int, stamp: UInt64, text: [UInt8]) {
+    self.line = line
+    self.stamp = stamp
+    self.text = text
+    var hasher = Hasher()
+    text.withUnsafeBytes { hasher.combine(bytes: $0) }
+    hash = hasher.finalize()
+  }
 }
 
 /// The screen as text at one generation, shared by all waits.
 struct ScreenRows {
   let generation: UInt64
   let rows: [TextRow]
+  let madeAt: ContinuousClock.Instant
+  /// What making them took, as time of the processor.
+  let cost: Duration
+
+  /// How long it is until they may be made anew, so that a large screen on which much happens does not take the loop's time.
+  func rest(at now: ContinuousClock.Instant) -> Duration { cost * SessionLimits.matchShare - madeAt.duration(to: now) }
 }
