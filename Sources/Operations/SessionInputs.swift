@@ -77,7 +77,8 @@ package enum WaitKind: String, Sendable, Codable, CaseIterable, SchemaDescribing
 package struct WaitKinds: Sendable, Decodable, SchemaDescribing {
   package let kinds: [WaitKind]
 
-  private static let word = Schema.string(format: .oneOf(WaitKind.allCases.map(\.rawValue) + [WaitKinds.reading]))
+  private static let words = WaitKind.allCases.map(\.rawValue) + [WaitKinds.reading]
+  private static let word = Schema.string(format: .oneOf(words))
   package static let schema = Schema.either([word, .array(word)])
   package static let sample = WaitKinds([])
   private static let reading = "reading"
@@ -88,7 +89,7 @@ package struct WaitKinds: Sendable, Decodable, SchemaDescribing {
     let words = try (try? decoder.singleValueContainer().decode(String.self)).map { [$0] } ?? [String](from: decoder)
     let kinds = words.compactMap { WaitKind(rawValue: $0 == WaitKinds.reading ? "input" : $0) }
     guard !kinds.isEmpty, kinds.count == words.count else {
-      let known = WaitKind.allCases.map(\.rawValue).joined(separator: ", ")
+      let known = WaitKinds.words.joined(separator: ", ")
       throw DecodingError.dataCorrupted(
         .init(codingPath: decoder.codingPath, debugDescription: "give one or more of \(known)"))
     }
