@@ -15,6 +15,8 @@ struct PTY {
   private(set) var pendingLine = PendingLine()
   /// Output is taken as it comes; else it waits in the kernel, and the program for it.
   var isReading = true { didSet { followInterest() } }
+  /// What is typed waits behind what a shell is being told, until that has it.
+  private(set) var isHolding = false
   private var queue: [UInt8] = []
   private var sent = 0
 
@@ -36,8 +38,9 @@ struct PTY {
   var discipline: LineDiscipline? { isOpen ? PseudoTerminal.lineDiscipline(of: master) : nil }
 
   /// Writes what is meant for the reader as it is; `line` is the unfinished line afterwards.
-  mutating func write(_ bytes: [UInt8], leaving line: PendingLine) -> WriteResult {
-    let result = bytes.withUnsafeBytes { write($0) }
+  /// - Parameter isAhead: Whether it goes before what is held.
+  mutating func write(_ bytes: [UInt8], leaving line: PendingLine, isAhead: Bool = false) -> WriteResult {
+    let result = bytes.withUnsafeBytes { write($0, isAhead: isAhead) }
     if result == .taken || result == .waiting { pendingLine = line }
     return result
   }
@@ -48,11 +51,11 @@ struct PTY {
   }
 
   /// Writes what the kernel takes and queues the rest, all or nothing against the bound.
-  mutating func write(_ bytes: UnsafeRawBufferPointer) -> WriteResult {
+  mutating func write(_ bytes: UnsafeRawBufferPointer, isAhead: Bool = false) -> WriteResult {
     guard isOpen else { return .gone }
     if queued + bytes.count > SessionLimits.inputBytes { return .full }
     var rest = bytes
-    if queued == 0 {
+    if isHolding ? isAhead : queued == 0 {
       switch writeBytes(master, from: rest) {
       case .bytes(let count): rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       case .wouldBlock: break
@@ -65,8 +68,20 @@ struct PTY {
     return .waiting
   }
 
+  /// Has what is typed wait, where nothing waits already, until ``release()``.
+  mutating func hold() {
+    if queued == 0 { isHolding = true }
+  }
+
+  /// What was held goes on, with ``flush()``.
+  mutating func release() {
+    isHolding = false
+    followInterest()
+  }
+
   /// Goes on with what is queued. Returns whether the queue is empty now.
   mutating func flush() -> Bool {
+    if isHolding { return false }
     while queued > 0 {
       let result = queue.withUnsafeBytes { writeBytes(master, from: UnsafeRawBufferPointer(rebasing: $0[sent...])) }
       switch result {
@@ -85,7 +100,7 @@ struct PTY {
 
   private func followInterest() {
     var interest: Readiness = isReading ? .readable : []
-    if queued > 0 { interest.insert(.writable) }
+    if queued > 0, !isHolding { interest.insert(.writable) }
     watch?.interest = interest
   }
 

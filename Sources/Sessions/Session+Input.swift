@@ -1,5 +1,6 @@
 package import Causality
 import Metrics
+import Net
 package import Sys
 import TerminalEngine
 
@@ -67,7 +68,7 @@ extension Session {
     if bytes.isEmpty { return before }
     guard exit == nil else { throw endedError }
     let isSent = pty.discipline.map { $0.sends(bytes) } ?? true
-    switch pty.write(bytes, leaving: line) {
+    switch pty.write(bytes, leaving: line, isAhead: runs.isTyping) {
     case .taken, .waiting:
       traffic.toPrograms.add(bytes.count)
       activity.touch()
@@ -142,6 +143,23 @@ extension Session {
   /// Calls `resume` on the loop once no input waits any more; at once if none does.
   package func onceInputDrained(_ resume: @escaping @Sendable () -> Void) {
     if pty.queued == 0 { resume() } else { inputDrained.append(resume) }
+  }
+
+  /// What others type from here on waits until the shell has what it is being told: a ctrl+c in the middle of it would take a part of that
+  /// away, and the next line would run with the rest. Not for long, whatever the shell does.
+  func holdInput() {
+    pty.hold()
+    guard pty.isHolding else { return }
+    runs.holding = loop.schedule(after: SessionLimits.longestHold) { [weak self] in
+      self?.assumeIsolated { $0.releaseInput() }
+    }
+  }
+
+  func releaseInput() {
+    guard pty.isHolding else { return }
+    runs.holding = nil
+    pty.release()
+    if exit == nil { flushInput() }
   }
 
   func flushInput() {

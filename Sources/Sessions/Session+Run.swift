@@ -207,6 +207,7 @@ extension Session {
     outputs.runningRecord = nil
     do {
       try writeForRun(bytes)
+      holdInput()
       typedLine.countRun()
     } catch {
       endRun(nil)
@@ -391,6 +392,7 @@ extension Session {
   /// The marks have told something of the run in progress.
   func runSignalled(_ signal: CommandLog.RunSignal, at place: LinePosition) {
     guard runs.active != nil else { return }
+    if case .taken = signal {} else { releaseInput() }
     switch signal {
     case .taken(let putsBack):
       runs.active?.stage = .taken
@@ -490,6 +492,7 @@ extension Session {
   /// `place` is where its end was told.
   func endRun(_ end: RunEnd?, at place: LinePosition? = nil) {
     guard var run = runs.active else { return }
+    releaseInput()
     if run.way != .integrated {
       runFile.map(RunFile.init)?.remove()
     } else if run.stage == .told {

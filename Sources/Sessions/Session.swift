@@ -284,7 +284,7 @@ package actor Session {
     guard pty.queued < SessionLimits.replyBacklog else { return }
     var line = pty.pendingLine
     if let discipline = pty.discipline { _ = line.take(replies, discipline) }
-    _ = pty.write(replies, leaving: line)
+    _ = pty.write(replies, leaving: line, isAhead: true)
     traffic.toPrograms.add(replies.count)
   }
 

@@ -53,6 +53,8 @@ package enum SessionLimits {
   static let matchPause = Duration.milliseconds(50)
   /// How long a line editor may take to say that it has a run: it waits at its prompt, so only a busy machine makes it slow.
   static let takenPatience = Duration.seconds(3)
+  /// How long what others type waits for a shell that is being told a command.
+  static let longestHold = Duration.milliseconds(300)
   /// How long a run that is cancelled may take to end after ctrl+c, before it is given up.
   static let cancelPatience = Duration.seconds(2)
   /// Silence after which a shell that reads at its prompt, or is gone, is not waited for any more to tell how its run ended.

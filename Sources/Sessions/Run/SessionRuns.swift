@@ -13,6 +13,8 @@ struct SessionRuns {
   var finished: [FinishedRun] = []
   /// Keys are sent for a run, and are not somebody's typing.
   var isTyping = false
+  /// What others type waits until the shell has what it is being told; at most until this.
+  var holding: LoopTimer?
   /// What brings back the line that somebody had half typed when one came, once the prompt stands.
   var putBack: [UInt8]?
   var putBackTimer: LoopTimer?
