@@ -2,6 +2,7 @@
 //
 //     engine-bench FOLDER [runs]
 //     engine-bench FOLDER --only STREAM [times]     only ours, for a profiler
+//     engine-bench FOLDER --costs                   what single sequences cost on a screen of 1000 x 1000
 import CVTerm
 import CZstd
 import Glibc
@@ -62,10 +63,10 @@ func rounded(_ value: Double, _ digits: Int) -> String {
 final class Session {
   var terminal: Terminal
 
-  init() {
+  init(rows: Int = 24, columns: Int = 80) {
     var options = TerminalOptions()
     options.historyLines = historyLines
-    terminal = Terminal(size: TerminalSize(rows: 24, columns: 80), options: options)
+    terminal = Terminal(size: TerminalSize(rows: rows, columns: columns), options: options)
   }
 
   func feed(_ bytes: [UInt8]) {
@@ -216,9 +217,73 @@ func measureReading(_ folder: String) {
   print("")
 }
 
+/// What one sequence costs at most, however few its bytes are.
+func measureCosts() {
+  let escape = "\u{1B}"
+  let fill = escape + "#8"
+  // Every cell with a style other than its neighbours', of so many.
+  func colorful(_ styles: Int) -> String {
+    var text = ""
+    for cell in 0..<1_000_000 {
+      let number = cell * 7 % styles
+      text += "\(escape)[48;2;\(number >> 16);\(number >> 8 & 255);\(number & 255)mx"
+    }
+    return text + "\(escape)[m"
+  }
+  let accents = String(repeating: "e\u{301}", count: 1_000_000)
+  let cases: [(String, String, String)] = [
+    ("DECALN", "", fill), ("SL", fill, escape + "[1 @"), ("ED with a colour", fill + escape + "[41m", escape + "[2J"),
+    ("DECFRA", "", escape + "[65;1;1;1000;1000$x"), ("DECCRA", fill, escape + "[1;1;1000;1000;1;2;2$v"),
+    ("DECCARA, 2 styles", colorful(2), escape + "[1;1;1000;1000;1$r"),
+    ("DECRARA, 60 000 styles", colorful(60_000), escape + "[1;1;1000;1000;1$t"),
+    ("DECRQCRA", fill, escape + "[1;1;1;1;1000;1000*y"),
+    ("DECRQCRA, accents", accents, escape + "[1;1;1;1;1000;1000*y"),
+    ("DECRQCRA, 60 000 styles", colorful(60_000), escape + "[1;1;1;1;1000;1000*y"),
+    ("SU into the history", fill, escape + "[1000S"),
+    ("SU into the history, 60 000 styles", colorful(60_000), escape + "[1000S"),
+    ("SU in columns", fill + escape + "[?69h" + escape + "[2;999s", escape + "[1S"), ("1049", fill, escape + "[?1049h"),
+    ("1049 left", escape + "[?1049h" + fill, escape + "[?1049l"), ("RIS", fill, escape + "c"),
+    (
+      "DECCOLM 32 times, coloured", escape + "[41m",
+      escape + "[?" + Array(repeating: "3", count: 32).joined(separator: ";") + "h"
+    ),
+    ("REP", fill, "a" + escape + "[65535b"),
+    ("REP in two columns", fill + escape + "[?69h" + escape + "[1;2s" + escape + "[1000;1H", "a" + escape + "[65535b"),
+    ("REP that inserts", fill + escape + "[4h", "a" + escape + "[65535b"),
+  ]
+  print("| sequence | ms |\n|---|--:|")
+  for (name, before, sequence) in cases {
+    var times: [Double] = []
+    for _ in 0..<3 {
+      let terminal = Session(rows: 1000, columns: 1000)
+      terminal.feed(Array(before.utf8))
+      let start = cpuSeconds()
+      terminal.feed(Array(sequence.utf8))
+      times.append(cpuSeconds() - start)
+    }
+    print("| \(name) | \(rounded(median(times) * 1e3, 1)) |")
+  }
+  for (name, before, size) in [
+    ("reflow to 999 columns", fill, TerminalSize(rows: 1000, columns: 999)),
+    ("reflow to 1 column", fill, TerminalSize(rows: 1000, columns: 1)),
+    ("reflow to 999, 60 000 styles", colorful(60_000), TerminalSize(rows: 1000, columns: 999)),
+  ] {
+    let terminal = Session(rows: 1000, columns: 1000)
+    terminal.feed(Array(before.utf8))
+    var start = cpuSeconds()
+    terminal.terminal.resize(size)
+    print("| \(name) | \(rounded((cpuSeconds() - start) * 1e3, 1)) |")
+    start = cpuSeconds()
+    terminal.terminal.resize(TerminalSize(rows: 1000, columns: 1000))
+    print("| and back | \(rounded((cpuSeconds() - start) * 1e3, 1)) |")
+  }
+}
+
 let arguments = CommandLine.arguments
 guard arguments.count > 1 else { fatalError("usage: engine-bench FOLDER [runs | --only STREAM [times]]") }
-if arguments.count > 3, arguments[2] == "--only" {
+if arguments.count > 2, arguments[2] == "--costs" {
+  measureCosts()
+} else if arguments.count > 3, arguments[2] == "--only" {
   let bytes = load("\(arguments[1])/\(arguments[3])")
   let times = arguments.count > 4 ? Int(arguments[4]) ?? 10 : 10
   var seconds = 0.0

@@ -21,6 +21,12 @@ package enum Invariants {
         throw Violation(
           promise: "output means the same however it is cut", detail: "whole against bytewise: \(difference)")
       }
+      let portioned = try Run.observe(scenario, thorough: false, work: 1)
+      if let difference = whole.difference(from: portioned) {
+        throw Violation(
+          promise: "output means the same however its work is portioned",
+          detail: "whole against portioned: \(difference)")
+      }
       return nil
     } catch {
       return error
@@ -42,6 +48,8 @@ package enum Invariants {
 private struct Run: ~Copyable {
   private var terminal: Terminal
   private let scenario: Scenario
+  /// How much work one feed may do, where that is bounded.
+  private let work: Int?
   private let vault = PageVault()
   private var replies: [UInt8] = []
   private var events: [TerminalEvent] = []
@@ -50,8 +58,9 @@ private struct Run: ~Copyable {
   /// The terminal that was shown a picture and follows.
   private var follower: Follower?
 
-  private init(_ scenario: Scenario) {
+  private init(_ scenario: Scenario, work: Int? = nil) {
     self.scenario = scenario
+    self.work = work
     var options = TerminalOptions()
     options.historyLines = scenario.historyLines
     options.historyBytes = scenario.historyBytes
@@ -61,8 +70,10 @@ private struct Run: ~Copyable {
     terminal.decompress = { packed, size in vault.unpack(packed, size) }
   }
 
-  static func observe(_ scenario: Scenario, thorough: Bool = true) throws(Violation) -> Observation {
-    var run = Run(scenario)
+  static func observe(
+    _ scenario: Scenario, thorough: Bool = true, work: Int? = nil
+  ) throws(Violation) -> Observation {
+    var run = Run(scenario, work: work)
     for step in scenario.steps {
       if thorough { try run.takeWatched(step) } else { run.take(step) }
     }
@@ -81,7 +92,7 @@ private struct Run: ~Copyable {
   private mutating func take(_ step: Step) {
     terminal.stamp += 1
     switch step {
-    case .feed(let bytes): bytes.withUnsafeBytes { terminal.feed($0) }
+    case .feed(let bytes): bytes.withUnsafeBytes { feed($0) }
     case .resize(let size):
       terminal.resize(size)
       wasTooNarrow = wasTooNarrow || size.columns < 2
@@ -93,6 +104,16 @@ private struct Run: ~Copyable {
     }
     replies += terminal.takeReplies()
     events += terminal.takeEvents()
+  }
+
+  private mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+    guard let work else { return terminal.feed(bytes) }
+    var rest = bytes
+    while !rest.isEmpty {
+      var left = work
+      let taken = terminal.feed(rest, work: &left)
+      rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
+    }
   }
 
   private mutating func takeWatched(_ step: Step) throws(Violation) {

@@ -11,9 +11,14 @@ struct PTY {
   private(set) var isOpen = true
   /// Whether the latest turn read more than an answer to a keystroke.
   var isFlooding = false
+  /// What has been read and is not shown yet, since what came before it took long. Nothing is read meanwhile.
+  var unshown = UnshownOutput()
+  /// Until more may be shown.
+  private(set) var isPaused = false
   /// What has been typed of a line that is not ended, where the terminal is in line mode.
   private(set) var pendingLine = PendingLine()
-  /// Output is taken as it comes; else it waits in the kernel, and the program for it.
+  /// Output is taken as it comes; else it waits in the kernel, and the program for it. Not so while those who look for a text in it are
+  /// behind.
   var isReading = true { didSet { followInterest() } }
   /// What is typed waits behind what a shell is being told, until that has it.
   private(set) var isHolding = false
@@ -25,9 +30,10 @@ struct PTY {
   /// Input accepted and not yet taken by the kernel.
   var queued: Int { queue.count - sent }
 
-  /// Whether something that the program printed is still to be read.
+  /// Whether something that the program printed is still to be read, or to be shown.
   var hasOutput: Bool {
     guard isOpen else { return false }
+    if !unshown.isEmpty { return true }
     var entry = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLIN) != 0
   }
@@ -99,7 +105,7 @@ struct PTY {
   }
 
   private func followInterest() {
-    var interest: Readiness = isReading ? .readable : []
+    var interest: Readiness = isReading && !isPaused ? .readable : []
     if queued > 0, !isHolding { interest.insert(.writable) }
     watch?.interest = interest
   }
@@ -110,6 +116,13 @@ struct PTY {
       queue.removeFirst(sent)
       sent = 0
     }
+  }
+
+  /// Stops reading, so that the program waits too, and goes on with it.
+  mutating func pause(_ isPaused: Bool) {
+    guard isPaused != self.isPaused else { return }
+    self.isPaused = isPaused
+    followInterest()
   }
 
   /// Nothing more will come out; what is in the kernel has been read.
@@ -124,6 +137,23 @@ struct PTY {
     isOpen = false
     queue = []
     sent = 0
+    unshown.drop()
     Glibc.close(master)
   }
+}
+
+/// The rest of one piece of a program's output.
+struct UnshownOutput {
+  private(set) var bytes: [UInt8] = []
+  /// How many sizes the program may still ask for in this piece, and be given at once.
+  private(set) var sizeRequests = SessionLimits.sizeRequests
+
+  var isEmpty: Bool { bytes.isEmpty }
+
+  mutating func keep(_ rest: UnsafeRawBufferPointer, sizeRequests: Int) {
+    bytes = Array(rest)
+    self.sizeRequests = sizeRequests
+  }
+
+  mutating func drop() { bytes = [] }
 }

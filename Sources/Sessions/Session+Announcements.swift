@@ -44,10 +44,16 @@ extension Session {
   }
 
   /// Somebody asks for the session's end: the end is theirs, if it comes.
-  func willEnd(because cause: Cause?) { if let cause { chronicle.ending = cause } }
+  func willEnd(because cause: Cause?) {
+    if let cause { chronicle.ending = cause }
+    isBeingEnded = true
+  }
 
   /// The program goes on: it could not be ended.
-  func willNotEnd() { chronicle.ending = nil }
+  func willNotEnd() {
+    chronicle.ending = nil
+    isBeingEnded = false
+  }
 
   func announceEnd() {
     guard !chronicle.isOver else { return }

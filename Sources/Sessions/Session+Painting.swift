@@ -16,7 +16,7 @@ struct FramePace {
   var rest: ArraySlice<ViewerID> = []
   /// What that round has taken so far.
   var spent = Duration.zero
-  var turn = PictureTurn()
+  var turn = LongTurn(longest: SessionLimits.pictureTurn)
 
   mutating func stop() {
     timer?.cancel()

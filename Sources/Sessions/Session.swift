@@ -59,11 +59,18 @@ package actor Session {
   var pumpTimer: LoopTimer?
   /// The viewer that the next such round begins with.
   var nextPumped = 0
-  var pumpTurn = PictureTurn()
+  var pumpTurn = LongTurn(longest: SessionLimits.pictureTurn)
   /// While viewers wait for it.
   var viewerPicture: ViewerPicture?
   var pictureTimer: LoopTimer?
   private var sealTimer: LoopTimer?
+  private var outputTurn = LongTurn(longest: SessionLimits.longWork)
+  /// Until more output is shown, when what was shown last took long.
+  private var outputTimer: LoopTimer?
+  /// Those who wait for that, to go on with what the program printed last.
+  private var outputAwaited: [CheckedContinuation<Void, Never>] = []
+  /// Somebody ends it: nobody waits for what is not shown by then.
+  var isBeingEnded = false { didSet { if isBeingEnded { goOn() } } }
   var rest = TerminalRest()
   /// Bells that the program has rung.
   var bells = 0
@@ -201,22 +208,34 @@ package actor Session {
   /// Each piece is fed to the terminal before the next is read: the kernel's worker refills the line discipline's 4 KiB meanwhile. And it
   /// is given the processor, since a read that found nothing would sleep until the worker has run: figures in docs/benchmarks.md.
   private func readOutput() -> Bool {
-    guard pty.isOpen else { return false }
+    guard pty.isOpen, outputTimer == nil else { return false }
+    if outputTurn.wasLong, let wait = outputTurn.wait(on: loop, now: .now) {
+      pauseOutput(for: wait)
+      return false
+    }
     return withUnsafeTemporaryAllocation(byteCount: SessionLimits.turnBytes, alignment: 16) { buffer in
       var filled = 0
       var more = true
       var turn: OutputTurn?
       reading: while filled < buffer.count {
-        switch readBytes(pty.master, into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])) {
+        let wasUnshown = !pty.unshown.isEmpty
+        switch nextPiece(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])) {
         case .bytes(let count):
-          let present = turn ?? beginTurn()
-          turn = present
+          var present = turn ?? beginTurn()
           let piece = UnsafeRawBufferPointer(rebasing: buffer[filled..<(filled + count)])
-          outputs.running?.feed(piece)
-          feed(piece)
+          // It is told of each piece once, and is never behind the marks that the terminal finds.
+          if !wasUnshown { outputs.running?.feed(piece) }
+          let shown = feed(piece, &present)
+          turn = present
           let isFirst = filled == 0
-          filled += count
-          if count >= SessionLimits.shortRead {
+          filled += shown
+          if shown < count {
+            pty.unshown.keep(UnsafeRawBufferPointer(rebasing: piece[shown...]), sizeRequests: present.sizeRequests)
+            break reading
+          }
+          pty.unshown.drop()
+          if present.isLong { break reading }
+          if count >= SessionLimits.shortRead || wasUnshown {
             if present.began.duration(to: .now) > SessionLimits.turnTime { break reading }
             yieldProcessor()
           } else if isFirst {
@@ -235,10 +254,20 @@ package actor Session {
         }
       }
       traffic.fromPrograms.add(filled)
-      if let turn { endTurn(turn, UnsafeRawBufferPointer(rebasing: buffer[0..<filled])) }
-      pty.isFlooding = filled > SessionLimits.shortRead
-      return more
+      pty.isFlooding = filled > SessionLimits.shortRead || turn?.isLong == true
+      if let turn {
+        endTurn(turn, UnsafeRawBufferPointer(rebasing: buffer[0..<filled]))
+        pauseOutput(after: turn)
+      }
+      return more && outputTimer == nil
     }
+  }
+
+  /// What is left of the last piece, or the next one that the PTY holds.
+  private func nextPiece(into buffer: UnsafeMutableRawBufferPointer) -> TransferResult {
+    guard !pty.unshown.isEmpty else { return readBytes(pty.master, into: buffer) }
+    buffer.copyBytes(from: pty.unshown.bytes)
+    return .bytes(pty.unshown.bytes.count)
   }
 
   /// One turn's share of output.
@@ -247,12 +276,72 @@ package actor Session {
     let isOfFlood: Bool
     let wasUpdating: Bool
     let began: ContinuousClock.Instant
+    /// How many sizes the program may still ask for in the piece, and be given at once.
+    var sizeRequests = SessionLimits.sizeRequests
+    /// What the terminal may still do before it is looked how long that has taken.
+    var work = SessionLimits.work
+    /// Output that costs more than its bytes has been shown for so long that others have their turn.
+    var isLong = false
+    /// There was some of it.
+    var isCostly = false
   }
 
   private func beginTurn() -> OutputTurn {
     let now = ContinuousClock.now
     beginPiece(at: now)
     return OutputTurn(isOfFlood: pty.isFlooding, wasUpdating: terminal.isSynchronized, began: now)
+  }
+
+  /// A turn that took long is followed by as much time for the rest of the loop.
+  private func pauseOutput(after turn: OutputTurn) {
+    guard turn.isCostly || outputTurn.wasLong, pty.isOpen else { return }
+    let now = ContinuousClock.now
+    let cost = turn.began.duration(to: now)
+    guard turn.isCostly, let pause = outputTurn.took(cost, until: now, on: loop) else {
+      if pty.unshown.isEmpty { outputTurn.ended(after: .zero) } else { pauseOutput(for: .zero) }
+      return
+    }
+    pauseOutput(for: pause)
+  }
+
+  private func pauseOutput(for pause: Duration) {
+    outputTimer?.cancel()
+    pty.pause(true)
+    outputTimer = loop.schedule(after: pause) { [weak self] in
+      self?.assumeIsolated { $0.goOn() }
+    }
+  }
+
+  /// Goes on with output that had to wait.
+  private func goOn() {
+    guard outputTimer != nil else { return }
+    outputTimer?.cancel()
+    outputTimer = nil
+    pty.pause(false)
+    let awaited = outputAwaited
+    outputAwaited = []
+    for continuation in awaited { continuation.resume() }
+    // Who looks for a text and is behind has it gone on with: ``readingGoesOn()``.
+    if awaited.isEmpty, pty.isReading { _ = readOutput() }
+  }
+
+  /// Output need not wait any more for those who look for a text in it. What is not shown of it nobody else would come back for.
+  func readingGoesOn() {
+    pty.isReading = true
+    if !pty.unshown.isEmpty, outputTimer == nil { pauseOutput(for: .zero) }
+  }
+
+  /// Reads and shows what the program printed last. Where that costs much it takes its turns, unless somebody ends the session: then it is
+  /// dropped after the first.
+  private func readRest() async {
+    while pty.isOpen {
+      if outputTimer != nil {
+        if isBeingEnded { return }
+        await withCheckedContinuation { outputAwaited.append($0) }
+      } else if !readOutput(), outputTimer == nil, !pty.hasOutput {
+        return
+      }
+    }
   }
 
   private func beginPiece(at now: ContinuousClock.Instant) {
@@ -386,33 +475,47 @@ package actor Session {
 
   /// Feeds the terminal. While somebody waits for a whole picture, it stops behind every end of an update to let them look: one piece of
   /// output may hold the end of one update and the beginning of the next.
-  private func feed(_ bytes: UnsafeRawBufferPointer) {
+  ///
+  /// - Returns: How many bytes were shown: all, unless it took too long.
+  private func feed(_ bytes: UnsafeRawBufferPointer, _ turn: inout OutputTurn) -> Int {
+    turn.sizeRequests = pty.unshown.isEmpty ? SessionLimits.sizeRequests : pty.unshown.sizeRequests
     var rest = bytes
     while !afterUpdate.isEmpty, terminal.isSynchronized, !rest.isEmpty {
       // The end of the update may have begun in the piece before: until that is sure, byte by byte.
       let isSureHere = rest.count < bytes.count - Session.updateEnd.count
       guard let end = isSureHere ? Session.endOfUpdate(in: rest) : 1 else { break }
-      feedTerminal(UnsafeRawBufferPointer(rebasing: rest[..<end]))
-      rest = UnsafeRawBufferPointer(rebasing: rest[end...])
+      let shown = feedTerminal(UnsafeRawBufferPointer(rebasing: rest[..<end]), &turn)
+      rest = UnsafeRawBufferPointer(rebasing: rest[shown...])
+      if shown < end { return bytes.count - rest.count }
       guard !terminal.isSynchronized else { continue }
       updateEnded()
       // What follows came after what they have seen.
       if !rest.isEmpty { beginPiece(at: .now) }
     }
-    if !rest.isEmpty { feedTerminal(rest) }
+    return bytes.count - rest.count + feedTerminal(rest, &turn)
   }
 
   /// A size that the program asks for is given before what it prints next is shown, and before what it asks next is answered. Of more
   /// sizes in one piece than anybody means the last one counts: each wraps all lines anew.
-  private func feedTerminal(_ bytes: UnsafeRawBufferPointer) {
+  ///
+  /// - Returns: How many bytes were shown. The rest waits where what they cost has taken too long.
+  private func feedTerminal(_ bytes: UnsafeRawBufferPointer, _ turn: inout OutputTurn) -> Int {
     var rest = bytes
-    for _ in 0..<SessionLimits.sizeRequests {
-      let taken = terminal.feedUntilSizeRequest(rest)
-      guard taken < rest.count else { return }
+    while !rest.isEmpty {
+      let taken = terminal.feed(rest, work: &turn.work, untilSizeRequest: turn.sizeRequests > 0)
       rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
-      takeEvents()
+      if terminal.hasStoppedForSize {
+        turn.sizeRequests -= 1
+        takeEvents()
+      } else if turn.work > 0 {
+        break
+      }
+      turn.work = SessionLimits.work
+      turn.isCostly = true
+      turn.isLong = turn.began.duration(to: .now) > SessionLimits.workTime
+      if turn.isLong { break }
     }
-    terminal.feed(rest)
+    return bytes.count - rest.count
   }
 
   private static let updateEnd = Array("\u{1B}[?2026l".utf8)
@@ -450,13 +553,14 @@ package actor Session {
   // MARK: end
 
   /// The program has ended. What it printed last is still read, then everybody is told.
-  func ended(_ status: ExitStatus) {
-    guard exit == nil else { return }
+  func ended(_ status: ExitStatus) async {
     // A short read is not the end of it: the kernel may not have passed on the rest yet, which looking for it makes it do.
-    while readOutput() || pty.hasOutput {}
+    await readRest()
+    // It may have been removed meanwhile.
+    guard exit == nil else { return }
     exit = status
     endedAt = .now()
-    pty.close()
+    closeTerminal()
     let cut = commands.end(exitStatus: exit.jsonFields.status, at: .now(), position: cursorPosition)
     if let cut { announceCommand(finished: cut) }
     runEndedWithSession(cut)
@@ -489,11 +593,17 @@ package actor Session {
     announceAllDetached(.sessionRemoved)
     announceRemoval(because: cause)
     shelf?.take(away: id)
-    pty.close()
+    closeTerminal()
     updateEnded()
     detachViewers(reason: "removed")
     endObservers()
     failWaiters(SessionError(.sessionEnded, "The session \(name) was removed."))
+  }
+
+  /// What has not been shown is dropped.
+  private func closeTerminal() {
+    pty.close()
+    goOn()
   }
 
   /// Where the cursor stands in the text printed so far.

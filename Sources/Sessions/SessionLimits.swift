@@ -6,6 +6,15 @@ package enum SessionLimits {
   /// Longest that one turn reads: where other processes want the processor, each refill of the line discipline may take long, and
   /// a keystroke for another session of the loop waits for the whole turn. Shorter turns cost a flood nothing that can be measured.
   static let turnTime = Duration.microseconds(100)
+  /// What the terminal does of a program's output before it is looked how long that has taken, in cells (`Terminal.feed`): some 0.1 ms. A few
+  /// bytes may cost as much as a screen of a million cells takes to fill, or to read.
+  static let work = 1 << 17
+  /// Longest that a turn goes on with output that costs so much more than its bytes; what has been read and is not shown yet waits.
+  static let workTime = Duration.milliseconds(1)
+  /// From there on the rest of the loop has as long before more of such output is shown.
+  static let longWork = Duration.microseconds(500)
+  /// A round that has shown pictures for longer is gone on with later.
+  static let pictureTurn = Duration.milliseconds(2)
   /// A read shorter than this has emptied the line discipline's buffer (it hands out up to 4095 bytes).
   static let shortRead = 2048
   /// Sizes that a program may ask for, and be given at once, in one piece of output: a program that means it asks for one or two.

@@ -122,6 +122,7 @@ extension Terminal {
       line.pointee.length = Int32(truncatingIfNeeded: columns)
       line.pointee.flags = 0
     }
+    spend(rows * columns)
     touchAll()
   }
 
@@ -208,6 +209,7 @@ extension Terminal {
     cursorStyle = 0
     resetTabStops(from: 0)
     for index in 0..<rows { clearRow(index) }
+    spend(rows * columns)
     clearHistory()
     if !title.isEmpty { setTitle("") }
     if !iconName.isEmpty { setIconName("") }

@@ -60,7 +60,7 @@ extension Terminal {
       deleteCharacters(argument(0))
       pendingWrap = false
     case 0x53:
-      scrollUp(argument(0), from: topMargin, to: bottomMargin, intoHistory: true)
+      scrollUp(argument(0))
     case 0x54:
       // With five parameters it is xterm's highlight tracking, which nothing uses.
       if parameterCount <= 1 { scrollDown(argument(0), from: topMargin, to: bottomMargin) }
@@ -177,19 +177,58 @@ extension Terminal {
   /// fill the screen: beyond that nothing new is seen.
   private mutating func repeatCharacter(_ scalar: UInt32, _ count: Int) {
     guard scalar != 0, scalar != WidthTable.zeroWidthJoiner else { return }
+    lastScalar = repetitionJoins
+    repetitionJoins = 0
     var left = min(count, columns * rows)
     if (0x20..<0x7F).contains(scalar) && charsets.isPlain && !modeSet.contains(.insert) {
       let piece = min(left, columns)
       withUnsafeTemporaryAllocation(of: UInt8.self, capacity: piece) { buffer in
         buffer.initialize(repeating: UInt8(truncatingIfNeeded: scalar))
-        while left > 0 {
-          printASCII(UnsafePointer(buffer.baseAddress!), min(left, piece))
-          left -= piece
+        while left > 0 && state == .ground {
+          left -= printASCII(UnsafePointer(buffer.baseAddress!), min(left, piece))
+          spend(piece)
         }
       }
     } else {
-      for _ in 0..<left { put(scalar) }
+      while left > 0 && state == .ground {
+        put(scalar)
+        left -= 1
+        spend(Self.costOfCharacter)
+      }
+    }
+    if left > 0 {
+      repetitionsLeft = left
+      repeatedScalar = scalar
+      repetitionJoins = lastScalar
     }
     lastScalar = 0
+  }
+
+  /// SU, by parts: lines that go into the history may cost ten times what moving them does.
+  private mutating func scrollUp(_ count: Int) {
+    var left = min(count, bottomMargin - topMargin + 1)
+    let isWhole = leftMargin == 0 && rightMargin == columns - 1
+    while left > 0 && state == .ground {
+      let part = isWhole ? min(left, Self.linesScrolledAtOnce) : left
+      scrollUp(part, from: topMargin, to: bottomMargin, intoHistory: true)
+      left -= part
+    }
+    repetitionsLeft = left
+  }
+
+  private static let linesScrolledAtOnce = 64
+
+  /// What a character that is printed alone costs, in cells that are printed together.
+  private static let costOfCharacter = 8
+
+  /// Goes back to before the final byte of the REP or SU that has to wait, as if only the rest of it had been asked for. Returns how many
+  /// bytes that is.
+  mutating func takeUpRepetition() -> Int {
+    beginSequence()
+    parameterValue = Int32(truncatingIfNeeded: repetitionsLeft)
+    lastScalar = repeatedScalar
+    repeatedScalar = 0
+    repetitionsLeft = 0
+    return 1
   }
 }

@@ -84,6 +84,7 @@ extension Terminal {
     if reversesWrap {
       // Once round the screen leads back to where it began.
       let round = columns * rows
+      spend(min(count, 2 * round))
       for _ in 0..<(count < round ? count : round + (count - round) % round) { backspace() }
       return
     }

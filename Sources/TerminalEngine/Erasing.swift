@@ -117,6 +117,7 @@ extension Terminal {
   /// spared to the left.
   mutating func eraseLine(_ part: Int, selective: Bool = false) {
     settlePen()
+    spend(columns)
     let spared = sparing(selective: selective)
     if !isAlternateScreen, part == 2 || part == 0 && row == 0 && column == 0 {
       events.append(.cleared(line: screenTop))
@@ -160,6 +161,7 @@ extension Terminal {
 
   private mutating func eraseRows(_ first: Int, _ end: Int, _ sparing: Sparing) {
     guard first < end else { return }
+    spend((end - first) * columns)
     tear(above: first)
     touch(first, through: end - 1)
     for index in first..<end {
@@ -170,6 +172,7 @@ extension Terminal {
   /// ECH.
   mutating func eraseCharacters(_ count: Int) {
     settlePen()
+    spend(min(columns, count))
     erase(row, column, min(columns, column + count), sparing(selective: false))
     pendingWrap = false
   }

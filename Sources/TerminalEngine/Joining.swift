@@ -150,6 +150,7 @@ extension Terminal {
   }
 
   private mutating func sweepClusters() {
+    spend(rows * columns * 2)
     clusters.sweep { use in
       grid.forEachCell(use)
       switch dormant {

@@ -96,6 +96,7 @@ extension Terminal {
       }
     }
     links.sweep(live: live)
+    spend(rows * columns * 2 + links.count * 8)
     history.forgetLinkNumbers()
     let number = links.intern(target)
     if number == nil { links.noteUselessSweep() }

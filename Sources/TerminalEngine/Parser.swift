@@ -15,7 +15,7 @@ enum ParserState {
   case ignoredString
   /// ESC inside a string: a backslash ends it, anything else cancels it.
   case stringEscape
-  /// A size was asked for and the rest waits for it. Only inside a `feed`; between two the state is that of the ground.
+  /// The rest is to wait: a size was asked for, or the work is spent. Only inside a `feed`; between two the state is that of the ground.
   case suspended
 }
 
@@ -34,15 +34,38 @@ extension Terminal {
     noteCursor()
   }
 
-  /// The same, but it stops behind a sequence that asks for another size, so that the host can give it before the rest is printed or
-  /// answered. Returns how many bytes were taken.
-  package mutating func feedUntilSizeRequest(_ bytes: UnsafeRawBufferPointer) -> Int {
+  /// The same, but no more than so much work at a time. `work` is counted in cells that are written, moved, compared or read by what
+  /// costs more than its bytes: a sequence of three bytes may fill the screen. It comes back less by what was done, and negative at most
+  /// by the cost of one sequence, which touches each cell of the screen a few times; text that is merely printed costs none of it.
+  ///
+  /// Stops where the work is spent, and with `untilSizeRequest` behind a sequence that asks for another size too, so that the host can give
+  /// it before the rest is printed or answered (`hasStoppedForSize`). Returns how many bytes were taken. None may have been, and more be
+  /// done all the same: what is repeated many times (REP, SU) is, piece by piece.
+  package mutating func feed(_ bytes: UnsafeRawBufferPointer, work: inout Int, untilSizeRequest: Bool = false) -> Int {
     guard let base = bytes.baseAddress else { return 0 }
-    suspendsAtSizeRequest = true
+    suspendsAtSizeRequest = untilSizeRequest
+    hasStoppedForSize = false
+    workLeft = max(work, 1)
     let taken = consume(base.assumingMemoryBound(to: UInt8.self), bytes.count)
+    work = workLeft
+    workLeft = .max
     suspendsAtSizeRequest = false
     noteCursor()
     return taken
+  }
+
+  /// Counts work that the bytes do not pay for, and has the rest wait when there has been enough of it: behind the sequence or the character
+  /// that did it, or, where that stands inside a sequence, as soon as that one is looked at again.
+  @inline(__always)
+  mutating func spend(_ cells: Int) {
+    workLeft &-= cells
+    if workLeft <= 0 { suspend() }
+  }
+
+  @inline(never)
+  private mutating func suspend() {
+    // Inside a sequence the state is needed to go on with it.
+    if state == .ground { state = .suspended }
   }
 
   /// The same for bytes in an array, for tests and small texts.
@@ -50,12 +73,12 @@ extension Terminal {
     bytes.withUnsafeBytes { feed($0) }
   }
 
-  /// Returns how many bytes were taken: all, but where a size was asked for and the rest is to wait.
+  /// Returns how many bytes were taken: all, but where the rest is to wait.
   private mutating func consume(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
     var index = 0
     while index < count {
       guard state == .ground else {
-        if state == .suspended { break }
+        if state == .suspended || workLeft <= 0 { break }
         index = resume(bytes, index, count)
         continue
       }
@@ -63,11 +86,17 @@ extension Terminal {
       if byte &- 0x20 < 0x5F {
         let end = endOfASCII(bytes, index + 1, count)
         if charsets.isPlain && !modeSet.contains(.insert) {
-          if end &- index > 1 || !printSimply(byte) { printASCII(bytes + index, end - index) }
+          if end &- index > 1 || !printSimply(byte) {
+            index &+= printASCII(bytes + index, end - index)
+          } else {
+            index = end
+          }
         } else {
-          for position in index..<end { put(UInt32(bytes[position])) }
+          repeat {
+            put(UInt32(bytes[index]))
+            index += 1
+          } while index < end && state == .ground
         }
-        index = end
       } else if byte == 0x1B {
         index += 1
         if index < count && bytes[index] == 0x5B {
@@ -88,6 +117,7 @@ extension Terminal {
       }
     }
     if state == .suspended { state = .ground }
+    if repetitionsLeft > 0 { index -= takeUpRepetition() }
     return index
   }
 
@@ -302,7 +332,9 @@ extension Terminal {
       case 0x18, 0x1A:
         state = .ground
         return index
-      case 0..<0x20: control(byte)
+      case 0..<0x20:
+        control(byte)
+        if workLeft <= 0 { return index }
       case 0x80...:
         // Not a byte of any control sequence: the sequence is given up and the byte is text.
         state = .ground

@@ -49,6 +49,7 @@ extension Terminal {
     case .none: break
     }
     styles.sweep(live: live)
+    spend(rows * columns * 2 + styles.count * 4)
     history.forgetStyleNumbers()
   }
 }

@@ -31,8 +31,8 @@ extension Terminal {
     return true
   }
 
-  /// Prints a run of 0x20…0x7E when bytes mean themselves.
-  mutating func printASCII(_ text: UnsafePointer<UInt8>, _ length: Int) {
+  /// Prints a run of 0x20…0x7E when bytes mean themselves. Returns how much of it: all, but where the rest is to wait.
+  mutating func printASCII(_ text: UnsafePointer<UInt8>, _ length: Int) -> Int {
     settlePen()
     var bytes = text
     var left = length
@@ -42,6 +42,10 @@ extension Terminal {
     lastScalar = UInt32(bytes[left - 1])
     while left > 0 {
       if pendingWrap {
+        if state == .suspended && left < length {
+          lastScalar = UInt32(bytes[-1])
+          return length - left
+        }
         if modeSet.contains(.autowrap) { wrapLine() } else { pendingWrap = false }
       }
       let limit = limit(at: column)
@@ -76,6 +80,7 @@ extension Terminal {
         }
       }
     }
+    return length
   }
 
   @inline(__always)

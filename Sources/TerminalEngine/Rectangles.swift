@@ -6,6 +6,9 @@ struct CellRectangle {
   var left: Int
   var bottom: Int
   var right: Int
+
+  /// What it costs to look at each of its cells, and at each of its rows.
+  var cost: Int { (bottom - top + 1) * (right - left + 1 + 16) }
 }
 
 extension Terminal {
@@ -28,6 +31,7 @@ extension Terminal {
   mutating func eraseRectangle(selective: Bool) {
     guard let area = rectangle(0) else { return }
     settlePen()
+    spend(area.cost)
     let spared: Sparing = !selective ? .nothing : protection == .dec ? .protectedKeepingStyle : .nothingButStyle
     for index in area.top...area.bottom {
       erase(index, area.left, area.right + 1, spared)
@@ -42,6 +46,7 @@ extension Terminal {
       return
     }
     settlePen()
+    spend(area.cost)
     for index in area.top...area.bottom {
       let line = grid.rows + index
       if line.pointee.flags & Row.unicode != 0 { splitWide(line.pointee.cells, area.left, area.right + 1) }
@@ -60,6 +65,7 @@ extension Terminal {
   /// DECCRA; pages do not exist, so both must be the first.
   mutating func copyRectangle() {
     guard let area = rectangle(0) else { return }
+    spend(area.cost)
     let isOrigin = modeSet.contains(.origin)
     let top = argument(5) - 1 + (isOrigin ? topMargin : 0)
     let left = argument(6) - 1 + (isOrigin ? leftMargin : 0)
@@ -78,8 +84,15 @@ extension Terminal {
   mutating func changeAttributes(reverse: Bool) {
     guard let area = rectangle(0) else { return }
     let attributeChangeIsStream = attributeChangeExtent != 2
+    spend(attributeChangeIsStream ? 2 * (area.bottom - area.top + 1) * columns : 2 * area.cost)
     var knownCell: Cell = ~0
     var changedCell: Cell = 0
+    // What the styles met so far become: neighbours may differ everywhere, and looking a style up costs more than changing a cell.
+    let slots = min(styles.count, area.cost / 4).nextPowerOfTwo
+    let known = UnsafeMutablePointer<(from: UInt32, to: UInt32)>.allocate(capacity: slots)
+    known.initialize(repeating: (.max, 0), count: slots)
+    defer { known.deallocate() }
+    var sweeps = styles.sweeps
     for index in area.top...area.bottom {
       var left = attributeChangeIsStream && index > area.top ? 0 : area.left
       var right = attributeChangeIsStream && index < area.bottom ? columns - 1 : area.right
@@ -94,9 +107,22 @@ extension Terminal {
         let style = line.pointee.cells[position] >> CellBits.styleShift & CellBits.styleMask
         if style != knownCell {
           knownCell = style
-          // A sweep may give this style's number to another, so it is looked at again after each change.
-          let changed = changedStyle(styles[Int(style)], reverse: reverse)
-          changedCell = UInt64(styleID(changed)) << CellBits.styleShift
+          let slot = known + (Int(style) & (slots - 1))
+          if slot.pointee.from != UInt32(truncatingIfNeeded: style) {
+            let changed = changedStyle(styles[Int(style)], reverse: reverse)
+            let id = styleID(changed)
+            if sweeps != styles.sweeps {
+              // A number may be another style's now.
+              sweeps = styles.sweeps
+              known.update(repeating: (.max, 0), count: slots)
+              knownCell = ~0
+            } else {
+              slot.pointee = (UInt32(truncatingIfNeeded: style), id)
+            }
+            changedCell = UInt64(id) << CellBits.styleShift
+          } else {
+            changedCell = UInt64(slot.pointee.to) << CellBits.styleShift
+          }
         }
         line.pointee.cells[position] =
           line.pointee.cells[position] & ~(CellBits.styleMask << CellBits.styleShift) | changedCell
@@ -146,46 +172,59 @@ extension Terminal {
   mutating func reportChecksum() {
     var sum = 0
     if let area = rectangle(2) {
+      spend(2 * area.cost)
       for index in area.top...area.bottom {
         let cells = grid.rows[index].cells
-        for position in area.left...area.right {
-          let isFirst = index == area.top && position == area.left
-          let cell = cells[position]
-          if cell.token != 0 || cell.isTail || cell.styleID != 0 && hasCountedAttribute(styles[cell.styleID]) {
-            sum += checksum(of: cell)
-          } else if isFirst {
-            sum += 0x20
-          }
-        }
+        for position in area.left...area.right { sum &+= checksum(of: cells[position]) }
       }
+      let first = grid.rows[area.top].cells[area.left]
+      if first & (CellBits.token | CellBits.tail) == 0, ChecksumStyle(styles[first.styleID]).isPlain { sum += 0x20 }
     }
     let checksum = String((0x10000 - sum & 0xFFFF) & 0xFFFF, radix: 16, uppercase: true)
     reply("\u{1B}P\(raw(0))!~\(String(repeating: "0", count: 4 - checksum.count))\(checksum)\u{1B}\\")
   }
 
-  private func hasCountedAttribute(_ style: Style) -> Bool {
-    style.underline == .single || !style.attributes.isDisjoint(with: [.bold, .blink, .inverse, .invisible])
-  }
-
   /// What one cell adds. The right half of a wide character counts as 0xFF, an invisible one as a space, accents do not.
+  @inline(__always)
   private func checksum(of cell: Cell) -> Int {
+    let style = cell.styleID == 0 ? ChecksumStyle.plain : ChecksumStyle(styles[cell.styleID])
+    if cell & (CellBits.token | CellBits.tail) == 0 && style.isPlain { return 0 }
     var sum: Int
     if cell.isTail {
       sum = 0xFF
     } else if cell.isCluster {
-      let text = clusters.text(Int(cell & CellBits.scalar))
-      sum = Int(truncatingIfNeeded: String(decoding: text, as: UTF8.self).unicodeScalars.first?.value ?? 0x20)
+      var text = clusters.text(Int(cell & CellBits.scalar))
+      sum = Int(UTF8Text.next(&text) ?? 0x20)
     } else {
       sum = max(Int(cell & CellBits.scalar), 0x20)
     }
-    sum &= 0xFF
-    let style = styles[cell.styleID]
-    let attributes = style.attributes
-    if attributes.contains(.invisible) { sum = 0x20 }
-    if style.underline == .single { sum += 0x10 }
-    if attributes.contains(.inverse) { sum += 0x20 }
-    if attributes.contains(.blink) { sum += 0x40 }
-    if attributes.contains(.bold) { sum += 0x80 }
-    return sum
+    return (style.isInvisible ? 0x20 : sum & 0xFF) + style.sum
   }
+}
+
+/// What DECRQCRA counts of a style.
+private struct ChecksumStyle {
+  var sum = 0
+  var isInvisible = false
+
+  static let plain = ChecksumStyle()
+
+  init() {}
+
+  @inline(__always)
+  init(_ style: Style) {
+    let attributes = style.attributes.rawValue
+    isInvisible = attributes & Attributes.invisible.rawValue != 0
+    if style.rest & Style.underlineMask == UInt64(UnderlineStyle.single.rawValue) << Style.underlineShift { sum = 0x10 }
+    if attributes & Attributes.inverse.rawValue != 0 { sum += 0x20 }
+    if attributes & Attributes.blink.rawValue != 0 { sum += 0x40 }
+    if attributes & Attributes.bold.rawValue != 0 { sum += 0x80 }
+  }
+
+  @inline(__always) var isPlain: Bool { sum == 0 && !isInvisible }
+}
+
+extension Int {
+  /// The least power of two that is no less.
+  fileprivate var nextPowerOfTwo: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
 }

@@ -51,7 +51,9 @@ private struct Reflow {
     if !isOpen { lines.append(Line(start: cells.count, count: 0)) }
     sources.append(Source(line: lines.count - 1, offset: lines[lines.count - 1].count))
     let start = cells.count
-    for column in 0..<min(count, length) {
+    let simple = Reflow.isSimple(row, min(count, length))
+    if simple { cells.append(contentsOf: UnsafeBufferPointer(start: row, count: min(count, length))) }
+    for column in 0..<(simple ? 0 : min(count, length)) {
       let cell = row[column]
       cells.append(cell)
       guard hasRoomForWide, Reflow.isWideInOneColumn(cell) else { continue }
@@ -59,10 +61,25 @@ private struct Reflow {
       cells.append(cell & ~CellBits.token | CellBits.tail)
       sources[sources.count - 1].widened.append(column)
     }
-    for _ in min(count, length)..<count { cells.append(0) }
+    if count > length { cells.append(contentsOf: repeatElement(0, count: count - length)) }
     lines[lines.count - 1].count += cells.count - start
     isOpen = isWrapped
   }
+
+  /// What any of the cells has: a row of plain characters is copied as a whole.
+  @inline(__always)
+  private static func union(_ cells: UnsafePointer<Cell>, _ count: Int) -> Cell {
+    var union: Cell = 0
+    for index in 0..<count { union |= cells[index] }
+    return union
+  }
+
+  private static func isSimple(_ union: Cell) -> Bool {
+    union & (CellBits.wide | CellBits.tail | CellBits.cluster | CellBits.leadSpacer) == 0
+      && union & CellBits.scalar < 0x1000
+  }
+
+  private static func isSimple(_ cells: UnsafePointer<Cell>, _ count: Int) -> Bool { isSimple(union(cells, count)) }
 
   /// A wide character that is narrow because it stood on a screen of one column.
   private static func isWideInOneColumn(_ cell: Cell) -> Bool {
@@ -140,6 +157,16 @@ private struct Reflow {
     var row = Row(cells: cells)
     var length = 0
     var index = 0
+    self.cells.withUnsafeBufferPointer { source in
+      guard let base = source.baseAddress, target.count <= width else { return }
+      let union = Reflow.union(base + target.start, target.count)
+      guard Reflow.isSimple(union) else { return }
+      cells.update(from: base + target.start, count: target.count)
+      if union & CellBits.scalar >= 0x80 { row.flags |= Row.unicode }
+      if union & CellBits.rendition != 0 { row.flags |= Row.styled }
+      length = target.count
+      index = target.count
+    }
     while index < target.count && length < width {
       var cell = self.cells[target.start + index]
       index += 1

@@ -129,7 +129,10 @@ extension Terminal {
 
   /// Asks the host for a size; 0 leaves a side as it is. There is no display that a window could fill.
   mutating func requestSize(rows wishedRows: Int, columns wishedColumns: Int) {
-    if suspendsAtSizeRequest { state = .suspended }
+    if suspendsAtSizeRequest {
+      state = .suspended
+      hasStoppedForSize = true
+    }
     emit(
       .sizeRequested(
         TerminalSize(

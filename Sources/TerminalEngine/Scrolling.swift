@@ -18,6 +18,7 @@ extension Terminal {
     let keeps = intoHistory && top == 0 && !isAlternateScreen
     let rows = grid.rows
     if count == 1 {
+      spend(bottom &- top &+ columns)
       if keeps { pushHistory(0) }
       let first = rows[top]
       if bottom > top { (rows + top).update(from: rows + top + 1, count: bottom - top) }
@@ -26,6 +27,7 @@ extension Terminal {
       return
     }
     let count = min(count, bottom - top + 1)
+    spend((keeps ? 4 : 1) * count * columns + bottom - top)
     if keeps {
       for index in 0..<count { pushHistory(index) }
     }
@@ -44,6 +46,7 @@ extension Terminal {
     }
     let rows = grid.rows
     if count == 1 {
+      spend(bottom - top + columns)
       let last = rows[bottom]
       if bottom > top { (rows + top + 1).update(from: rows + top, count: bottom - top) }
       rows[top] = last
@@ -53,6 +56,7 @@ extension Terminal {
       return
     }
     let count = min(count, bottom - top + 1)
+    spend(count * columns + bottom - top)
     rotate(top, bottom + 1 - count, bottom + 1)
     rows[bottom].flags &= ~Row.wrapped
     for index in top..<(top + count) { clearRow(index) }
@@ -83,6 +87,7 @@ extension Terminal {
     let width = rightMargin - leftMargin + 1
     let height = bottom - top + 1
     let count = min(count, height)
+    spend(height * (width + Self.costOfRow))
     tear(above: top)
     for step in 0..<height {
       let target = up ? top + step : bottom - step
@@ -95,6 +100,9 @@ extension Terminal {
       }
     }
   }
+
+  /// What it costs to move cells of a row however few they are, in cells.
+  private static let costOfRow = 16
 
   /// Copies cells between rows (or inside one), mending wide characters cut at either edge.
   mutating func copyCells(from source: Int, _ sourceColumn: Int, to target: Int, _ targetColumn: Int, count: Int) {
@@ -163,6 +171,7 @@ extension Terminal {
     let count = min(wished, end - start)
     guard count > 0 else { return }
     let moved = end - start - count
+    spend(end - start + Self.costOfRow)
     let line = grid.rows + index
     let cells = line.pointee.cells
     if line.pointee.flags & Row.unicode != 0 {
@@ -185,6 +194,7 @@ extension Terminal {
     let end = rightMargin + 1
     let count = min(wished, end - start)
     guard count > 0 else { return }
+    spend(end - start + Self.costOfRow)
     let line = grid.rows + index
     let cells = line.pointee.cells
     if line.pointee.flags & Row.unicode != 0 {

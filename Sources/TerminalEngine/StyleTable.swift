@@ -19,6 +19,8 @@ struct StyleTable: ~Copyable {
   private var used = 1
   private var refusals = 0
   private var sweepAt = StyleTable.firstSweep
+  /// How often numbers have been freed: one that was known before may be another style's.
+  private(set) var sweeps = 0
 
   init() {
     capacity = 16
@@ -108,6 +110,7 @@ struct StyleTable: ~Copyable {
 
   /// Frees every number that is not marked. The caller marks what cells and pens use.
   mutating func sweep(live: UnsafeMutablePointer<Bool>) {
+    sweeps += 1
     rehash { live[$0] }
     firstFree = 0
     used = 1

@@ -92,6 +92,14 @@ package struct Terminal: ~Copyable {
   var stringLast: UInt8 = 0
   var controlStringFinal: UInt8 = 0
   var suspendsAtSizeRequest = false
+  /// What a `feed` that is bounded may still do; see `spend`.
+  var workLeft = Int.max
+  /// The `feed` before stopped because a size was asked for.
+  package internal(set) var hasStoppedForSize = false
+  /// Of a REP or SU that has to wait: how often it is still to be done; of a REP also which character it is, and what the next one may join.
+  var repetitionsLeft = 0
+  var repeatedScalar: UInt32 = 0
+  var repetitionJoins: UInt32 = 0
   /// The last character printed, for REP and for joining emoji; 0 after anything else.
   var lastScalar: UInt32 = 0
   /// What the last character begins, where clusters are joined (mode 2027); it counts only while `lastScalar` is not 0.

@@ -228,8 +228,24 @@ extension Terminal {
 
   /// DECSET and DECRST (`CSI ? Pm h`, `CSI ? Pm l`).
   mutating func setPrivateModes(_ on: Bool) {
-    for index in 0..<max(parameterCount, 1) { setPrivateMode(raw(index), on) }
+    forEachModeOnce { $0.setPrivateMode($1, on) }
   }
+
+  /// Every mode that is named, in order. One that erases or changes the screen is named once by anybody who means it: more often would only
+  /// cost.
+  private mutating func forEachModeOnce(_ body: (inout Terminal, Int) -> Void) {
+    var seen = 0
+    for index in 0..<max(parameterCount, 1) {
+      let number = raw(index)
+      if let costly = Self.screenModes.firstIndex(of: number) {
+        guard seen & 1 << costly == 0 else { continue }
+        seen |= 1 << costly
+      }
+      body(&self, number)
+    }
+  }
+
+  private static let screenModes = [3, 47, 1047, 1049]
 
   /// XTSAVE (`CSI ? Pm s`).
   mutating func savePrivateModes() {
@@ -247,13 +263,13 @@ extension Terminal {
 
   /// XTRESTORE (`CSI ? Pm r`). What was never saved is as after a reset.
   mutating func restorePrivateModes() {
-    for index in 0..<max(parameterCount, 1) {
-      switch raw(index) {
-      case 47, 1047, 1049: setPrivateMode(raw(index), savedModes.contains(.alternateScreen))
-      case 1048: restoreCursor()
+    forEachModeOnce { terminal, number in
+      switch number {
+      case 47, 1047, 1049: terminal.setPrivateMode(number, terminal.savedModes.contains(.alternateScreen))
+      case 1048: terminal.restoreCursor()
       default:
-        guard let mode = ModeSet(privateMode: raw(index)) else { continue }
-        setPrivateMode(raw(index), savedModes.contains(mode))
+        guard let mode = ModeSet(privateMode: number) else { return }
+        terminal.setPrivateMode(number, terminal.savedModes.contains(mode))
       }
     }
   }
@@ -320,6 +336,7 @@ extension Terminal {
   /// blank one.
   mutating func setAlternateScreen(_ on: Bool, keepsOnLeave: Bool = false, startsBlank: Bool = true) {
     guard on != isAlternateScreen else { return }
+    spend(rows * columns * 2)
     if on && startsBlank { dormant = nil }
     var other: Grid
     if let kept = dormant.take() {

@@ -84,13 +84,16 @@ struct AnnouncementTests {
   func sizeInBetween() {
     var terminal = Terminal(size: TerminalSize(rows: 4, columns: 20))
     let bytes = [UInt8]("ab\u{1B}[8;6;30t\u{1B}[18tc".utf8)
-    let taken = bytes.withUnsafeBytes { terminal.feedUntilSizeRequest($0) }
+    var work = 1 << 20
+    let taken = bytes.withUnsafeBytes { terminal.feed($0, work: &work, untilSizeRequest: true) }
+    #expect(terminal.hasStoppedForSize == true)
     #expect(taken == 11)
     #expect(terminal.isAtRest == true)
     for event in terminal.takeEvents() {
       if case .sizeRequested(let size) = event { terminal.resize(size) }
     }
-    let rest = bytes[taken...].withUnsafeBytes { terminal.feedUntilSizeRequest($0) }
+    let rest = bytes[taken...].withUnsafeBytes { terminal.feed($0, work: &work, untilSizeRequest: true) }
+    #expect(terminal.hasStoppedForSize == false)
     #expect(rest == bytes.count - taken)
     #expect(String(decoding: terminal.takeReplies(), as: UTF8.self) == "\u{1B}[8;6;30t")
     #expect(terminal.rowText(0) == "abc")

@@ -154,7 +154,7 @@ extension Session {
     pauseTimer?.cancel()
     pauseTimer = nil
     outputPause.end(at: .now)
-    pty.isReading = true
+    readingGoesOn()
   }
 
   /// More waits to be looked at than is kept for long.
