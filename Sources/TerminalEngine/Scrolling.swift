@@ -18,7 +18,8 @@ extension Terminal {
     let keeps = intoHistory && top == 0 && !isAlternateScreen
     let rows = grid.rows
     if count == 1 {
-      spend(bottom &- top &+ columns)
+      let cells = bottom &- top &+ columns
+      if cells > Self.paidByLine { spend(cells) }
       if keeps { pushHistory(0) }
       let first = rows[top]
       if bottom > top { (rows + top).update(from: rows + top + 1, count: bottom - top) }
@@ -100,6 +101,9 @@ extension Terminal {
       }
     }
   }
+
+  /// What a line feed may cost, in cells, without being counted: on screens as people have them it is what printing a line costs.
+  private static let paidByLine = 256
 
   /// What it costs to move cells of a row however few they are, in cells.
   private static let costOfRow = 16
