@@ -32,7 +32,9 @@ struct ShareTableTests {
       $0.hasSuffix("Tests") && !$0.contains(" ")
     }
     #expect(named.count > 10)
-    let targets = ["RoostTests", "NetTests", "OperationsTests", "SurfacesTests"]
+    let targets = [
+      "RoostTests", "NetTests", "OperationsTests", "SurfacesTests", "TerminalEngineTests", "CommandsTests",
+    ]
     for suite in Set(named) {
       #expect(targets.contains { access("\(root)Tests/\($0)/\(suite).swift", R_OK) == 0 }, "\(suite)")
     }
