@@ -109,6 +109,27 @@ struct RunInterruptingTests {
     }
   }
 
+  @Test(
+    "a ctrl+c that comes while a shell is being told of it is the command's, and the next line is not run for it or with it",
+    arguments: [Place.bash, .zsh, .fish, .dash])
+  func interruptedWhileTold(place: Place) async throws {
+    try await withSession(place.fields) { session in
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      let other = session.elsewhere
+      for number in 1...15 {
+        async let answer = session.answer(
+          "run", ["command": .string("echo mine \(number)\nsh -c 'exit 77'"), "timeout_ms": 60_000, "queue": true])
+        try await other.type("\u{3}")
+        try await other.type("echo other\r")
+        let told = try await answer
+        guard told.status == 200 else { continue }
+        // 0 is the other's, 2 that of both in one line.
+        #expect([nil, 77, 130].contains(told.json["exit_status"].integer), "\(told)")
+        #expect(told.json["output"].string?.contains("\nother\n") == false, "\(told)")
+      }
+    }
+  }
+
   @Test("a run that is kept from its turn by somebody's typing in fish is told so")
   func typing() async throws {
     try await withSession(Place.fish.fields) { session in
