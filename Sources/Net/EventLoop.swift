@@ -348,6 +348,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     current = []
     incoming = []
     afterPoll = []
+    turns.drop()
     next = 0
     drained = nil
     wake?.close()

@@ -65,6 +65,12 @@ final class LoopTurns {
     for job in round { job() }
   }
 
+  /// Lets go of those who wait, and what they hold: the loop has stopped.
+  func drop() {
+    known = Line()
+    strangers = Line()
+  }
+
   private func next() -> (() -> Void)? {
     taken += 1
     if taken % LoopTurns.ranks == 0, let job = strangers.next() { return job }
