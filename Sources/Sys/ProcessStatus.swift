@@ -29,10 +29,8 @@ package struct ProcessStatus: Sendable, Equatable {
   /// `pid (name) state ppid …`; the name may hold spaces and parentheses, so it ends at the last `)`.
   static func parse(_ text: [UInt8]) -> ProcessStatus? {
     guard let open = text.firstIndex(of: UInt8(ascii: "(")), let close = text.lastIndex(of: UInt8(ascii: ")")),
-      open < close, let pid = number(text[..<open])
+      open < close, let pid = number(text[..<open]), let fields = fields(of: text)
     else { return nil }
-    let fields = text[(close + 1)...].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
-    // fields[0] is the third field of proc(5): its (n) is fields[n - 3].
     guard fields.count > 21, let state = fields[0].first, let parent = number(fields[1]),
       let group = number(fields[2]), let session = number(fields[3]), let user = number(fields[11]),
       let system = number(fields[12]), let start = number(fields[19]), let pages = number(fields[21])
@@ -44,6 +42,12 @@ package struct ProcessStatus: Sendable, Equatable {
       parent: ProcessID(clamping: parent), group: ProcessID(clamping: group), session: ProcessID(clamping: session),
       processorTime: UInt64(clamping: user + system) &* nanosecondsPerTick, startTicks: UInt64(clamping: start),
       residentBytes: pages * sysconf(CInt(_SC_PAGESIZE)))
+  }
+
+  /// The fields behind the name: what proc(5) calls (n) is the one at n - 3.
+  private static func fields(of text: [UInt8]) -> [ArraySlice<UInt8>]? {
+    guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    return text[(close + 1)...].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
   }
 
   private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
@@ -77,10 +81,9 @@ package struct ProcessStatus: Sendable, Equatable {
   /// Where the stack of a process begins (proc(5), `startstack`): a copy that a program made of itself has its parent's. nil where the kernel
   /// does not tell.
   package static func stackStart(_ pid: ProcessID) -> UInt64? {
-    guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), let close = text.lastIndex(of: UInt8(ascii: ")"))
-    else { return nil }
-    let fields = text[(close + 1)...].split(separator: UInt8(ascii: " "))
-    guard fields.count > 25, let start = UInt64(String(decoding: fields[25], as: UTF8.self)), start > 1 else {
+    guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), let fields = fields(of: text), fields.count > 25,
+      let start = UInt64(String(decoding: fields[25], as: UTF8.self)), start > 1
+    else {
       return nil
     }
     return start
@@ -90,9 +93,8 @@ package struct ProcessStatus: Sendable, Equatable {
   /// a large one apart.
   package static func isEnding(_ pid: ProcessID) -> Bool {
     guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), let status = parse(text),
-      let close = text.lastIndex(of: UInt8(ascii: ")"))
+      let fields = fields(of: text)
     else { return kill(pid, 0) != 0 && errno == ESRCH }
-    let fields = text[(close + 1)...].split(separator: UInt8(ascii: " "))
     // Fields 9 and 31 of proc(5): the kernel's PF_EXITING, and the signals that wait for the first thread.
     guard fields.count > 28, let flags = number(fields[6]), let pending = number(fields[28]) else { return false }
     return status.isZombie || flags & 0x4 != 0 || pending >> Int(SIGKILL - 1) & 1 == 1
@@ -101,9 +103,8 @@ package struct ProcessStatus: Sendable, Equatable {
   /// How an ended process that nobody has reaped yet ended, as wait(2) codes it; nil where the kernel does not tell us.
   static func exitCode(ofZombie pid: ProcessID) -> CInt? {
     guard let text = try? readFile("/proc/\(pid)/stat", limit: 4096), parse(text)?.isZombie == true,
-      let close = text.lastIndex(of: UInt8(ascii: ")"))
+      let fields = fields(of: text)
     else { return nil }
-    let fields = text[(close + 1)...].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
     // Field 52 of proc(5); 0 also stands for what we may not know, and then `wchan` and the addresses are 0 as well. Ours we may.
     guard fields.count > 49, realUser(pid) == Host.userID || Host.userID == 0 else { return nil }
     return number(fields[49]).map { CInt(truncatingIfNeeded: $0) }
