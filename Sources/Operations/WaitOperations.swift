@@ -182,7 +182,11 @@ extension Session {
   /// A paste may wait before that for whoever will read it.
   func interact(text: String?, keys: [String], paste: PasteForm?, plan: WaitPlan) async throws -> WaitOutput {
     if let text {
-      if paste != nil { try await awaitPasteReader() } else { try await awaitReader(of: Array(text.utf8)) }
+      if let paste {
+        try await awaitPasteReader(of: text, raw: paste.isRaw)
+      } else {
+        try await awaitReader(of: Array(text.utf8))
+      }
     }
     var bytes: [UInt8] = []
     if let text { bytes += paste.map { pasteBytes(text, raw: $0.isRaw) } ?? Array(text.utf8) }

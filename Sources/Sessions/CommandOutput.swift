@@ -115,7 +115,17 @@ package final class CommandOutput {
     beginning = Array(beginning)
   }
 
-  /// Takes back what stands behind the last byte that is not such: of the last line, the prompt.
+  /// Takes back a prompt with so many lines before its last.
+  func dropPrompt(ofHeight height: Int) {
+    var left = height
+    dropEnd { byte in
+      if byte == 0x0A { left -= 1 }
+      return left >= 0
+    }
+    settledLines -= height - max(left, 0)
+  }
+
+  /// Takes back what stands behind the last byte that is not such.
   func dropEnd(_ isDropped: (UInt8) -> Bool) {
     let end = tail(bytes: OutputText.longestLine)
     let count = end.reversed().prefix(while: isDropped).count

@@ -15,6 +15,8 @@ struct PTY {
   var unshown = UnshownOutput()
   /// Until more may be shown.
   private(set) var isPaused = false
+  /// How many bytes have been read.
+  private(set) var received = 0
   /// What has been typed of a line that is not ended, where the terminal is in line mode.
   private(set) var pendingLine = PendingLine()
   /// Output is taken as it comes; else it waits in the kernel, and the program for it. Not so while those who look for a text in it are
@@ -36,6 +38,13 @@ struct PTY {
     if !unshown.isEmpty { return true }
     var entry = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLIN) != 0
+  }
+
+  /// Reads what the program has printed next.
+  mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> TransferResult {
+    let result = readBytes(master, into: buffer)
+    if case .bytes(let count) = result { received += count }
+    return result
   }
 
   enum WriteResult { case taken, waiting, full, gone }

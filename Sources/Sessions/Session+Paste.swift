@@ -10,8 +10,10 @@ extension Session {
   }
 
   /// Types a text as a paste once it is known who will read it. Returns the generation that it is.
+  ///
+  /// Throws ``SessionError/Code/commandRunning`` for a text with line ends that nobody but the shell behind a command would read.
   package func paste(_ text: String, raw: Bool) async throws -> UInt64 {
-    try await awaitPasteReader()
+    try await awaitPasteReader(of: text, raw: raw)
     return try write(pasteBytes(text, raw: raw))
   }
 
@@ -29,23 +31,48 @@ extension Session {
     if lines.contains(where: { $0.count > LineDiscipline.longestLine }) { try await awaitPasteReader() }
   }
 
+  /// Returns once it is known who will read a paste of that text: see ``awaitPasteReader(hasLines:)``.
+  package func awaitPasteReader(of text: String, raw: Bool) async throws {
+    try await awaitPasteReader(hasLines: !raw && text.utf8.contains { $0 == 0x0A || $0 == 0x0D })
+  }
+
   /// Returns once it is known who will read a paste, and so whether it is to be told of it: a line that was just sent off may begin a command,
   /// and a shell on its way to its prompt has not asked for pastes yet. Pastes that wait keep their order.
   ///
-  /// The wait is bounded; what is not known then goes in the form of the program in front.
-  package func awaitPasteReader() async throws {
-    if pastesWaiting.isEmpty, knowsPasteReader { return }
+  /// The wait is bounded; what is not known then goes in the form of the program in front. But where a command does not read its terminal, lines
+  /// would wait for the shell behind it, which would run each: they are refused (``SessionError/Code/commandRunning``).
+  private func awaitPasteReader(hasLines: Bool = false) async throws {
+    if pastesWaiting.isEmpty, knowsPasteReader, !(hasLines && leavesLinesToShell) { return }
     let number = ticket()
     pastesWaiting.append(number)
     defer { pastesWaiting.removeAll { $0 == number } }
     let end = ContinuousClock.now + SessionLimits.promptPatience
     while exit == nil {
       let now = ContinuousClock.now
-      if pastesWaiting.first == number, knowsPasteReader || !isShellOnItsWay && now >= freshUntil { return }
-      if now >= end { return }
+      let isLeft = hasLines && leavesLinesToShell
+      if pastesWaiting.first == number, !isLeft, knowsPasteReader || !isShellOnItsWay && now >= freshUntil { return }
+      if now >= end {
+        guard isLeft else { return }
+        throw SessionError(
+          .commandRunning,
+          "\(foreground ?? "The command") is running in \(name) and does not read its terminal: the shell would run each line of the paste after it. Nothing was typed. Wait for the prompt, or for 'input', and paste then; without 'paste' it is typed as it is."
+        )
+      }
       _ = try await wait(
-        for: [.activity(since: generation, orAfter: .milliseconds(2))], timeout: SessionLimits.promptPatience,
-        onTimeout: Self.overtime)
+        for: [.activity(since: generation, orAfter: .milliseconds(isLeft ? 20 : 2))],
+        timeout: SessionLimits.promptPatience, onTimeout: Self.overtime)
+    }
+  }
+
+  /// A command runs that asked for no pastes and does something else than read: what is typed is its shell's, and that has not asked yet.
+  private var leavesLinesToShell: Bool {
+    guard exit == nil, commands.phase == .running, commands.isSigned, !terminal.modes.bracketedPaste else {
+      return false
+    }
+    return switch foregroundWaiting(ProcessStatus.members(of:)) {
+    case .elsewhere, .running: true
+    // The shell itself may be back: what it has printed for its prompt tells.
+    case .reading, .polling, .turning, .unknown: pty.hasOutput
     }
   }
 

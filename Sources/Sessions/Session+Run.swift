@@ -403,6 +403,8 @@ extension Session {
       outputs.runningRecord = record
     case .ended(let status, let record):
       endRun(.ended(status: status, record: record), at: place)
+    case .endedLate(let status, let record):
+      endRun(.ended(status: status, record: record), at: place, isBehindPrompt: true)
     case .incomplete(let isGivenUp):
       if !isGivenUp {
         interruptForPrompt()
@@ -489,8 +491,8 @@ extension Session {
 
   /// The run is over: whoever waits finds its end, and the next may come.
   ///
-  /// `place` is where its end was told.
-  func endRun(_ end: RunEnd?, at place: LinePosition? = nil) {
+  /// `place` is where its end was told; `isBehindPrompt`, that the next prompt had been painted before.
+  func endRun(_ end: RunEnd?, at place: LinePosition? = nil, isBehindPrompt: Bool = false) {
     guard var run = runs.active else { return }
     releaseInput()
     if run.way != .integrated {
@@ -499,7 +501,7 @@ extension Session {
       runFile.map(RunFile.init)?.clear()
     }
     outputs.running?.finish()
-    if case .unseen = end { outputs.running?.output.dropEnd { $0 != 0x0A } }
+    if isBehindPrompt || end?.isUnseen == true { outputs.running?.output.dropPrompt(ofHeight: commands.promptHeight) }
     if case .running(let record) = run.stage, let output = outputs.running?.output { outputs.keep(output, for: record) }
     let output = outputs.running?.output ?? CommandOutput()
     outputs.running = nil
@@ -652,6 +654,7 @@ extension Session {
 
 extension RunEnd {
   var isWithoutRecord: Bool { if case .ended(_, nil) = self { true } else { false } }
+  var isUnseen: Bool { if case .unseen = self { true } else { false } }
 }
 
 /// A run that is over, for those who wait for it.

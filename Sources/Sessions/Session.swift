@@ -265,7 +265,7 @@ package actor Session {
 
   /// What is left of the last piece, or the next one that the PTY holds.
   private func nextPiece(into buffer: UnsafeMutableRawBufferPointer) -> TransferResult {
-    guard !pty.unshown.isEmpty else { return readBytes(pty.master, into: buffer) }
+    guard !pty.unshown.isEmpty else { return pty.read(into: buffer) }
     buffer.copyBytes(from: pty.unshown.bytes)
     return .bytes(pty.unshown.bytes.count)
   }
@@ -332,9 +332,11 @@ package actor Session {
   }
 
   /// Reads and shows what the program printed last. Where that costs much it takes its turns, unless somebody ends the session: then it is
-  /// dropped after the first.
+  /// dropped after the first. What others go on printing to a terminal whose program has ended is no part of it: more than the kernel holds at
+  /// once is not waited for.
   private func readRest() async {
-    while pty.isOpen {
+    let end = pty.received + SessionLimits.restOfOutput
+    while pty.isOpen, pty.received < end || !pty.unshown.isEmpty {
       if outputTimer != nil {
         if isBeingEnded { return }
         await withCheckedContinuation { outputAwaited.append($0) }

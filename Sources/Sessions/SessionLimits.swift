@@ -19,6 +19,8 @@ package enum SessionLimits {
   static let shortRead = 2048
   /// Sizes that a program may ask for, and be given at once, in one piece of output: a program that means it asks for one or two.
   static let sizeRequests = 2
+  /// What a program that has ended may have left unread in the kernel: some 70 KiB (a PTY's buffers of 64 KiB, and the line discipline's).
+  static let restOfOutput = 256 << 10
   /// Input that waits for a program that does not read. More is refused, so that a stuck program costs a bounded amount.
   static let inputBytes = 1 << 20
   /// Above this, those who feed input from a stream should pause.

@@ -163,7 +163,7 @@ extension Session {
     return rest.time(of: process, used: .nanoseconds(Int64(clamping: used)), generation: generation)
   }
 
-  private func foregroundWaiting(_ processes: (ProcessID) -> [ProcessStatus]) -> TerminalWaiting {
+  func foregroundWaiting(_ processes: (ProcessID) -> [ProcessStatus]) -> TerminalWaiting {
     guard let device = pty.device, let group = PseudoTerminal.foregroundGroup(of: pty.master) else { return .unknown }
     let isAtPrompt = commands.standsAtPrompt && foregroundIsOwn
     let waiting = ProcessStatus.waiting(group: group, terminal: device, isAtPrompt: isAtPrompt, among: processes)

@@ -321,7 +321,8 @@ package actor SessionStore {
     entries[name]?.isStarted = true
     tell(.created(name))
     guard let status = await keeper.status(of: session.id) else { return true }
-    await programEnded(id: session.id, status: status)
+    // What it printed last may take a while to show, and nobody who has asked for the session is to wait for that.
+    Task { await programEnded(id: session.id, status: status) }
     return false
   }
 

@@ -37,7 +37,8 @@ extension ProcessStatus {
     // Nearly always the leader is the one who reads; the others need a walk over /proc.
     var waits = ProcessWaits(group, terminal: device)
     if waits.isReading { return .reading }
-    var refused = waits.isRefused && read(group) != nil
+    // Of one that has ended nothing is kept back.
+    var refused = waits.isRefused && read(group).map { !$0.isZombie } == true
     var runs = waits.isRunning
     let members = processes(group).filter { $0.group == group && !$0.isZombie }
     var polling: TerminalWaiting?

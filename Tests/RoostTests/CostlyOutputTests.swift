@@ -73,4 +73,15 @@ struct CostlyOutputTests {
       }
     }
   }
+
+  @Test("a session whose program has ended is there at once, however long what it printed takes to show")
+  func endedAtOnce() async throws {
+    try await withRoost { roost in
+      let text = #"\033[8;1000;1000t"# + String(repeating: #"\033#8"#, count: 3000) + #"\033]2;end\007"#
+      let session = try await TestSession(on: roost, ["argv": ["/usr/bin/printf", .string(text)]])
+      let record = try await session.record
+      #expect(record["title"] != "end" && record["state"] != "exited", "\(record)")
+      try await session.client.delete(session.path)
+    }
+  }
 }

@@ -42,7 +42,7 @@ struct RunEndingTests {
       Loss(.bash, "PROMPT_COMMAND=; PS1='$ '"), Loss(.bash, "PROMPT_COMMAND=; PS1=x"),
       Loss(.bash, "unset PROMPT_COMMAND PS1"), Loss(.bash, "enable -n builtin"),
       Loss(.bash, "builtin() { echo HA; }"), Loss(.zsh, "PROMPT_EOL_MARK=''"), Loss(.zsh, "unset PROMPT_EOL_MARK"),
-      Loss(.fish, "functions -e __roost_postexec"),
+      Loss(.fish, "functions -e __roost_postexec"), Loss(.fish, "functions -e __roost_postexec __roost_prompt"),
     ] + [Place.bash, .dash, .mksh, .ksh, .yash, .ash].map { Loss($0, "exec >/dev/null") }
     + [Place.dash, .mksh, .yash, .ash].map { Loss($0, "command() { echo HA; }", hasStatus: false) }
 
@@ -59,6 +59,22 @@ struct RunEndingTests {
       }
       if loss.command.hasPrefix("exec") { try await session.run("exec >/dev/tty", ["timeout_ms": 60_000]) }
       try await expectNext(session, in: loss.place)
+    }
+  }
+
+  @Test("fish tells the end by its prompt where its hooks do not, and nothing of the prompt is output")
+  func toldByPrompt() async throws {
+    try await session(.fish) { session in
+      _ = try await session.run(
+        "function fish_prompt; echo first line; echo -n 'second> '; end", ["timeout_ms": 60_000])
+      let hooks = "functions -e __roost_postexec __roost_prompt"
+      // A prompt that the command itself prints is its output, and not its end.
+      let printed = try await session.run("fish_prompt; echo; seq 2; false", ["timeout_ms": 60_000])
+      #expect(printed["output"] == "first line\nsecond> \n1\n2\n" && printed["exit_status"] == 1, "\(printed.text)")
+      let answer = try await session.run("seq 2; \(hooks); false", ["timeout_ms": 60_000])
+      #expect(answer["output"] == "1\n2\n" && answer["exit_status"] == 1, "\(answer.text)")
+      #expect(answer["evidence"] == "osc133", "\(answer.text)")
+      try await expectNext(session, in: .fish)
     }
   }
 

@@ -237,6 +237,28 @@ struct SessionInputTests {
     }
   }
 
+  @Test(
+    "lines pasted behind a command that does not read wait for the prompt, or are refused", arguments: markingShells)
+  func pasteBehindCommand(shell: Shell) async throws {
+    try await withShell(shell) { session in
+      try await session.type("sleep 1\r")
+      while try await session.record["foreground"] != "sleep" {}
+      try await paste("pasted behind\na command\n", into: session)
+      try await session.wait(match: "a command")
+      try await session.interact(["keys": ["ctrl+c"], "for": "change"])
+      _ = try await session.run("true")
+      #expect(try await commands("pasted", in: session) == [])
+      guard shell == .bash else { return }
+      try await session.type("sleep 600\r")
+      while try await session.record["foreground"] != "sleep" {}
+      let refused = try await session.client.request(
+        "POST", "\(session.path)/input?paste=true", body: Array("pasted\nlines".utf8))
+      #expect(refused.status == 409 && "\(refused)".contains("command_running"), "\(refused)")
+      try await session.interact(["keys": ["ctrl+c"], "for": "prompt"])
+      #expect(try await commands("pasted", in: session) == [])
+    }
+  }
+
   @Test("a paste into a shell that has just begun does not run by itself", arguments: markingShells)
   func pasteAtStart(shell: Shell) async throws {
     try await withSession(["shell": .string(shell.path)]) { session in

@@ -91,7 +91,8 @@ private struct PrintedOutput {
   mutating func finish(_ answer: JSON) {
     if context.usesJSON { return context.output.json(answer) }
     show(answer)
-    if !shown.isEmpty, !shown.hasSuffix("\n") { context.output.write("\n") }
+    // A program that reads it gets what the command printed, and no byte more.
+    if !shown.isEmpty, !shown.hasSuffix("\n"), context.output.isTerminal { context.output.write("\n") }
     if answer["truncated"].bool == true {
       context.output.note(
         "roost run: the output is longer; 'roost output' prints all of it\(answer["command_id"].integer.map { " (command \($0))" } ?? "")"

@@ -37,6 +37,8 @@ struct CommandLog {
     case began(Int)
     /// It is over; without a record when the shell found nothing to run in it.
     case ended(status: Int?, record: CommandRecord?)
+    /// The same, and it was told only when the next prompt had been painted.
+    case endedLate(status: Int?, record: CommandRecord)
     /// The shell wants more lines. `isGivenUp`: it has dropped the command itself.
     case incomplete(isGivenUp: Bool)
     /// A plain shell has given up what was to begin it, or all of it before it began, with that status.
@@ -115,6 +117,9 @@ struct CommandLog {
   var awaitedWord: String?
   /// What it says when it has found that word in the file by which runs are handed over.
   private var wordInFile: String?
+  /// The line where the prompt began that is being painted, and how many lines the last one has before its own.
+  private var promptStart: (line: Int, signer: Int)?
+  private(set) var promptHeight = 0
   /// Where the last prompt came to stand, after which command, and its number.
   private var lastPrompt: (position: LinePosition, id: Int, count: UInt64, signer: Int)?
 
@@ -231,10 +236,14 @@ struct CommandLog {
       // A shell that lost its command to an interrupt prints a prompt without having said D.
       let interrupted = finish(from: current, exitStatus: nil, at: position, time: time)
       phase = .prompting
+      promptStart = (position.line, current)
       return Taken(finished: interrupted)
     case .promptEnd:
+      let late = signers[current].open.flatMap { _ in endedBehindPrompt(mark, at: position, time: time) }
+      if let start = promptStart, start.signer == current { promptHeight = max(0, position.line - start.line) }
+      promptStart = nil
       promptStands(at: position, generation: generation)
-      return Taken()
+      return late ?? Taken()
     case .commandLine:
       if signers.contains(where: { $0.nonce == nil || $0.nonce == mark.nonce }) {
         announced = (mark.text, mark.options["again"] != nil)
@@ -269,11 +278,25 @@ struct CommandLog {
     let number = mark.options["n"].flatMap { UInt64($0) } ?? 0
     guard number >= signers[index].count else { return nil }
     // The prompt behind a command has a greater number; this one is the command's own, printed again.
-    let isPrompt = mark.kind == .promptStart || mark.kind == .promptEnd
+    let isPrompt = mark.kind == .promptStart || mark.kind == .promptEnd && mark.options["by"] != "fish"
     if isPrompt, number == signers[index].count, signers[index].open != nil { return nil }
     signers[index].count = number
     signers[index].isSeen = true
     return index
+  }
+
+  /// The prompt stands, and nobody has told of the end of the command before it.
+  private mutating func endedBehindPrompt(_ mark: Mark, at position: LinePosition, time: Timestamp) -> Taken {
+    let status = mark.options["status"].flatMap { Int($0) }
+    lastExitStatus = status
+    let finished = finish(from: current, exitStatus: status, at: beforePrompt(position), time: time)
+    guard let finished, finished.run == expected?.id, expected != nil else { return Taken(finished: finished) }
+    return Taken(finished: finished, run: .endedLate(status: status, record: finished))
+  }
+
+  /// Where the prompt began that ends there, if it is as high as the one before it.
+  private func beforePrompt(_ position: LinePosition) -> LinePosition {
+    LinePosition(line: position.line - promptHeight, column: 0)
   }
 
   private mutating func promptStands(at position: LinePosition, generation: UInt64) {
@@ -422,7 +445,7 @@ struct CommandLog {
     guard let index = index(of: record) else { return nil }
     records[index].endedAt = time
     records[index].exitStatus = exitStatus
-    records[index].outputEnd = position
+    records[index].outputEnd = max(position, records[index].outputStart)
     return records[index]
   }
 
@@ -440,10 +463,15 @@ struct CommandLog {
     // A prompt that is painted again may tell once more what it told already.
     if !isOpen, !isExpected, signers[current].isSeen { return Taken() }
     lastExitStatus = mark.exitStatus
-    let finished = finish(from: current, exitStatus: mark.exitStatus, at: position, time: time)
+    let isLate = mark.options["late"] != nil
+    let end = isLate ? beforePrompt(position) : position
+    let finished = finish(from: current, exitStatus: mark.exitStatus, at: end, time: time)
     // A plain shell says nothing of its prompt.
     phase = mark.options[CommandMarker.option] == nil ? .betweenCommands : .unknown
     guard isExpected else { return Taken(finished: finished) }
+    if isLate, let finished, finished.run == expected?.id {
+      return Taken(finished: finished, run: .endedLate(status: mark.exitStatus, record: finished))
+    }
     return Taken(
       finished: finished,
       run: .ended(status: mark.exitStatus, record: finished.flatMap { $0.run == expected?.id ? $0 : nil }))

@@ -172,7 +172,11 @@ enum CommandMarker {
   /// Whether another line behind the command is a command of its own, and is not shown by what the command sets (`set -v`).
   private static func isOverAtItsEnd(_ command: String) -> Bool {
     let bare = command.filter { !$0.isWhitespace }
-    return !["<<", "set -", "verbose"].contains { command.contains($0) }
+    let words = command.split { $0.isWhitespace || $0 == ";" }
+    // Of one that is still open the shell would say that a word of ours is wrong.
+    let opened = words.count { ["for", "select", "case"].contains($0) }
+    return words.count { $0 == "done" || $0 == "esac" } >= opened
+      && !["<<", "set -", "verbose"].contains { command.contains($0) }
       && !["|", "&", "\\", "()"].contains { bare.hasSuffix($0) }
   }
 

@@ -6,6 +6,7 @@ extension ShellIntegration {
         set -g __roost_file "$ROOST_SHELL_RUN"
         set -g __roost_n 0
         set -g __roost_run 0
+        set -g __roost_asked 0
         set -g __roost_begun
         set -g __roost_saved
         set -g __roost_text
@@ -61,9 +62,12 @@ extension ShellIntegration {
             if not functions fish_prompt | string match -q '*__roost_original_prompt*'
                 functions -e __roost_original_prompt
                 functions -c fish_prompt __roost_original_prompt
+                # A ctrl+c that comes as a command ends takes the hooks of its end and of the prompt away: then this tells. `set`
+                # leaves the statuses that the original finds as they are.
                 function fish_prompt
+                    set -g __roost_code $status
                     __roost_original_prompt
-                    __roost_tell B
+                    __roost_tell B ";by=$_;status=$__roost_code"
                 end
             end
         end
@@ -114,6 +118,7 @@ extension ShellIntegration {
             read -z -d \n -l id text <$__roost_file 2>/dev/null
             string match -qr '^[0-9]+$' -- $id; or return
             set __roost_run $id
+            set __roost_asked $id
             set __roost_begun
             # `read` has a line editor with the same keys; at the prompt it is fish itself that runs.
             if test "$_" != fish; or commandline --search-mode; or commandline --paging-mode
@@ -181,12 +186,14 @@ extension ShellIntegration {
         # No end of the run's command was told: either it edits a line (`read`), or somebody took the hooks out.
         function __roost_report
             set -l code $status
+            # Whoever was interrupted in the middle may have forgotten it already.
+            set __roost_run $__roost_asked
             test $__roost_run != 0; or return
             if test "$_" != fish
                 __roost_tell 'P;roost=reads'
                 return
             end
-            __roost_tell "D;$code"
+            __roost_tell "D;$code" ';late=1'
             set __roost_run 0
             __roost_tell A
             __roost_tell B
