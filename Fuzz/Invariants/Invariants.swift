@@ -100,6 +100,7 @@ private struct Run: ~Copyable {
       let vault = vault
       _ = terminal.sealHistory { vault.pack($0) }
     case .clearHistory: terminal.clearHistory()
+    case .hold(let lines): terminal.holdHistory(from: lines.map { max(0, terminal.screenTop - $0) })
     case .repaint: break
     }
     replies += terminal.takeReplies()
@@ -124,7 +125,7 @@ private struct Run: ~Copyable {
     try checkShape()
     let after = Observation(&terminal)
     switch step {
-    case .sealHistory, .repaint:
+    case .sealHistory, .hold, .repaint:
       if let difference = before.difference(from: after) {
         throw Violation(promise: "\(step) changes nothing that can be seen", detail: difference)
       }
@@ -287,7 +288,7 @@ private struct Run: ~Copyable {
     switch step {
     case .repaint: try showPicture()
     case .resize: follower = nil
-    case .sealHistory, .clearHistory: break
+    case .sealHistory, .clearHistory, .hold: break
     case .feed(let bytes):
       guard let follower else { return }
       bytes.withUnsafeBytes { follower.terminal.feed($0) }

@@ -7,6 +7,8 @@ package enum Step: Equatable, Sendable {
   /// Compresses what can be compressed of the history; nothing may look different afterwards.
   case sealHistory
   case clearHistory
+  /// Somebody reads what leaves the history, from so many lines above the screen on, or has read it all.
+  case hold(Int?)
   /// Another terminal is shown a picture, and what is printed from then on.
   case repaint
 }
@@ -26,7 +28,7 @@ package struct Scenario: Sendable {
   }
 
   /// Reads a scenario out of a fuzzer's input. 0xFF, which no valid UTF-8 has, introduces a step other than output:
-  /// `FF 01 rows columns` resizes, `FF 02` seals, `FF 03` clears the history, `FF 04` shows a picture to another terminal, any other second byte only cuts the feed in two.
+  /// `FF 01 rows columns` resizes, `FF 02` seals, `FF 03` clears the history, `FF 04` shows a picture to another terminal, `FF 05 lines` holds lines for a reader (255: none), any other second byte only cuts the feed in two.
   /// Plain recordings of terminal output are therefore good seeds as they are.
   package init(fuzzInput: UnsafeBufferPointer<UInt8>) {
     self.init(size: TerminalSize(rows: 5, columns: 12), historyLines: 50, historyBytes: 4096, steps: [])
@@ -49,6 +51,9 @@ package struct Scenario: Sendable {
       case 2: steps.append(.sealHistory)
       case 3: steps.append(.clearHistory)
       case 4: steps.append(.repaint)
+      case 5:
+        let lines = byte()
+        steps.append(.hold(lines == 255 ? nil : lines))
       default: break
       }
     }
@@ -74,6 +79,7 @@ extension Scenario: CustomStringConvertible {
       case .resize(let size): "resize \(size.rows)x\(size.columns)"
       case .sealHistory: "seal"
       case .clearHistory: "clear history"
+      case .hold(let lines): "hold \(lines.map(String.init) ?? "nothing")"
       case .repaint: "repaint"
       }
     }

@@ -21,6 +21,7 @@ package struct TerminalGrammar {
           .resize(TerminalSize(rows: 1 + random.below(10), columns: 1 + random.below(random.pick([4, 30, 90])))))
       case 2: scenario.steps.append(.sealHistory)
       case 3 where random.chance(30): scenario.steps.append(.clearHistory)
+      case 8 where random.chance(50): scenario.steps.append(.hold(random.chance(20) ? nil : random.below(60)))
       case 4..<8:
         // In the middle of anything.
         let before = output(pieces: random.below(6))

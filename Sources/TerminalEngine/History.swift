@@ -555,8 +555,9 @@ struct History: ~Copyable {
     return (saved, last == pages.count)
   }
 
-  /// The newest line does not go on in what stands below it now.
+  /// The newest line does not go on in what stands below it now. One that is kept for a reader only is as it left.
   mutating func tearLast(_ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?) {
+    guard total > firstLine else { return }
     var isWrapped = false
     _ = withLine(total - 1, decompress) { line, _ in isWrapped = line.isWrapped }
     guard isWrapped, openLines > 0 || reopenLastPage(decompress), let open else { return }
@@ -591,7 +592,7 @@ struct History: ~Copyable {
   }
 
   private mutating func reopenLastPage(_ decompress: ((UnsafeRawBufferPointer, Int) -> [UInt8]?)?) -> Bool {
-    guard let page = pages.last, prepare(page, decompress) else { return false }
+    guard pages.count > heldPages, let page = pages.last, prepare(page, decompress) else { return false }
     if capacity < page.unpackedSize {
       open?.deallocate()
       capacity = max(page.unpackedSize, Self.pageSize)

@@ -81,6 +81,22 @@ struct HistoryTests {
     #expect(terminal.screenTop - terminal.firstLine <= historyLines)
   }
 
+  @Test("a line that is only held for a reader is not changed any more", arguments: [0, 1000])
+  func heldIsApart(historyLines: Int) {
+    var options = TerminalOptions()
+    options.historyLines = historyLines
+    var terminal = Terminal(size: TerminalSize(rows: 5, columns: 10), options: options)
+    terminal.holdHistory(from: 0)
+    // The newest line of the history goes on on the screen, is cleared, and then the screen changes.
+    terminal.feed(String(repeating: "x", count: 100) + "\u{1B}[3J\u{1B}[H\u{1B}[L\u{1B}[2J")
+    #expect(terminal.lineText(terminal.screenTop - 1) == "xxxxxxxxxx")
+    terminal.resize(TerminalSize(rows: 20, columns: 30))
+    terminal.holdHistory(from: terminal.screenTop)
+    terminal.feed("more\r\n")
+    terminal.holdHistory(from: nil)
+    #expect(terminal.heldHistoryBytes == 0)
+  }
+
   @Test("what is held for a reader that falls behind is bounded")
   func heldBound() {
     var options = TerminalOptions()

@@ -204,7 +204,7 @@ struct WindowPainterTests {
       switch step {
       case .feed(let bytes): viewer.feed(bytes)
       case .resize(let size): viewer.resizeSession(size)
-      case .sealHistory, .clearHistory, .repaint: continue
+      case .sealHistory, .clearHistory, .hold, .repaint: continue
       }
       if random.chance(20) { viewer.resizeViewer(anySize()) }
       if random.chance(5) { viewer.painter.forget() }
