@@ -10,7 +10,7 @@ extension Session {
   /// Answers whether it was ended so.
   func endRunNeverBegun() -> Bool {
     guard let run = runs.active, run.stage == .told || run.stage == .taken, exit == nil, hasTakenInput, !pty.hasOutput,
-      isLeftBehind(run) || isPassedOver(run)
+      isLeftBehind(run) || isPassedOver(run), !pty.hasOutput
     else { return false }
     endRun(.neverBegun)
     loop.later { [weak self] in self?.assumeIsolated { $0.checkWaiters() } }

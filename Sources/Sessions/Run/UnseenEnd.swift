@@ -25,6 +25,8 @@ extension Session {
       activity.quiet() >= SessionLimits.settle
     else { return false }
     let shell = shell(of: run)
+    // It may have gone on since that look, and be at its prompt because of what it has just printed.
+    guard !pty.hasOutput else { return false }
     guard
       shell == .editing && run.reportAsked?.input != lastInputGeneration
         || activity.quiet() >= SessionLimits.unseenPatience
