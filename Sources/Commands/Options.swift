@@ -124,6 +124,9 @@ package enum Options {
     "--match", short: "m", placeholder: "REGEX", help: "until a line of the screen matches")
   package static let exit = OptionDefinition("--exit", help: "until the session's program has ended")
   package static let change = OptionDefinition("--change", help: "until anything on the screen changes")
+  package static let bell = OptionDefinition("--bell", help: "until its program rings the bell")
+  package static let notification = OptionDefinition(
+    "--notification", help: "until its program asks for attention")
   package static let reading = OptionDefinition("--reading", help: "until a program waits for input")
   package static let looksLikePrompt = OptionDefinition(
     "--looks-like-prompt", help: "until the cursor stands behind what looks like a prompt, and nothing moves")
@@ -305,6 +308,9 @@ package enum Options {
     defaultText: "maker",
     help:
       "what programs in a session that a token has made may ask over the socket: what its maker may, or what you may")
+  package static let clipboardText = OptionDefinition(
+    "--clipboard-text", environment: "ROOST_CLIPBOARD_TEXT",
+    help: "events tell what programs give to the clipboard, not only how much: it is often a secret")
   package static let corsOrigin = OptionDefinition(
     "--cors-origin", placeholder: "ORIGIN", repeats: true, help: "let pages of this origin call the API")
   package static let hostname = OptionDefinition(

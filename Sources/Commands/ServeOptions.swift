@@ -17,6 +17,8 @@ package struct ServeOptions: Sendable, Equatable {
   package var corsOrigins: [String] = []
   /// Whether processes in a session that was made with a token may do over the Unix socket what the local user may.
   package var sessionsActAsOwner = false
+  /// Whether events tell what programs give to the clipboard.
+  package var tellsClipboard = false
   package var hostname: String?
   /// Begins with a slash and does not end with one; nil when everything is served at the root.
   package var basePrefix: String?
@@ -98,6 +100,7 @@ package struct ServeOptions: Sendable, Equatable {
     }
     isEphemeral = invocation.has(Options.ephemeral)
     maxSessions = invocation.integer(Options.maxSessions) ?? maxSessions
+    tellsClipboard = invocation.has(Options.clipboardText)
     sessionsActAsOwner = invocation.text(Options.sessionRights) == "owner"
     for text in invocation.texts(Options.corsOrigin) {
       guard let origin = SiteOrigin.normalised(text) else {

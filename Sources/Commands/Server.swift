@@ -126,6 +126,7 @@ actor Server {
     cursors = CursorStore(paths: paths, quarantine: quarantine) { tokens.isGood(id: $0) }
     let events = OwnEvents(sink: log, serverID: identity.id)
     store.announcer = { events.emit($0) }
+    store.tellsClipboard = options.tellsClipboard
     self.events = events
     audit = AuditTrail(events, loop: loops.loops[0])
     beginning = Cause(correlationID: makeUUID(), causationID: makeUUID())

@@ -53,8 +53,8 @@ package enum EventTypes {
 
   private static let sessions = [
     sessionCreated, sessionAdopted, sessionRenamed, sessionTagged, sessionAttached, sessionDetached,
-    sessionCommandStarted, sessionCommandFinished, sessionCommandsLeftOut, sessionStateChanged, sessionEnded,
-    sessionRemoved,
+    sessionCommandStarted, sessionCommandFinished, sessionCommandsLeftOut, sessionStateChanged, sessionBell,
+    sessionNotification, sessionProgress, sessionTitleChanged, sessionClipboard, sessionEnded, sessionRemoved,
   ]
 
   /// What every event of a session says of it. With name and tags at that time a reader's access to the session can be told from the
@@ -143,6 +143,42 @@ package enum EventTypes {
       EventField("state", .string, "`busy`, `prompt`, `password`, `reading` or `quiet`, as in the session's record"),
       EventField("evidence", .string, "what it was concluded from"),
       EventField("previous", .string, optional: true, "the state told of before"),
+    ])
+
+  /// What is said too often is told once for several.
+  private static let countField = EventField(
+    "count", .integer,
+    "how many there were since the event before it: of each kind ten are told at once, then one in ten seconds")
+
+  static let sessionBell = session("bell", "A session's program has rung the bell", [countField])
+
+  static let sessionNotification = session(
+    "notification", "A session's program asks for attention (OSC 9, 99, 777)",
+    [
+      EventField("title", .string, optional: true, "its title, at most 4 KiB"),
+      EventField("body", .string, "its text, at most 4 KiB; of several the last"), countField,
+    ])
+
+  static let sessionProgress = session(
+    "progress", "A session's program says how far it is (OSC 9;4); ten times at once, then every ten seconds",
+    [
+      EventField("state", .string, "`normal`, `error`, `indeterminate`, `paused`, or `none`: it says so no more"),
+      EventField("percent", .integer, optional: true, "0 to 100"),
+    ])
+
+  static let sessionTitleChanged = session(
+    "title_changed", "A session's program has given it another title; ten times at once, then every ten seconds",
+    [EventField("title", .string, "the title, at most 4 KiB")])
+
+  static let sessionClipboard = session(
+    "clipboard", "A session's program has given a text to the clipboard (OSC 52)",
+    [
+      EventField("selection", .string, "which: `c` is the clipboard, `p` the selection"),
+      EventField("bytes", .integer, "length of the text"),
+      EventField(
+        "text", .string, optional: true, "the text itself, at most 4 KiB, where the server runs with `--clipboard-text`"
+      ),
+      countField,
     ])
 
   static let sessionEnded = session(

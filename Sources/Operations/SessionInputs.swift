@@ -49,6 +49,11 @@ extension Evidence: SchemaDescribing {
   package static let sample = Evidence.output
 }
 
+extension ProgramProgress.State: SchemaDescribing {
+  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
+  package static let sample = ProgramProgress.State.normal
+}
+
 extension SizePolicy: SchemaDescribing {
   package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = SizePolicy.latest
@@ -66,7 +71,7 @@ extension WaitOutcome.Reason: SchemaDescribing {
 
 /// What ``WaitFields`` can wait for, by the words of the API.
 package enum WaitKind: String, Sendable, Codable, CaseIterable, SchemaDescribing {
-  case idle, prompt, input, match, change, exit
+  case idle, prompt, input, match, change, bell, notification, exit
   case looksLikePrompt = "looks_like_prompt"
 
   package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))

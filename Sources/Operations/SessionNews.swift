@@ -74,6 +74,32 @@ extension OwnEvents {
           ("previous", previous.map { .string($0.rawValue) }),
         ]
       )
+    case .rang(let count): (EventTypes.sessionBell, [("count", .integer(count))])
+    case .notified(let notification, let count):
+      (
+        EventTypes.sessionNotification,
+        [
+          ("title", notification.title.map { .string($0) }), ("body", .string(notification.body)),
+          ("count", .integer(count)),
+        ]
+      )
+    case .progressed(let progress):
+      (
+        EventTypes.sessionProgress,
+        [
+          ("state", .string(progress?.state.rawValue ?? "none")),
+          ("percent", progress.flatMap { $0.state == .indeterminate ? nil : .integer($0.percent) }),
+        ]
+      )
+    case .retitled(let title): (EventTypes.sessionTitleChanged, [("title", .string(title))])
+    case .offered(let offer, let count):
+      (
+        EventTypes.sessionClipboard,
+        [
+          ("selection", .string(offer.selection)), ("bytes", .integer(offer.bytes)),
+          ("text", offer.text.map { .string($0) }), ("count", .integer(count)),
+        ]
+      )
     case .ended(let exit, let duration):
       (
         EventTypes.sessionEnded,

@@ -137,6 +137,8 @@ struct WaitPlan: Sendable {
       case .looksLikePrompt: .looksLikePrompt(for: idle, since: since)
       case .match: pattern.map { .match($0, since: since) } ?? .exit
       case .change: .change(since: since ?? generation)
+      case .bell: .bell(since: since ?? generation)
+      case .notification: .notification(since: since ?? generation)
       case .exit: .exit
       }
     }

@@ -26,6 +26,14 @@ struct Chronicle {
   /// How much of its commands is told.
   var allowance = CommandAllowance()
   var allowanceTimer: LoopTimer?
+  /// What its program says of itself.
+  var notices = ProgramNotices()
+  var noticeTimer: LoopTimer?
+  /// Whether what is given to the clipboard is told as it is.
+  let tellsClipboard: Bool
 
-  init(_ announcer: SessionAnnouncer?) { self.announcer = announcer }
+  init(_ announcer: SessionAnnouncer?, tellsClipboard: Bool) {
+    self.announcer = announcer
+    self.tellsClipboard = tellsClipboard
+  }
 }

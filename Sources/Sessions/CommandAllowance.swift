@@ -19,8 +19,7 @@ package struct CommandAllowance {
     package let last: Int
   }
 
-  private var tokens = burst
-  private var filledAt: ContinuousClock.Instant?
+  private var bucket = TokenBucket(burst: burst, perSecond: perSecond)
   /// The run that was let through last. Its number comes back in its marks, which a program may have seen.
   private var run: UInt64?
   /// The command that was left out last: its end is left out too.
@@ -30,20 +29,7 @@ package struct CommandAllowance {
   /// Whether the beginning of a command is told of.
   mutating func admits(start record: CommandRecord, now: ContinuousClock.Instant) -> Bool {
     if isCalled(record) { return true }
-    if let filledAt {
-      let passed = Double(filledAt.duration(to: now).milliseconds) / 1000
-      // The rest of a millisecond is not lost: the moment moves on by what was counted.
-      if passed > 0 {
-        tokens = min(CommandAllowance.burst, tokens + passed * CommandAllowance.perSecond)
-        self.filledAt = now
-      }
-    } else {
-      filledAt = now
-    }
-    if tokens >= 1 {
-      tokens -= 1
-      return true
-    }
+    if bucket.take(at: now) { return true }
     leftOutCommand = record.id
     leftOut = LeftOut(count: (leftOut?.count ?? 0) + 1, first: leftOut?.first ?? record.id, last: record.id)
     return false

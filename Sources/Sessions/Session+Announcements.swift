@@ -61,6 +61,8 @@ extension Session {
     chronicle.stateTimer?.cancel()
     chronicle.stateTimer = nil
     tellLeftOutCommands()
+    chronicle.noticeTimer?.cancel()
+    chronicle.noticeTimer = nil
     let time = Duration.milliseconds(max(0, (endedAt ?? .now()).milliseconds - startedAt.milliseconds))
     let followed = announce(.ended(exit, after: time), because: chronicle.ending ?? byItself(chronicle.origin))
     chronicle.ending = byItself(followed)
@@ -130,6 +132,39 @@ extension Session {
   func announceCommand(finished record: CommandRecord) {
     guard chronicle.allowance.admits(finish: record) else { return recordChanged(.fact) }
     chronicle.command = announce(.commandFinished(record), because: chronicle.command ?? byItself(chronicle.origin))
+  }
+
+  // MARK: What programs say of themselves
+
+  func note(_ event: TerminalEvent) {
+    let generation = activity.generation
+    switch event {
+    case .bell: chronicle.notices.rang(generation: generation, at: .now())
+    case .notification(let title, let body):
+      chronicle.notices.notified(title: title, body: body, generation: generation, at: .now())
+    case .progress(let state, let percent):
+      chronicle.notices.progressed(to: ProgramProgress(state: state, percent: percent))
+    case .title(let title): chronicle.notices.retitled(title.cut(to: SessionRecord.maximumText))
+    case .clipboard(let selection, let base64):
+      chronicle.notices.offered(
+        ClipboardOffer(selection: selection, base64: base64, keepsText: chronicle.tellsClipboard))
+    case .iconName, .workingDirectory, .mark, .alternateScreen, .reset, .cleared, .sizeRequested: break
+    }
+  }
+
+  func tellNotices() {
+    guard exit == nil, chronicle.announcer != nil, chronicle.noticeTimer == nil else { return }
+    let now = ContinuousClock.now
+    for news in chronicle.notices.due(at: now) {
+      announce(news, because: byItself(chronicle.command ?? chronicle.origin))
+    }
+    guard let wait = chronicle.notices.wait(at: now) else { return }
+    chronicle.noticeTimer = loop.schedule(after: wait) { [weak self] in
+      self?.assumeIsolated { session in
+        session.chronicle.noticeTimer = nil
+        session.tellNotices()
+      }
+    }
   }
 
   // MARK: State

@@ -147,6 +147,12 @@ extension Session {
         probeAgain(number, waiter)
       case .change(let since):
         if terminal.screenStamp > since { return met(.change, .screenChange) }
+      case .bell(let since):
+        if chronicle.notices.bellGeneration > since { return met(.bell, .output) }
+      case .notification(let since):
+        if chronicle.notices.notificationGeneration > since {
+          return met(.notification, .output, match: chronicle.notices.notification?.body)
+        }
       case .idle(let time, let beyond, let fresh):
         guard exit == nil else { continue }
         if let beyond, generation == beyond { continue }

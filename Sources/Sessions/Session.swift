@@ -72,8 +72,6 @@ package actor Session {
   /// Somebody ends it: nobody waits for what is not shown by then.
   var isBeingEnded = false { didSet { if isBeingEnded { goOn() } } }
   var rest = TerminalRest()
-  /// Bells that the program has rung.
-  var bells = 0
   /// Of whose typing the viewers were told last.
   var toldOfTyping: (viewer: ViewerID?, by: String?, at: ContinuousClock.Instant)?
   var runs = SessionRuns()
@@ -118,7 +116,8 @@ package actor Session {
 
   init(
     id: String, label: SessionLabel, size: TerminalEngine.TerminalSize, pid: Int32, master: CInt, loop: EventLoop,
-    traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil, shelf: BoardShelf? = nil,
+    traffic: SessionTraffic = SessionTraffic(), announcer: SessionAnnouncer? = nil, tellsClipboard: Bool = false,
+    shelf: BoardShelf? = nil,
     runFile: String? = nil, numbers: SessionNumbers = SessionNumbers(), generation: UInt64 = 0,
     setNumbersAside: @escaping @Sendable (Int) -> Void = { _ in }
   ) {
@@ -146,7 +145,7 @@ package actor Session {
     // Before it reads the first line, a shell prints a prompt that answers none.
     promptsSettled = (0, label.nonce == nil ? 0 : 1)
     pty = PTY(master: master)
-    chronicle = Chronicle(announcer)
+    chronicle = Chronicle(announcer, tellsClipboard: tellsClipboard)
   }
 
   /// Begins to read the PTY. Once, before anything else is asked.
@@ -381,19 +380,23 @@ package actor Session {
 
   private func takeEvents() {
     var wishedSize: TerminalEngine.TerminalSize?
+    var hasNotices = false
     for event in terminal.takeEvents() {
       switch event {
       case .mark(let mark):
         take(mark)
       case .cleared(let line): commands.cleared(line: line)
       case .reset: commands.cleared(line: terminal.screenTop)
-      case .bell:
-        bells += 1
-        tellPainted(event)
       case .sizeRequested(let size): wishedSize = size
-      default: tellPainted(event)
+      // The screen and the record have them.
+      case .iconName, .workingDirectory, .alternateScreen: break
+      case .bell, .title, .clipboard, .progress, .notification:
+        tellPainted(event)
+        note(event)
+        hasNotices = true
       }
     }
+    if hasNotices { tellNotices() }
     if let wishedSize { programWishes(for: wishedSize) }
   }
 

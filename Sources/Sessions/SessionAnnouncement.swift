@@ -17,6 +17,15 @@ package struct SessionAnnouncement: Sendable {
     /// Commands of which neither beginning nor end was told: there were too many.
     case commandsLeftOut(CommandAllowance.LeftOut)
     case stateChanged(SessionState, Evidence, from: SessionState?)
+    /// Its program has rung the bell, so often since that was told before.
+    case rang(count: Int)
+    /// Its program wants attention; `count` with those that were not told of since.
+    case notified(ProgramNotification, count: Int)
+    /// Its program says how far it is; nil when it says so no more.
+    case progressed(ProgramProgress?)
+    case retitled(String)
+    /// Its program has given a text to the clipboard.
+    case offered(ClipboardOffer, count: Int)
     case ended(ExitStatus?, after: Duration)
     /// It is no longer listed.
     case removed

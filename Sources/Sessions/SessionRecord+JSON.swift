@@ -61,6 +61,22 @@ extension SessionRecord {
     text("foreground", foreground.map(shown), &json)
     number("generation", generation, &json)
     number("bells", bells, &json)
+    text("bell_at", bellAt?.text, &json)
+    if let notification {
+      json.key("notification")
+      json.beginObject()
+      text("title", notification.title.map(shown), &json)
+      text("body", shown(notification.body), &json)
+      text("at", notification.at.text, &json)
+      json.endObject()
+    }
+    if let progress {
+      json.key("progress")
+      json.beginObject()
+      text("state", progress.state.rawValue, &json)
+      number("percent", progress.percent, &json)
+      json.endObject()
+    }
   }
 }
 

@@ -30,6 +30,12 @@ package struct SessionRecord: Sendable, Codable {
   package var generation: UInt64
   /// Bells that it has rung since its server knows it.
   package var bells: Int?
+  /// When the last was.
+  package var bellAt: Timestamp?
+  /// What it has asked attention for last.
+  package var notification: ProgramNotification?
+  /// How far it says that it is.
+  package var progress: ProgramProgress?
 }
 
 extension Session {
@@ -37,6 +43,7 @@ extension Session {
   package func record(server: String, serverID: String? = nil, processes: ProcessTable? = nil) -> SessionRecord {
     let members = processes.map { table in table.members(of:) } ?? ProcessStatus.members(of:)
     let (state, evidence) = self.state(processes: members)
+    let notices = chronicle.notices
     var record = SessionRecord(
       id: id, name: name.text, server: server, serverID: serverID, pid: Int(pid), command: command,
       rows: terminal.size.rows,
@@ -44,7 +51,8 @@ extension Session {
       lastActivityMs: lastActivityMs,
       state: state, evidence: evidence, startedAt: startedAt, endedAt: endedAt, title: terminal.title,
       cwd: workingDirectory(among: members),
-      foreground: foreground(among: members), generation: generation, bells: bells)
+      foreground: foreground(among: members), generation: generation, bells: notices.bells,
+      bellAt: notices.bellAt, notification: notices.notification, progress: exit == nil ? notices.progress : nil)
     (record.exitStatus, record.exitSignal) = exit.jsonFields
     return record
   }

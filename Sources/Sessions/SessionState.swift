@@ -94,7 +94,7 @@ extension Session {
       let now = state()
       guard now.state == .busy || now.state == .quiet else { return now }
       return (.quiet, reason == .idle && !looksLikePrompt ? .screenQuiet : .looksLikePrompt)
-    case (.match, _), (.change, _), (.command, _), (.exit, _): return state()
+    case (.match, _), (.change, _), (.bell, _), (.notification, _), (.command, _), (.exit, _): return state()
     }
   }
 

@@ -33,6 +33,8 @@ package struct SessionStoreOptions: Sendable {
   package var traffic = SessionTraffic()
   /// Told of what happens to the sessions.
   package var announcer: SessionAnnouncer?
+  /// Whether announcements tell what programs give to the clipboard, and not only how much.
+  package var tellsClipboard = false
 
   package init(
     shell: String, integrationFolder: String, environment: [String: String], home: String, socketPath: String,
@@ -243,7 +245,8 @@ package actor SessionStore {
     let loop = loops.next()
     let session = Session(
       id: id, label: label, size: spec.size, pid: child.pid, master: child.master, loop: loop,
-      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
+      traffic: options.traffic, announcer: options.announcer,
+      tellsClipboard: options.tellsClipboard, shelf: board.shelf(of: loop),
       runFile: RunFile.path(in: options.integrationFolder, session: id), numbers: numbers,
       setNumbersAside: numbersKeeper(for: id))
     enter(session, label, WatchedProgram(pid: child.pid, pidfd: child.pidfd))
@@ -376,7 +379,8 @@ package actor SessionStore {
     let loop = loops.next()
     let session = Session(
       id: kept.id, label: label, size: size, pid: kept.pid, master: kept.master, loop: loop,
-      traffic: options.traffic, announcer: options.announcer, shelf: board.shelf(of: loop),
+      traffic: options.traffic, announcer: options.announcer,
+      tellsClipboard: options.tellsClipboard, shelf: board.shelf(of: loop),
       runFile: RunFile.path(in: options.integrationFolder, session: kept.id), numbers: numbers,
       generation: SessionNumbers.generation(since: label.startedAt), setNumbersAside: numbersKeeper(for: kept.id))
     enter(session, label, WatchedProgram(pid: kept.pid, pidfd: kept.pidfd))

@@ -17,6 +17,10 @@ package enum WaitCondition: Sendable {
   case match(Pattern, since: UInt64?)
   /// Something visible changed after that generation.
   case change(since: UInt64)
+  /// The program has rung the bell after that generation.
+  case bell(since: UInt64)
+  /// The program has asked for attention after that generation.
+  case notification(since: UInt64)
   /// The run has come that far.
   case run(UInt64, RunStage)
   /// The plain shell that was given that run has read it and waits for more, and has not begun its command.
@@ -49,13 +53,13 @@ package enum RunStage: Sendable {
 package struct WaitOutcome: Sendable, Equatable {
   /// Which condition.
   package enum Reason: String, Sendable, CaseIterable, Codable {
-    case idle, prompt, input, match, change, command, exit
+    case idle, prompt, input, match, change, bell, notification, command, exit
     case looksLikePrompt = "looks_like_prompt"
   }
 
   package var reason: Reason
   package var evidence: Evidence
-  /// The text that matched.
+  /// The text that matched, or that the program asked for attention with.
   package var match: String?
   package var generation: UInt64
   /// Some of the text in which a match was looked for had left the history before it could be looked at.

@@ -8,6 +8,8 @@ package enum MemberForm: Sendable, Equatable {
   /// A whole number, not negative where it counts something.
   case number(isCount: Bool)
   case moment
+  /// An object; what it must have at least, and may.
+  indirect case parts([String: MemberForm], required: Set<String>)
 }
 
 /// The form of records, held against what other servers tell. The document of the API states the same; a test holds the two together.
@@ -22,14 +24,21 @@ package enum RecordForm {
       "output", "match", "screen_change",
     ]), "exit_status": .number(isCount: false), "exit_signal": .text, "started_at": .moment, "ended_at": .moment,
     "title": .text, "cwd": .text, "foreground": .text, "generation": .number(isCount: true),
-    "bells": .number(isCount: true),
+    "bells": .number(isCount: true), "bell_at": .moment,
+    "notification": .parts(["title": .text, "body": .text, "at": .moment], required: ["body", "at"]),
+    "progress": .parts(
+      ["state": .word(["normal", "error", "indeterminate", "paused"]), "percent": .number(isCount: true)],
+      required: ["state", "percent"]),
   ]
 
   enum Fit { case fits, isLeftOut, doesNotFit }
 
   /// Whether a member may stand in a list. What is null says nothing, and neither does a word that only another version knows.
   static func fit(_ member: String, _ value: ArraySlice<UInt8>) -> Fit {
-    guard let form = members[member] else { return .fits }
+    members[member].map { fit($0, value) } ?? .fits
+  }
+
+  private static func fit(_ form: MemberForm, _ value: ArraySlice<UInt8>) -> Fit {
     if JSONText.isNull(value) { return .isLeftOut }
     switch form {
     case .text: return JSONText.string(value) == nil ? .doesNotFit : .fits
@@ -40,6 +49,20 @@ package enum RecordForm {
       guard let number = JSONText.integer(value), !isCount || number >= 0 else { return .doesNotFit }
       return .fits
     case .moment: return JSONText.string(value).flatMap { Timestamp(text: $0) } == nil ? .doesNotFit : .fits
+    case .parts(let forms, let required):
+      guard let parts = JSONText.members(of: value), required.isSubset(of: parts.map(\.name)) else {
+        return .doesNotFit
+      }
+      for part in parts {
+        switch forms[part.name].map({ fit($0, part.value) }) ?? .fits {
+        case .fits: break
+        // What is left out of a whole leaves no whole.
+        case .isLeftOut where !required.contains(part.name): break
+        case .isLeftOut: return .isLeftOut
+        case .doesNotFit: return .doesNotFit
+        }
+      }
+      return .fits
     }
   }
 }

@@ -80,7 +80,8 @@ extension CommandTable {
     section: .driving, arguments: [Arguments.session, Arguments.text],
     options: [
       Options.enter, Options.key, Options.paste, Options.raw, Options.idle, Options.prompt, Options.match, Options.exit,
-      Options.change, Options.reading, Options.looksLikePrompt, Options.timeout, Options.screenFormat,
+      Options.change, Options.bell, Options.notification, Options.reading, Options.looksLikePrompt, Options.timeout,
+      Options.screenFormat,
     ],
     examples: [
       CommandExample("roost interact build 'git status' --enter --prompt", "run it and see the screen after it"),
@@ -96,12 +97,14 @@ extension CommandTable {
       """,
     section: .driving, arguments: [Arguments.session],
     options: [
-      Options.idle, Options.prompt, Options.match, Options.exit, Options.change, Options.reading,
-      Options.looksLikePrompt, Options.since, Options.timeout, Options.showScreen,
+      Options.idle, Options.prompt, Options.match, Options.exit, Options.change, Options.bell,
+      Options.notification, Options.reading, Options.looksLikePrompt, Options.since, Options.timeout,
+      Options.showScreen,
     ],
     examples: [
       CommandExample("roost wait build --prompt --timeout 10m", "until the command is done"),
       CommandExample("roost wait web --match 'listening on .*:[0-9]+'", "until the server says so"),
+      CommandExample("roost wait agent --bell --timeout 2h", "until the agent wants you"),
       CommandExample("roost wait job --exit && echo done", "until its program has ended"),
     ],
     action: .client(waitForSession))
@@ -255,7 +258,8 @@ func waitCondition(_ invocation: Invocation) throws(CommandFailure) -> [JSON.Mem
     conditions.append((Options.match, [JSON.Member("for", "match"), JSON.Member("pattern", .string(pattern))]))
   }
   let switches = [
-    (Options.prompt, "prompt"), (Options.exit, "exit"), (Options.change, "change"), (Options.reading, "reading"),
+    (Options.prompt, "prompt"), (Options.exit, "exit"), (Options.change, "change"), (Options.bell, "bell"),
+    (Options.notification, "notification"), (Options.reading, "reading"),
     (Options.looksLikePrompt, "looks_like_prompt"),
   ]
   for (option, name) in switches where invocation.has(option) {
@@ -274,7 +278,9 @@ private func waitForSession(_ context: ClientContext) async throws(CommandFailur
   guard let condition = try waitCondition(invocation) else {
     throw CommandFailure(
       .usage, "say what to wait for",
-      hint: "--idle 500ms, --prompt, --match REGEX, --exit, --change, --reading or --looks-like-prompt")
+      hint:
+        "--idle 500ms, --prompt, --match REGEX, --exit, --change, --bell, --notification, --reading or --looks-like-prompt"
+    )
   }
   var members = waitTerms(condition, invocation, format: context.usesJSON ? nil : "plain")
   if let since = invocation.integer(Options.since) { members.append(JSON.Member("since", .integer(since))) }
@@ -299,6 +305,7 @@ private func metText(_ answer: JSON) -> String {
   var text = printable(answer["reason"].string ?? "done")
   let evidence = answer["evidence"].string ?? ""
   if !evidence.isEmpty, evidence != answer["reason"].string { text += " (\(printable(evidence)))" }
+  if answer["reason"] == "notification" { text += ": \(printable(answer["match"].string ?? ""))" }
   if let status = answer["exit_status"].integer { text += ", exit status \(status)" }
   if let signal = answer["exit_signal"].string { text += ", ended by \(printable(signal))" }
   if let generation = answer["generation"].integer { text += ", generation \(generation)" }

@@ -15,7 +15,7 @@ extension CommandTable {
     options: [
       Options.bind, Options.certificate, Options.certificateKey, Options.selfSigned, Options.token,
       Options.noAuthentication, Options.ephemeral, Options.maxSessions, Options.keepEnded,
-      Options.sessionRights,
+      Options.sessionRights, Options.clipboardText,
       Options.eventsMaxAge, Options.eventsMaxBytes, Options.shell, Options.hostname, Options.corsOrigin,
       Options.basePrefix, Options.configuration, Options.loops, Options.readiness,
     ],
