@@ -30,6 +30,8 @@ struct EventEmissionTests {
       // A state is told once it has settled.
       _ = try await roost.events(until: "the prompt is told") { $0["type"] == "session.state_changed" }
       try await http.post("/sessions/rich/run", ["command": "printf 'some output\\n'; false"])
+      let said = #"\a\033]9;done\a\033]9;4;1;50\a\033]2;rich\a\033]52;c;c2VjcmV0\a"#
+      try await http.post("/sessions/rich/run", ["command": .string("printf '\(said)'")])
       try await http.patch("/sessions/rich", ["name": "richer", "add_tags": ["two"], "remove_tags": ["one"]])
       let raw = try await http.another().webSocket("/sessions/richer/ws/raw")
       let json = try await http.another().webSocket("/sessions/richer/ws/json")
