@@ -58,8 +58,9 @@ var targets: [Target] = [
   library("Net", ["CUV", "CHTTPParser", "CCrypto", "Sys", "Formats"]),
   library("Store", ["CSQLite", "CCrypto", "CZstd", "Sys", "Formats"]),
 
-  // Floor 1.
-  library("Sessions", ["TerminalEngine"] + base),
+  // Floor 1. The keeper is a process of its own, and what talks to it.
+  library("Keeper", ["Net", "Sys", "Store"]),
+  library("Sessions", ["TerminalEngine", "Keeper"] + base),
   library("Events", base),
   library("Cluster", base),
 
@@ -70,7 +71,7 @@ var targets: [Target] = [
   library("Surfaces", ["Operations", "Sessions", "Events", "Cluster", "TerminalEngine"] + base),
 
   // Floor 4.
-  library("Commands", ["Surfaces", "Operations", "Sessions", "Events", "Cluster"] + base),
+  library("Commands", ["Surfaces", "Operations", "Keeper", "Sessions", "Events", "Cluster"] + base),
   .executableTarget(name: "roost", dependencies: ["Commands", "Sessions"], swiftSettings: strict),
 
   // Tests.
@@ -82,7 +83,7 @@ var targets: [Target] = [
     swiftSettings: strict),
   tests("TerminalEngineTests", ["TerminalEngine", "TerminalInvariants"]),
   tests("FormatsTests", ["Formats"]),
-  tests("SysTests", ["Sys"]),
+  tests("SysTests", ["Sys", "TestKit"]),
   tests("NetTests", ["Net", "Sys"]),
   tests("StoreTests", ["Store"]),
   tests("MetricsTests", ["Metrics"]),
@@ -91,17 +92,17 @@ var targets: [Target] = [
   .executableTarget(
     name: "event-appender", dependencies: ["Events"], path: "Tests/EventAppender",
     swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
+  tests("KeeperTests", ["Keeper", "Net", "Sys", "TestKit"]),
   tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("ClusterTests", ["Cluster", "Causality", "Net", "Sys", "Store", "Formats", "TestKit"]),
   tests(
     "OperationsTests",
-    ["Operations", "Cluster", "Sessions", "Events", "Causality", "Net", "Store", "Formats", "TestKit"]),
+    ["Operations", "Cluster", "Keeper", "Sessions", "Events", "Causality", "Net", "Store", "Formats", "TestKit"]),
   tests(
     "SurfacesTests",
     [
-      "Surfaces", "Operations", "Sessions", "Events", "Cluster", "Causality", "TerminalEngine", "Net", "Sys", "Formats",
-      "TestKit",
-      "Store",
+      "Surfaces", "Operations", "Keeper", "Sessions", "Events", "Cluster", "Causality", "TerminalEngine", "Net", "Sys",
+      "Formats", "TestKit", "Store",
     ]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Store", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
@@ -112,7 +113,8 @@ var targets: [Target] = [
 if benchmarking {
   targets += [
     .executableTarget(
-      name: "directory-bench", dependencies: ["Cluster", "Formats", "Net", "Operations", "Sessions", "Store", "Sys"],
+      name: "directory-bench",
+      dependencies: ["Cluster", "Formats", "Keeper", "Net", "Operations", "Sessions", "Store", "Sys"],
       path: "Benchmarks/Directory", swiftSettings: strict),
     .systemLibrary(name: "CVTerm", path: "Benchmarks/CVTerm"),
     .executableTarget(

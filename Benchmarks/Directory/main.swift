@@ -1,6 +1,7 @@
 import Cluster
 import Formats
 import Glibc
+import Keeper
 import Net
 import Operations
 import Sessions

@@ -1,4 +1,5 @@
 import Causality
+import Keeper
 import Net
 import Sessions
 import Store

@@ -1,5 +1,6 @@
 import Cluster
 import Glibc
+import Keeper
 import Net
 import Sessions
 import Store

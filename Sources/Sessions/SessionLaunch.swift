@@ -1,4 +1,5 @@
 import Formats
+import Keeper
 import Store
 import Sys
 import TerminalEngine

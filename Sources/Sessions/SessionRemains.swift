@@ -1,3 +1,4 @@
+import Keeper
 import Sys
 
 /// What a session has started, followed while it is being ended: to know when nobody is left, and to name who is.

@@ -1,3 +1,4 @@
+package import Keeper
 import Net
 package import Sys
 

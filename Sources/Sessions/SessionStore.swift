@@ -1,6 +1,7 @@
 import Causality
 import Formats
 import Glibc
+package import Keeper
 package import Net
 import Store
 import Synchronization

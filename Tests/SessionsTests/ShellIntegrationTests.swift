@@ -1,5 +1,6 @@
 import Glibc
 import Sys
+import TestKit
 import Testing
 
 @testable import Sessions

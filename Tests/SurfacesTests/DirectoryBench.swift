@@ -2,6 +2,7 @@ import Causality
 import Cluster
 import Formats
 import Glibc
+import Keeper
 import Net
 import Operations
 import Synchronization

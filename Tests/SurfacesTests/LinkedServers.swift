@@ -3,6 +3,7 @@ import Cluster
 import Events
 import Formats
 import Glibc
+import Keeper
 import Net
 import Operations
 import Sessions

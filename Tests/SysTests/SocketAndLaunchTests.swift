@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import Sys
@@ -63,7 +64,7 @@ struct SocketAndLaunchTests {
 
   @Test("a listener is private, and knows who connects")
   func listener() throws {
-    let folder = try TestFolder()
+    let folder = try ScratchFolder()
     let path = folder.path + "/s"
     let old = umask(0)
     defer { umask(old) }
@@ -84,7 +85,7 @@ struct SocketAndLaunchTests {
 
   @Test("a socket on which nobody listens is replaced, one on which somebody does is not")
   func stale() throws {
-    let folder = try TestFolder()
+    let folder = try ScratchFolder()
     let path = folder.path + "/s"
     do {
       let first = try UnixSocket.listen(path, .packets)
@@ -105,7 +106,7 @@ struct SocketAndLaunchTests {
 
   @Test("a path that does not fit is refused, and the longest that does is taken")
   func longPath() throws {
-    let folder = try TestFolder()
+    let folder = try ScratchFolder()
     let room = UnixSocket.longestPath - folder.path.utf8.count - 1
     let fits = folder.path + "/" + String(repeating: "x", count: room)
     let listener = try UnixSocket.listen(fits, .stream)
@@ -176,7 +177,7 @@ struct SocketAndLaunchTests {
 
   @Test("its errors go to the log")
   func log() throws {
-    let folder = try TestFolder()
+    let folder = try ScratchFolder()
     let path = folder.path + "/log"
     #expect(try launch("echo trouble >&2; echo ready >&3; sleep 1000", log: path) == "ready")
     #expect(try String(decoding: readFile(path), as: UTF8.self) == "trouble\n")

@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import Sys
@@ -86,7 +87,7 @@ struct SpawnTests {
 
   @Test("what cannot be started is explained, and leaves no process behind", arguments: ways)
   func errors(grouped: Bool) throws {
-    let folder = try TestFolder()
+    let folder = try ScratchFolder()
     let noInterpreter = try folder.write("no-interpreter", "#!/no/such/interpreter\n", mode: 0o700)
     let noShebang = try folder.write("no-shebang", "echo hello\n", mode: 0o700)
     let plain = try folder.write("plain", "#!/bin/sh\n")
@@ -113,7 +114,7 @@ struct SpawnTests {
 
   @Test("a relative program is that of the child's folder", arguments: ways)
   func relative(grouped: Bool) throws {
-    let folder = try TestFolder()
+    let folder = try ScratchFolder()
     _ = try folder.write("tool", "#!/bin/sh\necho here $0\n", mode: 0o700)
     let (child, group) = try make(["./tool"], grouped: grouped, directory: folder.path)
     #expect(child.output().contains("here ./tool"))

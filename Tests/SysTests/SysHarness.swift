@@ -1,15 +1,8 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import Sys
-
-/// How long a test waits for what must happen; reached only when it fails.
-let patience: CInt = 20_000
-
-func waitReadable(_ descriptor: CInt, milliseconds: CInt = patience) -> Bool {
-  var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-  return poll(&entry, 1, milliseconds) == 1
-}
 
 /// A child for one test; killed and reaped when the test is over.
 final class TestChild {
@@ -60,34 +53,6 @@ final class TestChild {
   }
 
   func type(_ text: String) throws { try writeAll(master, Array(text.utf8)) }
-}
-
-/// A folder of its own for one test, removed with the files in it.
-final class TestFolder: Sendable {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/roost-test-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw SystemError.last("mkdtemp") }
-    path = String(cBuffer: template)
-  }
-
-  deinit {
-    if let directory = opendir(path) {
-      while let entry = readdir(directory) {
-        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        unlink("\(path)/\(name)")
-      }
-      closedir(directory)
-    }
-    rmdir(path)
-  }
-
-  func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws -> String {
-    let file = Descriptor(owning: open("\(path)/\(name)", O_WRONLY | O_CREAT | O_CLOEXEC, mode))
-    try writeAll(file.raw, Array(text.utf8))
-    return "\(path)/\(name)"
-  }
 }
 
 /// Looks again until it is so. For what the kernel tells nobody about; 20 s at most.

@@ -1,4 +1,5 @@
 import Glibc
+import Keeper
 import Net
 import Sessions
 import Store

@@ -1,8 +1,9 @@
 import Glibc
 import Sys
+import TestKit
 import Testing
 
-@testable import Sessions
+@testable import Keeper
 
 /// xorshift64*: the same bytes for the same seed, which a failing test prints.
 struct SeededBytes {

@@ -1,9 +1,10 @@
 import Glibc
 import Net
 import Sys
+import TestKit
 import Testing
 
-@testable import Sessions
+@testable import Keeper
 
 /// What a client reports, in the order in which it comes.
 private final class Reports: Sendable {

@@ -1,5 +1,5 @@
 import Glibc
-import Sys
+package import Sys
 
 /// One program that the keeper holds: its PTY, its process and what the server left beside it.
 final class KeeperSession {
@@ -75,7 +75,7 @@ final class KeeperSession {
 }
 
 /// Makes one cgroup per session below the keeper's own, where that is delegated to us.
-struct KeeperGroups {
+package struct KeeperGroups {
   private var parent: ControlGroup?
   private var counter: UInt64 = 0
   private static let prefix = "roost-"
@@ -101,7 +101,7 @@ struct KeeperGroups {
   mutating func giveUp() { parent = nil }
 
   /// The folder that an earlier keeper had made for the session of this process; nil when it has none.
-  static func folder(of pid: ProcessID) -> ControlGroup? {
+  package static func folder(of pid: ProcessID) -> ControlGroup? {
     guard let group = ControlGroup.of("\(pid)"), group.name.hasPrefix(prefix) else { return nil }
     // Ours, or one around it, is not the session's: to end that would be to end ourselves.
     if let own = ControlGroup.of("self"), own == group || own.path.hasPrefix(group.path + "/") { return nil }

@@ -2,7 +2,7 @@ import Glibc
 import Sys
 import Testing
 
-@testable import Sessions
+@testable import Keeper
 
 /// See `EventLoopExitTests`: apart from the others.
 @Suite("The keeper, when its server is killed")

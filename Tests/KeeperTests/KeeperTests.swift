@@ -1,8 +1,9 @@
 import Glibc
 import Sys
+import TestKit
 import Testing
 
-@testable import Sessions
+@testable import Keeper
 
 @Suite("The keeper")
 struct KeeperTests {

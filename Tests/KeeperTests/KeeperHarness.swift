@@ -1,30 +1,9 @@
 import Glibc
 import Sys
+import TestKit
 import Testing
 
-@testable import Sessions
-
-/// A folder of its own for one test, removed with all that is in it (but not below folders of its own).
-final class ScratchFolder: Sendable {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/roost-test-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw SystemError.last("mkdtemp") }
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  deinit {
-    if let directory = opendir(path) {
-      while let entry = readdir(directory) {
-        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        unlink("\(path)/\(name)")
-      }
-      closedir(directory)
-    }
-    rmdir(path)
-  }
-}
+@testable import Keeper
 
 /// A real keeper process in a scratch folder, and raw packets to talk to it with.
 final class KeeperHarness {
@@ -89,14 +68,6 @@ final class KeeperHarness {
       }
     }
   }
-}
-
-/// How long a test waits for what must happen; reached only when it fails.
-let patience: CInt = 20_000
-
-func waitReadable(_ descriptor: CInt, milliseconds: CInt = patience) -> Bool {
-  var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-  return poll(&entry, 1, milliseconds) == 1
 }
 
 /// One connection to a keeper, blocking.
