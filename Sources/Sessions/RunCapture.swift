@@ -20,14 +20,30 @@ package struct RunCapture: ~Copyable {
   private let run: [UInt8]
   /// What the marks of the shells carry that the run's own shell was started in: they tell that it is gone.
   private let outer: [[UInt8]]
+  /// The shell that was given the run by its line editor.
+  private let shell: Shell?
   private var text: OutputText
+
+  /// A shell that signs its marks. A prompt of it with a greater number than those before the run comes behind the run's command, whatever
+  /// became of the mark of its end (ctrl+c may take that away).
+  package struct Shell {
+    /// `aid=…`
+    let sign: [UInt8]
+    let prompt: UInt64
+
+    package init(nonce: String, prompt: UInt64) {
+      sign = Array("aid=\(nonce)".utf8)
+      self.prompt = prompt
+    }
+  }
 
   /// `columns` only says how far the cursor can be sent to the right; lines are not wrapped there.
   package init(
     id: UInt64, rows: Int, columns: Int = OutputText.longestLine, output: CommandOutput = CommandOutput(),
-    outer: [String] = []
+    outer: [String] = [], shell: Shell? = nil
   ) {
     self.id = id
+    self.shell = shell
     self.outer = outer.map { Array($0.utf8) }
     run = Array(String(id).utf8)
     text = OutputText(rows: rows, columns: columns, output: output)
@@ -41,7 +57,9 @@ package struct RunCapture: ~Copyable {
     while index < bytes.count {
       index = text.feed(base, index, bytes.count)
       guard text.command else { continue }
-      if !outer.isEmpty, RunMark.isEnd(text.string, of: outer) {
+      if !outer.isEmpty && RunMark.isEnd(text.string, of: outer)
+        || shell.map({ RunMark.isPrompt(text.string, of: $0.sign, after: $0.prompt) }) == true
+      {
         finish()
         return
       }

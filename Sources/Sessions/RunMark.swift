@@ -42,6 +42,17 @@ struct RunMark: Equatable {
     }
   }
 
+  /// Whether it is the mark of the beginning of a prompt that carries that field, and a number above that one.
+  static func isPrompt(_ text: [UInt8], of sign: [UInt8], after number: UInt64) -> Bool {
+    guard text.starts(with: "133;A;".utf8) else { return false }
+    let fields = text.split(separator: 0x3B, maxSplits: fieldLimit)
+    return fields.contains { $0.elementsEqual(sign) }
+      && fields.contains { field in
+        field.starts(with: "n=".utf8)
+          && UInt64(String(decoding: field.dropFirst(2), as: UTF8.self)).map { $0 > number } == true
+      }
+  }
+
   private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
     guard digits.count <= 11 else { return nil }
     return Int(String(decoding: digits, as: UTF8.self))

@@ -203,7 +203,8 @@ extension Session {
       && PseudoTerminal.foregroundGroup(of: pty.master) != pid
     outputs.running = RunCapture(
       id: id, rows: terminal.size.rows, columns: terminal.size.columns, output: outputs.makeOutput(),
-      outer: commands.outerSigns(isInside: isInside || isInsideUnseen))
+      outer: commands.outerSigns(isInside: isInside || isInsideUnseen),
+      shell: way == .integrated ? commands.promptingShell : nil)
     outputs.runningRecord = nil
     do {
       try writeForRun(bytes)
@@ -336,7 +337,12 @@ extension Session {
     endRun(nil)
     // A command has begun meanwhile: what was typed before had not been read when the shell was looked at.
     if commands.phase == .running, commands.lastID != run.lastCommand { throw commandRunning }
-    guard ContinuousClock.now < deadline else { throw notTaken }
+    guard ContinuousClock.now < deadline else {
+      guard options.timeout < SessionLimits.inputPatience else { throw notTaken }
+      throw SessionError(
+        .runTimeout,
+        "The shell of \(name) did not take the command within \(options.timeout.milliseconds) ms; nothing was run.")
+    }
     if run.isElsewhere, typedLine.isEmpty, case .atPrompt = commands.phase {
       commands.losesFile()
       return try begin(command, .plain(program: "sh", pid: 0))
@@ -483,10 +489,10 @@ extension Session {
   }
 
   /// The session's program has ended, and a run with it.
-  func runEndedWithSession(_ record: CommandRecord?) {
+  func runEndedWithSession() {
     runFile.map(RunFile.init)?.remove()
     guard let run = runs.active else { return }
-    endRun(.exit(record: record.flatMap { $0.run == run.id ? commands.record($0.id) : nil }))
+    endRun(.exit(record: activeRecord(run.id)))
   }
 
   /// The run is over: whoever waits finds its end, and the next may come.

@@ -423,6 +423,7 @@ package actor Session {
       typedScript = nil
       try? writeForRun(Array(script.utf8))
     }
+    if taken.hasSavedLine, runs.active == nil, runs.putBack == nil { runs.putBack = RunFile.putBack }
     if runs.putBack != nil, case .atPrompt = commands.phase { giveBackTypedLine() }
   }
 
@@ -568,7 +569,7 @@ package actor Session {
     closeTerminal()
     let cut = commands.end(exitStatus: exit.jsonFields.status, at: .now(), position: cursorPosition)
     if let cut { announceCommand(finished: cut) }
-    runEndedWithSession(cut)
+    runEndedWithSession()
     announceEnd()
     announceAllDetached(.sessionEnded)
     sealTimer?.cancel()

@@ -391,6 +391,58 @@ struct RunSurroundingsTests {
     }
   }
 
+  @Test(
+    "half a line is back when a run ends that another server gave, and is gone once another line has been sent off",
+    arguments: [Place.bash, .zsh, .fish])
+  func halfLineOfAnother(place: Place) async throws {
+    try await withRoost { roost in
+      let gate = try Gate(in: roost)
+      let session = try await TestSession(on: roost, place.fields.adding(["name": "a"]))
+      #expect(try await session.run("echo ready", ["timeout_ms": 60_000])["output"] == "ready\n")
+      try await session.interact(["text": "echo OLD ", "for": "match", "pattern": "OLD $"])
+      #expect(
+        try await session.answer("run", ["command": .string("cat \(gate.path)"), "timeout_ms": 300]).status == 408)
+      try await roost.killServer()
+      try await roost.start()
+      try await gate.open()
+      try await roost.wait("a", ["for": "match", "pattern": "OLD"])
+      try await roost.http.post("/sessions/a/interact", ["text": "end\r", "for": "match", "pattern": "(?m)^OLD end"])
+      for word in ["one", "two"] {
+        try await roost.http.post("/sessions/a/interact", ["text": .string("echo \(word)\r"), "for": "prompt"])
+      }
+      #expect(try await roost.http.post("/sessions/a/run", ["command": "echo run"])["output"] == "run\n")
+      try await roost.http.post("/sessions/a/interact", ["text": "echo three\r", "for": "prompt"])
+      let commands = try await roost.http.get("/sessions/a/commands").array?.compactMap { $0["command"].string } ?? []
+      #expect(commands.suffix(5) == ["echo OLD end", "echo one", "echo two", "echo run", "echo three"], "\(commands)")
+    }
+  }
+
+  @Test(
+    "the run that ends the session is answered where its shell has replaced the one before",
+    arguments: [Place.bash, .zsh, .fish], ["bash --norc", "dash"])
+  func endsReplacement(place: Place, program: String) async throws {
+    try await session(place) { session in
+      #expect(try await session.run("exec \(program)", ["timeout_ms": 60_000])["reason"] == "input")
+      #expect(try await session.run("echo in", ["timeout_ms": 60_000])["output"] == "in\n")
+      let end = try await session.run("echo bye; exit 6", ["timeout_ms": 60_000])
+      #expect(end["reason"] == "exit" && end["exit_status"] == 6, "\(end.text)")
+      #expect(end["output"].string?.hasPrefix("bye\n") == true, "\(end.text)")
+    }
+  }
+
+  @Test(
+    "a run that is given no time says that the time was over, and nothing else", arguments: [Place.bash, .zsh, .fish])
+  func noTime(place: Place) async throws {
+    try await session(place) { session in
+      for time in 1...30 {
+        let answer = try await session.answer(
+          "run", ["command": "true", "timeout_ms": .integer(time % 4), "queue": true])
+        guard answer.status != 200 else { continue }
+        #expect(answer.json["error"]["code"] == "run_timeout", "\(answer)")
+      }
+    }
+  }
+
   @Test("zsh in a terminal of two columns is not given a line that it does not survive")
   func narrow() async throws {
     try await withSession(Place.zsh.fields.adding(["rows": 1, "cols": 2])) { session in

@@ -8,11 +8,11 @@ struct RunCaptureTests {
   private static let start = "\u{1B}]133;C;aid=5f;n=3;run=12345678901234567890\u{7}"
   private static let end = "\u{1B}]133;D;7;aid=5f;n=3;run=12345678901234567890\u{7}"
 
-  private static func capture(_ stream: String, cutAt cuts: [Int] = []) -> (
+  private static func capture(_ stream: String, cutAt cuts: [Int] = [], shell: RunCapture.Shell? = nil) -> (
     state: RunCapture.State, text: String, status: Int?
   ) {
     let bytes = Array(stream.utf8)
-    var capture = RunCapture(id: id, rows: 24)
+    var capture = RunCapture(id: id, rows: 24, shell: shell)
     var start = 0
     for end in cuts + [bytes.count] {
       bytes[start..<end].withUnsafeBytes { capture.feed($0) }
@@ -22,6 +22,17 @@ struct RunCaptureTests {
     return (
       capture.state, String(decoding: capture.output.head(bytes: .max), as: UTF8.self), capture.exitStatus
     )
+  }
+
+  @Test("the next prompt of its shell ends it where no mark of the end came, and no prompt of before does")
+  func promptEnds() {
+    let shell = RunCapture.Shell(nonce: "5f", prompt: 3)
+    func prompt(_ fields: String) -> String { "\u{1B}]133;A;\(fields)\u{7}$ " }
+    let got = Self.capture("\(Self.start)^C\r\n\(prompt("aid=5f;n=4"))", shell: shell)
+    #expect(got.state == .ended && got.text == "^C\n" && got.status == nil, "\(got)")
+    for other in ["aid=5f;n=3", "aid=5f;n=2", "aid=5f", "aid=60;n=9", "n=9", "aid=5f;n=x"] {
+      #expect(Self.capture("\(Self.start)a\(prompt(other))", shell: shell).state == .capturing, "\(other)")
+    }
   }
 
   @Test("where a plain shell gave the whole command up, its prompt is no output")

@@ -87,8 +87,12 @@ extension ShellIntegration {
           # What was no command at all has left $? alone; what could not be parsed has made it 2.
           __r_told=$__r_code
           if ((!__roost_ran && __r_code != 2)); then __r_told=; fi
+          # Somebody has sent off a line of his own: what was half typed before is gone.
+          if ((__roost_ran && !__roost_run)); then __roost_saved=; fi
           __r_end=$'\e]133;D;'$__r_told';aid='$__roost_nonce';n='$__roost_n';run='$__roost_run$'\a'
         fi
+        # A server that has come since does not know of it.
+        if [[ -n $__roost_saved ]]; then __r_end+=$'\e]133;P;roost=saved;aid='$__roost_nonce';n='$__roost_n$'\a'; fi
         __roost_ran=0 __roost_run=0
         if [[ -n $__roost_bang ]]; then
           __roost_bang=

@@ -193,6 +193,8 @@ struct CommandLog {
     var run: RunSignal?
     /// The shell that is to be integrated reads its script now.
     var readsScript = false
+    /// The shell keeps what had been half typed when a run came.
+    var hasSavedLine = false
   }
 
   /// Takes one mark.
@@ -265,7 +267,7 @@ struct CommandLog {
         phase = .unknown
         return Taken(finished: finished, run: .ended(status: status, record: finished))
       }
-      return Taken(run: property(mark, isExpected))
+      return Taken(run: property(mark, isExpected), hasSavedLine: mark.options["roost"] == "saved")
     }
   }
 
@@ -419,6 +421,11 @@ struct CommandLog {
     return nonces.map { "aid=\($0)" } + runs.map { "run=\($0)" }
   }
 
+  /// The shell whose marks came last, as what it prints for a run is told from its prompt.
+  var promptingShell: RunCapture.Shell? {
+    signers[current].nonce.map { RunCapture.Shell(nonce: $0, prompt: signers[current].count) }
+  }
+
   /// The record of a run that has begun and not ended.
   private func openRecord(of run: UInt64) -> Int? {
     (insides + signers.compactMap(\.open)).first { record($0)?.run == run }
@@ -546,6 +553,8 @@ struct CommandLog {
     defer { phase = .unknown }
     // Whose end was told, and no prompt behind it: it has ended the shell.
     if phase == .betweenCommands, let last = records.indices.last { records[last].evidence = .exit }
+    // The program of a shell that was given them is gone too.
+    for inside in insides { if let index = index(of: inside) { records[index].evidence = .exit } }
     guard let finished = finish(from: 0, exitStatus: exitStatus, at: position, time: time),
       let index = index(of: finished.id)
     else { return nil }

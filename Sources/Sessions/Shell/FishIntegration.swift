@@ -48,6 +48,8 @@ extension ShellIntegration {
                 __roost_tell "D;$code"
                 set __roost_run 0
             end
+            # A server that has come since does not know of it.
+            if set -q __roost_saved[1]; __roost_tell 'P;roost=saved'; end
             # Somebody may have taken all keys away.
             if set -q __roost_keys; and not bind -M default \e\[777\;1~ >/dev/null 2>/dev/null
                 __roost_bind
@@ -82,6 +84,8 @@ extension ShellIntegration {
                 end
                 set __roost_run 0
             end
+            # Somebody has sent off a line of his own: what was half typed before is gone.
+            if test $__roost_run = 0; set __roost_saved; end
             if string match -qr '[\\\\;[:cntrl:]]' -- $argv[1]; or string match -qr '.{8193}' -- $argv[1]
                 set -l text (string sub -l 8192 -- $argv[1] | string collect)
                 set text (string replace -a -- '\\' '\\\\' $text | string collect)
@@ -151,6 +155,7 @@ extension ShellIntegration {
                 set __roost_run 0
                 return
             end
+            set __roost_saved
             if test -n "$before"
                 set __roost_saved $cursor $before
                 set saved ';saved=1'
