@@ -11,7 +11,9 @@ package enum Label {
         || (scalar.isASCII
           ? (scalar.value >= 0x30 && scalar.value <= 0x39)
             || (scalar.value | 0x20 >= 0x61 && scalar.value | 0x20 <= 0x7A)
-          : scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+          // A letter that nobody sees (U+3164, a filler of Hangul) would make two names look alike.
+          : !scalar.properties.isDefaultIgnorableCodePoint
+            && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil))
     }
   }
 

@@ -58,7 +58,8 @@ package struct RunCapture: ~Copyable {
       index = text.feed(base, index, bytes.count)
       guard text.command else { continue }
       if !outer.isEmpty && RunMark.isEnd(text.string, of: outer)
-        || shell.map({ RunMark.isPrompt(text.string, of: $0.sign, after: $0.prompt) }) == true
+        || state == .capturing
+          && shell.map({ RunMark.isPrompt(text.string, of: $0.sign, after: $0.prompt) }) == true
       {
         finish()
         return

@@ -1,4 +1,5 @@
 import Causality
+import Metrics
 import Net
 import Sys
 import TerminalEngine
@@ -44,6 +45,7 @@ extension Session {
       conditions, began: .now, look: TextLook(from: searchStart(conditions), caller: Cause.current?.holder ?? ""),
       resume: resume)
     waiters[number] = waiter
+    traffic.waits.add(1)
     // Whoever feeds a program line by line is not to be kept waiting.
     if inputReader != nil { waiter.probePause = .milliseconds(2) }
     waiter.deadline = loop.schedule(after: timeout) { [weak self] in
@@ -69,7 +71,7 @@ extension Session {
   }
 
   func end(_ number: Int, _ waiter: Waiter, _ result: Result<WaitOutcome, SessionError>) {
-    waiters[number] = nil
+    if waiters.removeValue(forKey: number) != nil { traffic.waits.add(-1) }
     if waiters.isEmpty { forgetRowsSoon() }
     waiter.finish(result)
   }
@@ -77,6 +79,7 @@ extension Session {
   func failWaiters(_ error: SessionError) {
     let failing = waiters.values
     waiters = [:]
+    traffic.waits.add(-failing.count)
     screenRows = nil
     holdText()
     for waiter in failing { waiter.finish(.failure(error)) }

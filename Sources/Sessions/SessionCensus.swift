@@ -27,6 +27,9 @@ package struct SessionCensus: MetricsSource {
         "roost_session_input_bytes_total", .counter,
         "Bytes given to the sessions' programs: what was typed, and answers to their queries.",
         value: traffic.toPrograms.value),
+      MetricFamily(
+        "roost_session_waits", .gauge, "Waits for something in a session that are in progress.",
+        value: traffic.waits.value),
     ]
   }
 }

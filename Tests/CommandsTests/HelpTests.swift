@@ -152,6 +152,9 @@ struct LayoutTests {
     #expect(printable("a\u{1b}b\n") == "a^[b^J")
     #expect(printable("\u{9b}31m\u{7f}") == "\\u{9b}31m\\u{7f}")
     #expect(printable("\u{202e}abc") == "\\u{202e}abc")
+    #expect(printable("a\u{2028}b\u{200b}\u{feff}") == "a\\u{2028}b\\u{200b}\\u{feff}")
+    // What joins characters into one stays.
+    #expect(printable("👩\u{200d}🚀") == "👩\u{200d}🚀")
     #expect(printableLines("a\tb\nc\u{7}") == "a\tb\nc^G")
     #expect(printable("日本 – ok") == "日本 – ok")
   }

@@ -369,12 +369,17 @@ struct WaitTests {
 
   @Test("text that leaves the history at once is looked at all the same", arguments: ["^marker$", "marker\n1\n2"])
   func flood(pattern: String) async throws {
-    let gate = try await Gate(in: SharedServer.roost)
-    let script = "read go <\(gate.path); seq 1 20000; echo marker; seq 1 20000; printf '\\033[3Jend'; exec cat"
-    for lines in [0, 50] {
-      try await withScript(script, ["history_lines": .integer(lines)]) { session in
+    try await withRoost { roost in
+      let gate = try Gate(in: roost)
+      let script = "read go <\(gate.path); seq 1 20000; echo marker; seq 1 20000; printf '\\033[3Jend'; exec cat"
+      for lines in [0, 50] {
+        let session = try await TestSession(
+          on: roost, ["argv": ["/bin/sh", "-c", .string(script)], "history_lines": .integer(lines)])
         async let answer = session.elsewhere.wait(match: pattern)
         async let end = session.elsewhere.wait(match: "end$")
+        try await eventually("both wait") {
+          try await roost.http.request("GET", "/metrics").text.contains("roost_session_waits 2\n")
+        }
         try await gate.open()
         #expect(try await answer["text_skipped"].isNull)
         #expect(try await end["met"] == true)

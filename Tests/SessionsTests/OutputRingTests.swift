@@ -56,7 +56,9 @@ struct SessionLabelTests {
 
   @Test(
     "names that would mean something else in a path are refused",
-    arguments: ["", ".", "..", "a/b", "a b", "a%", "a\n", String(repeating: "x", count: 65), "😀"])
+    arguments: [
+      "", ".", "..", "a/b", "a b", "a%", "a\n", String(repeating: "x", count: 65), "😀", "\u{3164}", "a\u{200b}",
+    ])
   func badNames(text: String) { #expect(throws: SessionError.self) { try SessionName(text) } }
 
   @Test(

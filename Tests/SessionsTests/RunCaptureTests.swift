@@ -30,6 +30,9 @@ struct RunCaptureTests {
     func prompt(_ fields: String) -> String { "\u{1B}]133;A;\(fields)\u{7}$ " }
     let got = Self.capture("\(Self.start)^C\r\n\(prompt("aid=5f;n=4"))", shell: shell)
     #expect(got.state == .ended && got.text == "^C\n" && got.status == nil, "\(got)")
+    // One that ctrl+c has brought before the run begins is none of it.
+    let late = Self.capture("\(prompt("aid=5f;n=4"))\(Self.start)mine\r\n\(Self.end)", shell: shell)
+    #expect(late.state == .ended && late.text == "mine\n" && late.status == 7, "\(late)")
     for other in ["aid=5f;n=3", "aid=5f;n=2", "aid=5f", "aid=60;n=9", "n=9", "aid=5f;n=x"] {
       #expect(Self.capture("\(Self.start)a\(prompt(other))", shell: shell).state == .capturing, "\(other)")
     }

@@ -52,6 +52,8 @@ private func isControl(_ scalar: Unicode.Scalar) -> Bool {
   case 0..<0x20, 0x7f..<0xa0: true
   // Bidirectional overrides reorder what follows: a name could look like another.
   case 0x61c, 0x200e, 0x200f, 0x202a...0x202e, 0x2066...0x2069: true
+  // Line separators, and what takes no room and joins nothing: names with them look as if they were others.
+  case 0x200b, 0x2028, 0x2029, 0x2060...0x2064, 0xfeff: true
   default: false
   }
 }
