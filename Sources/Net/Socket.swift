@@ -61,7 +61,7 @@ final class Socket: LoopHandle {
   private var lingerProgress: UInt64 = 0
   private var tls: TLSSession?
   private var isDelivering = false
-  /// Why the socket is being finished when that was not the owner's wish.
+  /// Why the socket is being finished, or has been closed, when that was not the owner's wish.
   private var failure: NetError?
 
   private var pending = OutputBuffer()
@@ -110,8 +110,15 @@ final class Socket: LoopHandle {
 
   // MARK: Reading
 
-  /// Hands the socket to its reader. Bytes come after `startReading()`.
-  func setOwner(_ owner: any SocketOwner) { self.owner = owner }
+  /// Hands the socket to its reader. Bytes come after `startReading()`. One that has closed before is told so in a later job, as it would have
+  /// been: the peer may leave at any time, also between two owners.
+  func setOwner(_ owner: any SocketOwner) {
+    guard isClosed else {
+      self.owner = owner
+      return
+    }
+    loop.later { [self] in owner.socketClosed(self, error: failure) }
+  }
 
   func startReading() {
     guard !isClosed, !isReading, !hasEnded else { return }
@@ -476,6 +483,7 @@ final class Socket: LoopHandle {
     guard !isClosed else { return }
     let owner = take(&owner)
     let error = error ?? failure
+    failure = error
     release()
     if let owner {
       loop.later { owner.socketClosed(self, error: error) }

@@ -125,6 +125,31 @@ struct WebSocketTests {
     }
   }
 
+  @Test("one that ends while it is being opened is told, and gives its place back", arguments: [false, true])
+  func endsWhileOpening(moves: Bool) async throws {
+    let target = try EventLoop(name: "target")
+    let listening = Listening()
+    try await withServer(
+      answer: { _, _ in
+        var upgrade = WebSocketUpgrade { ws in
+          ws.handler = listening
+          // More than may wait for a peer: the socket is gone before this has returned.
+          ws.send(binary: [UInt8](repeating: 0, count: 2 * WebSocket.maxQueuedBytes))
+        }
+        upgrade.loop = moves ? target : nil
+        return .upgrade(upgrade)
+      }
+    ) { test in
+      let client = try test.connect()
+      client.send(RawClient.handshake())
+      #expect(await listening.told.next() == .closed(1013, "the peer does not read"))
+      // Told in the same job, before the place is given back.
+      await test.server.close(graceful: .seconds(10))
+      #expect(test.server.connectionCount == 0)
+    }
+    target.stop()
+  }
+
   @Test("the server closes WebSockets with 1001 when it goes away")
   func goingAway() async throws {
     let told = Told<Heard>()
