@@ -16,6 +16,8 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
   /// Input that came ahead of its turn (pipelined requests) is kept up to this; then the peer waits. Reading goes on
   /// below it so that a disconnect is seen while a handler runs.
   private static let maxUnreadBytes = 64 * 1024
+  /// How often it is looked whether a peer that has sent that much is still there while a handler runs.
+  private static let lookMilliseconds: UInt64 = 1000
   /// What the kernel may hold of a peer that is not known yet, and of one that is: for that, as much as it likes.
   private static let unreadOfStranger: CInt = 16 * 1024
   private static let unreadOfKnown: CInt = 16 * 1024 * 1024
@@ -195,7 +197,9 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
       pump(&input)
       if !input.isEmpty { unread.append(contentsOf: input) }
     }
-    if unread.count < HTTPConnection.maxUnreadBytes, state != .finished, state != .upgraded { socket.startReading() }
+    if state != .finished, state != .upgraded {
+      if unread.count < HTTPConnection.maxUnreadBytes { socket.startReading() } else { stopReading() }
+    }
     // A peer that sent its last request and then ended is done once that is answered.
     if peerEnded, state == .reading, reply == nil, !isBlocked, !isYielding { finish() }
   }
@@ -536,7 +540,19 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     }
   }
 
+  /// What the peer sends waits in the kernel, and its end behind that.
+  private func stopReading() {
+    socket.stopReading()
+    if state == .answering || state == .streaming { deadline?.set(after: HTTPConnection.lookMilliseconds) }
+  }
+
+  /// As when its end has been read: nobody need work for one that has left.
+  private func lookForPeer() {
+    if socket.peerHasLeft { task?.cancel() } else { deadline?.set(after: HTTPConnection.lookMilliseconds) }
+  }
+
   private func deadlinePassed() {
+    if state == .answering || state == .streaming { return lookForPeer() }
     if state == .sending {
       if socket.takenBytes != takenAtDeadline { return setDeadline() }
       return socket.close(NetError(.timedOut, "the peer does not read"))
@@ -563,7 +579,7 @@ extension HTTPConnection: SocketOwner {
   func socket(_ socket: Socket, received bytes: UnsafeRawBufferPointer) {
     guard state == .reading, !isBlocked, unread.isEmpty else {
       unread.append(contentsOf: bytes)
-      if unread.count >= HTTPConnection.maxUnreadBytes { socket.stopReading() }
+      if unread.count >= HTTPConnection.maxUnreadBytes { stopReading() }
       return
     }
     var input = bytes

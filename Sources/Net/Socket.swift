@@ -33,6 +33,8 @@ final class Socket: LoopHandle {
   private static let lingerMilliseconds: UInt64 = 2000
   /// Queued output must shrink within this time while the socket is closing.
   private static let drainMilliseconds: UInt64 = 10_000
+  /// `POLLRDHUP`, which glibc shows to GNU sources alone.
+  private static let endOfSending: Int16 = 0x2000
   /// Bytes of one write that are put into TLS records before those are handed on.
   private static let sealedAtATime = 64 * 1024
   /// What a request in plain text is answered where TLS is spoken: people mistype addresses. The form is that of all errors.
@@ -154,6 +156,15 @@ final class Socket: LoopHandle {
     guard !isClosed, isReading else { return }
     isReading = false
     if !isWaiting { uv_read_stop(stream) }
+  }
+
+  /// Whether the peer has ended its sending, or is gone altogether, behind whatever it sent that nobody has read yet. For an owner that does
+  /// not read at the moment, and so would not hear of it.
+  var peerHasLeft: Bool {
+    var fd: uv_os_fd_t = -1
+    guard !isClosed, uv_fileno(base, &fd) == 0 else { return true }
+    var entry = pollfd(fd: fd, events: Socket.endOfSending, revents: 0)
+    return poll(&entry, 1, 0) > 0
   }
 
   /// A process of this machine is always heard: others are not to be in its way.

@@ -87,6 +87,12 @@ package final class WebSocket: @unchecked Sendable {
   package static let maxQueuedBytes = 16 * 1024 * 1024
   /// How long `close` waits for the peer's answer.
   private static let closeMilliseconds: UInt64 = 2000
+  /// How often it is looked whether a peer that is not read is still there.
+  private static let lookMilliseconds: UInt64 = 1000
+  /// One look in so many is also a ping.
+  private static let looksPerPing = 8
+  /// For so long a peer that has left is waited for, where neither what it sent is wanted nor anything that it was sent is taken.
+  private static let leavingMilliseconds: UInt64 = 2000
   /// Pongs are not added to a queue that is longer than this (RFC 6455 §5.5.3 lets only the latest ping be answered).
   private static let maxQueuedForPong = 64 * 1024
 
@@ -124,6 +130,11 @@ package final class WebSocket: @unchecked Sendable {
   private let pongMilliseconds: UInt64
   private var silence: Deadline?
   private var closing: Deadline?
+  /// Set while a server does not read: the end of its peer comes behind what it sent, and would not be seen.
+  private var look: Deadline?
+  private var looks = 0
+  /// What the peer had taken when it was seen that it has left.
+  private var takenAtLeaving: UInt64?
   private var awaitsPong = false
   /// The latest ping; of several that follow each other only that is answered (RFC 6455 §5.5.3).
   private var unansweredPing: [UInt8]?
@@ -243,18 +254,42 @@ package final class WebSocket: @unchecked Sendable {
   // MARK: Flow
 
   /// Inbound backpressure: no message is delivered until `resumeReading()`, and the kernel makes the peer wait. Pongs
-  /// are not seen meanwhile, so the peer is not pinged either.
+  /// are not seen meanwhile, so none is missed. A server lets go of a peer that leaves meanwhile, a moment later.
   package func pauseReading() {
     loop.preconditionCurrent()
     guard state == .open, !isPaused else { return }
     isPaused = true
     socket.stopReading()
+    guard role == .server else { return }
+    if look == nil { look = Deadline(loop: loop) { [unowned self] in lookForPeer() } }
+    takenAtLeaving = nil
+    looks = 0
+    look?.set(after: WebSocket.lookMilliseconds)
+  }
+
+  /// Whoever is gone reads nothing more; one that has only ended its sending may.
+  private func lookForPeer() {
+    guard isPaused, state == .open else { return }
+    guard socket.peerHasLeft else {
+      // The end of a peer whose kernel could not send all that it was given does not come. That it is gone is what that kernel answers.
+      if looks % WebSocket.looksPerPing == 0, socket.queuedBytes == 0 {
+        write(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
+      }
+      looks += 1
+      look?.set(after: WebSocket.lookMilliseconds)
+      return
+    }
+    let taken = socket.takenBytes
+    guard taken != takenAtLeaving else { return socket.close(NetError(.closed, "the peer has gone")) }
+    takenAtLeaving = taken
+    look?.set(after: WebSocket.leavingMilliseconds)
   }
 
   package func resumeReading() {
     loop.preconditionCurrent()
     guard isPaused else { return }
     isPaused = false
+    look?.clear()
     if pingMilliseconds > 0 {
       awaitsPong = false
       silence?.set(after: pingMilliseconds)
@@ -367,6 +402,7 @@ package final class WebSocket: @unchecked Sendable {
     if ending == nil { ending = (code, reason) }
     silence?.close()
     closing?.close()
+    look?.close()
     socket.finish()
     loop.later { [self] in report() }
   }
@@ -422,6 +458,7 @@ extension WebSocket: SocketOwner {
     state = .ended
     silence?.close()
     closing?.close()
+    look?.close()
     unread = []
     if ending == nil { ending = (WebSocketCloseCode.abnormal, error?.message ?? "") }
     report()

@@ -222,6 +222,27 @@ struct HTTPServerTests {
     }
   }
 
+  @Test("a client that leaves with requests ahead of their turn lets go of the one that is being answered")
+  func leavesUnread() async throws {
+    let told = Told<String>()
+    try await withServer(
+      answer: { request, _ in
+        guard request.path == "/wait" else { return ok("") }
+        told.tell("begun")
+        do { try await Task.sleep(for: .seconds(3600)) } catch { told.tell("cancelled") }
+        return ok("")
+      }
+    ) { test in
+      let client = try test.connectUnix()
+      client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+      #expect(await told.next() == "begun")
+      // More than is kept, so that the end is behind what is not read.
+      client.send(String(repeating: "GET / HTTP/1.1\r\nHost: x\r\n\r\n", count: 6000))
+      client.reset()
+      #expect(await told.next() == "cancelled")
+    }
+  }
+
   @Test("HTTP/1.0 closes unless asked to keep alive; Connection: close closes")
   func closing() async throws {
     try await withServer(answer: Self.answer) { test in

@@ -124,6 +124,15 @@ final class RawClient: @unchecked Sendable {
     shutdown(fd, CInt(SHUT_RDWR))
   }
 
+  /// Sends as much as the kernel takes while nobody reads, and closes: the end is behind all of it.
+  func fillAndClose() {
+    let bytes = [UInt8](repeating: 7, count: 65536)
+    while bytes.withUnsafeBytes({ Glibc.send(fd, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL | MSG_DONTWAIT)) }) > 0 {}
+    let nothing = open("/dev/null", O_RDONLY)
+    dup2(nothing, fd)
+    close(nothing)
+  }
+
   private func fill() throws {
     if isSecured { return try fillSecured() }
     var chunk = [UInt8](repeating: 0, count: 65536)

@@ -150,6 +150,60 @@ struct WebSocketTests {
     target.stop()
   }
 
+  @Test("a peer that leaves while it is not read is let go", arguments: ["end", "reset", "unsent"])
+  func leavesUnread(how: String) async throws {
+    let listening = Listening()
+    try await withServer(
+      answer: { _, _ in
+        .upgrade(
+          WebSocketUpgrade { ws in
+            ws.handler = listening
+            ws.pauseReading()
+          })
+      }
+    ) { test in
+      for client in [try test.connect(), try test.connectUnix()] {
+        _ = try client.upgrade()
+        client.send(RawClient.frame(2, [UInt8](repeating: 7, count: 50_000)))
+        switch how {
+        case "end": client.endSending()
+        case "reset": client.reset()
+        default: client.fillAndClose()
+        }
+        guard case .closed(1006, _) = await listening.told.next() else {
+          Issue.record("not closed")
+          return
+        }
+      }
+    }
+  }
+
+  @Test("a peer that has only ended its sending has what it reads, and is heard once it has read")
+  func halfClosedReads() async throws {
+    let told = Told<Heard>()
+    try await withServer(
+      answer: { _, _ in
+        .upgrade(
+          WebSocketUpgrade { ws in
+            ws.handler = ResumesWhenDrained(told)
+            ws.pauseReading()
+            ws.send(binary: [UInt8](repeating: 7, count: 12 << 20))
+          })
+      }
+    ) { test in
+      let client = try test.connect()
+      _ = try client.upgrade()
+      client.send(RawClient.frame(1, Array("heard".utf8)))
+      client.endSending()
+      #expect(try client.readFrame().payload.count == 12 << 20)
+      #expect(await told.next() == .text("heard"))
+      guard case .closed(1006, _) = await told.next() else {
+        Issue.record("not closed")
+        return
+      }
+    }
+  }
+
   @Test("the server closes WebSockets with 1001 when it goes away")
   func goingAway() async throws {
     let told = Told<Heard>()
@@ -463,4 +517,14 @@ private actor SelfClosing: WebSocketHandler {
     assumeIsolated { $0.note("closed") {} }
     told.tell(.closed(code, reason))
   }
+}
+
+/// Does not read before its peer has.
+private final class ResumesWhenDrained: WebSocketHandler {
+  let told: Told<Heard>
+  init(_ told: Told<Heard>) { self.told = told }
+  func webSocket(_ ws: any MessageSocket, text: [UInt8]) { told.tell(.text(String(decoding: text, as: UTF8.self))) }
+  func webSocket(_ ws: any MessageSocket, binary: [UInt8]) { told.tell(.binary(binary)) }
+  func webSocketDrained(_ ws: any MessageSocket) { ws.resumeReading() }
+  func webSocketClosed(_ ws: any MessageSocket, code: UInt16, reason: String) { told.tell(.closed(code, reason)) }
 }

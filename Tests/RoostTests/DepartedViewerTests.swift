@@ -55,4 +55,29 @@ struct DepartedViewerTests {
       try await expectGone(roost, connections: before)
     }
   }
+
+  @Test("who leaves while nobody reads what he typed is not waited for", arguments: ["raw", "json"])
+  func leavesUnread(kind: String) async throws {
+    try await withTCP { roost, client in
+      let program: JSON = ["/bin/sh", "-c", "stty raw -echo; echo ready; exec sleep 1000"]
+      try await roost.session(["name": "shown", "argv": program])
+      try await roost.http.post("/sessions/shown/wait", ["for": "match", "pattern": "ready", "timeout_ms": 30000])
+      let made = try await roost.http.post(
+        "/tokens", ["name": "typist", "scopes": ["sessions:read", "sessions:input"]])
+      let token = ["Authorization: Bearer \(made["token"].string ?? "")"]
+      let before = try await roost.used("connections")
+      let text = String(repeating: "a", count: 60_000)
+      let typed =
+        kind == "raw"
+        ? frame(2, Array(text.utf8))
+        : frame(1, Array(#"{"id":1,"method":"send_input","params":{"data":"\#(text)"}}"#.utf8))
+      for (endpoint, headers) in [(client.endpoint, token), (roost.http.endpoint, [])] {
+        for _ in 0..<3 {
+          let leaving = try await socket(endpoint, "/sessions/shown/ws/\(kind)", headers)
+          for _ in 0..<4 { try await leaving.send(typed) }
+        }
+      }
+      try await expectGone(roost, connections: before)
+    }
+  }
 }
