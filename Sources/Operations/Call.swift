@@ -146,6 +146,8 @@ package struct Call: Sendable {
 
   /// Where the operation says what only it knows for the audit record; there while it is performed.
   package internal(set) var note: AuditNote?
+  /// Tells whether the call's token has come to an end; there while an operation is performed, where tokens end.
+  var tenures: TokenTenures?
   /// Where the operation says what goes with the answer and is no part of it; `nil` where the surface has no place for it.
   package var remarks: AnswerRemarks?
 

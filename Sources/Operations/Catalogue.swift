@@ -69,11 +69,19 @@ package struct Catalogue: Sendable {
     // The closure captures its actor: one that does not would run on the global pool, two threads' wake-ups away from the loop.
     await Cause.$current.withValue(cause) {
       _ = isolation
-      guard let tenures, operation.wait != nil, call.principal.tokenID != nil else {
+      guard let tenures, call.principal.tokenID != nil, endsWithToken(operation, place) else {
         return await attempt(operation, arguments, call, place)
       }
       return await tenures.during(call) { await self.attempt(operation, arguments, call, place) }
     }
+  }
+
+  /// Whether a call is cut short when its token comes to an end. What waits but a moment asks for itself before it acts (`Permit`); another
+  /// server, which knows nothing of the token, has to be told.
+  private func endsWithToken(_ operation: Operation, _ place: Result<Place, OperationError>) -> Bool {
+    if operation.wait != nil { return true }
+    guard operation.mayPause, case .success(.member) = place else { return false }
+    return true
   }
 
   private func attempt(
@@ -100,7 +108,10 @@ package struct Catalogue: Sendable {
       defer { share?.leave() }
       let answer: Answer
       switch destination {
-      case .here: answer = try await performHere(operation, call, arguments)
+      case .here:
+        var call = call
+        call.tenures = tenures
+        answer = try await performHere(operation, call, arguments)
       case .member(let member):
         try requireLabels(of: operation, arguments, for: call)
         answer = try await forward(operation, arguments, to: member, for: call, causationID: Cause.current?.causationID)

@@ -75,8 +75,10 @@ extension SessionOperations {
         throw OperationError(
           .invalidRequest, "Invalid request: 'limit' must be 0 to \(CommandOutputPage.mostBytes) bytes.")
       }
-      let page = try await (try session(input.session, for: call)).commandOutput(
-        of: input.id, offset: input.offset ?? 0, limit: limit, asScreen: input.format == .screen)
+      let page = try await tell(of: input.session, for: call) {
+        try await $0.commandOutput(
+          of: input.id, offset: input.offset ?? 0, limit: limit, asScreen: input.format == .screen)
+      }
       return CommandOutputAnswer(
         id: page.id, offset: page.piece.offset, totalBytes: page.totalBytes,
         text: String(decoding: page.piece.bytes, as: UTF8.self), nextOffset: page.piece.nextOffset,

@@ -64,6 +64,8 @@ package struct Operation: Sendable {
   private let lazyOutput: Lazy<Schema>?
   /// What bounds how long it waits for something; `nil` for what is done at once.
   package private(set) var wait: Wait?
+  /// Whether it may wait for a moment, without a bound that its caller gives.
+  private(set) var mayPause = false
   /// What its caller takes a part of while it is performed.
   package private(set) var share: Share?
   /// Where it is told which name and tags a session gets; `nil` where it gets none.
@@ -169,6 +171,13 @@ extension Operation {
     operation.lazyInput = Lazy { [lazyInput] in
       lazyInput.value.giving(wait)
     }
+    return operation
+  }
+
+  /// The same operation, which may wait for a moment until what it is for is ready for it.
+  func pausing() -> Operation {
+    var operation = self
+    operation.mayPause = true
     return operation
   }
 

@@ -18,20 +18,19 @@ extension SessionOperations {
       ) {
         (call: Call, input: RunInput) -> RunOutput in
         let bounds = try input.bounds()
-        let session = try session(input.session, for: call)
         let options = RunOptions(
           timeout: input.timeoutMs?.duration ?? Self.defaultRun, queues: input.queue ?? false,
           inShell: input.in == .shell, answersQuestions: input.questions ?? true, head: bounds.head, tail: bounds.tail)
-        let result: CommandResult
-        do {
-          result = try await session.run(input.command, options: options)
-        } catch let error as SessionError where error.code == .runTimeout {
-          // It has not come to its turn.
-          try await require(session, for: call)
-          throw await overtime(OperationError(error), of: session, commandID: nil)
+        return try await tell(of: input.session, for: call) { session in
+          let result: CommandResult
+          do {
+            result = try await session.run(input.command, options: options)
+          } catch let error as SessionError where error.code == .runTimeout {
+            // It has not come to its turn.
+            throw await overtime(OperationError(error), of: session, commandID: nil)
+          }
+          return try await answer(result, of: session, command: input.command, options.timeout)
         }
-        try await require(session, for: call)
-        return try await answer(result, of: session, command: input.command, options.timeout)
       }.waiting(Self.runBound),
       Operation(
         "session.run.wait", "Go on waiting for a command, by its number", .sessionsRead, "POST",
@@ -39,13 +38,13 @@ extension SessionOperations {
       ) {
         (call: Call, input: RunWaitInput) -> RunOutput in
         let bounds = try OutputBounds(input.head, input.tail, input.maxOutputBytes)
-        let session = try session(input.session, for: call)
         let options = RunOptions(
           timeout: input.timeoutMs?.duration ?? Self.defaultRun, answersQuestions: input.questions ?? true,
           head: bounds.head, tail: bounds.tail)
-        let result = try await session.waitForCommand(input.id, options: options)
-        try await require(session, for: call)
-        return try await answer(result, of: session, command: nil, options.timeout)
+        return try await tell(of: input.session, for: call) { session in
+          let result = try await session.waitForCommand(input.id, options: options)
+          return try await answer(result, of: session, command: nil, options.timeout)
+        }
       }.waiting(Self.runBound),
       Operation(
         "session.integrate",
@@ -53,10 +52,11 @@ extension SessionOperations {
         .sessionsInput, "POST", "/sessions/{session}/integrate", .changes
       ) {
         (call: Call, input: IntegrateInput) -> GenerationOutput in
-        let session = try session(input.session, for: call)
-        let before = await session.generation
-        try await session.integrate(input.shell, timeout: input.timeoutMs?.duration ?? SessionLimits.integrationTime)
-        return GenerationOutput(generation: before)
+        try await tell(of: input.session, for: call) { session in
+          let before = await session.generation
+          try await session.integrate(input.shell, timeout: input.timeoutMs?.duration ?? SessionLimits.integrationTime)
+          return GenerationOutput(generation: before)
+        }
       }.waiting(Wait("timeout_ms", standard: SessionLimits.integrationTime)),
       Operation(
         "session.runs", "List the run in progress and those that wait for their turn", .sessionsRead, "GET",
@@ -75,7 +75,7 @@ extension SessionOperations {
         guard input.run == "active" || Int(input.run) != nil else {
           throw OperationError(.invalidRequest, "Invalid request: 'run' is a number from 'session.runs', or 'active'.")
         }
-        try await (try session(input.session, for: call)).cancelRun(Int(input.run))
+        try await reach(input.session, for: call) { try await $0.cancelRun(Int(input.run)) }
       },
     ]
   }

@@ -44,13 +44,56 @@ package struct SessionOperations: Sendable {
     return found.session
   }
 
-  /// After a wait: what has come meanwhile is told only to those who may still look at the session, whose name and tags may have changed.
-  func require(_ session: Session, for call: Call) async throws(OperationError) {
-    guard call.access.isLimited else { return }
-    let (name, tags) = await (session.name, session.tags)
-    guard call.access.covers(name: name.text, tags: tags) else {
-      throw OperationError(SessionError.notFound(name.text)).asRefusal
+  /// Does what may take its time with the session that a call names. Its caller may lose the session meanwhile, whose name and tags change,
+  /// or his token: what is done asks before it acts (``Permit``), and why it failed is told only to those who may still hear of the session.
+  func reach<Result: Sendable>(
+    _ name: SessionName, for call: Call, isolation: isolated (any Actor)? = #isolation,
+    _ body: (Session) async throws -> Result
+  ) async throws -> Result {
+    let session = try session(name, for: call)
+    guard let permit = permit(name, for: call) else { return try await body(session) }
+    // The closure captures its actor, as that of the catalogue does.
+    return try await Permit.$current.withValue(permit) {
+      _ = isolation
+      do {
+        return try await body(session)
+      } catch {
+        try await session.requirePermit()
+        throw error
+      }
     }
+  }
+
+  /// The same for what is answered with something of the session as it is by then.
+  func tell<Result: Sendable>(
+    of name: SessionName, for call: Call, isolation: isolated (any Actor)? = #isolation,
+    _ body: (Session) async throws -> Result
+  ) async throws -> Result {
+    try await reach(name, for: call) { session in
+      _ = isolation
+      let answer = try await body(session)
+      try await session.requirePermit()
+      return answer
+    }
+  }
+
+  /// What a call must still be allowed after a wait; `nil` for one that cannot lose anything.
+  private func permit(_ name: SessionName, for call: Call) -> Permit? {
+    guard call.access.isLimited || call.principal.tokenID != nil else { return nil }
+    let (access, tenures) = (call.access, call.tenures)
+    return Permit { current, tags in
+      if let refusal = tenures?.refusal(of: call) { return refusal }
+      // Under the name that the caller knows: another may not be his to hear.
+      return access.covers(name: current.text, tags: tags)
+        ? nil : OperationError(SessionError.notFound(name.text)).asRefusal
+    }
+  }
+
+  /// Whether a session is within the reach of a call as it is called and tagged now.
+  func covers(_ session: Session, for call: Call) async -> Bool {
+    guard call.access.isLimited else { return true }
+    let (name, tags) = await (session.name, session.tags)
+    return call.access.covers(name: name.text, tags: tags)
   }
 
   /// Refuses a limited caller a name and tags that other tokens go by.
@@ -112,8 +155,7 @@ package struct SessionOperations: Sendable {
         "/sessions/{session}", .changes
       ) {
         (call: Call, input: SessionInput) in
-        _ = try session(input.session, for: call)
-        try await store.remove(input.session)
+        try await reach(input.session, for: call) { _ in try await store.remove(input.session) }
       },
       Operation(
         "session.kill",
@@ -121,11 +163,12 @@ package struct SessionOperations: Sendable {
         .sessionsManage,
         "POST", "/sessions/{session}/kill", .changes
       ) { (call: Call, input: KillInput) -> SessionRecord in
-        _ = try session(input.session, for: call)
-        let signal = try parse(signal: input.signal ?? KillInput.standardSignal)
-        return await
-          (try store.kill(input.session, signal: signal, grace: input.graceMs?.duration ?? KillInput.standardGrace))
-          .record(server: server, serverID: serverID)
+        try await tell(of: input.session, for: call) { _ in
+          let signal = try parse(signal: input.signal ?? KillInput.standardSignal)
+          return await
+            (try store.kill(input.session, signal: signal, grace: input.graceMs?.duration ?? KillInput.standardGrace))
+            .record(server: server, serverID: serverID)
+        }
       },
       Operation(
         silent: "session.signal", "Send a signal to the program in the foreground", .sessionsInput, "POST",
@@ -168,15 +211,16 @@ package struct SessionOperations: Sendable {
   private func type(_ input: TypeInput, for call: Call) async throws -> GenerationOutput {
     let bytes = try input.bytes()
     call.note?.bytes = bytes.count
-    let session = try session(input.session, for: call)
-    if let how = try PasteForm(paste: input.paste, raw: input.raw) {
-      guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw OperationError(.invalidRequest, "Invalid request: a paste is text, and 'data' is not UTF-8.")
+    return try await reach(input.session, for: call) { session in
+      if let how = try PasteForm(paste: input.paste, raw: input.raw) {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+          throw OperationError(.invalidRequest, "Invalid request: a paste is text, and 'data' is not UTF-8.")
+        }
+        return GenerationOutput(generation: try await session.paste(text, raw: how.isRaw))
       }
-      return GenerationOutput(generation: try await session.paste(text, raw: how.isRaw))
+      if input.exact == true { return GenerationOutput(generation: try await session.writeExactly(bytes)) }
+      return GenerationOutput(generation: try await session.typeWhole(bytes))
     }
-    if input.exact == true { return GenerationOutput(generation: try await session.writeExactly(bytes)) }
-    return GenerationOutput(generation: try await session.typeWhole(bytes))
   }
 
   private var input: [Operation] {
@@ -187,7 +231,7 @@ package struct SessionOperations: Sendable {
         rawField: "data"
       ) { (call: Call, input: TypeInput) -> GenerationOutput in
         try await type(input, for: call)
-      },
+      }.pausing(),
       Operation(
         "session.keys", "Press keys by name, such as enter, ctrl+c, f5 or up, or type texts", .sessionsInput, "POST",
         "/sessions/{session}/keys", .changesOften
@@ -205,8 +249,9 @@ package struct SessionOperations: Sendable {
         .sessionsRead, "GET",
         "/sessions/{session}/screen", .reads
       ) { (call: Call, input: ScreenInput) -> ScreenOutput in
-        try await (try session(input.session, for: call)).screenDocument(
-          since: input.since, format: input.format ?? .styled)
+        try await tell(of: input.session, for: call) {
+          try await $0.screenDocument(since: input.since, format: input.format ?? .styled)
+        }
       },
       Operation(
         document: "session.scrollback", "Read lines of the history and the screen; offset 0 is the oldest kept line",
@@ -216,11 +261,12 @@ package struct SessionOperations: Sendable {
         guard input.offset ?? 0 >= 0, input.limit ?? 0 >= 0 else {
           throw OperationError(.invalidRequest, "Invalid request: 'offset' and 'limit' must not be negative.")
         }
-        return ScrollbackOutput(
-          json: try await (try session(input.session, for: call))
-            .scrollback(
+        return try await tell(of: input.session, for: call) {
+          ScrollbackOutput(
+            json: try await $0.scrollback(
               offset: input.offset ?? 0, limit: input.limit ?? ScrollbackInput.standardLimit,
               format: input.format ?? .styled))
+        }
       },
       Operation(
         "session.commands", "List the commands that the shell ran, with their exit statuses; the latest last",

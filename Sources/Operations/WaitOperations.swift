@@ -15,13 +15,13 @@ extension SessionOperations {
         "Wait until a session has been silent; silence is weak evidence, so see also session.wait", .sessionsRead,
         "GET", "/sessions/{session}/idle", .reads
       ) { (call: Call, input: IdleInput) -> IdleOutput in
-        let session = try session(input.session, for: call)
-        let fresh = input.fresh ?? false
-        _ = try await session.wait(
-          for: [.idle(for: input.timeoutMs.clamped, beyond: fresh ? nil : input.lastGeneration, fresh: fresh)],
-          timeout: input.maxWaitMs?.clamped ?? Self.defaultWait, onTimeout: Self.idleTimeout)
-        try await require(session, for: call)
-        return await session.idleDocument(format: input.format ?? .styled, naming: false)
+        try await tell(of: input.session, for: call) { session in
+          let fresh = input.fresh ?? false
+          _ = try await session.wait(
+            for: [.idle(for: input.timeoutMs.clamped, beyond: fresh ? nil : input.lastGeneration, fresh: fresh)],
+            timeout: input.maxWaitMs?.clamped ?? Self.defaultWait, onTimeout: Self.idleTimeout)
+          return await session.idleDocument(format: input.format ?? .styled, naming: false)
+        }
       }.waiting(Self.idleBound),
       Operation(
         document: "session.idle_any", "Wait until any of the sessions has been silent", .sessionsRead, "GET", "/idle",
@@ -35,26 +35,24 @@ extension SessionOperations {
         "Wait for silence, a prompt, input being read, a text, a change or the end: whichever comes first",
         .sessionsRead, "POST", "/sessions/{session}/wait", .reads
       ) { (call: Call, input: WaitInput) -> WaitOutput in
-        let session = try session(input.session, for: call)
-        try await session.requirePlaceToWait()
-        let answer = try await input.plan().wait(on: session, since: input.since)
-        try await require(session, for: call)
-        return answer
+        try await tell(of: input.session, for: call) { session in
+          try await session.requirePlaceToWait()
+          return try await input.plan().wait(on: session, since: input.since)
+        }
       }.waiting(Self.waitBound),
       Operation(
         document: "session.interact",
         "Type text or keys and wait for what they bring about, in one call and without a race", .sessionsInput,
         "POST", "/sessions/{session}/interact", .changes
       ) { (call: Call, input: InteractInput) -> WaitOutput in
-        let session = try session(input.session, for: call)
-        let kinds = input.for?.kinds ?? (input.terms.asksForMatch ? [.match] : [.prompt, .idle])
-        // The plan is made before anything is typed, so that a bad pattern types nothing.
-        let plan = try WaitPlan(kinds, input.terms)
-        let answer = try await session.interact(
-          text: input.text, keys: input.keys ?? [],
-          paste: try PasteForm(paste: input.paste, raw: input.raw), plan: plan)
-        try await require(session, for: call)
-        return answer
+        try await tell(of: input.session, for: call) { session in
+          let kinds = input.for?.kinds ?? (input.terms.asksForMatch ? [.match] : [.prompt, .idle])
+          // The plan is made before anything is typed, so that a bad pattern types nothing.
+          let plan = try WaitPlan(kinds, input.terms)
+          return try await session.interact(
+            text: input.text, keys: input.keys ?? [],
+            paste: try PasteForm(paste: input.paste, raw: input.raw), plan: plan)
+        }
       }.waiting(Self.waitBound),
     ] + running
   }
@@ -80,15 +78,18 @@ extension SessionOperations {
             for: [.idle(for: time, beyond: isLast && !fresh ? input.lastGeneration : nil, fresh: fresh)],
             timeout: deadline,
             onTimeout: Self.idleTimeout)
-          return outcome?.reason == .idle ? session : nil
+          guard outcome?.reason == .idle else { return nil }
+          // One that has left the caller's reach is not among them any more.
+          return await covers(session, for: call) ? session : nil
         }
       }
       defer { group.cancelAll() }
       while let result = try await group.next() { if let result { return result } }
       throw Self.idleTimeout
     }
-    try await require(quiet, for: call)
-    return await quiet.idleDocument(format: input.format ?? .styled, naming: true)
+    let document = await quiet.idleDocument(format: input.format ?? .styled, naming: true)
+    guard await covers(quiet, for: call) else { throw Self.idleTimeout }
+    return document
   }
 }
 
@@ -194,6 +195,7 @@ extension Session {
     if let text { bytes += paste.map { pasteBytes(text, raw: $0.isRaw) } ?? Array(text.utf8) }
     bytes += try encode(keys: keys)
     try requirePlaceToWait()
+    try requirePermit()
     let before = try write(bytes)
     // Everything that has been typed so far, by whomever, must be answered; what others type from here on is theirs.
     let conditions = plan.conditions(since: before, generation: before, count: promptsOwed)

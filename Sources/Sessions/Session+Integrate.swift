@@ -22,6 +22,7 @@ extension Session {
         for: [.activity(since: generation, orAfter: SessionLimits.settle)], timeout: SessionLimits.integrationPatience,
         onTimeout: Self.overtime)
     }
+    try requirePermit()
     guard exit == nil else { throw endedError }
     if let run = runs.active {
       // A run that has started a shell is what leaves one to be integrated.

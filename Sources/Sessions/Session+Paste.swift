@@ -14,6 +14,7 @@ extension Session {
   /// Throws ``SessionError/Code/commandRunning`` for a text with line ends that nobody but the shell behind a command would read.
   package func paste(_ text: String, raw: Bool) async throws -> UInt64 {
     try await awaitPasteReader(of: text, raw: raw)
+    try requirePermit()
     return try write(pasteBytes(text, raw: raw))
   }
 
@@ -21,6 +22,7 @@ extension Session {
   /// in that mode, or changes it under what was typed, and its line editor takes a line of any length. Returns the generation before.
   package func typeWhole(_ bytes: [UInt8]) async throws -> UInt64 {
     try await awaitReader(of: bytes)
+    try requirePermit()
     return try write(bytes)
   }
 
@@ -48,6 +50,7 @@ extension Session {
     defer { pastesWaiting.removeAll { $0 == number } }
     let end = ContinuousClock.now + SessionLimits.promptPatience
     while exit == nil {
+      try requirePermit()
       let now = ContinuousClock.now
       let isLeft = hasLines && leavesLinesToShell
       if pastesWaiting.first == number, !isLeft, knowsPasteReader || !isShellOnItsWay && now >= freshUntil { return }

@@ -151,6 +151,7 @@ extension Session {
 
   /// Tells the shell. From here on the run is the session's active one, until its marks or the end of the session say that it is over.
   func begin(_ command: String, _ readiness: ShellReadiness, isRetry: Bool = false) throws -> UInt64 {
+    try requirePermit()
     let id = ActiveRun.makeID()
     let file = runFile.map(RunFile.init)
     var bytes: [UInt8] = []
@@ -320,6 +321,10 @@ extension Session {
         return id
       } catch let error as SessionError where error.code == .runTimeout {}
       if attempts < SessionLimits.runAttempts, isKeyLost(id) {
+        if let permitRefusal {
+          endRun(nil)
+          throw permitRefusal
+        }
         attempts += 1
         runs.active?.lastPrompt = commands.promptCount
         try? writeForRun(takeKeys)

@@ -28,6 +28,8 @@ actor SessionJSONSocket: OperationSocket {
   private var typing: (correlationID: String, audit: RepeatedAudit)?
   /// Through which the end is heard of, also when nothing is subscribed.
   private var ending: ObserverID?
+  /// What the client knows the session by: its name when it was last within his reach.
+  private var knownName = ""
   private let onClosed: @Sendable () -> Void
   /// What the client has not read of events.
   private var unread: UnreadOutput
@@ -48,6 +50,7 @@ actor SessionJSONSocket: OperationSocket {
   /// Greets the client. Called once, when the socket is open.
   func open() {
     webSocket.handler = self
+    knownName = session.assumeIsolated { $0.name.text }
     webSocket.send(text: "{\"connected\":true}")
     let client = ClientInfo(
       kind: "json", peer: call.peer,
@@ -84,30 +87,45 @@ actor SessionJSONSocket: OperationSocket {
       try requireHere(message)
       stopFeed()
       reply(message.answer(SocketMessage.emptyResult))
-    case "get_screen": perform("session.screen", message)
-    case "get_scrollback": perform("session.scrollback", message)
-    case "resize": perform("session.resize", message)
-    case "await_idle", "await_quiesce": awaitIdle(message)
+    case "get_screen": try perform("session.screen", message)
+    case "get_scrollback": try perform("session.scrollback", message)
+    case "resize": try perform("session.resize", message)
+    case "await_idle", "await_quiesce": try awaitIdle(message)
     default:
       guard catalogue.operation(named: message.method) != nil else {
         throw OperationError(.unknownMethod, "Unknown method: \(message.method).")
       }
-      perform(message.method, message)
+      try perform(message.method, message)
     }
   }
 
-  @discardableResult
-  private func perform(_ operation: String, _ message: SocketMessage) -> UInt64? {
-    perform(operation, arguments(for: operation, message), for: message)
+  private func perform(_ operation: String, _ message: SocketMessage) throws(OperationError) {
+    perform(operation, try arguments(for: operation, message), for: message)
   }
 
   /// The parameters with this session filled in where the operation wants one.
-  private func arguments(for operation: String, _ message: SocketMessage) -> Arguments {
+  private func arguments(for operation: String, _ message: SocketMessage) throws(OperationError) -> Arguments {
     var arguments = message.arguments
     if catalogue.operation(named: operation)?.input.fields.contains(where: { $0.name == "session" }) == true {
-      arguments.path = [("session", session.assumeIsolated { $0.name.text })]
+      arguments.path = [("session", try reachedName(for: operation, message))]
     }
     return arguments
+  }
+
+  /// What the session is called now. A client who may not reach it any more is refused under the name that he knows: neither is another that
+  /// it has got his to hear, nor is he to act on another session that has got the old one.
+  private func reachedName(for operation: String, _ message: SocketMessage) throws(OperationError) -> String {
+    if let name = session.assumeIsolated({ [access = call.access] session in
+      access.covers(name: session.name.text, tags: session.tags) ? session.name.text : nil
+    }) {
+      knownName = name
+      return name
+    }
+    let error = OperationError(SessionError.notFound(knownName)).asRefusal
+    let call = call.correlated(by: message.correlationID)
+    catalogue.audit?.refuse(
+      AuditEntry(operation: operation, target: knownName, error: error, address: call.peer, via: call.via), call)
+    throw error
   }
 
   /// For what this socket does to its session itself, without the catalogue.
@@ -145,12 +163,12 @@ actor SessionJSONSocket: OperationSocket {
     }
     if let refusal = RemoteAccess.refusal(.changes, message.method, for: call) { throw refusal }
     let bytes = try TerminalInput.bytes(of: message)
-    let access = call.access
+    let (access, known) = (call.access, knownName)
     let cause = typing?.begin() ?? call.correlated(by: message.correlationID).cause()
     let outcome: Result<(generation: UInt64, queued: Int, name: String), OperationError> = session.assumeIsolated {
       session in
       guard access.covers(name: session.name.text, tags: session.tags) else {
-        return .failure(OperationError(.sessionNotFound, "Session not found: \(session.name.text).").asRefusal)
+        return .failure(OperationError(SessionError.notFound(known)).asRefusal)
       }
       do throws(SessionError) {
         let generation = try session.write(bytes, by: cause)
@@ -160,6 +178,7 @@ actor SessionJSONSocket: OperationSocket {
       }
     }
     let (generation, queued, name) = try outcome.get()
+    knownName = name
     typing?.performed(on: name, bytes: bytes.count)
     reply(message.answer(TerminalInput.result(generation: generation)))
     if queued > SessionLimits.inputHighWater {
@@ -168,14 +187,14 @@ actor SessionJSONSocket: OperationSocket {
     }
   }
 
-  private func awaitIdle(_ message: SocketMessage) {
+  private func awaitIdle(_ message: SocketMessage) throws(OperationError) {
+    let arguments = try arguments(for: "session.idle", message)
     if let waiting = idleWait {
       requests.cancel(waiting.number)
       reply(waiting.message.answer(OperationError(.idleSuperseded, "Another await_idle came on this socket.")))
       idleWait = nil
     }
     let (catalogue, call) = (catalogue, call.correlated(by: message.correlationID))
-    let arguments = arguments(for: "session.idle", message)
     let number = start { [weak self] in
       let answer: [UInt8]
       do throws(OperationError) {

@@ -18,6 +18,7 @@ extension Session {
       }
     }
     while true {
+      try requirePermit()
       guard exit == nil else { throw endedError }
       if let ticket, !runs.queued.contains(where: { $0.number == ticket }) {
         throw SessionError(.runCancelled, "The run was taken out of the queue of \(name) before its turn.")
