@@ -77,6 +77,32 @@ struct Lines {
     }
   }
 
+  /// The number of the first line of the piece that can be read, whether it was taken or not.
+  var firstSeq: UInt64? {
+    var seq: UInt64?
+    piece.withUnsafeBytes { bytes in
+      forEachLine(bytes) { raw, _ in
+        seq = EventLine(raw)?.seq
+        return seq == nil
+      }
+    }
+    return seq
+  }
+
+  /// The same of the last line.
+  var lastSeq: UInt64? {
+    piece.withUnsafeBytes { bytes in
+      var end = bytes.count
+      while end > 0 {
+        if bytes[end - 1] == 0x0A { end -= 1 }
+        let start = lastOffset(of: 0x0A, in: bytes, before: end).map { $0 + 1 } ?? 0
+        if let line = EventLine(UnsafeRawBufferPointer(rebasing: bytes[start..<end])) { return line.seq }
+        end = start
+      }
+      return nil
+    }
+  }
+
   /// The lines taken, as a chunk that keeps no more memory than twice what they need.
   private func chunk() -> EventChunk {
     if takenBytes * 2 >= piece.count {

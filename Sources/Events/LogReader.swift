@@ -21,8 +21,13 @@ package struct EventQuery: Sendable {
   package var limit = 100
   /// Newest first.
   package var isDescending = false
+  /// Which of the events that match the asker may hear of; `nil` for all. What is hidden from him counts for nothing: a page is as if it were
+  /// not in the log.
+  package var admits: (@Sendable (StoredEvent) -> Bool)?
 
   package init() {}
+
+  fileprivate func visible(_ events: [StoredEvent]) -> [StoredEvent] { admits.map { events.filter($0) } ?? events }
 }
 
 /// What a query found.
@@ -65,6 +70,9 @@ final class LogSearch: Sendable {
 final class LogReader: Sendable {
   /// One answer to a follower looks at no more of the files than this.
   static let scanBytes = 8 << 20
+  /// One page for somebody from whom events may be hidden looks at no more of the files than this, whatever it finds: what is hidden has to be
+  /// looked at, however much it is, and where the page ends is not to tell of it.
+  static let limitedScanBytes = 64 << 20
 
   let segments: SegmentList
   /// Followers that are behind; and two for questions, so that a long search does not hold up a short one.
@@ -72,7 +80,13 @@ final class LogReader: Sendable {
   private let isStopping = LogSearch()
   private let asking = [WorkerThread(name: "events-query"), WorkerThread(name: "events-query")]
 
-  init(segments: SegmentList) { self.segments = segments }
+  private let scanLimit: Int
+
+  /// - Parameter scanLimit: for tests; see ``limitedScanBytes``.
+  init(segments: SegmentList, scanLimit: Int = LogReader.limitedScanBytes) {
+    self.segments = segments
+    self.scanLimit = scanLimit
+  }
 
   func stop() {
     isStopping.cancel()
@@ -199,6 +213,7 @@ final class LogReader: Sendable {
 
   private func oldestFirst(_ query: EventQuery, _ search: LogSearch) throws(SystemError) -> EventPage {
     var page = EventPage()
+    var scanned = 0
     let needle = query.filter.needle
     for segment in candidates(query) {
       if isOver(search) { return page }
@@ -217,10 +232,16 @@ final class LogReader: Sendable {
           }
           return query.after.map { line.seq > $0 } ?? true
         }
-        page.unreadable += found.unreadable
-        page.events += found.events()
+        // Whose the lines were is not known.
+        if query.admits == nil { page.unreadable += found.unreadable }
+        page.events += query.visible(found.events())
         if page.cut(to: query.limit) { return page }
         if isPast { return page }
+        scanned += piece.count
+        if query.admits != nil, scanned >= scanLimit, let last = found.lastSeq, query.after.map({ last > $0 }) ?? true {
+          page.next = last
+          return page
+        }
       }
     }
     return page
@@ -228,6 +249,7 @@ final class LogReader: Sendable {
 
   private func newestFirst(_ query: EventQuery, _ search: LogSearch) throws(SystemError) -> EventPage {
     var page = EventPage()
+    var scanned = 0
     let needle = query.filter.needle
     for segment in candidates(query).reversed() {
       if isOver(search) { return page }
@@ -242,16 +264,24 @@ final class LogReader: Sendable {
         let begin = max(first, ends.last ?? first)
         guard var scanner = try LogReader.scanner(segment, from: begin, to: end) else { break }
         var stretch: [StoredEvent] = []
+        var lowest: UInt64?
         while let (piece, _) = try scanner.piece() {
           var found = Lines(piece)
           found.search(query.filter, needle) { line in
             (query.after.map { line.seq > $0 } ?? true) && (query.before.map { line.seq < $0 } ?? true)
           }
-          page.unreadable += found.unreadable
-          stretch += found.events()
+          if query.admits == nil { page.unreadable += found.unreadable }
+          stretch += query.visible(found.events())
+          scanned += piece.count
+          if query.admits != nil { lowest = lowest ?? found.firstSeq }
         }
         page.events += stretch.reversed()
         if page.cut(to: query.limit) { return page }
+        // What lies behind the place at which the last page ended is read again, and gets nobody on.
+        if query.admits != nil, scanned >= scanLimit, let lowest, query.before.map({ lowest < $0 }) ?? true {
+          page.next = lowest
+          return page
+        }
       }
     }
     return page

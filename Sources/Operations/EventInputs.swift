@@ -171,9 +171,15 @@ struct EventQueryInput: Decodable, Sendable, MeaningTelling {
 }
 
 extension Access {
+  /// What a question to the log may find for this reader; `nil` where that is everything.
+  var admitting: (@Sendable (StoredEvent) -> Bool)? {
+    guard isLimited else { return nil }
+    return { [self] in admits($0) }
+  }
+
   /// Whether a reader who may reach only some sessions may hear of an event: those of its sessions, and no others.
   package func admits(_ event: StoredEvent) -> Bool {
-    guard sessions != nil || tags != nil else { return true }
+    guard isLimited else { return true }
     guard event.originKind == "session", let data = try? JSON(parsing: Array(event.data), ambiguity: .tolerated),
       let name = data["session"].string
     else { return false }

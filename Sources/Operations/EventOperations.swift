@@ -26,8 +26,10 @@ package struct EventOperations: Sendable {
         document: "events.query", "List events of the log: by time, subject, type, origin and correlation",
         .eventsRead, "GET", "/events", .reads
       ) { (call: Call, input: EventQueryInput) -> EventPageOutput in
-        let page = try await log.page(try input.query(), forOwner: call.principal.holder == nil)
-        return EventPageOutput(page, as: input.format ?? .roost, isList: input.list ?? false) { call.access.admits($0) }
+        var query = try input.query()
+        query.admits = call.access.admitting
+        let page = try await log.page(query, forOwner: call.principal.holder == nil)
+        return EventPageOutput(page, as: input.format ?? .roost, isList: input.list ?? false)
       }.sharing(.searches),
       Operation("events.status", "Tell how the event log is", .eventsRead, "GET", "/events/status", .reads) {
         (call: Call, _: NoInput) -> EventLogStatus in
@@ -369,8 +371,9 @@ package struct EventOperations: Sendable {
         if let subject = input.subject { query.filter.subjects = [try SubjectPattern(subject)] }
         query.limit = (input.limit ?? .standard).value
         query.isDescending = true
+        query.admits = call.access.admitting
         let page = try await log.page(query, forOwner: call.principal.holder == nil)
-        return EventPageOutput(page, as: .roost, isCounted: true) { call.access.admits($0) }
+        return EventPageOutput(page, as: .roost, isCounted: true)
       }.sharing(.searches),
       Operation("bus.health", "Say whether events can be published", .eventsRead, "GET", "/bus/health", .reads) {
         (call: Call, _: NoInput) -> BusHealth in

@@ -15,14 +15,11 @@ struct EventPageOutput: EncodedDocument {
   ])
 
   /// `unreadable` is there when lines could not be read: they are missing from the answer.
-  init(
-    _ page: EventPage, as form: EventForm, isCounted: Bool = false, isList: Bool = false,
-    where admits: (StoredEvent) -> Bool
-  ) {
+  init(_ page: EventPage, as form: EventForm, isCounted: Bool = false, isList: Bool = false) {
     if isList {
       var json = JSONWriter()
       json.beginArray()
-      for event in page.events where admits(event) { event.write(as: form, to: &json) }
+      for event in page.events { event.write(as: form, to: &json) }
       json.endArray()
       self.json = json.finish()
       return
@@ -31,11 +28,7 @@ struct EventPageOutput: EncodedDocument {
     json.beginObject()
     json.key("events")
     json.beginArray()
-    var count = 0
-    for event in page.events where admits(event) {
-      event.write(as: form, to: &json)
-      count += 1
-    }
+    for event in page.events { event.write(as: form, to: &json) }
     json.endArray()
     json.key("next")
     if let next = page.next { json.integer(next) } else { json.null() }
@@ -45,7 +38,7 @@ struct EventPageOutput: EncodedDocument {
     }
     if isCounted {
       json.key("count")
-      json.integer(count)
+      json.integer(page.events.count)
     }
     json.endObject()
     self.json = json.finish()

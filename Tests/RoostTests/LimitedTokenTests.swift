@@ -33,6 +33,47 @@ struct LimitedTokenTests {
     }
   }
 
+  @Test("that there are events which it may not see, by where a page ends", arguments: ["asc", "desc"])
+  func pages(order: String) async throws {
+    try await withRoost(["--bind", "127.0.0.1:0"]) { roost in
+      for name in ["mine", "other"] { try await roost.session(["name": .string(name), "argv": ["/bin/cat"]]) }
+      for _ in 0..<3 {
+        for name in ["other", "mine", "other"] {
+          try await roost.http.post(
+            "/events",
+            ["subject": "told.x", "origin": ["kind": "session", "id": "x"], "data": ["session": .string(name)]])
+        }
+        try await roost.http.post("/events", ["subject": "hidden.x"])
+      }
+      let made = try await roost.http.post("/tokens", ["name": "t", "scopes": Self.scopes, "sessions": ["mine"]])
+      let client = try await roost.tcp(token: made["token"].string)
+      func page(_ query: String) async throws -> JSON { try await client.get("/events?order=\(order)&\(query)") }
+      let nothing = try await page("subject=nobodys.x&limit=1")
+      #expect(nothing["events"].array?.isEmpty == true && nothing["next"].isNull, "\(nothing)")
+      for query in [
+        "subject=hidden.x", "subject=hidden.*", "origin_kind=user", "type=token.created", "type=audit.allowed",
+      ] {
+        #expect(try await page("\(query)&limit=1") == nothing, "\(query)")
+      }
+      let rpc = try await client.rpc("events.query", ["subject": "hidden.x", "limit": 1, "order": .string(order)])
+      #expect(rpc["result"] == nothing, "\(rpc)")
+      let bus = try await client.get("/bus/events?subject=hidden.x&limit=1")
+      #expect(bus["events"].array?.isEmpty == true && bus["next"].isNull && bus["count"] == 0, "\(bus)")
+      // Each page has what it may have, and the last says that it is the last.
+      var (seen, place) = (0, "")
+      while true {
+        let found = try await page("subject=told.x&limit=1\(place)")
+        seen += found["events"].array?.count ?? 0
+        #expect(found["events"][0]["data"]["session"] == "mine", "\(found)")
+        guard let next = found["next"].integer else { break }
+        place = "&\(order == "asc" ? "after" : "before")=\(next)"
+      }
+      #expect(seen == 3)
+      let two = try await client.get("/bus/events?subject=told.x&limit=2")
+      #expect(two["count"] == 2 && two["events"].array?.count == 2, "\(two)")
+    }
+  }
+
   @Test("it publishes as a session of its own, and as no other") func sessionOrigin() async throws {
     try await withRoost(["--bind", "127.0.0.1:0"]) { roost in
       let made = try await roost.http.post(
