@@ -15,6 +15,8 @@ package final class Accounts: Sendable {
     var used = 0
     var byHolder: [String: Int] = [:]
     var refused: UInt64 = 0
+    /// For whom there was no more, since something was given back last.
+    var full: Set<String> = []
   }
 
   private let accounts = Mutex<[Share: Account]>([:])
@@ -46,6 +48,7 @@ package final class Accounts: Sendable {
       }
       guard fits || isOwed else {
         account.refused += 1
+        if let holder = holders.first { account.full.insert(holder) }
         return false
       }
       account.used += amount
@@ -59,6 +62,12 @@ package final class Accounts: Sendable {
   func isExhausted(_ share: Share, for principal: Principal) -> Bool {
     guard let holder = principal.holder else { return false }
     return accounts.withLock { $0[share]?.byHolder[holder, default: 0] ?? 0 } >= share.limits.each
+  }
+
+  /// Whether there was no more for a principal, and nothing has been given back since.
+  func isFull(_ share: Share, for principal: Principal) -> Bool {
+    guard let holder = principal.holder else { return false }
+    return accounts.withLock { $0[share]?.full.contains(holder) == true }
   }
 
   /// Which part of what a principal may have is taken, and 1 at least where all together have everything; 0 for the local user.
@@ -104,6 +113,7 @@ package final class Accounts: Sendable {
     accounts.withLock { accounts in
       var account = take(&accounts, share)
       account.used -= amount
+      account.full = []
       for holder in holders {
         let rest = account.byHolder[holder, default: 0] - amount
         account.byHolder[holder] = rest > 0 ? rest : nil

@@ -104,6 +104,7 @@ package struct Catalogue: Sendable {
       if operation.effect != .reads, call.remarks != nil, accounts.isExhausted(.answerBytes, for: call.principal) {
         throw accounts.refusal(.answerBytes, for: call.principal)
       }
+      call.remarks?.count(in: accounts, for: call.principal)
       let share = try operation.share.map { try accounts.take($0, for: call.principal) }
       defer { share?.leave() }
       let answer: Answer

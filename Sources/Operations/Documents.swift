@@ -64,8 +64,8 @@ struct IdleOutput: EncodedDocument {
 
 extension Session {
   /// The screen when its picture is whole. One visit to the session's loop.
-  func screenDocument(since: UInt64?, format: ScreenFormat) async throws -> ScreenOutput {
-    try await awaitTurnForPicture()
+  func screenDocument(since: UInt64?, format: ScreenFormat, for call: Call) async throws -> ScreenOutput {
+    if try await awaitTurnForPicture() { try call.remarks?.requireRoom() }
     return await whenWhole { session in
       if let since { return ScreenOutput(json: session.screenChanges(since: since, format: format)) }
       return ScreenOutput(json: session.screen(format: format))

@@ -250,7 +250,7 @@ package struct SessionOperations: Sendable {
         "/sessions/{session}/screen", .reads
       ) { (call: Call, input: ScreenInput) -> ScreenOutput in
         try await tell(of: input.session, for: call) {
-          try await $0.screenDocument(since: input.since, format: input.format ?? .styled)
+          try await $0.screenDocument(since: input.since, format: input.format ?? .styled, for: call)
         }
       },
       Operation(

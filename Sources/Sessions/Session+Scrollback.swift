@@ -49,13 +49,15 @@ extension Session {
   private static let cellsAtOnce = 32 << 10
 
   /// Waits, before a large picture is written, until others on the loop have had their turn: sixty who ask for one at once are no reason for
-  /// all the rest to wait for sixty. Throws `CancellationError` when nobody waits for the picture any more.
-  package func awaitTurnForPicture() async throws {
-    guard terminal.size.rows * terminal.size.columns > Session.cellsAtOnce else { return }
+  /// all the rest to wait for sixty. Returns whether it is large. Throws `CancellationError` when nobody waits for the picture any more.
+  @discardableResult
+  package func awaitTurnForPicture() async throws -> Bool {
+    guard terminal.size.rows * terminal.size.columns > Session.cellsAtOnce else { return false }
     await LongAnswers.pictures.enter(on: loop)
     if !Task.isCancelled { await loop.nextTurn() }
     LongAnswers.pictures.leave(on: loop)
     try Task.checkCancellation()
+    return true
   }
 
   /// Most lines that one call answers.

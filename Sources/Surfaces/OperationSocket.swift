@@ -37,6 +37,18 @@ struct RunningRequests {
   /// Operations whose effects must come in the order asked for. Keystrokes that overtake each other are another text.
   static let ordered: Set<String> = ["session.input", "session.keys", "session.resize"]
 
+  /// Operations whose answers can be megabytes: those of one socket are done one after the other, and each once the client has taken the
+  /// answer before it. Who asks two hundred times for a large screen and does not read has one made.
+  static let long: Set<String> = ["session.screen", "session.scrollback", "events.query"]
+
+  /// What may wait for the client when the next such answer is made, in bytes.
+  fileprivate static let unreadBeforeLong = 64 << 10
+
+  /// A long answer is being made.
+  fileprivate var isMakingLong = false
+  /// Requests for such, in their order.
+  fileprivate var waitingForLong: [CheckedContinuation<Void, Never>] = []
+
   /// What is kept for answers that the client has not read yet.
   fileprivate var unread: [AnswerRemarks] = []
 
@@ -73,6 +85,10 @@ struct RunningRequests {
     ordered.removeAll()
     lastOrdered = nil
     unread = []
+    // They see that they have been cancelled.
+    let waiting = waitingForLong
+    waitingForLong = []
+    for continuation in waiting { continuation.resume() }
   }
 }
 
@@ -83,17 +99,23 @@ extension OperationSocket {
   }
 
   /// Starts work whose answer is sent when it is there. Returns the request's number, or `nil` when too many run.
-  /// - Parameter remarks: Kept until the client has read the answer.
+  /// - Parameters:
+  ///   - isLong: Whether it waits for its turn among the long answers of this socket.
+  ///   - remarks: Kept until the client has read the answer.
   @discardableResult
   func start(
-    ordered: Bool = false, keeping remarks: AnswerRemarks? = nil, _ work: @escaping @Sendable () async -> [UInt8]?
+    ordered: Bool = false, isLong: Bool = false, keeping remarks: AnswerRemarks? = nil,
+    _ work: @escaping @Sendable () async -> [UInt8]?
   ) -> UInt64? {
     guard let number = requests.admit(isOrdered: ordered) else { return nil }
     let previous = ordered ? requests.lastOrdered : nil
     let task = Task { [self] in
       await previous?.value
-      let answer = await work()
+      if isLong { await awaitTurnForLong() }
+      // Nobody waits for it any more.
+      let answer = isLong && Task.isCancelled ? nil : await work()
       finish(number, answer, remarks)
+      if isLong { leaveTurnForLong() }
     }
     requests.tasks[number] = task
     if ordered {
@@ -101,6 +123,27 @@ extension OperationSocket {
       if requests.ordered.count > RunningRequests.maximumOrdered { pause(.order) }
     }
     return number
+  }
+
+  private func awaitTurnForLong() async {
+    await withCheckedContinuation { continuation in
+      guard !Task.isCancelled else { return continuation.resume() }
+      requests.waitingForLong.append(continuation)
+      letNextMakeLong()
+    }
+  }
+
+  private func leaveTurnForLong() {
+    requests.isMakingLong = false
+    letNextMakeLong()
+  }
+
+  private func letNextMakeLong() {
+    guard !requests.isMakingLong, !requests.waitingForLong.isEmpty,
+      webSocket.queuedBytes <= RunningRequests.unreadBeforeLong
+    else { return }
+    requests.isMakingLong = true
+    requests.waitingForLong.removeFirst().resume()
   }
 
   /// Sends an answer. A client that asks and does not read is not listened to until it does, so its answers cannot pile up.
@@ -122,6 +165,7 @@ extension OperationSocket {
   func outputDrained() {
     requests.unread = []
     resume(.output)
+    letNextMakeLong()
   }
 
   private func finish(_ number: UInt64, _ answer: [UInt8]?, _ remarks: AnswerRemarks?) {
@@ -141,7 +185,10 @@ extension OperationSocket {
     let remarks = AnswerRemarks()
     call.remarks = remarks
     let (catalogue, asked) = (catalogue, call)
-    let number = start(ordered: RunningRequests.ordered.contains(operation), keeping: remarks) {
+    let number = start(
+      ordered: RunningRequests.ordered.contains(operation), isLong: RunningRequests.long.contains(operation),
+      keeping: remarks
+    ) {
       do throws(OperationError) {
         return message.answer(try await catalogue.perform(operation, arguments, for: asked))
       } catch {

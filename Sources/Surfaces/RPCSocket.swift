@@ -42,7 +42,11 @@ actor RPCSocket: OperationSocket {
     let remarks = AnswerRemarks()
     call.remarks = remarks
     let (rpc, asked) = (rpc, call)
-    if start(ordered: RPCSocket.isOrdered(text), keeping: remarks, { await rpc.answer(text, for: asked) }) == nil {
+    let methods = RPCSocket.methods(of: text)
+    let number = start(
+      ordered: methods.contains(where: RunningRequests.ordered.contains), isLong: isLong(methods), keeping: remarks
+    ) { await rpc.answer(text, for: asked) }
+    if number == nil {
       let error = RPCSocket.tooMany
       reply(JSONRPC.failure(error, id: RPCSocket.id(of: text)))
     }
@@ -98,12 +102,18 @@ actor RPCSocket: OperationSocket {
     bus?.drained()
   }
 
-  private static func isOrdered(_ text: [UInt8]) -> Bool {
+  private static func methods(of text: [UInt8]) -> [String] {
     let calls = JSONText.elements(of: text[...]) ?? [text[...]]
-    return calls.contains { call in
-      guard case .request(let request) = JSONRPC.Request.parse(call) else { return false }
-      return RunningRequests.ordered.contains(request.method)
+    return calls.compactMap { call in
+      guard case .request(let request) = JSONRPC.Request.parse(call) else { return nil }
+      return request.method
     }
+  }
+
+  /// What waits for something by itself is in nobody's way meanwhile, and others are not to wait for it.
+  private func isLong(_ methods: [String]) -> Bool {
+    methods.contains(where: RunningRequests.long.contains)
+      && !methods.contains { catalogue.operation(named: $0)?.wait != nil }
   }
 
   private static func id(of text: [UInt8]) -> ArraySlice<UInt8>? {

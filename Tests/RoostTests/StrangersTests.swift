@@ -333,6 +333,47 @@ struct StrangersTests {
     }
   }
 
+  @Test("large screens asked for over a socket that is not read are made one at a time, and none to be refused")
+  func askedAndUnread() async throws {
+    try await withTCP(token: StrangersTests.token) { roost, client in
+      try await largeScreen(roost, rows: 150)
+      let made = try await roost.http.post("/tokens", ["name": "greedy", "scopes": ["sessions:read"]])
+      let secret = made["token"].string ?? ""
+      let greedy = client.another(token: secret)
+      let target = "/sessions/big/screen"
+      func used() async throws -> Int { try await roost.used("answer_bytes") }
+      func refused() async throws -> Int { try await roost.shareNumber("refused_total", "answer_bytes") }
+      let size = try await greedy.request("GET", target).body.count
+
+      let ask = Array(#"{"method":"get_screen","session":"big"}"#.utf8)
+      let frame = [0x81, 0x80 | UInt8(ask.count), 0, 0, 0, 0] + ask
+      var held = [try await unreadViewer(client, "/ws/json", secret)]
+      for _ in 0..<40 { try await held[0].send(frame) }
+      try await eventually("one waits for its reader") { try await used() >= size }
+      #expect(try await greedy.request("GET", target).status == 200, "there is room for others of the token")
+      #expect(try await used() < 2 * size)
+      #expect(try await refused() == 0)
+
+      try await eventually("there is no more for this token") {
+        held.append(try await unreadViewer(client, "/ws/json", secret))
+        try await held.last?.send(frame)
+        return try await greedy.request("GET", target).status == 429
+      }
+      let socket = try await greedy.webSocket("/ws/json")
+      let before = try await refused()
+      for id in 0..<40 { await socket.send(["id": .integer(id), "method": "get_screen", "session": "big"]) }
+      for id in 0..<40 {
+        let answer = try await socket.nextJSON { !$0["id"].isNull }
+        #expect(answer["id"] == .integer(id), "in the order asked")
+        #expect(answer["error"]["code"] == "resource_limit_reached")
+      }
+      #expect(try await refused() == before, "nothing was made to be counted, and refused")
+      held = []
+      try await eventually("they are let go with their sockets") { try await used() == 0 }
+      #expect(try await greedy.request("GET", target).status == 200)
+    }
+  }
+
   @Test("what one token has painted of large screens is bounded, and given back")
   func paintedScreens() async throws {
     try await withTCP(token: StrangersTests.token) { roost, client in
