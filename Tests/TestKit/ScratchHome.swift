@@ -17,7 +17,8 @@ package final class ScratchHome: Sendable {
     let run = try TestRun.shared.get()
     let path = try run.newHome()
     self.path = path
-    for folder in ["home", "run", "state", "config", "data", "cache"] {
+    // fish that finds completions made does not make them, which would be a second program at its terminal for half a minute.
+    for folder in ["home", "run", "state", "config", "data", "data/fish", "data/fish/generated_completions", "cache"] {
       guard mkdir("\(path)/\(folder)", 0o700) == 0 else { throw TestFailure("no folder \(path)/\(folder)") }
     }
     var environment = [

@@ -189,8 +189,10 @@ extension Session {
   /// anew and has not, so it runs a command.
   private var isTakenOverAtWork: Bool {
     guard isAdopted, commands.phase == .unknown, commands.nonce != nil, hasShell else { return false }
-    if !foregroundIsOwn { return true }
-    return began.duration(to: .now) >= Session.freshTime && !isForegroundReading
+    let isSettled = began.duration(to: .now) >= Session.freshTime
+    // A shell in the shell paints its prompt anew, too.
+    if !foregroundIsOwn { return isSettled || !foregroundIsShell }
+    return isSettled && !isForegroundReading
   }
 
   /// A shell that can be given a run by its line editor stands at a prompt that answers all that was typed.
