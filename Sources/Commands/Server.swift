@@ -173,11 +173,11 @@ actor Server {
           try? cursors.removeAll(ofToken: $0)
           cluster.forget(token: $0)
         } + [tickets.operation],
+      streams: SessionStreams(store: store).all + EventStreams(log: log, cursors: cursors).all,
       ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts, tenures: tenures,
       limitedLabels: limitedLabels, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
-    configuration.events = EventFeeds(log: log, cursors: cursors)
     configuration.allowedOrigins = Set(options.corsOrigins)
     if let prefix = options.basePrefix.flatMap(BasePrefix.init) { configuration.basePrefix = prefix }
     let store = store

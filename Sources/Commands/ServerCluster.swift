@@ -43,9 +43,9 @@ struct ServerCluster: Sendable {
     let servers = RegistryFeed.serving(map)
     return LinkEntrance(
       loop: { session in session.flatMap { host.loop(ofSession: $0) } ?? ownLoop.loop() },
-      accept: { surface, socket, call, closed in
+      accept: { catalogue, socket, call, closed in
         let links = LinkSurface(
-          surface, hostname: host.identity.hostname, directory: sessions, registry: servers)
+          catalogue, hostname: host.identity.hostname, directory: sessions, registry: servers)
         host.greet(socket, owner: ServerCluster.owner(of: call.principal), closed: closed) { stream, head, guest in
           links.serve(stream, head: head, from: LinkPeer(call, hubID: guest.hubID, hubHostname: guest.hostname))
         }

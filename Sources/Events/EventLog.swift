@@ -38,7 +38,7 @@ package struct EventLogStatistics: Sendable, Equatable {
 /// One thread writes. Whatever waits while it writes and syncs goes together the next time (group commit), so the disk's latency is paid
 /// once for all of them. An event is visible to readers when it is on the disk, and not before.
 package final class EventLog: EventSink, @unchecked Sendable {
-  // Unchecked: `queue`, `queuedBytes`, `isStopping`, `thread` are touched under `mutex` only; the rest is constant, behind a mutex of its own
+  // Unchecked: `queue` to `thread` are touched under `mutex` only; the rest is constant, behind a mutex of its own
   // or confined to the log's thread.
 
   /// Largest event, as a document, in bytes.
@@ -86,6 +86,11 @@ package final class EventLog: EventSink, @unchecked Sendable {
   private let filled = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var queue: [Pending] = []
   private var queuedBytes = 0
+  /// Whether the thread has a batch that is not on the disk yet.
+  private var isCommitting = false
+  /// Who goes on once the batch is, and who once the queue is (``whenSettled()``).
+  private var waitingForBatch: [UnsafeContinuation<Void, Never>] = []
+  private var waitingForQueue: [UnsafeContinuation<Void, Never>] = []
   private var isStopping = false
   private var thread: pthread_t?
   /// Whether somebody waited for the last batch. Touched by the log's thread only.
@@ -317,6 +322,21 @@ package final class EventLog: EventSink, @unchecked Sendable {
     }
   }
 
+  /// Returns once all that has been appended by now is on the disk, or was given up: who asks after he was told of something finds it.
+  private func whenSettled() async {
+    await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+      pthread_mutex_lock(mutex)
+      let isSettled = queue.isEmpty && !isCommitting
+      if !queue.isEmpty {
+        waitingForQueue.append(continuation)
+      } else if isCommitting {
+        waitingForBatch.append(continuation)
+      }
+      pthread_mutex_unlock(mutex)
+      if isSettled { continuation.resume() }
+    }
+  }
+
   func fanout(of loop: EventLoop) -> Fanout {
     fanouts.withLock { fanouts in
       if let known = fanouts[ObjectIdentifier(loop)] { return known }
@@ -346,6 +366,7 @@ package final class EventLog: EventSink, @unchecked Sendable {
         commit(rest.prefix(count), &file, &audit, isOpen: isOpen)
         rest = rest.dropFirst(count)
       }
+      settle()
       isExpecting = batch.contains { !$0.waiter.isNobody }
       batch.removeAll(keepingCapacity: batch.count < 4096)
       let now = configuration.now()
@@ -373,8 +394,20 @@ package final class EventLog: EventSink, @unchecked Sendable {
     }
     while queue.isEmpty, !isStopping { pthread_cond_wait(filled, mutex) }
     swap(&batch, &queue)
+    swap(&waitingForBatch, &waitingForQueue)
+    isCommitting = !batch.isEmpty
     queuedBytes = 0
-    return !batch.isEmpty
+    return isCommitting
+  }
+
+  /// Lets go on who waited for the batch that has been taken.
+  private func settle() {
+    pthread_mutex_lock(mutex)
+    isCommitting = false
+    let settled = waitingForBatch
+    waitingForBatch = []
+    pthread_mutex_unlock(mutex)
+    for continuation in settled { continuation.resume() }
   }
 
   private func fittingCount(_ pending: ArraySlice<Pending>) -> Int {
@@ -602,6 +635,7 @@ extension EventLog {
     forOwner: Bool, _ question: @escaping @Sendable (LogReader, LogSearch) throws(SystemError) -> Answer
   ) async throws(EventError) -> Answer {
     await whenOpen()
+    await whenSettled()
     let search = LogSearch()
     let result: Result<Answer, SystemError> = await withTaskCancellationHandler {
       await withUnsafeContinuation { continuation in

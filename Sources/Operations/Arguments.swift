@@ -54,6 +54,16 @@ package struct Arguments: Sendable {
     return try decoder.decode(Checked<Input>.self, from: Data(json)).input
   }
 
+  /// A field of the query that says yes or no, for what is decided before the input is read.
+  package func flag(_ name: String) throws(OperationError) -> Bool {
+    guard let text = query.first(where: { $0.name == name })?.value else { return false }
+    do {
+      return try TextDecoder.decode(Bool.self, from: text, path: [AnyKey(name)])
+    } catch {
+      throw OperationError(wrapping: error)
+    }
+  }
+
   /// What the call is about, for its audit record: the value of the first parameter of the operation's path, wherever it was given.
   func target(of route: Route) -> String? {
     guard let name = route.parameters.first else { return nil }

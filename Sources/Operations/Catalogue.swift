@@ -2,10 +2,11 @@ import Causality
 package import Cluster
 import Store
 
-/// Every operation that this server knows, and the one door to them: scope, `server` and input are checked here for all surfaces, what is
-/// done is done because of the call, and what changes something or is refused leaves an audit event.
+/// Every operation and stream that this server knows, and the one door to them: scope, `server` and input are checked here for all surfaces, what
+/// is done is done because of the call, and what changes something or is refused leaves an audit event.
 package struct Catalogue: Sendable {
   package let operations: [Operation]
+  package let streams: [Stream]
   /// `nil` where nobody keeps a log.
   package let audit: AuditTrail?
   private let byName: [String: Operation]
@@ -24,12 +25,14 @@ package struct Catalogue: Sendable {
   private let complain: @Sendable (String) -> Void
 
   package init(
-    _ operations: [Operation], ownNames: Set<String>, cluster: ClusterMap? = nil, audit: AuditTrail? = nil,
+    _ operations: [Operation], streams: [Stream] = [], ownNames: Set<String>, cluster: ClusterMap? = nil,
+    audit: AuditTrail? = nil,
     accounts: Accounts = Accounts(), tenures: TokenTenures? = nil,
     limitedLabels: @escaping @Sendable () throws -> LimitedLabels = { .none },
     complain: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.operations = operations
+    self.streams = streams
     self.ownNames = ownNames
     self.cluster = cluster
     self.audit = audit
@@ -90,10 +93,7 @@ package struct Catalogue: Sendable {
     do {
       // A list of calls, or one that had to wait for its turn, may have outlived what let it in.
       if let refusal = tenures?.refusal(of: call) { throw refusal }
-      if let id = cluster?.serverID, call.via.contains(id) {
-        throw OperationError(
-          .linkRefused, "This call has come through here already: these hubs are each other's backends, in a circle.")
-      }
+      try requireNoCircle(call)
       try requireScope(of: operation, for: call)
       // Before anything that tells what is there.
       if let refusal = RemoteAccess.refusal(of: operation, for: call) { throw refusal }
@@ -153,6 +153,12 @@ package struct Catalogue: Sendable {
       throw accounts.refusal(.answerBytes, for: call.principal)
     }
     remarks.keep(lease)
+  }
+
+  func requireNoCircle(_ call: Call) throws(OperationError) {
+    guard let id = cluster?.serverID, call.via.contains(id) else { return }
+    throw OperationError(
+      .linkRefused, "This call has come through here already: these hubs are each other's backends, in a circle.")
   }
 
   /// Refuses a caller who may not do an operation, whatever he would do with it.

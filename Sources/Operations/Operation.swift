@@ -12,9 +12,13 @@ package struct Route: Sendable, Equatable {
   package init(_ method: String, _ path: String) {
     self.method = method
     self.path = path
-    parameters = path.split(separator: "/").filter { $0.first == "{" && $0.last == "}" }.map {
-      String($0.dropFirst().dropLast())
-    }
+    parameters = path.split(separator: "/").compactMap { Route.parameter($0) }
+  }
+
+  /// The name of the parameter that a segment of a template is; `nil` for one that is to be taken as it is.
+  static func parameter(_ segment: Substring) -> String? {
+    guard segment.first == "{", segment.last == "}" else { return nil }
+    return String(segment.dropFirst().dropLast())
   }
 }
 

@@ -30,7 +30,7 @@ extension HTTPSurface {
     else { return nil }
     switch routed.destination {
     case .fixed(.rpc), .operation: return (routed, path)
-    case .fixed: return nil
+    case .fixed, .stream: return nil
     }
   }
 

@@ -21,8 +21,6 @@ package struct HTTPSurface: HTTPHandler {
     /// Origins of other sites whose pages may use this server (`--cors-origin`), such as `https://tools.example`.
     package var allowedOrigins: Set<String> = []
     package var basePrefix = BasePrefix.none
-    /// The event log that clients may follow.
-    package var events: EventFeeds?
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
     /// Takes the links of hubs; without it there are none.
@@ -36,8 +34,6 @@ package struct HTTPSurface: HTTPHandler {
   let authenticator: Authenticator
   let origins: OriginPolicy
   let rpc: JSONRPC
-  let events: EventFeeds?
-  let links: LinkEntrance?
   let router: Router<Routed>
   private let requests: RequestMetrics
   private let metrics: [any MetricsSource]
@@ -50,19 +46,23 @@ package struct HTTPSurface: HTTPHandler {
     self.catalogue = catalogue
     self.sessions = sessions
     self.authenticator = authenticator
-    events = configuration.events
-    links = configuration.links
-    rpc = JSONRPC(catalogue: catalogue)
+    let rpc = JSONRPC(catalogue: catalogue)
+    self.rpc = rpc
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
     prefix = configuration.basePrefix
-    let destinations = catalogue.operations.map(Destination.operation) + FixedEndpoint.allCases.map(Destination.fixed)
+    // What carries calls and links is no domain's.
+    var streams = catalogue.streams + [Stream.rpc(rpc, authenticator.sockets)]
+    if let links = configuration.links {
+      streams.append(.link(links, LinkedCatalogue(catalogue, streams: streams, sockets: authenticator.sockets)))
+    }
+    let destinations = Destination.all(catalogue.operations, streams)
     let requests = RequestMetrics(destinations)
     self.requests = requests
     metrics = configuration.metrics + [requests, authenticator.sockets, catalogue.accounts]
     router = Router(
       destinations.enumerated().map { ($1.route, Routed(destination: $1, series: requests.series(at: $0))) })
     let prefix = self.prefix
-    openAPI = Lazy { OpenAPI.document(of: catalogue.operations, prefix: prefix, version: configuration.version) }
+    openAPI = Lazy { OpenAPI.document(of: destinations, prefix: prefix, version: configuration.version) }
     operationList = Lazy { OpenAPI.catalogue(of: catalogue.operations) }
   }
 
@@ -147,14 +147,6 @@ package struct HTTPSurface: HTTPHandler {
     }
   }
 
-  /// The WebSocket at a path below the base.
-  func webSocket(at path: String) -> (endpoint: FixedEndpoint, path: [(name: String, value: String)])? {
-    guard case .found(let routed, let parameters) = router.match(method: "GET", path: Substring(path)),
-      case .fixed(let endpoint) = routed.destination, endpoint.isWebSocket
-    else { return nil }
-    return (endpoint, parameters)
-  }
-
   func find(_ request: HTTPRequest) -> Router<Routed>.Match {
     let path = Substring(request.path)
     if let rest = prefix.remainder(of: path) { return router.match(method: request.method, path: rest) }
@@ -166,8 +158,8 @@ package struct HTTPSurface: HTTPHandler {
   private func reply(
     to request: HTTPRequest, at endpoint: Destination, _ path: [(name: String, value: String)], _ trace: RequestTrace
   ) async throws(OperationError) -> HTTPReply {
-    if case .fixed(let fixed) = endpoint, fixed.isWebSocket {
-      return try await upgrade(request, to: fixed, path, trace)
+    if case .stream(let stream, let entrance) = endpoint {
+      return try await carry(stream, entrance, request, path, trace)
     }
     let call =
       endpoint.isOpen && !namesServer(request)
@@ -177,8 +169,7 @@ package struct HTTPSurface: HTTPHandler {
       : try await authenticate(request, for: endpoint, path, trace)
     if case .fixed(let fixed) = endpoint {
       try require(fixed.scope, of: call, for: fixed)
-      // That of a stream says which events are wanted.
-      if fixed != .eventStream { try checkQuery(try QueryText.parse(request.query), at: fixed) }
+      try checkQuery(try QueryText.parse(request.query), at: fixed)
     }
     switch endpoint {
     case .operation(let operation): return .response(try await perform(operation, request, path, for: call))
@@ -194,12 +185,11 @@ package struct HTTPSurface: HTTPHandler {
       guard !call.access.isLimited else {
         throw refusal(
           "This token may not do server.metrics: it is limited to some sessions, and metrics count all.", at: .metrics,
-          nil, for: call)
+          for: call)
       }
       var families: [MetricFamily] = []
       for source in metrics { families += await source.families() }
       return .response(Responses.metrics(MetricsText.write(families)))
-    case .fixed(.eventStream): return try await eventStream(request, for: call)
     case .fixed(.rpc):
       var call = call
       let remarks = AnswerRemarks()
@@ -208,7 +198,7 @@ package struct HTTPSurface: HTTPHandler {
       var response = Responses.json(answer)
       response.keeping = remarks
       return .response(response)
-    case .fixed: return .response(Responses.text(index))
+    case .fixed(.index), .stream: return .response(Responses.text(index))
     }
   }
 
@@ -262,7 +252,15 @@ package struct HTTPSurface: HTTPHandler {
   private func require(_ scope: Scope?, of call: Call, for endpoint: FixedEndpoint) throws(OperationError) {
     guard let scope, !call.access.allows(scope) else { return }
     throw refusal(
-      "This token may not do \(endpoint.name): it needs the scope '\(scope.rawValue)'.", at: endpoint, nil, for: call)
+      "This token may not do \(endpoint.name): it needs the scope '\(scope.rawValue)'.", at: endpoint, for: call)
+  }
+
+  /// What is no operation and the caller's scopes do not open: it is recorded here.
+  private func refusal(_ message: String, at endpoint: FixedEndpoint, for call: Call) -> OperationError {
+    let error = OperationError(.insufficientScope, message)
+    catalogue.audit?.refuse(
+      AuditEntry(operation: endpoint.name, error: error, address: call.peer, via: call.via), call)
+    return error
   }
 
   /// Whether a request says which server it is for. What anybody may ask of this one, only those who are let in may have it ask of others.
@@ -271,7 +269,7 @@ package struct HTTPSurface: HTTPHandler {
   }
 
   /// The query of what is no operation: only `server` may stand there, and must mean this one.
-  func checkQuery(_ query: [(name: String, value: String)], at endpoint: FixedEndpoint) throws(OperationError) {
+  private func checkQuery(_ query: [(name: String, value: String)], at endpoint: FixedEndpoint) throws(OperationError) {
     for (name, value) in query {
       guard name == "server" else {
         throw OperationError(.invalidRequest, "Invalid request: '\(name)' is not a parameter here; known are 'server'.")

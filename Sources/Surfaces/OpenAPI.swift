@@ -5,7 +5,7 @@ import Store
 /// The documents that describe the catalogue: OpenAPI 3.1 and the list behind `GET /operations`.
 enum OpenAPI {
   /// The OpenAPI 3.1.0 description of everything served.
-  static func document(of operations: [Operation], prefix: BasePrefix, version: String) -> [UInt8] {
+  static func document(of destinations: [Destination], prefix: BasePrefix, version: String) -> [UInt8] {
     var json = JSONWriter(reserving: 64 * 1024)
     json.beginObject()
     json.key("openapi")
@@ -36,7 +36,7 @@ enum OpenAPI {
     json.endArray()
     json.endObject()
     json.endArray()
-    writePaths(operations, to: &json)
+    writePaths(destinations, to: &json)
     writeComponents(to: &json)
     json.endObject()
     return json.finish()
@@ -76,22 +76,20 @@ enum OpenAPI {
 
   // MARK: Paths
 
-  private static func writePaths(_ operations: [Operation], to json: inout JSONWriter) {
-    let endpoints =
-      operations.map { (route: $0.route, endpoint: Destination.operation($0)) }
-      + FixedEndpoint.allCases.map { (route: $0.route, endpoint: Destination.fixed($0)) }
+  private static func writePaths(_ destinations: [Destination], to json: inout JSONWriter) {
     var paths: [String] = []
-    for (route, _) in endpoints where !paths.contains(route.path) { paths.append(route.path) }
+    for path in destinations.map(\.route.path) where !paths.contains(path) { paths.append(path) }
     json.key("paths")
     json.beginObject()
     for path in paths {
       json.key(text: path)
       json.beginObject()
-      for (route, endpoint) in endpoints where route.path == path {
-        json.key(text: route.method.lowercased())
+      for destination in destinations where destination.route.path == path {
+        json.key(text: destination.route.method.lowercased())
         json.beginObject()
-        switch endpoint {
-        case .operation(let operation): write(operation, isOpen: endpoint.isOpen, to: &json)
+        switch destination {
+        case .operation(let operation): write(operation, isOpen: destination.isOpen, to: &json)
+        case .stream(let stream, let entrance): write(stream, entrance, to: &json)
         case .fixed(let fixed): write(fixed, to: &json)
         }
         json.endObject()
@@ -108,7 +106,7 @@ enum OpenAPI {
       operation.scope.map { "Needs the scope `\($0.rawValue)`." }
         ?? (isOpen ? "Open to anybody." : "Needs no particular scope."))
     writeScopes(operation.scope.map { [$0] } ?? [], to: &json)
-    let inPath = parameters(of: operation.route.path)
+    let inPath = operation.route.parameters
     let rest = operation.input.fields.filter { !inPath.contains($0.name) && $0.name != operation.rawField }
     let takesBody = !["GET", "HEAD", "DELETE"].contains(operation.route.method)
     let inQuery = takesBody && operation.rawField == nil ? [] : rest
@@ -151,41 +149,49 @@ enum OpenAPI {
     return field
   }
 
-  private static func write(_ endpoint: FixedEndpoint, to json: inout JSONWriter) {
-    writeHead(endpoint.name, endpoint.summary, isOpen: endpoint.isOpen, to: &json)
-    if !endpoint.scopes.isEmpty {
-      json.key("description")
-      let names = endpoint.scopes.map { "`\($0.rawValue)`" }
-      json.string("Needs the scope\(names.count == 1 ? "" : "s") \(names.joined(separator: " and ")).")
-    }
-    writeScopes(endpoint.scopes, to: &json)
+  private static func write(_ stream: Stream, _ entrance: Stream.Entrance, to json: inout JSONWriter) {
+    let isWebSocket = entrance.carrier == .webSocket
+    writeHead(entrance.name, entrance.summary, isOpen: false, to: &json)
+    writeNeed(stream.scopes, to: &json)
     json.key("parameters")
     json.beginArray()
-    for name in parameters(of: endpoint.route.path) {
-      writeParameter(Schema.Field(name, .string()), in: "path", to: &json)
+    let inPath = entrance.route.parameters
+    for field in stream.input.fields {
+      writeParameter(field, in: inPath.contains(field.name) ? "path" : "query", to: &json)
     }
-    if endpoint.isWebSocket || endpoint == .eventStream, endpoint != .link {
-      writeParameter(server, in: "query", to: &json)
-    }
-    if endpoint.isWebSocket { writeParameter(ticket, in: "query", to: &json) }
-    if endpoint == .sessionRaw { writeParameter(readOnly, in: "query", to: &json) }
-    if endpoint == .eventStream || endpoint == .eventSocket {
-      for parameter in EventFollowing.parameters { writeParameter(parameter, in: "query", to: &json) }
-    }
+    if stream.insteadOfHub == nil { writeParameter(server, in: "query", to: &json) }
+    if isWebSocket { writeParameter(ticket, in: "query", to: &json) }
+    json.endArray()
+    json.key("responses")
+    json.beginObject()
+    json.key(text: isWebSocket ? "101" : "200")
+    json.beginObject()
+    json.key("description")
+    json.string(isWebSocket ? "The connection is a WebSocket from here on." : "The answer.")
+    if !isWebSocket { writeContent("text/event-stream", .string(), to: &json) }
+    json.endObject()
+    writeDefaultResponse(to: &json)
+    json.endObject()
+  }
+
+  private static func write(_ endpoint: FixedEndpoint, to json: inout JSONWriter) {
+    writeHead(endpoint.name, endpoint.summary, isOpen: endpoint.isOpen, to: &json)
+    writeNeed(endpoint.scope.map { [$0] } ?? [], to: &json)
+    json.key("parameters")
+    json.beginArray()
+    for name in endpoint.route.parameters { writeParameter(Schema.Field(name, .string()), in: "path", to: &json) }
     json.endArray()
     if endpoint == .rpc { writeBody("application/json", required: true, schema: .any, to: &json) }
     json.key("responses")
     json.beginObject()
-    json.key(text: endpoint.isWebSocket ? "101" : "200")
+    json.key("200")
     json.beginObject()
     json.key("description")
-    json.string(endpoint.isWebSocket ? "The connection is a WebSocket from here on." : "The answer.")
+    json.string("The answer.")
     switch endpoint {
     case .index, .metrics: writeContent("text/plain", .string(), to: &json)
     case .openAPI, .operations, .rpc: writeContent("application/json", .any, to: &json)
     case .schema: writeContent("application/schema+json", .any, to: &json)
-    case .eventStream: writeContent("text/event-stream", .string(), to: &json)
-    case .rpcSocket, .serverJSON, .sessionJSON, .sessionRaw, .eventSocket, .link: break
     }
     json.endObject()
     if endpoint == .rpc {
@@ -197,6 +203,16 @@ enum OpenAPI {
     }
     writeDefaultResponse(to: &json)
     json.endObject()
+  }
+
+  /// What a caller needs who is let in, in words and for programs.
+  private static func writeNeed(_ scopes: [Scope], to json: inout JSONWriter) {
+    if !scopes.isEmpty {
+      json.key("description")
+      let names = scopes.map { "`\($0.rawValue)`" }
+      json.string("Needs the scope\(names.count == 1 ? "" : "s") \(names.joined(separator: " and ")).")
+    }
+    writeScopes(scopes, to: &json)
   }
 
   /// What a caller must be allowed to do, all of it, for programs: OpenAPI has no place for the scopes of bearer tokens. `admin` stands for all.
@@ -229,8 +245,6 @@ enum OpenAPI {
   )
   private static let ticket = Schema.Field(
     FieldMeaning("ticket", "A ticket in the place of a token, from POST /auth/ws-ticket"), .string())
-  private static let readOnly = Schema.Field(
-    FieldMeaning("readonly", "Whether it only looks: nothing that it sends is typed", standard: false), .boolean)
 
   private static func writeParameter(_ field: Schema.Field, in place: String, to json: inout JSONWriter) {
     json.beginObject()
@@ -352,11 +366,4 @@ enum OpenAPI {
   }
 
   private static var scopes: String { Scope.allCases.map(\.rawValue).joined(separator: ", ") }
-
-  /// The names in braces of a path template.
-  private static func parameters(of path: String) -> [String] {
-    path.split(separator: "/").filter { $0.hasPrefix("{") && $0.hasSuffix("}") }.map {
-      String($0.dropFirst().dropLast())
-    }
-  }
 }

@@ -68,6 +68,7 @@ extension Destination {
   var name: String {
     switch self {
     case .operation(let operation): operation.name
+    case .stream(_, let entrance): entrance.name
     case .fixed(let endpoint): endpoint.name
     }
   }

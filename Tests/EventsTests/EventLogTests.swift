@@ -53,6 +53,23 @@ struct EventLogTests {
     log.close()
   }
 
+  @Test("who asks after something was told of finds it, though nobody waited for the disk")
+  func settled() async throws {
+    let folder = LogFolder()
+    let log = folder.open()
+    defer { log.close() }
+    var query = EventQuery()
+    query.limit = 1000
+    for number in 0..<200 {
+      log.emit(try draft(number))
+      if number.isMultiple(of: 3) { log.emit(try draft(1000 + number)) }
+      #expect(try await log.event("id-\(number)") != nil)
+      if number.isMultiple(of: 20) {
+        #expect(try await log.page(query).events.count == number + 1 + number / 3 + 1)
+      }
+    }
+  }
+
   @Test("a last line that was never finished is cut off, and told of", arguments: [2, 40, 300])
   func torn(cut: Int) async throws {
     let folder = LogFolder()

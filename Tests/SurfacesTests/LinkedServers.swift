@@ -75,7 +75,8 @@ final class LinkedServer: Sendable {
     self.map = map
     let audit = AuditTrail(OwnEvents(sink: sink, serverID: serverID), loop: loops.loops[0])
     let catalogue = Catalogue(
-      SessionOperations(store: store, server: name).all, ownNames: [name, serverID], cluster: map, audit: audit)
+      SessionOperations(store: store, server: name).all, streams: SessionStreams(store: store).all,
+      ownNames: [name, serverID], cluster: map, audit: audit)
     self.catalogue = catalogue
     let authenticator = Authenticator(
       ownUID: getuid(), tokens: OneToken(access: access), noAuth: false, tickets: Tickets(accounts: Accounts()),
@@ -84,8 +85,8 @@ final class LinkedServer: Sendable {
     let accepted = Accepted()
     links = accepted
     var configuration = HTTPSurface.Configuration(version: "test")
-    configuration.links = LinkEntrance(loop: { _ in nil }) { surface, socket, call, closed in
-      let links = LinkSurface(surface, hostname: name)
+    configuration.links = LinkEntrance(loop: { _ in nil }) { catalogue, socket, call, closed in
+      let links = LinkSurface(catalogue, hostname: name)
       let peer = LinkPeer(call, hubID: LinkedServer.hubID, hubHostname: "hub")
       let link = Link(
         loop: socket.loop, side: .acceptor, peer: socket.peer,

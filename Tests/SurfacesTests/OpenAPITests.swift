@@ -44,8 +44,10 @@ struct OpenAPITests {
   }
 
   private func document(prefix: BasePrefix = .none) throws -> Document {
-    try JSONDecoder().decode(
-      Document.self, from: Data(OpenAPI.document(of: Sample.operations, prefix: prefix, version: "1.2.3")))
+    let streams = Sample.streams + [Stream.rpc(JSONRPC(catalogue: Sample.catalogue), OpenSockets())]
+    let destinations = Destination.all(Sample.operations, streams)
+    return try JSONDecoder().decode(
+      Document.self, from: Data(OpenAPI.document(of: destinations, prefix: prefix, version: "1.2.3")))
   }
 
   @Test("every operation has its place") func places() throws {

@@ -1,3 +1,4 @@
+import Net
 import Operations
 import Sessions
 import Store
@@ -47,6 +48,18 @@ enum Sample {
       (_: Call, _: NoInput) -> Health in
       Health(status: "ok")
     },
+  ]
+
+  static let streams: [Operations.Stream] = [
+    Stream(
+      [.init(.webSocket, "ws.session_raw", "/sessions/{session}/ws/raw", "WebSocket: the terminal's bytes")],
+      scopes: [.sessionsRead], takes: NameInput.self
+    ) { _, _ in
+      StreamOpening { webSocket, closed in
+        webSocket.close(code: 1000, reason: "")
+        closed()
+      }
+    }
   ]
 
   static let catalogue = Catalogue(operations, ownNames: ["here"])

@@ -5,11 +5,11 @@ import Store
 
 /// The way in for the links of hubs.
 package struct LinkEntrance: Sendable {
-  /// Takes a hub's link, on its loop, when its WebSocket is open; what the hub asks for is served by the surface. Sets the socket's handler, and calls `closed` once, on that loop, when the
-  /// socket has closed for good: until then the socket ends with its token.
+  /// Takes a hub's link, on its loop, when its WebSocket is open; what the hub asks for is in the catalogue. Sets the socket's handler, and calls
+  /// `closed` once, on that loop, when the socket has closed for good: until then the socket ends with its token.
   package typealias Acceptor =
     @Sendable (
-      _ surface: HTTPSurface, _ socket: any MessageSocket, _ call: Call, _ closed: @escaping @Sendable () -> Void
+      _ catalogue: LinkedCatalogue, _ socket: any MessageSocket, _ call: Call, _ closed: @escaping @Sendable () -> Void
     ) -> Void
 
   /// Where the link lives that goes on under this name, or a new one is to live; `nil` for where its connection is.
@@ -22,27 +22,59 @@ package struct LinkEntrance: Sendable {
   }
 }
 
-extension HTTPSurface {
-  /// `/link`. Who opened it is who asks on all its streams; what the hub is called it says on the link itself.
-  /// - Parameter query: `session` names the link that is to go on.
-  func linkSocket(
-    _ query: [(name: String, value: String)], _ offered: [String], for call: Call
-  ) throws(OperationError) -> HTTPReply {
-    guard let links else { throw OperationError(.notFound, "This server takes no links.") }
-    guard call.access.allows(.link) else {
-      throw refusal(
-        "This token may not open a link: it needs the scope '\(Scope.link.rawValue)'. Make one for the hub with 'roost token create --scope link', and the scopes that its users are to have.",
-        at: .link, nil, for: call)
-    }
-    guard offered.contains(LinkHello.subprotocol) else {
-      throw OperationError(
-        .invalidRequest, "Invalid request: a link is opened with the subprotocol \(LinkHello.subprotocol).")
-    }
-    let open = authenticator.sockets
-    let loop = links.loop(query.first { $0.name == "session" }?.value)
-    return .upgrade(
-      WebSocketUpgrade(subprotocol: LinkHello.subprotocol, loop: loop) { socket in
-        links.accept(self, socket, call, open.add(socket, call))
+/// What the hubs of links find here: the operations by their names, the streams by their paths.
+package struct LinkedCatalogue: Sendable {
+  let catalogue: Catalogue
+  let sockets: OpenSockets
+  private let streams: Router<(Stream, Stream.Entrance)>
+
+  init(_ catalogue: Catalogue, streams: [Stream], sockets: OpenSockets) {
+    self.catalogue = catalogue
+    self.sockets = sockets
+    self.streams = Router(
+      streams.flatMap { stream in
+        stream.entrances.filter { $0.carrier == .webSocket }.map { ($0.route, (stream, $0)) }
       })
+  }
+
+  /// The stream at a path below the base.
+  func stream(
+    at path: String
+  ) -> (stream: Stream, entrance: Stream.Entrance, path: [(name: String, value: String)])? {
+    guard case .found((let stream, let entrance), let parameters) = streams.match(method: "GET", path: Substring(path))
+    else { return nil }
+    return (stream, entrance, parameters)
+  }
+}
+
+/// What opens a link.
+private struct LinkInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [FieldMeaning("session", "The link that is to go on; without it a new one begins")]
+
+  var session: String?
+}
+
+extension Stream {
+  /// `/link`. Who opened it is who asks on all its streams; what the hub is called it says on the link itself.
+  static func link(_ links: LinkEntrance, _ linked: LinkedCatalogue) -> Stream {
+    Stream(
+      [
+        .init(
+          .webSocket, "ws.link", "/link",
+          "WebSocket: the link of a hub, with the subprotocol \(LinkHello.subprotocol).")
+      ], scopes: [.link], takes: LinkInput.self
+    ) { request, input in
+      guard request.subprotocols.contains(LinkHello.subprotocol) else {
+        throw OperationError(
+          .invalidRequest, "Invalid request: a link is opened with the subprotocol \(LinkHello.subprotocol).")
+      }
+      return StreamOpening(subprotocol: LinkHello.subprotocol, loop: links.loop(input.session)) { socket, closed in
+        links.accept(linked, socket, request.call, closed)
+      }
+    }
+    .notThroughHubs("A link ends at the server that it was opened to; dial that one itself.")
+    .hinting(
+      "Make one for the hub with 'roost token create --scope link', and the scopes that its users are to have.",
+      without: .link)
   }
 }

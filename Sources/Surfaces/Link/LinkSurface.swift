@@ -35,12 +35,12 @@ package struct LinkPeer: Sendable {
   }
 }
 
-/// What a hub asks for over its link: operations of the catalogue and the WebSockets, as over HTTP.
+/// What a hub asks for over its link: operations and streams of the catalogue, as over HTTP.
 package final class LinkSurface: Sendable {
   /// Serves a stream that tells a hub of something as it changes, on its loop.
   package typealias Directory = @Sendable (_ stream: any MessageSocket, _ peer: LinkPeer) -> Void
 
-  let surface: HTTPSurface
+  let linked: LinkedCatalogue
   /// Of this server: names it in the path of an error.
   let hostname: String
   private let directory: Directory?
@@ -48,8 +48,8 @@ package final class LinkSurface: Sendable {
   /// The limits that came with the last call, and what they left of the hub's access: most calls come with the same.
   private let narrowed = Mutex<(limits: CallContext.Limits, access: Access)?>(nil)
 
-  package init(_ surface: HTTPSurface, hostname: String, directory: Directory? = nil, registry: Directory? = nil) {
-    self.surface = surface
+  package init(_ linked: LinkedCatalogue, hostname: String, directory: Directory? = nil, registry: Directory? = nil) {
+    self.linked = linked
     self.hostname = hostname
     self.directory = directory
     self.registry = registry

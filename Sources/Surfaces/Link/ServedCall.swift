@@ -56,7 +56,7 @@ actor ServedCall {
 
   private func perform(_ arguments: Arguments) async {
     do throws(OperationError) {
-      answer(.success(try await link.surface.catalogue.perform(request.operation, arguments, for: call)))
+      answer(.success(try await link.linked.catalogue.perform(request.operation, arguments, for: call)))
     } catch {
       answer(.failure(error))
     }

@@ -3,7 +3,7 @@ import Formats
 import Net
 import Operations
 
-/// A WebSocket that a hub opens over a stream: the same one that a request over HTTP becomes, on the loop where that lives.
+/// A stream of the catalogue that a hub opens over a stream of its link, on the loop where that lives.
 actor ServedSocket {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -31,33 +31,29 @@ actor ServedSocket {
 
   private func open() async {
     do throws(OperationError) {
-      let upgrade = try await upgrade()
+      let opening = try await opening()
       if isOver { return }
-      start(upgrade)
+      start(opening)
     } catch {
       if !isOver { link.refuse(stream, error) }
     }
   }
 
-  private func upgrade() async throws(OperationError) -> WebSocketUpgrade {
-    guard let (endpoint, path) = link.surface.webSocket(at: request.path) else {
+  private func opening() async throws(OperationError) -> StreamOpening {
+    guard let (wanted, entrance, path) = link.linked.stream(at: request.path) else {
       throw OperationError(.notFound, "No WebSocket is served at this path.")
     }
-    let reply = try await link.surface.open(
-      endpoint, path, try QueryText.parse(request.query), request.subprotocols, for: call)
-    guard case .upgrade(let upgrade) = reply else {
-      throw OperationError(.internalError, "Something failed inside the server: the socket was not opened.")
-    }
-    return upgrade
+    return try await link.linked.catalogue.open(
+      wanted, through: entrance, Arguments(path: path, query: try QueryText.parse(request.query)),
+      offering: request.subprotocols, for: call)
   }
 
-  private func start(_ upgrade: WebSocketUpgrade) {
-    stream.send(text: ServedSocket.opened(upgrade.subprotocol))
-    let socket = HoppingSocket(
-      stream, on: upgrade.loop ?? loop, subprotocol: upgrade.subprotocol, maximumMessage: upgrade.maxMessageBytes)
-    let loop = loop
+  private func start(_ opening: StreamOpening) {
+    stream.send(text: ServedSocket.opened(opening.subprotocol))
+    let socket = HoppingSocket(stream, on: opening.loop ?? loop, subprotocol: opening.subprotocol)
+    let (loop, call, sockets) = (loop, call, link.linked.sockets)
     socket.loop.execute {
-      upgrade.opened(socket)
+      opening.start(socket, sockets.add(socket, call))
       loop.execute { socket.begin() }
     }
   }

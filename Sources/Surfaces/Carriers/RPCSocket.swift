@@ -14,17 +14,16 @@ actor RPCSocket: OperationSocket {
   private let rpc: JSONRPC
   private let onClosed: @Sendable () -> Void
 
-  /// `nil` where there is no event log.
-  private let bus: BusSubscriptions?
+  private let subscriptions: Subscriptions
 
   init(
-    _ webSocket: any MessageSocket, rpc: JSONRPC, call: Call, feeds: EventFeeds?,
+    _ webSocket: any MessageSocket, rpc: JSONRPC, call: Call, sockets: OpenSockets,
     onClosed: @escaping @Sendable () -> Void
   ) {
     loop = webSocket.loop
     self.webSocket = webSocket
     self.rpc = rpc
-    bus = feeds.map { BusSubscriptions(webSocket, feeds: $0, catalogue: rpc.catalogue, call: call) }
+    subscriptions = Subscriptions(webSocket, catalogue: rpc.catalogue, sockets: sockets, call: call)
     self.call = call
     self.onClosed = onClosed
     catalogue = rpc.catalogue
@@ -33,11 +32,7 @@ actor RPCSocket: OperationSocket {
   func open() { webSocket.handler = self }
 
   private func received(_ text: [UInt8]) {
-    if let bus, case .request(let request) = JSONRPC.Request.parse(text[...]), request.method.hasPrefix("bus."),
-      follow(request, bus)
-    {
-      return
-    }
+    if case .request(let request) = JSONRPC.Request.parse(text[...]), carries(request) { return }
     var call = call
     let remarks = AnswerRemarks()
     call.remarks = remarks
@@ -52,41 +47,25 @@ actor RPCSocket: OperationSocket {
     }
   }
 
-  /// Here subscriptions are alive; over plain HTTP `bus.subscribe` lists the newest events. False for what is neither.
-  private func follow(_ request: JSONRPC.Request, _ bus: BusSubscriptions) -> Bool {
-    switch request.method {
-    case "bus.subscribe":
+  /// Begins or ends a stream, where a request asks for that: over plain HTTP there are none, and `bus.subscribe` lists the newest events.
+  private func carries(_ request: JSONRPC.Request) -> Bool {
+    if subscriptions.begins(request.method) {
       start(ordered: true) { [self] in
-        await subscribe(request, bus)
+        await subscriptions.subscribe(request, isolation: self) { [self] outcome in
+          assumeIsolated { $0.answer(request, outcome) }
+        }
         return nil
       }
-    case "bus.unsubscribe":
-      answer(
-        request,
-        Result { () throws(OperationError) in
-          try bus.unsubscribe(request.body)
-          return SocketMessage.emptyResult
-        })
-    default: return false
+      return true
     }
+    guard subscriptions.ends(request.method) else { return false }
+    answer(
+      request,
+      Result { () throws(OperationError) in
+        try subscriptions.unsubscribe(request)
+        return SocketMessage.emptyResult
+      })
     return true
-  }
-
-  private func subscribe(_ request: JSONRPC.Request, _ bus: BusSubscriptions) async {
-    do throws(OperationError) {
-      let (subscription, next) = try await bus.subscribe(request.body)
-      var json = JSONWriter()
-      json.beginObject()
-      json.key("subscription")
-      json.integer(subscription)
-      json.key("next")
-      json.integer(next)
-      json.endObject()
-      answer(request, .success(json.finish()))
-      bus.begin(subscription)
-    } catch {
-      answer(request, .failure(error))
-    }
   }
 
   private func answer(_ request: JSONRPC.Request, _ outcome: Result<[UInt8], OperationError>) {
@@ -99,7 +78,7 @@ actor RPCSocket: OperationSocket {
 
   private func drained() {
     outputDrained()
-    bus?.drained()
+    subscriptions.drained()
   }
 
   private static func methods(of text: [UInt8]) -> [String] {
@@ -123,7 +102,7 @@ actor RPCSocket: OperationSocket {
 
   private func closed() {
     requests.cancelAll()
-    bus?.stop()
+    subscriptions.stop()
     onClosed()
   }
 }

@@ -13,11 +13,7 @@ final class EventPump: @unchecked Sendable {
   private let following: EventFollowing
   private let feeds: EventFeeds
   private let access: Access
-  /// One for all pumps of a socket.
   private let allowance: EventAllowance
-  /// What stands around an event, and around a gap, in a message.
-  private let eventFrame: (before: [UInt8], after: [UInt8])
-  private let gapFrame: (before: [UInt8], after: [UInt8])
   private var subscription: EventSubscription?
   private var isPumping = false
   private var isReading = false {
@@ -29,16 +25,13 @@ final class EventPump: @unchecked Sendable {
 
   init(
     _ webSocket: any MessageSocket, _ following: EventFollowing, from start: UInt64, feeds: EventFeeds, access: Access,
-    allowance: EventAllowance, eventFrame: (before: [UInt8], after: [UInt8]) = ([], []),
-    gapFrame: (before: [UInt8], after: [UInt8]) = (Array("{\"gap\":".utf8), Array("}".utf8))
+    allowance: EventAllowance
   ) {
     self.webSocket = webSocket
     self.following = following
     self.feeds = feeds
     self.access = access
     self.allowance = allowance
-    self.eventFrame = eventFrame
-    self.gapFrame = gapFrame
     subscription = EventSubscription(
       feeds.log, from: start, filter: following.filter, maximumLag: following.maximumLag, loop: webSocket.loop
     ) { [unowned self] in pump() }
@@ -73,7 +66,7 @@ final class EventPump: @unchecked Sendable {
     subscription = nil
   }
 
-  private var isPlain: Bool { eventFrame.before.isEmpty && access.sessions == nil && access.tags == nil }
+  private var isPlain: Bool { !access.isLimited }
 
   private func texts(of items: [Followed]) -> WebSocketTexts {
     guard isPlain, case .event(let first) = items.first, case .event(let last) = items.last else {
@@ -91,25 +84,28 @@ final class EventPump: @unchecked Sendable {
       switch item {
       case .event(let event):
         guard isPlain || access.admits(event) else { continue }
-        if following.form == .roost, eventFrame.before.isEmpty {
+        if following.form == .roost {
           texts.append(count: event.documentBytes) { event.copyDocument(to: $0) }
         } else {
-          texts.append(eventFrame.before + event.document(as: following.form) + eventFrame.after)
+          texts.append(event.document(as: following.form))
         }
-      case .gap(let range): texts.append(gapFrame.before + EventPump.document(of: range) + gapFrame.after)
+      case .gap(let range): texts.append(EventPump.document(of: range))
       }
     }
     return texts
   }
 
-  /// `{"from":N,"to":M}`
-  static func document(of gap: ClosedRange<UInt64>) -> [UInt8] {
+  /// `{"gap":{"from":N,"to":M}}`
+  private static func document(of gap: ClosedRange<UInt64>) -> [UInt8] {
     var json = JSONWriter()
+    json.beginObject()
+    json.key("gap")
     json.beginObject()
     json.key("from")
     json.integer(gap.lowerBound)
     json.key("to")
     json.integer(gap.upperBound)
+    json.endObject()
     json.endObject()
     return json.finish()
   }

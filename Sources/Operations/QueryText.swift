@@ -1,10 +1,9 @@
 import Formats
-import Operations
 
 /// The parameters of a query (`a=1&b=2`), decoded as HTML forms write them.
-enum QueryText {
+package enum QueryText {
   /// The value of `server`, if the query is well formed: for what is looked at before the query is read in earnest.
-  static func server(in query: String) -> String? {
+  package static func server(in query: String) -> String? {
     // A name that is written in escapes is rare; to see that there is none takes no decoding.
     if query.utf8.contains(0x25) { return (try? parse(query))?.first { $0.name == "server" }?.value }
     for pair in query.utf8.split(separator: 0x26) where pair.starts(with: "server=".utf8) {
@@ -14,7 +13,7 @@ enum QueryText {
   }
 
   /// Refuses what does not decode, and a name given twice: taking one of two values would drop the other silently.
-  static func parse(_ query: String?) throws(OperationError) -> [(name: String, value: String)] {
+  package static func parse(_ query: String?) throws(OperationError) -> [(name: String, value: String)] {
     guard let query, !query.isEmpty else { return [] }
     var parameters: [(name: String, value: String)] = []
     var names: Set<String> = []
@@ -34,7 +33,7 @@ enum QueryText {
   }
 
   /// A query of these parameters, from which ``parse(_:)`` makes them again.
-  static func encode(_ parameters: [(name: String, value: String)]) -> String {
+  package static func encode(_ parameters: [(name: String, value: String)]) -> String {
     parameters.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }.joined(separator: "&")
   }
 }

@@ -4,7 +4,7 @@ import Net
 import Operations
 import Synchronization
 
-/// The WebSockets that tokens have opened, so that they end with their token: a token that is revoked, or whose time is over, must not
+/// The sockets that tokens have opened, so that they end with their token: a token that is revoked, or whose time is over, must not
 /// live on in a connection.
 ///
 /// Shared by all loops and touched when a socket opens and closes, hence a mutex and no actor.
@@ -19,9 +19,11 @@ final class OpenSockets: Sendable {
   private let open = Gauge()
 
   /// Notes a socket; on its loop. Returns what must be called when it has closed, once, there too.
-  func add(_ socket: any MessageSocket, _ call: Call) -> @Sendable () -> Void {
-    open.add(1)
-    guard let id = call.principal.tokenID else { return { [open] in open.add(-1) } }
+  /// - Parameter isWebSocket: whether it is one to the client: what carries streams otherwise is none that anybody counts.
+  func add(_ socket: any MessageSocket, _ call: Call, isWebSocket: Bool = true) -> @Sendable () -> Void {
+    let count = isWebSocket ? 1 : 0
+    open.add(count)
+    guard let id = call.principal.tokenID else { return { [open] in open.add(-count) } }
     let expiry = call.access.expiresAt.map { Expiry(of: socket, at: $0) }
     let number = state.withLock { state in
       state.last += 1
@@ -29,7 +31,7 @@ final class OpenSockets: Sendable {
       return state.last
     }
     return { [weak self, open] in
-      open.add(-1)
+      open.add(-count)
       expiry?.cancel()
       self?.remove(number)
     }
