@@ -172,7 +172,7 @@ actor Server {
           tenures.end(token: $0)
           try? cursors.removeAll(ofToken: $0)
           cluster.forget(token: $0)
-        } + [tickets.operation],
+        } + [tickets.binding],
       streams: SessionStreams(store: store).all + EventStreams(log: log, cursors: cursors).all,
       ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts, tenures: tenures,
       limitedLabels: limitedLabels, complain: complain)

@@ -5,11 +5,12 @@ import Store
 /// Every operation and stream that this server knows, and the one door to them: scope, `server` and input are checked here for all surfaces, what
 /// is done is done because of the call, and what changes something or is refused leaves an audit event.
 package struct Catalogue: Sendable {
+  /// In the order of the documentation.
   package let operations: [Operation]
   package let streams: [Stream]
   /// `nil` where nobody keeps a log.
   package let audit: AuditTrail?
-  private let byName: [String: Operation]
+  private let bindings: [String: OperationBinding]
   /// The names under which this server answers to `server`.
   let ownNames: Set<String>
   /// The servers that calls may be for; `nil` where there is only this one.
@@ -25,13 +26,13 @@ package struct Catalogue: Sendable {
   private let complain: @Sendable (String) -> Void
 
   package init(
-    _ operations: [Operation], streams: [Stream] = [], ownNames: Set<String>, cluster: ClusterMap? = nil,
+    _ bindings: [OperationBinding], streams: [Stream] = [], ownNames: Set<String>, cluster: ClusterMap? = nil,
     audit: AuditTrail? = nil,
     accounts: Accounts = Accounts(), tenures: TokenTenures? = nil,
     limitedLabels: @escaping @Sendable () throws -> LimitedLabels = { .none },
     complain: @escaping @Sendable (String) -> Void = { _ in }
   ) {
-    self.operations = operations
+    operations = bindings.map(\.operation)
     self.streams = streams
     self.ownNames = ownNames
     self.cluster = cluster
@@ -40,10 +41,10 @@ package struct Catalogue: Sendable {
     self.tenures = tenures
     self.limitedLabels = limitedLabels
     self.complain = complain
-    byName = Dictionary(operations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    self.bindings = Dictionary(bindings.map { ($0.operation.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  package func operation(named name: String) -> Operation? { byName[name] }
+  package func operation(named name: String) -> Operation? { bindings[name]?.operation }
 
   /// Performs an operation for a caller. ``Cause/current`` is the call meanwhile, and its causation the audit event that the call will leave.
   package func perform(_ operation: Operation, _ arguments: Arguments, for call: Call) async throws(OperationError)
@@ -128,15 +129,18 @@ package struct Catalogue: Sendable {
   }
 
   private func performHere(_ operation: Operation, _ call: Call, _ arguments: Arguments) async throws -> Answer {
+    guard let binding = bindings[operation.name] else {
+      throw OperationError(.unknownMethod, "Unknown method: \(operation.name).")
+    }
     guard operation.takesTurns, let holder = call.principal.holder else {
-      return try await operation.perform(call, arguments)
+      return try await binding.perform(call, arguments)
     }
     await turns.enter(holder)
     defer { turns.leave(holder) }
     // Nobody waits for the answer any more, or may have it.
     try Task.checkCancellation()
     if let refusal = tenures?.refusal(of: call) { throw refusal }
-    return try await operation.perform(call, arguments)
+    return try await binding.perform(call, arguments)
   }
 
   /// Answers up to this are not counted, in bytes: that many fit into a connection's own bounds.
@@ -187,7 +191,9 @@ package struct Catalogue: Sendable {
   }
 
   package func perform(_ name: String, _ arguments: Arguments, for call: Call) async throws(OperationError) -> Answer {
-    guard let operation = byName[name] else { throw OperationError(.unknownMethod, "Unknown method: \(name).") }
+    guard let operation = operation(named: name) else {
+      throw OperationError(.unknownMethod, "Unknown method: \(name).")
+    }
     return try await perform(operation, arguments, for: call)
   }
 }

@@ -64,12 +64,8 @@ struct CommandOutputAnswer: Codable, Sendable {
 }
 
 extension SessionOperations {
-  var commandOutput: Operation {
-    Operation(
-      "session.command_output",
-      "Read what a command printed, by its id or latest, a page at a time; a negative offset counts from the end",
-      .sessionsRead, "GET", "/sessions/{session}/commands/{id}/output", .reads
-    ) { (call: Call, input: CommandOutputInput) -> CommandOutputAnswer in
+  var commandOutput: OperationBinding {
+    SessionContract.commandOutput.on { call, input in
       let limit = input.limit ?? CommandOutputPage.standardBytes
       guard (0...CommandOutputPage.mostBytes).contains(limit) else {
         throw OperationError(

@@ -186,3 +186,72 @@ extension Access {
     return covers(name: name, tags: (data["tags"].array ?? []).compactMap { $0.string.flatMap { try? Tag($0) } })
   }
 }
+
+extension FieldMeaning {
+  fileprivate static let event = FieldMeaning("id", "The event's id, or its number")
+  fileprivate static let cursor = FieldMeaning("name", "The cursor's name, which is the caller's own")
+}
+
+struct EventInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [FieldMeaning.event, EventForm.meaning]
+
+  var id: String
+  var format: EventForm?
+}
+
+struct ReplayInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [FieldMeaning.event]
+
+  var id: String
+}
+
+struct CursorInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [FieldMeaning.cursor]
+
+  var name: String
+}
+
+struct SetCursorInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning.cursor, FieldMeaning("seq", "The number of the last event that is done with"),
+  ]
+
+  var name: String
+  var seq: UInt64
+}
+
+struct BusInput: Decodable, Sendable, MeaningTelling {
+  static let meanings = [
+    FieldMeaning("subject", "A subject, with the wildcards '*' and '>'; without it all"), PageLimit.meaning,
+  ]
+
+  var subject: String?
+  var limit: PageLimit?
+}
+
+extension EventContract {
+  static let publicationSchema = Schema.object([
+    .init(FieldMeaning("subject", "Its subject: tokens with dots between them"), .string()),
+    .init(FieldMeaning("type", "Its type; without it the subject"), .string()),
+    .init(FieldMeaning("data", "Any JSON", standard: .null), .any),
+    .init(
+      FieldMeaning(
+        "id", "Its id: one that was published before is not published again; without it the server gives one"),
+      .string()),
+    .init(
+      FieldMeaning("origin", "What it comes from; without it the client that publishes it"),
+      .object([.init("kind", .string()), .init("id", .string())])),
+    .init(FieldMeaning("correlation_id", "What it belongs to; without it the call"), .string()),
+    .init(FieldMeaning("causation_id", "The event that caused it; without it none"), .string()),
+  ])
+
+  /// The hub prototype's form.
+  static let topicSchema = Schema.object([
+    .init(FieldMeaning("topic", "Its subject"), .string()),
+    .init(FieldMeaning("subject", "Another word for topic"), .string()),
+    .init(FieldMeaning("type", "Its type; without it the subject"), .string()),
+    .init(FieldMeaning("payload", "Any JSON", standard: .null), .any),
+    .init(FieldMeaning("data", "Another word for payload"), .any),
+    .init(FieldMeaning("correlation_id", "What it belongs to; without it the call"), .string()),
+  ])
+}

@@ -18,21 +18,17 @@ package struct EventOperations: Sendable {
     self.control = control
   }
 
-  package var all: [Operation] { asking + publishing + places + bus }
+  package var all: [OperationBinding] { asking + publishing + places + bus }
 
-  private var asking: [Operation] {
+  private var asking: [OperationBinding] {
     [
-      Operation(
-        document: "events.query", "List events of the log: by time, subject, type, origin and correlation",
-        .eventsRead, "GET", "/events", .reads
-      ) { (call: Call, input: EventQueryInput) -> EventPageOutput in
+      EventContract.query.on { call, input in
         var query = try input.query()
         query.admits = call.access.admitting
         let page = try await log.page(query, forOwner: call.principal.holder == nil)
         return EventPageOutput(page, as: input.format ?? .roost, isList: input.list ?? false)
-      }.sharing(.searches),
-      Operation("events.status", "Tell how the event log is", .eventsRead, "GET", "/events/status", .reads) {
-        (call: Call, _: NoInput) -> EventLogStatus in
+      },
+      EventContract.status.on { call, _ in
         // Its numbers are those of everybody's events.
         guard !call.access.isLimited else {
           throw OperationError(
@@ -42,37 +38,22 @@ package struct EventOperations: Sendable {
         await log.whenOpen()
         return EventLogStatus(log)
       },
-      Operation(
-        document: "events.get", "Show one event, by its id or its number", .eventsRead, "GET", "/events/{id}", .reads
-      ) { (call: Call, input: EventInput) -> EventOutput in
+      EventContract.get.on { call, input in
         guard let event = try await log.event(input.id, forOwner: call.principal.holder == nil),
           call.access.admits(event)
         else {
           throw OperationError(.eventNotFound, "There is no event \(input.id) in the log; it may have aged out.")
         }
         return EventOutput(event, as: input.format ?? .roost)
-      }.sharing(.searches),
+      },
     ]
-  }
-
-  private static let event = FieldMeaning("id", "The event's id, or its number")
-
-  private struct EventInput: Decodable, Sendable, MeaningTelling {
-    static let meanings = [EventOperations.event, EventForm.meaning]
-
-    var id: String
-    var format: EventForm?
   }
 
   // MARK: Publishing
 
-  private var publishing: [Operation] {
+  private var publishing: [OperationBinding] {
     [
-      Operation(
-        raw: "events.publish", "Publish an event, or a list of them; the answer comes when they are on the disk",
-        .eventsPublish, "POST", "/events", .publishes, status: 201, input: EventOperations.publicationSchema,
-        output: .any
-      ) { call, arguments in
+      EventContract.publish.on { call, arguments in
         guard case .json(let body) = arguments.body, arguments.query.allSatisfy({ $0.name == "server" }) else {
           throw OperationError(.invalidEvent, "Send the event as a JSON object in the body.")
         }
@@ -80,10 +61,7 @@ package struct EventOperations: Sendable {
         let receipts = try await publish(publications, for: call)
         return .json(EventOperations.answer(receipts, isList: JSONText.firstByte(body[...]) == 0x5B))
       },
-      Operation(
-        "events.replay", "Publish a copy of an event again, under 'replay.' and its subject", .eventsPublish, "POST",
-        "/events/replay", .publishes, status: 201
-      ) { (call: Call, input: ReplayInput) -> Receipt in
+      EventContract.replay.on { call, input in
         // The answer tells of the event: of its subject, and that it is there.
         guard call.access.allows(.eventsRead) else {
           throw OperationError(
@@ -105,39 +83,18 @@ package struct EventOperations: Sendable {
           origin: EventOrigin(kind: event.originKind, id: event.originID), correlationID: call.correlationID,
           causationID: event.id, principal: call.principal.description, data: Array(event.data), maker: .replay)
         try allowance.take([draft], for: call.principal)
-        return Receipt(try await log.append(draft), draft)
-      }.sharing(.searches),
+        return EventReceiptOutput(try await log.append(draft), draft)
+      },
     ]
   }
 
-  private struct ReplayInput: Decodable, Sendable, MeaningTelling {
-    static let meanings = [EventOperations.event]
-
-    var id: String
-  }
-
-  private static let publicationSchema = Schema.object([
-    .init(FieldMeaning("subject", "Its subject: tokens with dots between them"), .string()),
-    .init(FieldMeaning("type", "Its type; without it the subject"), .string()),
-    .init(FieldMeaning("data", "Any JSON", standard: .null), .any),
-    .init(
-      FieldMeaning(
-        "id", "Its id: one that was published before is not published again; without it the server gives one"),
-      .string()),
-    .init(
-      FieldMeaning("origin", "What it comes from; without it the client that publishes it"),
-      .object([.init("kind", .string()), .init("id", .string())])),
-    .init(FieldMeaning("correlation_id", "What it belongs to; without it the call"), .string()),
-    .init(FieldMeaning("causation_id", "The event that caused it; without it none"), .string()),
-  ])
-
   /// All of them are checked before the first is stored; they are numbered in their order and stored together or not at all.
-  private func publish(_ publications: [Publication], for call: Call) async throws -> [Receipt] {
+  private func publish(_ publications: [Publication], for call: Call) async throws -> [EventReceiptOutput] {
     let drafts = try publications.map { try draft(of: $0, for: call) }
     try allowance.take(drafts, for: call.principal)
     let receipts = try await log.publish(
       drafts, chosen: publications.compactMap(\.id), forOwner: call.principal.holder == nil)
-    return zip(receipts, drafts).map { Receipt($0, $1) }
+    return zip(receipts, drafts).map { EventReceiptOutput($0, $1) }
   }
 
   private func draft(of publication: Publication, for call: Call) throws(OperationError) -> EventDraft {
@@ -184,38 +141,7 @@ package struct EventOperations: Sendable {
     }
   }
 
-  private struct Receipt: Codable, Sendable {
-    var id: String
-    var seq: UInt64
-    var time: String
-    var subject: String
-    var correlationID: String
-
-    init(_ receipt: EventReceipt, _ draft: EventDraft) {
-      id = receipt.id
-      seq = receipt.seq
-      time = receipt.time.description
-      subject = draft.subject.text
-      correlationID = draft.correlationID
-    }
-
-    func write(to json: inout JSONWriter) {
-      json.beginObject()
-      json.key("id")
-      json.string(id)
-      json.key("seq")
-      json.integer(seq)
-      json.key("time")
-      json.string(time)
-      json.key("subject")
-      json.string(subject)
-      json.key("correlation_id")
-      json.string(correlationID)
-      json.endObject()
-    }
-  }
-
-  private static func answer(_ receipts: [Receipt], isList: Bool) -> [UInt8] {
+  private static func answer(_ receipts: [EventReceiptOutput], isList: Bool) -> [UInt8] {
     var json = JSONWriter()
     if isList {
       json.beginObject()
@@ -232,22 +158,16 @@ package struct EventOperations: Sendable {
 
   // MARK: Cursors
 
-  private var places: [Operation] {
+  private var places: [OperationBinding] {
     let (log, cursors) = (log, cursors)
     return [
-      Operation("events.cursors", "List the caller's named cursors", .eventsRead, "GET", "/events/cursors", .reads) {
-        (call: Call, _: NoInput) -> [CursorOutput] in
+      EventContract.cursors.on { call, _ in
         try EventOperations.stored { try cursors.list(of: call.cursorOwner) }.map { CursorOutput($0) }
       },
-      Operation(
-        "events.cursor", "Tell where a named cursor stands", .eventsRead, "GET", "/events/cursors/{name}", .reads
-      ) { (call: Call, input: CursorInput) -> CursorOutput in
+      EventContract.cursor.on { call, input in
         CursorOutput(try EventOperations.stored { try cursors.find(input.name, of: call.cursorOwner) })
       },
-      Operation(
-        "events.set_cursor", "Set a named cursor to the number of the last event that is done with", .eventsRead, "PUT",
-        "/events/cursors/{name}", .changes
-      ) { (call: Call, input: SetCursorInput) -> CursorOutput in
+      EventContract.setCursor.on { call, input in
         try EventOperations.requireMoving(call, "events.set_cursor")
         await log.whenOpen()
         guard input.seq <= log.lastSeq else {
@@ -259,10 +179,7 @@ package struct EventOperations: Sendable {
             try cursors.set(input.name, of: call.cursorOwner, to: input.seq, at: Timestamp.now().milliseconds)
           })
       },
-      Operation(
-        silent: "events.remove_cursor", "Forget a named cursor", .eventsRead, "DELETE", "/events/cursors/{name}",
-        .changes
-      ) { (call: Call, input: CursorInput) in
+      EventContract.removeCursor.on { call, input in
         try EventOperations.requireMoving(call, "events.remove_cursor")
         try EventOperations.stored { try cursors.remove(input.name, of: call.cursorOwner) }
       },
@@ -276,35 +193,6 @@ package struct EventOperations: Sendable {
         .insufficientScope,
         "This token may not do \(operation): it needs the scope '\(Scope.eventsPublish.rawValue)' beside '\(Scope.eventsRead.rawValue)'."
       )
-    }
-  }
-
-  private static let cursor = FieldMeaning("name", "The cursor's name, which is the caller's own")
-
-  private struct CursorInput: Decodable, Sendable, MeaningTelling {
-    static let meanings = [EventOperations.cursor]
-
-    var name: String
-  }
-
-  private struct SetCursorInput: Decodable, Sendable, MeaningTelling {
-    static let meanings = [
-      EventOperations.cursor, FieldMeaning("seq", "The number of the last event that is done with"),
-    ]
-
-    var name: String
-    var seq: UInt64
-  }
-
-  private struct CursorOutput: Codable, Sendable {
-    var name: String
-    var seq: UInt64
-    var updatedAt: Timestamp
-
-    init(_ cursor: NamedCursor) {
-      name = cursor.name
-      seq = cursor.seq
-      updatedAt = Timestamp(milliseconds: cursor.updatedAt)
     }
   }
 
@@ -326,20 +214,9 @@ package struct EventOperations: Sendable {
 
   // MARK: The bus, as the hub prototype knew it
 
-  private var bus: [Operation] {
+  private var bus: [OperationBinding] {
     [
-      Operation(
-        raw: "bus.publish", "Publish an event by topic and payload", .eventsPublish, "POST", "/bus/publish", .publishes,
-        input: .object([
-          .init(FieldMeaning("topic", "Its subject"), .string()),
-          .init(FieldMeaning("subject", "Another word for topic"), .string()),
-          .init(FieldMeaning("type", "Its type; without it the subject"), .string()),
-          .init(FieldMeaning("payload", "Any JSON", standard: .null), .any),
-          .init(FieldMeaning("data", "Another word for payload"), .any),
-          .init(FieldMeaning("correlation_id", "What it belongs to; without it the call"), .string()),
-        ]),
-        output: .any
-      ) { call, arguments in
+      EventContract.busPublish.on { call, arguments in
         guard case .json(let body) = arguments.body else {
           throw OperationError(.invalidEvent, "Send 'topic' and 'payload'.")
         }
@@ -362,11 +239,7 @@ package struct EventOperations: Sendable {
         json.endObject()
         return .json(json.finish())
       },
-      Operation(
-        document: "bus.subscribe",
-        "List the newest events of a subject; over a WebSocket at /rpc they are followed instead", .eventsRead, "GET",
-        "/bus/events", .reads
-      ) { (call: Call, input: BusInput) -> EventPageOutput in
+      EventContract.busSubscribe.on { call, input in
         var query = EventQuery()
         if let subject = input.subject { query.filter.subjects = [try SubjectPattern(subject)] }
         query.limit = (input.limit ?? .standard).value
@@ -374,20 +247,17 @@ package struct EventOperations: Sendable {
         query.admits = call.access.admitting
         let page = try await log.page(query, forOwner: call.principal.holder == nil)
         return EventPageOutput(page, as: .roost, isCounted: true)
-      }.sharing(.searches),
-      Operation("bus.health", "Say whether events can be published", .eventsRead, "GET", "/bus/health", .reads) {
-        (call: Call, _: NoInput) -> BusHealth in
+      },
+      EventContract.busHealth.on { call, _ in
         await log.whenOpen()
         return BusHealth(
           ok: log.statistics.fault == nil, stats: call.access.isLimited ? nil : .init(events: log.lastSeq))
       },
-      Operation("hub.info", "Tell what this hub is", .sessionsRead, "GET", "/hub/info", .reads) {
-        (_: Call, _: NoInput) -> HubInfo in
+      EventContract.hubInfo.on { _, _ in
         let info = await control.info()
         return HubInfo(hubID: info.serverID, version: info.version, hostname: info.hostname, status: "running")
       },
-      Operation("hub.health", "Tell how this hub and its parts are", .sessionsRead, "GET", "/hub/health", .reads) {
-        (_: Call, _: NoInput) -> HubHealth in
+      EventContract.hubHealth.on { _, _ in
         await log.whenOpen()
         let isWritable = log.statistics.fault == nil
         return HubHealth(
@@ -397,33 +267,6 @@ package struct EventOperations: Sendable {
     ]
   }
 
-  private struct BusInput: Decodable, Sendable, MeaningTelling {
-    static let meanings = [
-      FieldMeaning("subject", "A subject, with the wildcards '*' and '>'; without it all"), PageLimit.meaning,
-    ]
-
-    var subject: String?
-    var limit: PageLimit?
-  }
-
-  private struct HubInfo: Codable, Sendable {
-    var hubID: String
-    var version: String
-    var hostname: String
-    var status: String
-  }
-
-  private struct HubHealth: Codable, Sendable {
-    var status: String
-    var services: [String: String]
-  }
-
-  private struct BusHealth: Codable, Sendable {
-    struct Statistics: Codable, Sendable { var events: UInt64 }
-    var ok: Bool
-    /// Left out for a caller who may hear of some events only.
-    var stats: Statistics?
-  }
 }
 
 extension Call {

@@ -1,5 +1,6 @@
 import Events
 import Formats
+import Store
 
 /// A page of events, encoded by hand: `{"events":[…],"next":…}`.
 struct EventPageOutput: EncodedDocument {
@@ -91,4 +92,66 @@ struct EventLogStatus: Codable, Sendable {
     writable = statistics.fault == nil
     error = statistics.fault
   }
+}
+
+struct EventReceiptOutput: Codable, Sendable {
+  var id: String
+  var seq: UInt64
+  var time: String
+  var subject: String
+  var correlationID: String
+
+  init(_ receipt: EventReceipt, _ draft: EventDraft) {
+    id = receipt.id
+    seq = receipt.seq
+    time = receipt.time.description
+    subject = draft.subject.text
+    correlationID = draft.correlationID
+  }
+
+  func write(to json: inout JSONWriter) {
+    json.beginObject()
+    json.key("id")
+    json.string(id)
+    json.key("seq")
+    json.integer(seq)
+    json.key("time")
+    json.string(time)
+    json.key("subject")
+    json.string(subject)
+    json.key("correlation_id")
+    json.string(correlationID)
+    json.endObject()
+  }
+}
+
+struct CursorOutput: Codable, Sendable {
+  var name: String
+  var seq: UInt64
+  var updatedAt: Timestamp
+
+  init(_ cursor: NamedCursor) {
+    name = cursor.name
+    seq = cursor.seq
+    updatedAt = Timestamp(milliseconds: cursor.updatedAt)
+  }
+}
+
+struct HubInfo: Codable, Sendable {
+  var hubID: String
+  var version: String
+  var hostname: String
+  var status: String
+}
+
+struct HubHealth: Codable, Sendable {
+  var status: String
+  var services: [String: String]
+}
+
+struct BusHealth: Codable, Sendable {
+  struct Statistics: Codable, Sendable { var events: UInt64 }
+  var ok: Bool
+  /// Left out for a caller who may hear of some events only.
+  var stats: Statistics?
 }

@@ -213,21 +213,14 @@ extension SessionOperations {
   }
 
   /// Lists of sessions, on all servers.
-  var lists: [Operation] {
+  var lists: [OperationBinding] {
     let listing = listing
     return [
-      Operation(
-        raw: "session.list", "List the sessions of all servers, ended ones too; with server, those of one server",
-        .sessionsRead, "GET", "/sessions", .reads, input: Schema.of(ListInput.self), output: SessionListing.listSchema
-      ) { call, arguments in
+      SessionContract.list.on { call, arguments in
         let input = try arguments.decode(ListInput.self, known: ["tag"], rawField: nil)
         return await listing.list(input, own: try arguments.requestedServer() != nil, for: call)
       },
-      Operation(
-        raw: "fleet.sessions", "List the sessions of all servers, and tell of each server how fresh that is",
-        .sessionsRead, "GET", "/fleet/sessions", .reads, input: Schema.of(FleetSessionsInput.self),
-        output: SessionListing.fleetSchema
-      ) { call, arguments in
+      SessionContract.fleetSessions.on { call, arguments in
         let input = try arguments.decode(FleetSessionsInput.self, known: ["tag", "include_stale"], rawField: nil)
         return await listing.fleetSessions(input, own: try arguments.requestedServer() != nil, for: call)
       },

@@ -9,6 +9,12 @@ package struct Route: Sendable, Equatable {
   /// Names of the parameters in the path.
   package let parameters: [String]
 
+  package static func get(_ path: String) -> Route { Route("GET", path) }
+  package static func post(_ path: String) -> Route { Route("POST", path) }
+  package static func put(_ path: String) -> Route { Route("PUT", path) }
+  package static func patch(_ path: String) -> Route { Route("PATCH", path) }
+  package static func delete(_ path: String) -> Route { Route("DELETE", path) }
+
   package init(_ method: String, _ path: String) {
     self.method = method
     self.path = path
@@ -48,8 +54,8 @@ package protocol EncodedDocument: Sendable {
   consuming func encoded() -> [UInt8]
 }
 
-/// One thing that a client can ask for, stated once. Every surface is made from these values: the REST route, the JSON-RPC method,
-/// the OpenAPI document and `roost call`.
+/// One thing that a client can ask for, stated once: all that the world can know of it, and nothing of what does it. Every surface is made from
+/// these values: the REST route, the JSON-RPC method, the OpenAPI document, the documentation and `roost call`.
 package struct Operation: Sendable {
   /// `domain.action`.
   package let name: String
@@ -59,6 +65,8 @@ package struct Operation: Sendable {
   package let scope: Scope?
   package let route: Route
   package let effect: Effect
+  /// What it means to a server that is in a role for somebody: roles are checked by it, on both sides of a link.
+  package private(set) var work: Work
   /// HTTP status of success.
   package let status: Int
   package var input: Schema { lazyInput.value }
@@ -78,12 +86,10 @@ package struct Operation: Sendable {
   package private(set) var insteadOfHub: String?
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
   package let rawField: String?
-  package let perform: @Sendable (Call, Arguments) async throws -> Answer
 
-  private init(
+  init(
     _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, _ effect: Effect, status: Int,
-    input: Lazy<Schema>, output: Lazy<Schema>?, rawField: String?,
-    perform: @escaping @Sendable (Call, Arguments) async throws -> Answer
+    rawField: String?, input: Lazy<Schema>, output: Lazy<Schema>?
   ) {
     self.name = name
     self.summary = summary
@@ -91,75 +97,10 @@ package struct Operation: Sendable {
     self.route = route
     self.effect = effect
     self.status = status
+    self.rawField = rawField
+    work = effect == .reads ? .reads : .changes
     lazyInput = input
     lazyOutput = output
-    self.rawField = rawField
-    self.perform = perform
-  }
-
-  /// An operation that answers with a record, encoded generally.
-  package init<Input: Decodable & Sendable, Output: Codable & Sendable>(
-    _ name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
-    status: Int = 200, rawField: String? = nil,
-    body: @escaping @Sendable (Call, Input) async throws -> Output
-  ) {
-    let input = Lazy { Schema.of(Input.self) }
-    let known = Lazy { Set(input.value.fields.map(\.name)) }
-    self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: input,
-      output: Lazy { .of(Output.self) },
-      rawField: rawField
-    ) { call, arguments in
-      let output = try await body(call, try arguments.decode(Input.self, known: known.value, rawField: rawField))
-      return .json(try encodeJSON(output))
-    }
-  }
-
-  /// An operation whose answer is encoded by hand.
-  package init<Input: Decodable & Sendable, Output: EncodedDocument>(
-    document name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
-    rawField: String? = nil,
-    body: @escaping @Sendable (Call, Input) async throws -> Output
-  ) {
-    let input = Lazy { Schema.of(Input.self) }
-    let known = Lazy { Set(input.value.fields.map(\.name)) }
-    self.init(
-      name, summary, scope, Route(method, path), effect, status: 200, input: input, output: Lazy { Output.schema },
-      rawField: rawField
-    ) {
-      call, arguments in
-      .json(try await body(call, try arguments.decode(Input.self, known: known.value, rawField: rawField)).encoded())
-    }
-  }
-
-  /// An operation that reads its arguments itself, because no one type of ours describes them.
-  package init(
-    raw name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
-    status: Int = 200, input: @escaping @autoclosure @Sendable () -> Schema,
-    output: @escaping @autoclosure @Sendable () -> Schema,
-    body: @escaping @Sendable (Call, Arguments) async throws -> Answer
-  ) {
-    self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: Lazy(input), output: Lazy(output),
-      rawField: nil,
-      perform: body)
-  }
-
-  /// An operation that has nothing to answer.
-  package init<Input: Decodable & Sendable>(
-    silent name: String, _ summary: String, _ scope: Scope?, _ method: String, _ path: String, _ effect: Effect,
-    status: Int = 204,
-    body: @escaping @Sendable (Call, Input) async throws -> Void
-  ) {
-    let input = Lazy { Schema.of(Input.self) }
-    let known = Lazy { Set(input.value.fields.map(\.name)) }
-    self.init(
-      name, summary, scope, Route(method, path), effect, status: status, input: input, output: nil, rawField: nil
-    ) {
-      call, arguments in
-      try await body(call, try arguments.decode(Input.self, known: known.value, rawField: nil))
-      return .empty
-    }
   }
 }
 
@@ -201,20 +142,17 @@ extension Operation {
 
   /// The same operation, which is not passed on to other servers, nor done for a hub: what it gives is for the server that was asked, and ends with what that server knows.
   /// - Parameter instead: what to do in its place, as a sentence.
-  package func notThroughHubs(_ instead: String) -> Operation {
+  func notThroughHubs(_ instead: String) -> Operation {
     var operation = self
     operation.insteadOfHub = instead
     return operation
   }
 
-  /// What the operation means to a server that is in a role for somebody: roles are checked by it, on both sides of a link.
-  package var work: Work {
-    switch name {
-    // Whoever is on a list may be asked who it is; and it is asked by these.
-    case "server.health", "server.info": .identity
-    case "session.create": .places
-    default: effect == .reads ? .reads : .changes
-    }
+  /// The same operation, which is this kind of work to a server that is in a role.
+  func working(as work: Work) -> Operation {
+    var operation = self
+    operation.work = work
+    return operation
   }
 }
 

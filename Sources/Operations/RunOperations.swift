@@ -4,19 +4,13 @@ import Store
 
 // Runs: a command, its end, and what can be done meanwhile.
 extension SessionOperations {
-  private static let defaultRun = Duration.seconds(120)
+  static let defaultRun = Duration.seconds(120)
   /// The most of an output that an error carries.
   private static let detailedOutput = 8 << 10
-  private static let runBound = Wait("timeout_ms", standard: defaultRun)
 
-  var running: [Operation] {
+  var running: [OperationBinding] {
     [
-      Operation(
-        "session.run",
-        "Run a command in a session's shell, and answer its exit status and output, or that it asks for something",
-        .sessionsInput, "POST", "/sessions/{session}/run", .changes
-      ) {
-        (call: Call, input: RunInput) -> RunOutput in
+      SessionContract.run.on { call, input in
         let bounds = try input.bounds()
         let options = RunOptions(
           timeout: input.timeoutMs?.duration ?? Self.defaultRun, queues: input.queue ?? false,
@@ -31,12 +25,8 @@ extension SessionOperations {
           }
           return try await answer(result, of: session, command: input.command, options.timeout)
         }
-      }.waiting(Self.runBound),
-      Operation(
-        "session.run.wait", "Go on waiting for a command, by its number", .sessionsRead, "POST",
-        "/sessions/{session}/commands/{id}/wait", .reads
-      ) {
-        (call: Call, input: RunWaitInput) -> RunOutput in
+      },
+      SessionContract.runWait.on { call, input in
         let bounds = try OutputBounds(input.head, input.tail, input.maxOutputBytes)
         let options = RunOptions(
           timeout: input.timeoutMs?.duration ?? Self.defaultRun, answersQuestions: input.questions ?? true,
@@ -45,33 +35,18 @@ extension SessionOperations {
           let result = try await session.waitForCommand(input.id, options: options)
           return try await answer(result, of: session, command: nil, options.timeout)
         }
-      }.waiting(Self.runBound),
-      Operation(
-        "session.integrate",
-        "Type the shell integration into the shell that reads the terminal: one in a shell, or elsewhere",
-        .sessionsInput, "POST", "/sessions/{session}/integrate", .changes
-      ) {
-        (call: Call, input: IntegrateInput) -> GenerationOutput in
+      },
+      SessionContract.integrate.on { call, input in
         try await tell(of: input.session, for: call) { session in
           let before = await session.generation
           try await session.integrate(input.shell, timeout: input.timeoutMs?.duration ?? SessionLimits.integrationTime)
           return GenerationOutput(generation: before)
         }
-      }.waiting(Wait("timeout_ms", standard: SessionLimits.integrationTime)),
-      Operation(
-        "session.runs", "List the run in progress and those that wait for their turn", .sessionsRead, "GET",
-        "/sessions/{session}/runs", .reads
-      ) {
-        (call: Call, input: SessionInput) -> [QueuedRunOutput] in
+      },
+      SessionContract.runs.on { call, input in
         await (try session(input.session, for: call)).runsInProgress.map(QueuedRunOutput.init)
       },
-      Operation(
-        silent: "session.run.cancel",
-        "Take a run out of the queue, or interrupt the one in progress ('active'), and give it up if it does not end",
-
-        .sessionsInput, "DELETE", "/sessions/{session}/runs/{run}", .changes
-      ) {
-        (call: Call, input: RunCancelInput) in
+      SessionContract.runCancel.on { call, input in
         guard input.run == "active" || Int(input.run) != nil else {
           throw OperationError(.invalidRequest, "Invalid request: 'run' is a number from 'session.runs', or 'active'.")
         }

@@ -120,9 +120,9 @@ extension ServerControl {
   }
 }
 
-private struct Health: Codable, Sendable { var status: String }
+struct ServerHealth: Codable, Sendable { var status: String }
 
-private struct ShutdownInput: Decodable, Sendable, MeaningTelling {
+struct ShutdownInput: Decodable, Sendable, MeaningTelling {
   static let meanings = [
     FieldMeaning(
       "kill_sessions", "Whether its sessions end with it, and do not wait for the next server", standard: false)
@@ -131,42 +131,29 @@ private struct ShutdownInput: Decodable, Sendable, MeaningTelling {
   var killSessions: Bool?
 }
 
-private struct Persistence: Codable, Sendable, MeaningTelling {
+struct Persistence: Codable, Sendable, MeaningTelling {
   static let meanings = [FieldMeaning("persistent", "Whether the server goes on without sessions")]
 
   var persistent: Bool
 }
 
 /// The operations of the `server` domain.
-package func serverOperations(_ control: any ServerControl) -> [Operation] {
+package func serverOperations(_ control: any ServerControl) -> [OperationBinding] {
   [
-    Operation("server.health", "Say that the server is up", nil, "GET", "/health", .reads) {
-      (_: Call, _: NoInput) -> Health in
-      Health(status: "ok")
+    ServerContract.health.on { _, _ in
+      ServerHealth(status: "ok")
     },
-    Operation("server.info", "Tell what this server is", .sessionsRead, "GET", "/server/info", .reads) {
-      (call: Call, _: NoInput) -> ServerInfo in
+    ServerContract.info.on { call, _ in
       await control.info(for: call)
     },
-    Operation(
-      "server.persistence", "Tell whether the server goes on without sessions", .sessionsRead, "GET", "/server/persist",
-      .reads
-    ) {
-      (_: Call, _: NoInput) -> Persistence in
+    ServerContract.persistence.on { _, _ in
       Persistence(persistent: await control.info().persistent)
     },
-    Operation(
-      "server.persist", "Let the server go on without sessions, or end with the last one", .admin, "PUT",
-      "/server/persist", .changes
-    ) {
-      (_: Call, input: Persistence) -> Persistence in
+    ServerContract.persist.on { _, input in
       await control.setPersistent(input.persistent)
       return input
     },
-    Operation(
-      silent: "server.shutdown", "Stop the server; with kill_sessions, end its sessions too", .admin, "POST",
-      "/server/shutdown", .changes, status: 202
-    ) { (_: Call, input: ShutdownInput) in
+    ServerContract.shutdown.on { _, input in
       try await control.shutDown(endingSessions: input.killSessions ?? false)
     },
   ]

@@ -11,24 +11,15 @@ package struct ServersOperations: Sendable {
     self.control = control
   }
 
-  package var all: [Operation] {
+  package var all: [OperationBinding] {
     [
-      Operation(
-        "servers.list", "List this server and those behind it, with their health", .sessionsRead, "GET", "/servers",
-        .reads
-      ) { (call: Call, _: NoInput) -> [BackendOutput] in
+      ServersContract.list.on { call, _ in
         [BackendOutput(await control.info(for: call))] + (await registry.list()).map { BackendOutput($0, for: call) }
       },
-      Operation(
-        "servers.discovered", "List the servers that were heard of and are not enrolled", .sessionsRead, "GET",
-        "/servers/discovered", .reads
-      ) { (call: Call, _: NoInput) -> [BackendOutput] in
+      ServersContract.discovered.on { call, _ in
         (await registry.list(.discovered)).map { BackendOutput($0, for: call) }
       },
-      Operation(
-        "servers.add", "Enrol a server behind this one; without a role it is only listed", .cluster, "POST", "/servers",
-        .changes, status: 201
-      ) { (call: Call, input: AddBackendInput) -> BackendOutput in
+      ServersContract.add.on { call, input in
         // Whoever may enrol servers may not for that read files of this machine.
         if input.tokenFile != nil, !call.isLocalUser {
           throw OperationError(
@@ -38,31 +29,19 @@ package struct ServersOperations: Sendable {
         call.note?.target = entry.record.address.text
         return BackendOutput(entry)
       },
-      Operation(
-        "servers.get", "Tell everything about one server", .sessionsRead, "GET", "/servers/{backend}", .reads
-      ) { (call: Call, input: BackendInput) -> BackendOutput in
+      ServersContract.get.on { call, input in
         if isThisServer(input.backend) { return BackendOutput(await control.info(for: call)) }
         return BackendOutput(try await registry.get(input.backend), for: call)
       },
-      Operation(
-        "servers.update", "Change a server's role, tags, token and so on, or confirm that it is another one now",
-        .cluster, "PATCH", "/servers/{backend}", .changes
-      ) { (_: Call, input: UpdateBackendInput) -> BackendOutput in
+      ServersContract.update.on { _, input in
         try refuseItself(input.backend)
         return BackendOutput(try await registry.update(input.backend, input.patch))
       },
-      Operation(
-        silent: "servers.remove", "Take a server off the list and forget its token", .cluster, "DELETE",
-        "/servers/{backend}", .changes
-      ) { (_: Call, input: BackendInput) in
+      ServersContract.remove.on { _, input in
         try refuseItself(input.backend)
         try await registry.remove(input.backend)
       },
-      Operation(
-        "servers.reload", "Read the configuration file and the certificate again, and make the difference", .cluster,
-        "POST",
-        "/servers/reload", .changes
-      ) { (_: Call, _: NoInput) -> ReloadOutput in
+      ServersContract.reload.on { _, _ in
         ReloadOutput(try await control.reload())
       },
     ]

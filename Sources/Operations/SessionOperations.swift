@@ -103,14 +103,11 @@ package struct SessionOperations: Sendable {
     if let refusal = try limitedLabels().refusal(names: names, tags: tags, for: call.access) { throw refusal }
   }
 
-  package var all: [Operation] { lists + lifecycle + input + reading + [commandOutput] + waiting }
+  package var all: [OperationBinding] { lists + lifecycle + input + reading + [commandOutput] + waiting }
 
-  private var lifecycle: [Operation] {
+  private var lifecycle: [OperationBinding] {
     [
-      Operation(
-        "session.create", "Start a session: a shell, a command line, or a program with arguments", .sessionsManage,
-        "POST", "/sessions", .changes, status: 201
-      ) { (call: Call, input: CreateInput) -> SessionRecord in
+      SessionContract.create.on { call, input in
         var spec = try input.spec()
         spec.allowsTitleReports = input.allowTitleReport ?? false
         if call.access.sessions != nil || call.access.tags != nil {
@@ -127,17 +124,11 @@ package struct SessionOperations: Sendable {
         let record = await session.record(server: server, serverID: serverID)
         call.note?.target = record.name
         return record
-      }.labelling(name: "name", tags: "tags"),
-      Operation("session.get", "Tell what is known of a session", .sessionsRead, "GET", "/sessions/{session}", .reads) {
-        (call: Call, input: SessionInput) -> SessionRecord in
+      },
+      SessionContract.get.on { call, input in
         await (try session(input.session, for: call)).record(server: server, serverID: serverID)
       },
-      Operation(
-        "session.update", "Rename a session, add and remove tags, say who decides its size: all of it or nothing",
-        .sessionsManage, "PATCH",
-        "/sessions/{session}", .changes
-      ) {
-        (call: Call, input: UpdateInput) -> SessionRecord in
+      SessionContract.update.on { call, input in
         _ = try session(input.session, for: call)
         // Before anything that tells whether there is such a session.
         if let newName = input.name, let names = call.access.sessions, !names.contains(newName.text) {
@@ -149,20 +140,11 @@ package struct SessionOperations: Sendable {
           input.session, newName: input.name, add: input.addTags ?? [], remove: input.removeTags ?? [],
           sizePolicy: input.sizePolicy)
         return await session.record(server: server, serverID: serverID)
-      }.labelling(name: "name", tags: "add_tags"),
-      Operation(
-        silent: "session.remove", "End a session at once and take it off the list", .sessionsManage, "DELETE",
-        "/sessions/{session}", .changes
-      ) {
-        (call: Call, input: SessionInput) in
+      },
+      SessionContract.remove.on { call, input in
         try await reach(input.session, for: call) { _ in try await store.remove(input.session) }
       },
-      Operation(
-        "session.kill",
-        "End everything that a session started: a signal first, SIGKILL after the grace; it stays listed",
-        .sessionsManage,
-        "POST", "/sessions/{session}/kill", .changes
-      ) { (call: Call, input: KillInput) -> SessionRecord in
+      SessionContract.kill.on { call, input in
         try await tell(of: input.session, for: call) { _ in
           let signal = try parse(signal: input.signal ?? KillInput.standardSignal)
           return await
@@ -170,34 +152,18 @@ package struct SessionOperations: Sendable {
             .record(server: server, serverID: serverID)
         }
       },
-      Operation(
-        silent: "session.signal", "Send a signal to the program in the foreground", .sessionsInput, "POST",
-        "/sessions/{session}/signal", .changes
-      ) {
-        (call: Call, input: SignalInput) in
+      SessionContract.signal.on { call, input in
         try await (try session(input.session, for: call)).signal(try parse(signal: input.signal))
       },
-      Operation(
-        "session.resize", "Give a session another size", .sessionsInput, "POST", "/sessions/{session}/resize",
-        .changesOften
-      ) {
-        (call: Call, input: ResizeInput) -> SessionRecord in
+      SessionContract.resize.on { call, input in
         let session = try session(input.session, for: call)
         try await session.resize(TerminalSize(rows: input.rows, columns: input.cols))
         return await session.record(server: server, serverID: serverID)
       },
-      Operation(
-        silent: "session.detach", "Send all attached clients away", .sessionsManage, "POST",
-        "/sessions/{session}/detach", .changes
-      ) {
-        (call: Call, input: SessionInput) in
+      SessionContract.detach.on { call, input in
         await (try session(input.session, for: call)).detachViewers(reason: "detached")
       },
-      Operation(
-        "session.clients", "List the clients that stream a session", .sessionsRead, "GET",
-        "/sessions/{session}/clients", .reads
-      ) {
-        (call: Call, input: SessionInput) -> [ClientOutput] in
+      SessionContract.clients.on { call, input in
         await (try session(input.session, for: call)).clients.map {
           ClientOutput(
             id: $0.id, kind: $0.info.kind, peer: $0.info.peer, readOnly: $0.info.readOnly,
@@ -223,41 +189,25 @@ package struct SessionOperations: Sendable {
     }
   }
 
-  private var input: [Operation] {
+  private var input: [OperationBinding] {
     [
-      Operation(
-        "session.input", "Type bytes into a session", .sessionsInput, "POST", "/sessions/{session}/input",
-        .changesOften,
-        rawField: "data"
-      ) { (call: Call, input: TypeInput) -> GenerationOutput in
+      SessionContract.input.on { call, input in
         try await type(input, for: call)
-      }.pausing(),
-      Operation(
-        "session.keys", "Press keys by name, such as enter, ctrl+c, f5 or up, or type texts", .sessionsInput, "POST",
-        "/sessions/{session}/keys", .changesOften
-      ) {
-        (call: Call, input: KeysInput) -> GenerationOutput in
+      },
+      SessionContract.keys.on { call, input in
         GenerationOutput(generation: try await (try session(input.session, for: call)).press(input.keys))
       },
     ]
   }
 
-  private var reading: [Operation] {
+  private var reading: [OperationBinding] {
     [
-      Operation(
-        document: "session.screen", "Read the screen; with since, only the rows that changed after that generation",
-        .sessionsRead, "GET",
-        "/sessions/{session}/screen", .reads
-      ) { (call: Call, input: ScreenInput) -> ScreenOutput in
+      SessionContract.screen.on { call, input in
         try await tell(of: input.session, for: call) {
           try await $0.screenDocument(since: input.since, format: input.format ?? .styled, for: call)
         }
       },
-      Operation(
-        document: "session.scrollback", "Read lines of the history and the screen; offset 0 is the oldest kept line",
-        .sessionsRead, "GET",
-        "/sessions/{session}/scrollback", .reads
-      ) { (call: Call, input: ScrollbackInput) -> ScrollbackOutput in
+      SessionContract.scrollback.on { call, input in
         guard input.offset ?? 0 >= 0, input.limit ?? 0 >= 0 else {
           throw OperationError(.invalidRequest, "Invalid request: 'offset' and 'limit' must not be negative.")
         }
@@ -268,11 +218,7 @@ package struct SessionOperations: Sendable {
               format: input.format ?? .styled))
         }
       },
-      Operation(
-        "session.commands", "List the commands that the shell ran, with their exit statuses; the latest last",
-        .sessionsRead, "GET", "/sessions/{session}/commands", .reads
-      ) {
-        (call: Call, input: CommandsInput) -> [CommandOutput] in
+      SessionContract.commands.on { call, input in
         await (try session(input.session, for: call)).recentCommands(max(0, input.limit ?? CommandsInput.standardLimit))
           .map(CommandOutput.init)
       },

@@ -3,7 +3,7 @@ import Formats
 import Sessions
 package import Store
 
-private struct CreateTokenInput: Decodable, Sendable, MeaningTelling {
+struct CreateTokenInput: Decodable, Sendable, MeaningTelling {
   static let standardName = "token"
   static let meanings = [
     FieldMeaning("name", "What it is called in lists and in the log", standard: .string(standardName)),
@@ -20,7 +20,7 @@ private struct CreateTokenInput: Decodable, Sendable, MeaningTelling {
   var expiresInMs: Int?
 }
 
-private struct TokenOutput: Codable, Sendable {
+struct TokenOutput: Codable, Sendable {
   var id: String
   var name: String
   var scopes: [Scope]
@@ -43,7 +43,7 @@ private struct TokenOutput: Codable, Sendable {
   }
 }
 
-private struct TokenInput: Decodable, Sendable, MeaningTelling {
+struct TokenInput: Decodable, Sendable, MeaningTelling {
   static let meanings = [FieldMeaning("id", "The token's id, from token.list")]
 
   var id: String
@@ -52,13 +52,9 @@ private struct TokenInput: Decodable, Sendable, MeaningTelling {
 /// The operations of the `token` domain. `revoked` is told of every token that is no longer good.
 package func tokenOperations(
   _ tokens: TokenStore, events: OwnEvents, revoked: @escaping @Sendable (_ id: String) -> Void
-) -> [Operation] {
+) -> [OperationBinding] {
   [
-    Operation(
-      "token.create", "Make a token for clients over TCP; its secret is in the answer, this once", .admin, "POST",
-      "/tokens", .changes, status: 201
-    ) {
-      (call: Call, input: CreateTokenInput) -> TokenOutput in
+    TokenContract.create.on { call, input in
       if let time = input.expiresInMs, time <= 0 {
         throw OperationError(.invalidRequest, "Invalid request: 'expires_in_ms' must be greater than 0.")
       }
@@ -74,12 +70,10 @@ package func tokenOperations(
       events.tokenCreated(token)
       return TokenOutput(token, secret: secret)
     },
-    Operation("token.list", "List the tokens, without their secrets", .admin, "GET", "/tokens", .reads) {
-      (_: Call, _: NoInput) -> [TokenOutput] in
+    TokenContract.list.on { _, _ in
       try stored { try tokens.list() }.map { TokenOutput($0) }
     },
-    Operation(silent: "token.revoke", "Make a token worthless at once", .admin, "DELETE", "/tokens/{id}", .changes) {
-      (_: Call, input: TokenInput) in
+    TokenContract.revoke.on { _, input in
       try stored { try tokens.revoke(id: input.id) }
       events.tokenRevoked(id: input.id)
       revoked(input.id)

@@ -4,17 +4,10 @@ import Store
 
 extension SessionOperations {
   static let defaultWait = Duration.seconds(30)
-  private static let waitBound = Wait("timeout_ms", standard: defaultWait)
-  /// Here `timeout_ms` is how long the silence has to be.
-  private static let idleBound = Wait("max_wait_ms", standard: defaultWait, longest: Milliseconds.longestIdle)
 
-  var waiting: [Operation] {
+  var waiting: [OperationBinding] {
     [
-      Operation(
-        document: "session.idle",
-        "Wait until a session has been silent; silence is weak evidence, so see also session.wait", .sessionsRead,
-        "GET", "/sessions/{session}/idle", .reads
-      ) { (call: Call, input: IdleInput) -> IdleOutput in
+      SessionContract.idle.on { call, input in
         try await tell(of: input.session, for: call) { session in
           let fresh = input.fresh ?? false
           _ = try await session.wait(
@@ -22,29 +15,17 @@ extension SessionOperations {
             timeout: input.maxWaitMs?.clamped ?? Self.defaultWait, onTimeout: Self.idleTimeout)
           return await session.idleDocument(format: input.format ?? .styled, naming: false)
         }
-      }.waiting(Self.idleBound),
-      Operation(
-        document: "session.idle_any", "Wait until any of the sessions has been silent", .sessionsRead, "GET", "/idle",
-        .reads
-      ) {
-        (call: Call, input: IdleAnyInput) -> IdleOutput in
+      },
+      SessionContract.idleAny.on { call, input in
         try await idleAny(input, call)
-      }.waiting(Self.idleBound),
-      Operation(
-        document: "session.wait",
-        "Wait for silence, a prompt, input being read, a text, a change or the end: whichever comes first",
-        .sessionsRead, "POST", "/sessions/{session}/wait", .reads
-      ) { (call: Call, input: WaitInput) -> WaitOutput in
+      },
+      SessionContract.wait.on { call, input in
         try await tell(of: input.session, for: call) { session in
           try await session.requirePlaceToWait()
           return try await input.plan().wait(on: session, since: input.since)
         }
-      }.waiting(Self.waitBound),
-      Operation(
-        document: "session.interact",
-        "Type text or keys and wait for what they bring about, in one call and without a race", .sessionsInput,
-        "POST", "/sessions/{session}/interact", .changes
-      ) { (call: Call, input: InteractInput) -> WaitOutput in
+      },
+      SessionContract.interact.on { call, input in
         try await tell(of: input.session, for: call) { session in
           let kinds = input.for?.kinds ?? (input.terms.asksForMatch ? [.match] : [.prompt, .idle])
           // The plan is made before anything is typed, so that a bad pattern types nothing.
@@ -53,7 +34,7 @@ extension SessionOperations {
             text: input.text, keys: input.keys ?? [],
             paste: try PasteForm(paste: input.paste, raw: input.raw), plan: plan)
         }
-      }.waiting(Self.waitBound),
+      },
     ] + running
   }
 

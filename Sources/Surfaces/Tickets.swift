@@ -33,15 +33,9 @@ package final class Tickets: Sendable {
     package let ticket: String
   }
 
-  /// `POST /auth/ws-ticket`, to be put into the catalogue beside the others.
-  package var operation: Operation {
-    Operation(
-      "auth.ticket", "Makes a ticket that opens one WebSocket within 30 seconds, as '?ticket='.", nil, "POST",
-      "/auth/ws-ticket", .changes
-    ) { [self] (call: Call, _: NoInput) in
-      Ticket(ticket: try issue(to: call.principal, call.access, now: .now))
-    }.notThroughHubs(
-      "Ask the hub for a ticket of its own, and open the WebSocket there with '?server=NAME' beside '?ticket='.")
+  /// To be put into the catalogue beside the others.
+  package var binding: OperationBinding {
+    AuthContract.ticket.on { call, _ in Ticket(ticket: try self.issue(to: call.principal, call.access, now: .now)) }
   }
 
   func issue(to principal: Principal, _ access: Access, now: ContinuousClock.Instant) throws(OperationError) -> String {
@@ -78,4 +72,15 @@ package final class Tickets: Sendable {
     if let end = found.access.expiresAt, end <= .now() { return nil }
     return (found.principal, found.access)
   }
+}
+
+/// The `auth` domain, as the world knows it.
+package enum AuthContract: Contract {
+  static let ticket = Endpoint(
+    "auth.ticket", "Makes a ticket that opens one WebSocket within 30 seconds, as '?ticket='.", nil,
+    .post("/auth/ws-ticket"), .changes, takes: NoInput.self, gives: Tickets.Ticket.self
+  ).notThroughHubs(
+    "Ask the hub for a ticket of its own, and open the WebSocket there with '?server=NAME' beside '?ticket='.")
+
+  package static let operations = [ticket.operation]
 }

@@ -30,10 +30,11 @@ struct AuditTests {
   private let serverID = makeUUID()
   private static let correlationID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
 
-  private func operation(_ name: String, _ effect: Effect, scope: Scope = .sessionsManage) -> Operations.Operation {
+  private func operation(_ name: String, _ effect: Effect, scope: Scope = .sessionsManage) -> OperationBinding {
     let seen = seen
-    return Operation(name, "Does it", scope, "POST", "/sessions/{session}/it", effect) {
-      (call: Call, input: Input) -> Output in
+    return Endpoint(
+      name, "Does it", scope, .post("/sessions/{session}/it"), effect, takes: Input.self, gives: Output.self
+    ).on { call, input in
       seen.note()
       if input.fails == true { throw OperationError(.sessionEnded, "It has ended.") }
       return Output(name: input.session.text)
@@ -50,7 +51,7 @@ struct AuditTests {
 
   /// A catalogue with these operations and a trail on a loop of its own.
   private func withCatalogue(
-    _ operations: [Operations.Operation], _ body: (Catalogue, EventLoop) async throws -> Void
+    _ operations: [OperationBinding], _ body: (Catalogue, EventLoop) async throws -> Void
   ) async throws {
     let loop = try EventLoop(name: "audit")
     defer { loop.stop() }
@@ -121,8 +122,10 @@ struct AuditTests {
     let loops = try LoopGroup(count: 2)
     defer { loops.stop() }
     let loop = loops.loops[1]
-    let where_ = Operation("session.kill", "Does it", .sessionsManage, "POST", "/sessions/{session}/it", .changes) {
-      (call: Call, input: Input) -> Output in
+    let where_ = Endpoint(
+      "session.kill", "Does it", .sessionsManage, .post("/sessions/{session}/it"), .changes, takes: Input.self,
+      gives: Output.self
+    ).on { call, input in
       isOnLoop.withLock { $0 = loop.isCurrent }
       return Output(name: "")
     }

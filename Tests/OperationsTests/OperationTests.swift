@@ -22,16 +22,19 @@ private struct Output: Codable, Sendable, Equatable {
 
 @Suite("Operations")
 struct OperationTests {
-  private let operation = Operation("test.echo", "Echoes", .sessionsRead, "POST", "/sessions/{session}/echo", .reads) {
-    (_: Call, input: Input) -> Output in
+  private let binding = Endpoint(
+    "test.echo", "Echoes", .sessionsRead, .post("/sessions/{session}/echo"), .reads, takes: Input.self,
+    gives: Output.self
+  ).on { _, input in
     Output(
       name: input.session.text, lastActivityMs: input.timeoutMs, tags: (input.tags ?? []).map(\.text),
       fresh: input.fresh)
   }
+  private var operation: Operations.Operation { binding.operation }
   private let call = Call(principal: .anonymous, access: .everything, peer: "test")
 
   private func perform(_ arguments: Arguments, access: Access = .everything) async throws -> String {
-    let catalogue = Catalogue([operation], ownNames: ["here"])
+    let catalogue = Catalogue([binding], ownNames: ["here"])
     let answer = try await catalogue.perform(
       "test.echo", arguments, for: Call(principal: .anonymous, access: access, peer: "test"))
     guard case .json(let bytes) = answer else { return "" }

@@ -45,26 +45,34 @@ struct RoutingTests {
       backend = try await ScriptedBackend()
       let performed = Counter()
       self.performed = performed
-      let operations: [Operations.Operation] = [
-        Operation("session.screen", "Look", .sessionsRead, "GET", "/sessions/{session}/screen", .reads) {
-          (_: Call, input: Input) -> Output in
+      let operations: [OperationBinding] = [
+        Endpoint(
+          "session.screen", "Look", .sessionsRead, .get("/sessions/{session}/screen"), .reads, takes: Input.self,
+          gives: Output.self
+        ).on { _, input in
           performed.add()
           return Output(name: input.session.text)
         },
-        Operation("session.update", "Change", .sessionsManage, "PATCH", "/sessions/{session}", .changes) {
-          (_: Call, input: Input) -> Output in
+        Endpoint(
+          "session.update", "Change", .sessionsManage, .patch("/sessions/{session}"), .changes, takes: Input.self,
+          gives: Output.self
+        ).on { _, input in
           performed.add()
           return Output(name: input.session.text)
         },
-        Operation("session.create", "Make", .sessionsManage, "POST", "/sessions", .changes, status: 201) {
-          (_: Call, input: CreateInput) -> Output in
+        Endpoint(
+          "session.create", "Make", .sessionsManage, .post("/sessions"), .changes, status: 201, takes: CreateInput.self,
+          gives: Output.self
+        ).working(as: .places).on { _, input in
           performed.add()
           return Output(name: input.name?.text ?? "0")
         },
-        Operation("server.health", "Live", nil, "GET", "/health", .reads) { (_: Call, _: NoInput) -> Output in
-          performed.add()
-          return Output(name: "hub")
-        },
+        Endpoint("server.health", "Live", nil, .get("/health"), .reads, takes: NoInput.self, gives: Output.self)
+          .working(as: .identity).on {
+            _, _ in
+            performed.add()
+            return Output(name: "hub")
+          },
       ]
       let trail = AuditTrail(OwnEvents(sink: sink, serverID: RoutingTests.hubID), loop: TestLoop.shared)
       catalogue = Catalogue(operations, ownNames: ["hub", RoutingTests.hubID], cluster: map, audit: trail)

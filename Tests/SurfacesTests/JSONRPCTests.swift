@@ -31,7 +31,8 @@ struct JSONRPCTests {
     let long = String(repeating: "x", count: 3 << 20)
     let catalogue = Catalogue(
       [
-        Operation("long.get", "Answer at length", nil, "GET", "/long", .reads) { (_: Call, _: NoInput) -> Long in
+        Endpoint("long.get", "Answer at length", nil, .get("/long"), .reads, takes: NoInput.self, gives: Long.self).on {
+          _, _ in
           calls.withLock { $0 += 1 }
           return Long(text: long)
         }

@@ -22,30 +22,40 @@ enum Sample {
   struct Length: Codable, Sendable { var length: Int }
   struct Health: Codable, Sendable { var status: String }
 
-  static let operations: [Operation] = [
-    Operation("session.list", "List the sessions", .sessionsRead, "GET", "/sessions", .reads) {
-      (_: Call, input: ListInput) -> [Record] in
+  static let operations = bindings.map(\.operation)
+  static let bindings: [OperationBinding] = [
+    Endpoint(
+      "session.list", "List the sessions", .sessionsRead, .get("/sessions"), .reads, takes: ListInput.self,
+      gives: [Record].self
+    ).on { _, input in
       (input.tag ?? []).map { Record(name: $0.text) }
     },
-    Operation("session.create", "Start a session", .sessionsManage, "POST", "/sessions", .changes, status: 201) {
-      (_: Call, input: CreateInput) -> Record in Record(name: input.name?.text ?? "\(input.rows ?? 0)")
+    Endpoint(
+      "session.create", "Start a session", .sessionsManage, .post("/sessions"), .changes, status: 201,
+      takes: CreateInput.self, gives: Record.self
+    ).on { _, input in Record(name: input.name?.text ?? "\(input.rows ?? 0)")
     },
-    Operation("session.get", "Tell of a session", .sessionsRead, "GET", "/sessions/{session}", .reads) {
-      (_: Call, input: NameInput) -> Record in
+    Endpoint(
+      "session.get", "Tell of a session", .sessionsRead, .get("/sessions/{session}"), .reads, takes: NameInput.self,
+      gives: Record.self
+    ).on { _, input in
       guard input.session.text != "none" else { throw SessionError.notFound("none") }
       return Record(name: input.session.text)
     },
-    Operation(silent: "session.remove", "End a session", .sessionsManage, "DELETE", "/sessions/{session}", .changes) {
-      (_: Call, _: NameInput) in
+    Endpoint(
+      "session.remove", "End a session", .sessionsManage, .delete("/sessions/{session}"), .changes,
+      takes: NameInput.self
+    ).on { _, _ in
     },
-    Operation(
-      "session.input", "Type bytes", .sessionsInput, "POST", "/sessions/{session}/input", .changesOften,
-      rawField: "data"
-    ) {
-      (_: Call, input: TypeInput) -> Length in Length(length: input.data.bytes.count)
+    Endpoint(
+      "session.input", "Type bytes", .sessionsInput, .post("/sessions/{session}/input"), .changesOften,
+      rawField: "data", takes: TypeInput.self, gives: Length.self
+    ).on { _, input in Length(length: input.data.bytes.count)
     },
-    Operation("server.health", "Say that the server is up", nil, "GET", "/health", .reads) {
-      (_: Call, _: NoInput) -> Health in
+    Endpoint(
+      "server.health", "Say that the server is up", nil, .get("/health"), .reads, takes: NoInput.self,
+      gives: Health.self
+    ).on { _, _ in
       Health(status: "ok")
     },
   ]
@@ -62,6 +72,6 @@ enum Sample {
     }
   ]
 
-  static let catalogue = Catalogue(operations, ownNames: ["here"])
+  static let catalogue = Catalogue(bindings, ownNames: ["here"])
   static let call = Call(principal: .anonymous, access: .everything, peer: "test")
 }
