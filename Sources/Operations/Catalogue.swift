@@ -7,7 +7,7 @@ import Store
 package struct Catalogue: Sendable {
   /// In the order of the documentation.
   package let operations: [Operation]
-  package let streams: [Stream]
+  package let streams: [StreamBinding]
   /// `nil` where nobody keeps a log.
   package let audit: AuditTrail?
   private let bindings: [String: OperationBinding]
@@ -26,7 +26,7 @@ package struct Catalogue: Sendable {
   private let complain: @Sendable (String) -> Void
 
   package init(
-    _ bindings: [OperationBinding], streams: [Stream] = [], ownNames: Set<String>, cluster: ClusterMap? = nil,
+    _ bindings: [OperationBinding], streams: [StreamBinding] = [], ownNames: Set<String>, cluster: ClusterMap? = nil,
     audit: AuditTrail? = nil,
     accounts: Accounts = Accounts(), tenures: TokenTenures? = nil,
     limitedLabels: @escaping @Sendable () throws -> LimitedLabels = { .none },

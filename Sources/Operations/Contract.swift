@@ -2,4 +2,10 @@
 package protocol Contract {
   /// Every call, in the order of the documentation.
   static var operations: [Operation] { get }
+  /// Every stream.
+  static var streams: [Stream] { get }
+}
+
+extension Contract {
+  package static var streams: [Stream] { [] }
 }

@@ -71,7 +71,7 @@ struct Routed: Sendable {
 /// What a request is for.
 enum Destination: Sendable {
   case operation(Operation)
-  case stream(Stream, Stream.Entrance)
+  case stream(StreamBinding, Stream.Entrance)
   case fixed(FixedEndpoint)
 
   /// Served without authentication: what this is, and whether it lives.
@@ -94,9 +94,9 @@ enum Destination: Sendable {
   static let health = Route("GET", "/health")
 
   /// All that is served where these operations and streams are.
-  static func all(_ operations: [Operation], _ streams: [Stream]) -> [Destination] {
+  static func all(_ operations: [Operation], _ streams: [StreamBinding]) -> [Destination] {
     operations.map(Destination.operation)
-      + streams.flatMap { stream in stream.entrances.map { Destination.stream(stream, $0) } }
+      + streams.flatMap { binding in binding.stream.entrances.map { Destination.stream(binding, $0) } }
       + FixedEndpoint.allCases.map(Destination.fixed)
   }
 }

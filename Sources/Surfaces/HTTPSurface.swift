@@ -51,7 +51,7 @@ package struct HTTPSurface: HTTPHandler {
     origins = OriginPolicy(hostNames: configuration.hostNames, allowedOrigins: configuration.allowedOrigins)
     prefix = configuration.basePrefix
     // What carries calls and links is no domain's.
-    var streams = catalogue.streams + [Stream.rpc(rpc, authenticator.sockets)]
+    var streams = catalogue.streams + [StreamBinding.rpc(rpc, authenticator.sockets)]
     if let links = configuration.links {
       streams.append(.link(links, LinkedCatalogue(catalogue, streams: streams, sockets: authenticator.sockets)))
     }
@@ -158,8 +158,8 @@ package struct HTTPSurface: HTTPHandler {
   private func reply(
     to request: HTTPRequest, at endpoint: Destination, _ path: [(name: String, value: String)], _ trace: RequestTrace
   ) async throws(OperationError) -> HTTPReply {
-    if case .stream(let stream, let entrance) = endpoint {
-      return try await carry(stream, entrance, request, path, trace)
+    if case .stream(let binding, let entrance) = endpoint {
+      return try await carry(binding, entrance, request, path, trace)
     }
     let call =
       endpoint.isOpen && !namesServer(request)

@@ -89,7 +89,7 @@ enum OpenAPI {
         json.beginObject()
         switch destination {
         case .operation(let operation): write(operation, isOpen: destination.isOpen, to: &json)
-        case .stream(let stream, let entrance): write(stream, entrance, to: &json)
+        case .stream(let binding, let entrance): write(binding.stream, entrance, to: &json)
         case .fixed(let fixed): write(fixed, to: &json)
         }
         json.endObject()

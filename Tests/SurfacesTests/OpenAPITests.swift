@@ -44,7 +44,7 @@ struct OpenAPITests {
   }
 
   private func document(prefix: BasePrefix = .none) throws -> Document {
-    let streams = Sample.streams + [Stream.rpc(JSONRPC(catalogue: Sample.catalogue), OpenSockets())]
+    let streams = Sample.streams + [StreamBinding.rpc(JSONRPC(catalogue: Sample.catalogue), OpenSockets())]
     let destinations = Destination.all(Sample.operations, streams)
     return try JSONDecoder().decode(
       Document.self, from: Data(OpenAPI.document(of: destinations, prefix: prefix, version: "1.2.3")))

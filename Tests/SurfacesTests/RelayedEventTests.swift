@@ -5,7 +5,7 @@ import Testing
 @Suite("Events of another server in a stream")
 struct RelayedEventTests {
   private func text(_ message: String) -> String? {
-    EventStreams.serverSentEvent(Array(message.utf8)).map { String(decoding: $0, as: UTF8.self) }
+    EventStreamContract.serverSentEvent(Array(message.utf8)).map { String(decoding: $0, as: UTF8.self) }
   }
 
   @Test("an event is one line, whatever stands between its parts, with its number and type")

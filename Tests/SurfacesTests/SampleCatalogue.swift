@@ -60,11 +60,11 @@ enum Sample {
     },
   ]
 
-  static let streams: [Operations.Stream] = [
-    Stream(
-      [.init(.webSocket, "ws.session_raw", "/sessions/{session}/ws/raw", "WebSocket: the terminal's bytes")],
+  static let streams = [
+    StreamEndpoint(
+      .init(.webSocket, "ws.session_raw", "/sessions/{session}/ws/raw", "WebSocket: the terminal's bytes"),
       scopes: [.sessionsRead], takes: NameInput.self
-    ) { _, _ in
+    ).on { _, _ in
       StreamOpening { webSocket, closed in
         webSocket.close(code: 1000, reason: "")
         closed()

@@ -7,9 +7,11 @@ extension Catalogue {
   /// who starts it that is the same.
   /// - Parameter subprotocols: those that the client knows.
   package func open(
-    _ stream: Stream, through entrance: Stream.Entrance, _ arguments: Arguments, offering subprotocols: [String] = [],
+    _ binding: StreamBinding, through entrance: Stream.Entrance, _ arguments: Arguments,
+    offering subprotocols: [String] = [],
     for call: Call
   ) async throws(OperationError) -> StreamOpening {
+    let stream = binding.stream
     let (needs, place) = try admit(stream, entrance, arguments, call)
     let lease = try stream.share.map { (share) throws(OperationError) in try accounts.take(share, for: call.principal) }
     let opening: StreamOpening
@@ -17,7 +19,7 @@ extension Catalogue {
     case .here:
       do {
         let request = StreamRequest(call: call, subprotocols: subprotocols, catalogue: self)
-        opening = try await stream.open(request, arguments)
+        opening = try await binding.open(request, arguments)
       } catch {
         throw OperationError(wrapping: error)
       }

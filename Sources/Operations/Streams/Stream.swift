@@ -3,7 +3,7 @@ package import Net
 package import Store
 package import TerminalEngine
 
-/// One stream that a client can open, stated once as an ``Operation`` is: the paths at which it is found, the OpenAPI document, the methods of
+/// One stream that a client can open, stated once as an ``Operation`` is, without what serves it: the paths at which it is found, the OpenAPI document, the methods of
 /// JSON-RPC and what a hub passes on are made from these values.
 ///
 /// To who serves it a stream is a ``MessageSocket`` of messages, whatever carries them.
@@ -32,7 +32,6 @@ package struct Stream: Sendable {
   package private(set) var resumesBy: String?
   /// A message as one of server-sent events (HTML §9.2), with the empty line at its end; `nil` for what is not passed on.
   package private(set) var serverSentEvent: @Sendable ([UInt8]) -> [UInt8]? = Stream.plainEvent
-  let open: @Sendable (StreamRequest, Arguments) async throws -> StreamOpening
 
   /// Where a stream is opened, and what carries it.
   package struct Entrance: Sendable {
@@ -102,16 +101,10 @@ package struct Stream: Sendable {
     }
   }
 
-  /// - Parameters:
-  ///   - needs: what a caller needs where that depends on what he asks for; without it all of `scopes`, and to read.
-  ///   - open: looks whether there is what was asked for; nothing is begun before what it returns is started.
-  package init<Input: Decodable & Sendable>(
-    _ entrances: [Entrance], scopes: [Scope], takes: Input.Type,
-    needs: (@Sendable (Arguments) throws(OperationError) -> Needs)? = nil,
-    open: @escaping @Sendable (StreamRequest, Input) async throws -> StreamOpening
+  init(
+    _ entrances: [Entrance], scopes: [Scope], input: Lazy<Schema>,
+    needs: (@Sendable (Arguments) throws(OperationError) -> Needs)?
   ) {
-    let input = Lazy { Schema.of(Input.self) }
-    let known = Lazy { Set(input.value.fields.map(\.name)) }
     self.entrances = entrances
     self.scopes = scopes
     lazyInput = input
@@ -120,57 +113,54 @@ package struct Stream: Sendable {
     } else {
       self.needs = { (_: Arguments) throws(OperationError) -> Needs in Needs(scopes) }
     }
-    self.open = { request, arguments in
-      try await open(request, try arguments.decode(Input.self, known: known.value, rawField: nil))
-    }
   }
 }
 
 extension Stream {
   /// The same stream, of which one caller has so many and no more.
-  package func sharing(_ share: Share) -> Stream {
+  func sharing(_ share: Share) -> Stream {
     var stream = self
     stream.share = share
     return stream
   }
 
   /// The same stream, over which calls are made.
-  package func carryingCalls() -> Stream {
+  func carryingCalls() -> Stream {
     var stream = self
     stream.carriesCalls = true
     return stream
   }
 
   /// The same stream, which is not passed on to other servers, nor opened for a hub.
-  package func notThroughHubs(_ instead: String) -> Stream {
+  func notThroughHubs(_ instead: String) -> Stream {
     var stream = self
     stream.insteadOfHub = instead
     return stream
   }
 
   /// The same stream, with what one may do who lacks a scope.
-  package func hinting(_ hint: String, without scope: Scope) -> Stream {
+  func hinting(_ hint: String, without scope: Scope) -> Stream {
     var stream = self
     stream.hints[scope] = hint
     return stream
   }
 
   /// The same stream, which a JSON-RPC socket carries too.
-  package func overRPC(_ rpc: RPC) -> Stream {
+  func overRPC(_ rpc: RPC) -> Stream {
     var stream = self
     stream.rpc = rpc
     return stream
   }
 
   /// The same stream, which goes on by itself after its server was lost.
-  package func reopening(_ reopening: Reopening) -> Stream {
+  func reopening(_ reopening: Reopening) -> Stream {
     var stream = self
     stream.reopening = reopening
     return stream
   }
 
   /// The same stream, whose messages are server-sent events in a way of their own.
-  package func asEvents(
+  func asEvents(
     resumesBy field: String, _ event: @escaping @Sendable ([UInt8]) -> [UInt8]?
   ) -> Stream {
     var stream = self

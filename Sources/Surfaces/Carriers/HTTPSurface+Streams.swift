@@ -6,27 +6,29 @@ import Store
 /// How a request becomes a stream.
 extension HTTPSurface {
   func carry(
-    _ stream: Stream, _ entrance: Stream.Entrance, _ request: HTTPRequest, _ path: [(name: String, value: String)],
+    _ binding: StreamBinding, _ entrance: Stream.Entrance, _ request: HTTPRequest,
+    _ path: [(name: String, value: String)],
     _ trace: RequestTrace
   ) async throws(OperationError) -> HTTPReply {
     let parsed = Result { () throws(OperationError) in try QueryText.parse(request.query) }
     var arguments = Arguments(path: path, query: (try? parsed.get()) ?? [])
     let ticket = entrance.carrier == .webSocket ? arguments.take("ticket") : nil
-    let call = try await authenticate(request, ticket: ticket, for: .stream(stream, entrance), path, trace)
+    let call = try await authenticate(request, ticket: ticket, for: .stream(binding, entrance), path, trace)
     // Not before: a stranger is told that he is one.
     _ = try parsed.get()
     switch entrance.carrier {
-    case .webSocket: return try await upgrade(request, stream, entrance, arguments, for: call)
-    case .serverSentEvents: return try await eventStream(request, stream, entrance, arguments, for: call)
+    case .webSocket: return try await upgrade(request, binding, entrance, arguments, for: call)
+    case .serverSentEvents: return try await eventStream(request, binding, entrance, arguments, for: call)
     }
   }
 
   private func upgrade(
-    _ request: HTTPRequest, _ stream: Stream, _ entrance: Stream.Entrance, _ arguments: Arguments, for call: Call
+    _ request: HTTPRequest, _ binding: StreamBinding, _ entrance: Stream.Entrance, _ arguments: Arguments,
+    for call: Call
   ) async throws(OperationError) -> HTTPReply {
     guard request.wantsWebSocket else { return .response(Responses.upgradeRequired()) }
     let opening = try await catalogue.open(
-      stream, through: entrance, arguments, offering: HTTPSurface.subprotocols(request), for: call)
+      binding, through: entrance, arguments, offering: HTTPSurface.subprotocols(request), for: call)
     let sockets = authenticator.sockets
     return .upgrade(
       WebSocketUpgrade(subprotocol: opening.subprotocol, loop: opening.loop) { webSocket in
@@ -35,15 +37,17 @@ extension HTTPSurface {
   }
 
   private func eventStream(
-    _ request: HTTPRequest, _ stream: Stream, _ entrance: Stream.Entrance, _ arguments: Arguments, for call: Call
+    _ request: HTTPRequest, _ binding: StreamBinding, _ entrance: Stream.Entrance, _ arguments: Arguments,
+    for call: Call
   ) async throws(OperationError) -> HTTPReply {
+    let stream = binding.stream
     var arguments = arguments
     // With it a browser goes on where it was (HTML §9.2.6).
     if let field = stream.resumesBy, let last = request.headers[first: "last-event-id"] {
       arguments.query.removeAll { $0.name == field }
       arguments.query.append((field, last))
     }
-    let opening = try await catalogue.open(stream, through: entrance, arguments, for: call)
+    let opening = try await catalogue.open(binding, through: entrance, arguments, for: call)
     let authenticator = authenticator
     return .stream(Responses.eventStream()) { writer in
       let socket = EventStreamSocket(writer, peer: request.peer, event: stream.serverSentEvent)
@@ -64,20 +68,21 @@ extension HTTPSurface {
   }
 }
 
-extension Stream {
+extension StreamBinding {
   /// `GET /rpc` as a WebSocket.
-  static func rpc(_ rpc: JSONRPC, _ sockets: OpenSockets) -> Stream {
-    Stream(
-      [.init(.webSocket, "ws.rpc", "/rpc", "WebSocket: JSON-RPC 2.0, answered as the calls end.")], scopes: [],
+  static func rpc(_ rpc: JSONRPC, _ sockets: OpenSockets) -> StreamBinding {
+    StreamEndpoint(
+      .init(.webSocket, "ws.rpc", "/rpc", "WebSocket: JSON-RPC 2.0, answered as the calls end."), scopes: [],
       takes: NoInput.self
-    ) { request, _ in
+    )
+    .sharing(.serverSockets)
+    .carryingCalls()
+    .on { request, _ in
       StreamOpening { webSocket, closed in
         let socket = RPCSocket(webSocket, rpc: rpc, call: request.call, sockets: sockets, onClosed: closed)
         socket.assumeIsolated { $0.open() }
       }
     }
-    .sharing(.serverSockets)
-    .carryingCalls()
   }
 }
 

@@ -18,7 +18,7 @@ final class Subscriptions: @unchecked Sendable {
   private let catalogue: Catalogue
   private let sockets: OpenSockets
   private let call: Call
-  private let streams: [(stream: Stream, rpc: Stream.RPC, entrance: Stream.Entrance)]
+  private let streams: [(binding: StreamBinding, rpc: Stream.RPC, entrance: Stream.Entrance)]
   private var running: [Int: Subscription] = [:]
   /// Subscriptions that are being looked at.
   private var opening = 0
@@ -30,9 +30,9 @@ final class Subscriptions: @unchecked Sendable {
     self.catalogue = catalogue
     self.sockets = sockets
     self.call = call
-    streams = catalogue.streams.compactMap { stream in
-      guard let rpc = stream.rpc else { return nil }
-      return (stream, rpc, Stream.Entrance(.webSocket, rpc.subscribe, "/rpc", ""))
+    streams = catalogue.streams.compactMap { binding in
+      guard let rpc = binding.stream.rpc else { return nil }
+      return (binding, rpc, Stream.Entrance(.webSocket, rpc.subscribe, "/rpc", ""))
     }
   }
 
@@ -44,7 +44,7 @@ final class Subscriptions: @unchecked Sendable {
     _ request: JSONRPC.Request, isolation: isolated any Actor, _ reply: @escaping Reply
   ) async {
     do throws(OperationError) {
-      guard let (stream, rpc, entrance) = streams.first(where: { $0.rpc.subscribe == request.method }) else {
+      guard let (binding, rpc, entrance) = streams.first(where: { $0.rpc.subscribe == request.method }) else {
         throw OperationError(.unknownMethod, "Unknown method: \(request.method).")
       }
       guard running.count + opening < Subscriptions.maximum else {
@@ -54,7 +54,7 @@ final class Subscriptions: @unchecked Sendable {
       let call = call.correlated(by: request.correlationID)
       opening += 1
       defer { opening -= 1 }
-      let found = try await catalogue.open(stream, through: entrance, Arguments(body: request.body), for: call)
+      let found = try await catalogue.open(binding, through: entrance, Arguments(body: request.body), for: call)
       if isOver { return }
       last += 1
       let subscription = Subscription(last, rpc, on: carrier, greet: reply) { [weak self] number in

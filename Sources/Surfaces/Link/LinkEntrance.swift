@@ -26,24 +26,24 @@ package struct LinkEntrance: Sendable {
 package struct LinkedCatalogue: Sendable {
   let catalogue: Catalogue
   let sockets: OpenSockets
-  private let streams: Router<(Stream, Stream.Entrance)>
+  private let streams: Router<(StreamBinding, Stream.Entrance)>
 
-  init(_ catalogue: Catalogue, streams: [Stream], sockets: OpenSockets) {
+  init(_ catalogue: Catalogue, streams: [StreamBinding], sockets: OpenSockets) {
     self.catalogue = catalogue
     self.sockets = sockets
     self.streams = Router(
-      streams.flatMap { stream in
-        stream.entrances.filter { $0.carrier == .webSocket }.map { ($0.route, (stream, $0)) }
+      streams.flatMap { binding in
+        binding.stream.entrances.filter { $0.carrier == .webSocket }.map { ($0.route, (binding, $0)) }
       })
   }
 
   /// The stream at a path below the base.
   func stream(
     at path: String
-  ) -> (stream: Stream, entrance: Stream.Entrance, path: [(name: String, value: String)])? {
-    guard case .found((let stream, let entrance), let parameters) = streams.match(method: "GET", path: Substring(path))
+  ) -> (binding: StreamBinding, entrance: Stream.Entrance, path: [(name: String, value: String)])? {
+    guard case .found((let binding, let entrance), let parameters) = streams.match(method: "GET", path: Substring(path))
     else { return nil }
-    return (stream, entrance, parameters)
+    return (binding, entrance, parameters)
   }
 }
 
@@ -54,16 +54,20 @@ private struct LinkInput: Decodable, Sendable, MeaningTelling {
   var session: String?
 }
 
-extension Stream {
+extension StreamBinding {
   /// `/link`. Who opened it is who asks on all its streams; what the hub is called it says on the link itself.
-  static func link(_ links: LinkEntrance, _ linked: LinkedCatalogue) -> Stream {
-    Stream(
-      [
-        .init(
-          .webSocket, "ws.link", "/link",
-          "WebSocket: the link of a hub, with the subprotocol \(LinkHello.subprotocol).")
-      ], scopes: [.link], takes: LinkInput.self
-    ) { request, input in
+  static func link(_ links: LinkEntrance, _ linked: LinkedCatalogue) -> StreamBinding {
+    StreamEndpoint(
+      .init(
+        .webSocket, "ws.link", "/link", "WebSocket: the link of a hub, with the subprotocol \(LinkHello.subprotocol)."),
+      scopes: [.link], takes: LinkInput.self
+    )
+    .notThroughHubs("A link ends at the server that it was opened to; dial that one itself.")
+    .hinting(
+      "Make one for the hub with 'roost token create --scope link', and the scopes that its users are to have.",
+      without: .link
+    )
+    .on { request, input in
       guard request.subprotocols.contains(LinkHello.subprotocol) else {
         throw OperationError(
           .invalidRequest, "Invalid request: a link is opened with the subprotocol \(LinkHello.subprotocol).")
@@ -72,9 +76,5 @@ extension Stream {
         links.accept(linked, socket, request.call, closed)
       }
     }
-    .notThroughHubs("A link ends at the server that it was opened to; dial that one itself.")
-    .hinting(
-      "Make one for the hub with 'roost token create --scope link', and the scopes that its users are to have.",
-      without: .link)
   }
 }

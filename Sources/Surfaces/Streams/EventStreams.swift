@@ -5,42 +5,48 @@ package import Operations
 package import Store
 import Sys
 
-/// The streams of the event domain: events as they come, from a place in the log on.
+/// What serves the streams of the `events` domain.
 package struct EventStreams: Sendable {
   private let feeds: EventFeeds
 
   package init(log: EventLog, cursors: CursorStore) { feeds = EventFeeds(log: log, cursors: cursors) }
 
-  package var all: [Stream] { [follow] }
-
-  private var follow: Stream {
+  package var all: [StreamBinding] {
     let feeds = feeds
-    return Stream(
-      [
-        .init(
-          .serverSentEvents, "events.stream", "/events/stream",
-          "Events as they come, from a place in the log on, as server-sent events."),
-        .init(
-          .webSocket, "ws.events", "/events/ws", "WebSocket: events as they come, from a place in the log on."),
-      ], scopes: [.eventsRead], takes: FollowInput.self
-    ) { request, input in
-      let following = try EventFollowing(input)
-      let start = try await following.start(feeds, for: request.call)
-      return StreamOpening { webSocket, closed in
-        let socket = EventSocket(
-          webSocket, following, from: start, feeds: feeds, call: request.call, accounts: request.catalogue.accounts,
-          onClosed: closed)
-        socket.assumeIsolated { $0.open() }
+    return [
+      EventStreamContract.follow.on { request, input in
+        let following = try EventFollowing(input)
+        let start = try await following.start(feeds, for: request.call)
+        return StreamOpening { webSocket, closed in
+          let socket = EventSocket(
+            webSocket, following, from: start, feeds: feeds, call: request.call, accounts: request.catalogue.accounts,
+            onClosed: closed)
+          socket.assumeIsolated { $0.open() }
+        }
       }
-    }
-    .sharing(.eventFollowers)
-    .asEvents(resumesBy: "after", EventStreams.serverSentEvent)
-    .overRPC(
-      Stream.RPC(subscribe: "bus.subscribe", unsubscribe: "bus.unsubscribe", notification: "bus.event") { message in
-        if let gap = EventStreams.gap(in: message) { return ("gap", gap) }
-        return ("event", message[...])
-      })
+    ]
   }
+}
+
+/// The streams of the `events` domain: events as they come, from a place in the log on.
+package enum EventStreamContract: Contract {
+  static let follow = StreamEndpoint(
+    .init(
+      .serverSentEvents, "events.stream", "/events/stream",
+      "Events as they come, from a place in the log on, as server-sent events."),
+    .init(.webSocket, "ws.events", "/events/ws", "WebSocket: events as they come, from a place in the log on."),
+    scopes: [.eventsRead], takes: FollowInput.self
+  )
+  .sharing(.eventFollowers)
+  .asEvents(resumesBy: "after", serverSentEvent)
+  .overRPC(
+    Stream.RPC(subscribe: "bus.subscribe", unsubscribe: "bus.unsubscribe", notification: "bus.event") { message in
+      if let gap = gap(in: message) { return ("gap", gap) }
+      return ("event", message[...])
+    })
+
+  package static let operations: [Operation] = []
+  package static let streams = [follow.stream]
 
   private static let gapPrefix = Array("{\"gap\":".utf8)
 

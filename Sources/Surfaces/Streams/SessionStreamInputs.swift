@@ -1,6 +1,8 @@
+import Cluster
 import Formats
-import Operations
+package import Operations
 import Sessions
+import Store
 import TerminalEngine
 
 // The inputs of the streams of sessions. Property names become JSON's snake case.
@@ -61,4 +63,39 @@ struct TerminalStreamInput: Decodable, Sendable, MeaningTelling {
     arguments.query += [("rows", String(size.rows)), ("cols", String(size.columns))]
     return arguments
   }
+}
+
+/// The streams of the `session` domain: what happens to all sessions, the screen of one as events, its terminal's bytes.
+package enum SessionStreamContract: Contract {
+  static let all = StreamEndpoint(
+    .init(.webSocket, "ws.json", "/ws/json", "WebSocket: events of all sessions, and every operation by name."),
+    scopes: [.sessionsRead], takes: NoInput.self
+  )
+  .sharing(.serverSockets)
+  .carryingCalls()
+
+  static let screen = StreamEndpoint(
+    .init(
+      .webSocket, "ws.session_json", "/sessions/{session}/ws/json",
+      "WebSocket: one session's screen as events, and every operation by name."),
+    scopes: [.sessionsRead], takes: SessionStreamInput.self
+  )
+  .carryingCalls()
+
+  static let terminal = StreamEndpoint(
+    .init(
+      .webSocket, "ws.session_raw", "/sessions/{session}/ws/raw",
+      "WebSocket: one session's terminal bytes; with the subprotocol roost.attach.v1 control messages too."),
+    scopes: [.sessionsRead, .sessionsInput], takes: TerminalStreamInput.self,
+    needs: { (arguments) throws(OperationError) in
+      try TerminalStreamInput.onlyReads(arguments)
+        ? Stream.Needs([.sessionsRead]) : Stream.Needs([.sessionsRead, .sessionsInput], .changes)
+    }
+  )
+  .hinting("Add '?readonly=true' to watch.", without: .sessionsInput)
+  .reopening(
+    Stream.Reopening(controlProtocol: SessionRawSocket.attachProtocol, arguments: TerminalStreamInput.again))
+
+  package static let operations: [Operation] = []
+  package static let streams = [all.stream, screen.stream, terminal.stream]
 }

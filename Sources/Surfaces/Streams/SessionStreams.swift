@@ -6,84 +6,46 @@ package import Sessions
 import Store
 import TerminalEngine
 
-/// The streams of the session domain: the terminal bytes of one session, its screen as events, and what happens to all of them.
+/// What serves the streams of the session domain.
 package struct SessionStreams: Sendable {
   private let store: SessionStore
 
   package init(store: SessionStore) { self.store = store }
 
-  package var all: [Stream] { [serverJSON, sessionJSON, sessionRaw] }
-
-  /// `/ws/json`.
-  private var serverJSON: Stream {
+  package var all: [StreamBinding] {
     let store = store
-    return Stream(
-      [
-        .init(
-          .webSocket, "ws.json", "/ws/json", "WebSocket: events of all sessions, and every operation by name.")
-      ], scopes: [.sessionsRead], takes: NoInput.self
-    ) { request, _ in
-      let lookup = SessionLookup(catalogue: request.catalogue, store: store)
-      return StreamOpening { webSocket, closed in
-        let socket = ServerJSONSocket(webSocket, lookup: lookup, call: request.call, onClosed: closed)
-        socket.assumeIsolated { $0.open() }
-      }
-    }
-    .sharing(.serverSockets)
-    .carryingCalls()
-  }
-
-  /// `/sessions/{session}/ws/json`.
-  private var sessionJSON: Stream {
-    let store = store
-    return Stream(
-      [
-        .init(
-          .webSocket, "ws.session_json", "/sessions/{session}/ws/json",
-          "WebSocket: one session's screen as events, and every operation by name.")
-      ], scopes: [.sessionsRead], takes: SessionStreamInput.self
-    ) { request, input in
-      let session = try await SessionStreams.roomySession(input.session, in: store, request)
-      return StreamOpening(loop: session.loop) { webSocket, closed in
-        let socket = SessionJSONSocket(
-          session, webSocket, catalogue: request.catalogue, call: request.call, onClosed: closed)
-        socket.assumeIsolated { $0.open() }
-      }
-    }
-    .carryingCalls()
-  }
-
-  /// `/sessions/{session}/ws/raw`.
-  private var sessionRaw: Stream {
-    let store = store
-    return Stream(
-      [
-        .init(
-          .webSocket, "ws.session_raw", "/sessions/{session}/ws/raw",
-          "WebSocket: one session's terminal bytes; with the subprotocol roost.attach.v1 control messages too.")
-      ], scopes: [.sessionsRead, .sessionsInput], takes: TerminalStreamInput.self,
-      needs: { (arguments) throws(OperationError) in
-        try TerminalStreamInput.onlyReads(arguments)
-          ? Stream.Needs([.sessionsRead]) : Stream.Needs([.sessionsRead, .sessionsInput], .changes)
-      }
-    ) { request, input in
-      let screen = try input.screen()
-      let session = try await SessionStreams.roomySession(input.session, in: store, request)
-      let (call, catalogue) = (request.call, request.catalogue)
-      let isReadOnly = input.readonly ?? false
-      let isAttach = request.subprotocols.contains(SessionRawSocket.attachProtocol)
-      let onEnvironment = SessionStreams.surroundings(of: call, for: store, isReadOnly: isReadOnly)
-      return StreamOpening(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) {
-        webSocket, closed in
-        let socket = SessionRawSocket(
-          session, webSocket, call: call, accounts: catalogue.accounts, audit: catalogue.audit, isAttach: isAttach,
-          isReadOnly: isReadOnly, onEnvironment: onEnvironment, onClosed: closed)
-        socket.assumeIsolated { $0.open(screen: screen, history: input.scrollback ?? 0) }
-      }
-    }
-    .hinting("Add '?readonly=true' to watch.", without: .sessionsInput)
-    .reopening(
-      Stream.Reopening(controlProtocol: SessionRawSocket.attachProtocol, arguments: TerminalStreamInput.again))
+    return [
+      SessionStreamContract.all.on { request, _ in
+        let lookup = SessionLookup(catalogue: request.catalogue, store: store)
+        return StreamOpening { webSocket, closed in
+          let socket = ServerJSONSocket(webSocket, lookup: lookup, call: request.call, onClosed: closed)
+          socket.assumeIsolated { $0.open() }
+        }
+      },
+      SessionStreamContract.screen.on { request, input in
+        let session = try await SessionStreams.roomySession(input.session, in: store, request)
+        return StreamOpening(loop: session.loop) { webSocket, closed in
+          let socket = SessionJSONSocket(
+            session, webSocket, catalogue: request.catalogue, call: request.call, onClosed: closed)
+          socket.assumeIsolated { $0.open() }
+        }
+      },
+      SessionStreamContract.terminal.on { request, input in
+        let screen = try input.screen()
+        let session = try await SessionStreams.roomySession(input.session, in: store, request)
+        let (call, catalogue) = (request.call, request.catalogue)
+        let isReadOnly = input.readonly ?? false
+        let isAttach = request.subprotocols.contains(SessionRawSocket.attachProtocol)
+        let onEnvironment = SessionStreams.surroundings(of: call, for: store, isReadOnly: isReadOnly)
+        return StreamOpening(subprotocol: isAttach ? SessionRawSocket.attachProtocol : nil, loop: session.loop) {
+          webSocket, closed in
+          let socket = SessionRawSocket(
+            session, webSocket, call: call, accounts: catalogue.accounts, audit: catalogue.audit, isAttach: isAttach,
+            isReadOnly: isReadOnly, onEnvironment: onEnvironment, onClosed: closed)
+          socket.assumeIsolated { $0.open(screen: screen, history: input.scrollback ?? 0) }
+        }
+      },
+    ]
   }
 
   /// The session, if it has room for one more client. Joining checks again; here the refusal still has a status.
