@@ -65,13 +65,14 @@ var targets: [Target] = [
   library("Cluster", base),
 
   // Floor 2.
-  library("Operations", ["Sessions", "Events", "Cluster", "TerminalEngine"] + base),
+  library("Operations", ["Events", "Cluster", "TerminalEngine"] + base),
 
   // Floor 3.
-  library("Surfaces", ["Operations", "Sessions", "Events", "Cluster", "TerminalEngine"] + base),
+  library("Surfaces", ["Operations", "Cluster"] + base),
+  library("Domains", ["Operations", "Sessions", "Events", "Cluster", "TerminalEngine"] + base),
 
   // Floor 4.
-  library("Commands", ["Surfaces", "Operations", "Keeper", "Sessions", "Events", "Cluster"] + base),
+  library("Commands", ["Surfaces", "Domains", "Operations", "Keeper", "Sessions", "Events", "Cluster"] + base),
   .executableTarget(name: "roost", dependencies: ["Commands", "Sessions"], swiftSettings: strict),
 
   // Tests.
@@ -80,6 +81,10 @@ var targets: [Target] = [
   // What must hold for any bytes, said once for the property tests and the fuzzer.
   .target(
     name: "TerminalInvariants", dependencies: ["TerminalEngine"], path: "Fuzz/Invariants",
+    swiftSettings: strict),
+  // The tables of the documentation, as tests hold them.
+  .target(
+    name: "ReferencePages", dependencies: ["Operations", "Formats", "Store"], path: "Tests/ReferencePages",
     swiftSettings: strict),
   tests("TerminalEngineTests", ["TerminalEngine", "TerminalInvariants"]),
   tests("FormatsTests", ["Formats"]),
@@ -93,28 +98,34 @@ var targets: [Target] = [
     name: "event-appender", dependencies: ["Events"], path: "Tests/EventAppender",
     swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
   tests("KeeperTests", ["Keeper", "Net", "Sys", "TestKit"]),
-  tests("SessionsTests", ["Sessions", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
+  tests("SessionsTests", ["Sessions", "Formats", "TerminalEngine", "Net", "Sys", "Store", "TestKit"]),
   tests("ClusterTests", ["Cluster", "Causality", "Net", "Sys", "Store", "Formats", "TestKit"]),
   tests(
     "OperationsTests",
     ["Operations", "Cluster", "Keeper", "Sessions", "Events", "Causality", "Net", "Store", "Formats", "TestKit"]),
   tests(
+    "DomainsTests",
+    ["Domains", "Operations", "Cluster", "Sessions", "Events", "Causality", "Net", "Store", "Formats", "TestKit"]),
+  tests(
     "SurfacesTests",
     [
-      "Surfaces", "Operations", "Keeper", "Sessions", "Events", "Cluster", "Causality", "TerminalEngine", "Net", "Sys",
+      "Surfaces", "Domains", "Operations", "ReferencePages", "Keeper", "Sessions", "Events", "Cluster", "Causality",
+      "TerminalEngine",
+      "Net", "Sys",
       "Formats", "TestKit", "Store",
     ]),
   tests("CommandsTests", ["Commands", "Formats", "Net", "Store", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests(
-    "RoostTests", ["TestKit", "Operations", "Cluster", "Net", "Store", "Sys", "Formats", "TerminalEngine"]),
+    "RoostTests",
+    ["TestKit", "Domains", "Surfaces", "Operations", "Cluster", "Net", "Store", "Sys", "Formats", "TerminalEngine"]),
 ]
 
 if benchmarking {
   targets += [
     .executableTarget(
       name: "directory-bench",
-      dependencies: ["Cluster", "Formats", "Keeper", "Net", "Operations", "Sessions", "Store", "Sys"],
+      dependencies: ["Cluster", "Formats", "Keeper", "Net", "Domains", "Operations", "Sessions", "Store", "Sys"],
       path: "Benchmarks/Directory", swiftSettings: strict),
     .systemLibrary(name: "CVTerm", path: "Benchmarks/CVTerm"),
     .executableTarget(

@@ -1,5 +1,6 @@
 import Causality
 import Cluster
+import Domains
 import Events
 import Formats
 import Glibc
@@ -125,7 +126,7 @@ actor Server {
     let tokens = Tokens(fixed: options.token, paths: paths, quarantine: quarantine)
     self.tokens = tokens
     cursors = CursorStore(paths: paths, quarantine: quarantine) { tokens.isGood(id: $0) }
-    let events = OwnEvents(sink: log, serverID: identity.id)
+    let events = OwnEvents(sink: log, serverID: identity.id, types: EventTypes.all)
     store.announcer = { events.emit($0) }
     store.tellsClipboard = options.tellsClipboard
     self.events = events
@@ -162,20 +163,28 @@ actor Server {
       store: store, server: hostname, serverID: identity.id, cluster: cluster.map, limitedLabels: limitedLabels)
     let cluster = cluster
     let (tenures, cursors) = (TokenTenures(loop: loop), cursors)
-    let catalogue = Catalogue(
-      sessions.all + serverOperations(self)
-        + ServersOperations(registry: cluster.registry, control: self).all
-        + EventOperations(log: log, cursors: cursors, control: self).all
-        + tokenOperations(tokens.store, events: events) {
+    // One line for each of `Contracts.all`, and what the surfaces state themselves.
+    let domains = [
+      Domain(SessionContract.self, sessions.all, streams: SessionStreams(store: store).all),
+      Domain(ServerContract.self, serverOperations(self)),
+      Domain(ServersContract.self, ServersOperations(registry: cluster.registry, control: self).all),
+      Domain(
+        EventContract.self, EventOperations(log: log, cursors: cursors, control: self).all,
+        streams: EventStreams(log: log, cursors: cursors).all),
+      Domain(
+        TokenContract.self,
+        tokenOperations(tokens.store, events: events) {
           tokens.forget(id: $0)
           authenticator.forget(token: $0)
           tenures.end(token: $0)
           try? cursors.removeAll(ofToken: $0)
           cluster.forget(token: $0)
-        } + [tickets.binding],
-      streams: SessionStreams(store: store).all + EventStreams(log: log, cursors: cursors).all,
-      ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts, tenures: tenures,
-      limitedLabels: limitedLabels, complain: complain)
+        }),
+      Domain(AuthContract.self, [tickets.binding]),
+    ]
+    let catalogue = Catalogue(
+      domains: domains, ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts,
+      tenures: tenures, limitedLabels: limitedLabels, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]
     configuration.allowedOrigins = Set(options.corsOrigins)
@@ -185,9 +194,10 @@ actor Server {
       ServerMetrics(self, loops: loops) { await store.hasKeeper }, SessionCensus(store), EventMetrics(log),
       cluster.metrics,
     ]
+    configuration.home = { store.loop(ofPath: $0) }
     configuration.links = cluster.entrance
     let surface = HTTPSurface(
-      catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
+      catalogue: catalogue, authenticator: authenticator, configuration: configuration)
     let http = HTTPServer(loops: loops, handler: surface, errorBody: { surface.response(to: $0, $1) })
     self.http = http
     for number in [SIGTERM, SIGINT] {

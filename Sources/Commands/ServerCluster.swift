@@ -1,4 +1,5 @@
 import Cluster
+import Domains
 import Metrics
 import Net
 import Operations

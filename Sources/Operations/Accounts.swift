@@ -103,7 +103,7 @@ package final class Accounts: Sendable {
   }
 
   /// Whose accounts a principal takes from: his own, and where a hub asks for him the hub's. None for the local user.
-  static func holders(_ principal: Principal) -> [String] {
+  package static func holders(_ principal: Principal) -> [String] {
     guard let holder = principal.holder else { return [] }
     if case .relayed(let hub, _) = principal, let hub = hub.holder { return [holder, hub] }
     return [holder]

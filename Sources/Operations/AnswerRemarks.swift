@@ -23,7 +23,7 @@ package final class AnswerRemarks: Sendable {
   func count(in accounts: Accounts, for principal: Principal) { state.withLock { $0.counting = (accounts, principal) } }
 
   /// Refuses a long answer before it is made where it would be refused once it is: an answer was refused, and nothing has been read since.
-  func requireRoom() throws(OperationError) {
+  package func requireRoom() throws(OperationError) {
     guard let (accounts, principal) = state.withLock({ $0.counting }),
       accounts.isFull(.answerBytes, for: principal)
     else { return }

@@ -27,7 +27,7 @@ package struct Arguments: Sendable {
 
   /// Decodes an operation's input. `known` names every field it has; anything else is refused by name, except `server`, which the
   /// catalogue has dealt with already.
-  func decode<Input: Decodable>(_ type: Input.Type, known: Set<String>, rawField: String?) throws -> Input {
+  package func decode<Input: Decodable>(_ type: Input.Type, known: Set<String>, rawField: String?) throws -> Input {
     for (name, _) in query where !known.contains(name) && name != "server" {
       throw OperationError(
         .invalidRequest, "Invalid request: '\(name)' is not a parameter here; known are \(Arguments.list(known)).")

@@ -1,6 +1,5 @@
 import Causality
 import Formats
-import Sessions
 import Synchronization
 
 /// What an audit record says beside who asked and under which correlation id.
@@ -48,8 +47,8 @@ package struct AuditEntry: Sendable, Equatable {
   }
 
   var type: EventType {
-    guard let error else { return EventTypes.auditAllowed }
-    return error.isRefusal ? EventTypes.auditRefused : EventTypes.auditFailed
+    guard let error else { return AuditEvents.allowed }
+    return error.isRefusal ? AuditEvents.refused : AuditEvents.failed
   }
 
   func data(traceParent: String?) -> [UInt8] {
@@ -112,13 +111,13 @@ package final class AuditNote: Sendable {
 
   private let state = Mutex(State())
 
-  var target: String? {
+  package var target: String? {
     get { state.withLock { $0.target } }
     set { state.withLock { $0.target = newValue } }
   }
 
   /// Bytes that were typed.
-  var bytes: Int? {
+  package var bytes: Int? {
     get { state.withLock { $0.bytes } }
     set { state.withLock { $0.bytes = newValue } }
   }

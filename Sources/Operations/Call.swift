@@ -1,6 +1,5 @@
 package import Cluster
 package import Formats
-package import Sessions
 package import Store
 
 extension Scope: SchemaDescribing {
@@ -101,11 +100,6 @@ package struct Access: Sendable, Equatable {
   package func allows(_ scope: Scope) -> Bool { scopes.contains(scope) || scopes.contains(.admin) }
 
   /// Whether a session with this name and these tags is within reach: every limit that is set must let it through.
-  package func covers(name: String, tags sessionTags: some Collection<Tag>) -> Bool {
-    covers(name: name, tagTexts: sessionTags.lazy.map(\.text))
-  }
-
-  /// The same with tags as texts: of a session of another server.
   package func covers(name: String, tagTexts sessionTags: some Collection<String>) -> Bool {
     if let sessions, !sessions.contains(name) { return false }
     if let tags, !sessionTags.contains(where: { tags.contains($0) }) { return false }
@@ -147,7 +141,7 @@ package struct Call: Sendable {
   /// Where the operation says what only it knows for the audit record; there while it is performed.
   package internal(set) var note: AuditNote?
   /// Tells whether the call's token has come to an end; there while an operation is performed, where tokens end.
-  var tenures: TokenTenures?
+  package var tenures: TokenTenures?
   /// Where the operation says what goes with the answer and is no part of it; `nil` where the surface has no place for it.
   package var remarks: AnswerRemarks?
 

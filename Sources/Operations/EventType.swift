@@ -16,7 +16,7 @@ package struct EventField: Sendable, Equatable {
   /// For people: what it means, with its unit.
   package let meaning: String
 
-  init(_ name: String, _ kind: Kind, optional isOptional: Bool = false, _ meaning: String) {
+  package init(_ name: String, _ kind: Kind, optional isOptional: Bool = false, _ meaning: String) {
     self.name = name
     self.kind = kind
     self.isOptional = isOptional
@@ -35,7 +35,7 @@ package struct EventType: Sendable, Equatable {
   package let origin: String
   package let fields: [EventField]
 
-  init(_ name: String, _ summary: String, from origin: String, _ fields: [EventField]) {
+  package init(_ name: String, _ summary: String, from origin: String, _ fields: [EventField]) {
     self.name = name
     self.summary = summary
     self.origin = origin
@@ -43,11 +43,11 @@ package struct EventType: Sendable, Equatable {
   }
 
   /// The data of an event of this type, as JSON. Members that are `nil` are left out.
-  func data(_ members: KeyValuePairs<String, JSON?>) -> [UInt8] {
+  package func data(_ members: KeyValuePairs<String, JSON?>) -> [UInt8] {
     data(of: JSON.object(members))
   }
 
-  func data(of data: JSON) -> [UInt8] {
+  package func data(of data: JSON) -> [UInt8] {
     assert(fault(in: data) == nil, "\(name): \(fault(in: data) ?? "")")
     return data.bytes
   }

@@ -1,5 +1,4 @@
 package import Formats
-import Sessions
 
 /// What one field of an input means to who calls: part of its schema (`description` and `default`), in `GET /operations`, the OpenAPI document
 /// and `roost call --describe`.
@@ -16,9 +15,6 @@ package struct FieldMeaning: Sendable, Equatable {
     self.sentence = sentence
     self.standard = standard
   }
-
-  /// The field of most operations of the session domain.
-  static let session = FieldMeaning("session", "The session, by its name or id")
 }
 
 /// An input that says what its fields mean.

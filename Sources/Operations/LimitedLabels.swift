@@ -12,7 +12,7 @@ package struct LimitedLabels: Sendable {
   }
 
   /// Why a caller may not give a session these; `nil` when he may.
-  func refusal(names: [String], tags: [String], for access: Access) -> OperationError? {
+  package func refusal(names: [String], tags: [String], for access: Access) -> OperationError? {
     guard access.isLimited else { return nil }
     if let name = names.first(where: { self.names.contains($0) && access.sessions?.contains($0) != true }) {
       return refusal("name", name)

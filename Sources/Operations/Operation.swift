@@ -54,6 +54,22 @@ package protocol EncodedDocument: Sendable {
   consuming func encoded() -> [UInt8]
 }
 
+/// A form of an answer over REST that an `Accept` header asks for (RFC 9110 §12.5.1).
+package struct AnswerForm: Sendable {
+  /// The media type that is looked for.
+  package let accepted: String
+  /// What that says as parameters of the operation; unless the first of them was given.
+  package let parameters: [(name: String, value: String)]
+  /// The answer's media type.
+  package let contentType: String
+
+  package init(_ accepted: String, means parameters: [(name: String, value: String)], as contentType: String? = nil) {
+    self.accepted = accepted
+    self.parameters = parameters
+    self.contentType = contentType ?? accepted
+  }
+}
+
 /// One thing that a client can ask for, stated once: all that the world can know of it, and nothing of what does it. Every surface is made from
 /// these values: the REST route, the JSON-RPC method, the OpenAPI document, the documentation and `roost call`.
 package struct Operation: Sendable {
@@ -86,6 +102,12 @@ package struct Operation: Sendable {
   package private(set) var insteadOfHub: String?
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
   package let rawField: String?
+  /// Whether its effects must come in the order asked for: keystrokes that overtake each other are another text.
+  package private(set) var isOrdered = false
+  /// Whether its answers can be megabytes.
+  package private(set) var answersAtLength = false
+  /// What an `Accept` header can ask for beside the answer's own form.
+  package private(set) var forms: [AnswerForm] = []
 
   init(
     _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, _ effect: Effect, status: Int,
@@ -145,6 +167,27 @@ extension Operation {
   func notThroughHubs(_ instead: String) -> Operation {
     var operation = self
     operation.insteadOfHub = instead
+    return operation
+  }
+
+  /// The same operation, whose effects come in the order asked for.
+  func ordered() -> Operation {
+    var operation = self
+    operation.isOrdered = true
+    return operation
+  }
+
+  /// The same operation, whose answers can be megabytes.
+  func answeringAtLength() -> Operation {
+    var operation = self
+    operation.answersAtLength = true
+    return operation
+  }
+
+  /// The same operation, whose answer has other forms for who accepts them.
+  func negotiating(_ forms: [AnswerForm]) -> Operation {
+    var operation = self
+    operation.forms = forms
     return operation
   }
 

@@ -1,7 +1,4 @@
-package import Cluster
-package import Events
 package import Formats
-package import Sessions
 
 /// Every code that an answer can carry, with what it means to each surface. The table of `docs/errors.md` is this one.
 package enum ErrorCode: String, Sendable, CaseIterable {
@@ -127,10 +124,6 @@ package protocol DomainError: Error {
   var code: Code { get }
   var message: String { get }
 }
-
-extension SessionError: DomainError {}
-extension EventError: DomainError {}
-extension RegistryError: DomainError {}
 
 /// Why an operation was refused or failed: the one error that every surface knows how to show.
 package struct OperationError: Error, Sendable, Equatable {

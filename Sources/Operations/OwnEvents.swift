@@ -1,4 +1,4 @@
-import Causality
+package import Causality
 package import Events
 import Store
 
@@ -9,16 +9,19 @@ package struct OwnEvents: Sendable {
   /// By type: a subject is checked when it is made, and this often is too often.
   private let subjects: [String: Subject]
 
-  package init(sink: any EventSink, serverID: String) {
+  /// - Parameter types: all that will be emitted often.
+  package init(sink: any EventSink, serverID: String, types: [EventType] = AuditEvents.all) {
     self.sink = sink
     self.serverID = serverID
     subjects = Dictionary(
-      uniqueKeysWithValues: EventTypes.all.map { ($0.name, Subject(own: "hub", serverID, $0.name)) })
+      uniqueKeysWithValues: types.map { ($0.name, Subject(own: "hub", serverID, $0.name)) })
   }
 
   /// `origin` is the id of the thing that ``EventType/origin`` names; `nil` for the server itself. What happens without a cause begins a
   /// correlation of its own.
-  func emit(_ type: EventType, id: String = makeUUID(), origin: String? = nil, because cause: Cause?, _ data: [UInt8]) {
+  package func emit(
+    _ type: EventType, id: String = makeUUID(), origin: String? = nil, because cause: Cause?, _ data: [UInt8]
+  ) {
     sink.emit(
       EventDraft(
         id: id, type: type.name, subject: subjects[type.name] ?? Subject(own: "hub", serverID, type.name),

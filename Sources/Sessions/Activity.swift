@@ -18,12 +18,3 @@ struct Activity {
 
   func quiet(now: ContinuousClock.Instant = .now) -> Duration { last.duration(to: now) }
 }
-
-extension Duration {
-  /// Whole milliseconds, rounded down; saturating.
-  package var milliseconds: Int {
-    let (seconds, attoseconds) = components
-    let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-    return overflow ? (seconds < 0 ? Int.min : Int.max) : Int(whole + attoseconds / 1_000_000_000_000_000)
-  }
-}

@@ -1,16 +1,6 @@
+package import Causality
 import Synchronization
 package import Sys
-
-/// Where a process of this machine stands to the sessions of a server.
-package enum ProcessOrigin: Sendable, Equatable {
-  /// It is in no session.
-  case outside
-  /// It is in a session.
-  /// - Parameter maker: on whose behalf that was made (``SessionSpec/maker``); `nil` for the local user's.
-  case session(maker: String?)
-  /// It has come out of some session, and which cannot be said.
-  case someSession
-}
 
 extension SessionStore {
   /// Ancestors that are looked at: shells in shells are a few, and a loop of reused numbers ends.

@@ -1,6 +1,6 @@
+package import Causality
 import Net
 package import Operations
-package import Sessions
 
 /// Looks up the bearer of a token.
 package protocol TokenVerifying: Sendable {

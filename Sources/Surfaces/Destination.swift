@@ -1,5 +1,4 @@
 import Cluster
-import Events
 import Operations
 import Store
 
@@ -29,7 +28,7 @@ enum FixedEndpoint: CaseIterable, Sendable {
     case .openAPI: "This document."
     case .operations: "Every operation with the schemas of its input and output."
     case .metrics: "Metrics in the text format of Prometheus."
-    case .schema: "JSON Schemas of an event's forms: \(EventSchemas.names.joined(separator: ", "))."
+    case .schema: "JSON Schemas of an event's forms: \(SchemaFiles.names.joined(separator: ", "))."
     case .rpc: "JSON-RPC 2.0: every operation as a method, in batches too."
     }
   }

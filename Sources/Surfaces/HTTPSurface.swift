@@ -1,10 +1,8 @@
 import Causality
 import Cluster
-import Events
 package import Metrics
 package import Net
 package import Operations
-package import Sessions
 import Store
 
 /// The HTTP surface: every operation of the catalogue at its path, JSON-RPC, the documents that describe them, and the WebSockets.
@@ -23,6 +21,8 @@ package struct HTTPSurface: HTTPHandler {
     package var basePrefix = BasePrefix.none
     /// Who gives the metrics of `/metrics`, beside the surface itself.
     package var metrics: [any MetricsSource] = []
+    /// Where requests for a path, below the base, are best answered; `nil` for where they are.
+    package var home: @Sendable (_ path: Substring) -> EventLoop? = { _ in nil }
     /// Takes the links of hubs; without it there are none.
     package var links: LinkEntrance?
 
@@ -30,21 +30,20 @@ package struct HTTPSurface: HTTPHandler {
   }
 
   let catalogue: Catalogue
-  let sessions: SessionStore
   let authenticator: Authenticator
   let origins: OriginPolicy
   let rpc: JSONRPC
   let router: Router<Routed>
+  private let home: @Sendable (_ path: Substring) -> EventLoop?
   private let requests: RequestMetrics
   private let metrics: [any MetricsSource]
   let prefix: BasePrefix
   private let openAPI: Lazy<[UInt8]>
   private let operationList: Lazy<[UInt8]>
 
-  package init(catalogue: Catalogue, sessions: SessionStore, authenticator: Authenticator, configuration: Configuration)
-  {
+  package init(catalogue: Catalogue, authenticator: Authenticator, configuration: Configuration) {
     self.catalogue = catalogue
-    self.sessions = sessions
+    home = configuration.home
     self.authenticator = authenticator
     let rpc = JSONRPC(catalogue: catalogue)
     self.rpc = rpc
@@ -91,7 +90,7 @@ package struct HTTPSurface: HTTPHandler {
     return response
   }
 
-  /// Requests about a session are best answered on its loop, and those for a backend where the way to it is.
+  /// Requests about what lives on a loop are best answered there, and those for a backend where the way to it is.
   package func home(of request: HTTPRequest) -> EventLoop? {
     if let query = request.query, let server = QueryText.server(in: query) {
       guard case .member(let member) = try? catalogue.place(of: server) else { return localHome(of: request) }
@@ -101,16 +100,8 @@ package struct HTTPSurface: HTTPHandler {
   }
 
   private func localHome(of request: HTTPRequest) -> EventLoop? {
-    guard let rest = prefix.remainder(of: Substring(request.path)),
-      rest.utf8.starts(with: HTTPSurface.sessionsPath.utf8)
-    else {
-      return nil
-    }
-    let name = rest.utf8.dropFirst(HTTPSurface.sessionsPath.utf8.count).prefix { $0 != 0x2F }
-    return sessions.loop(ofSession: String(Substring(name)))
+    prefix.remainder(of: Substring(request.path)).flatMap(home)
   }
-
-  private static let sessionsPath = "/sessions/"
 
   /// The answer to a request that never came to be one: the body that `HTTPServer` asks for. `headers` are its fields, if they could be read.
   package func response(to fault: HTTPFault, _ headers: HTTPHeaders?) -> HTTPResponse {
@@ -176,9 +167,9 @@ package struct HTTPSurface: HTTPHandler {
     case .fixed(.openAPI): return .response(Responses.json(openAPI.value))
     case .fixed(.operations): return .response(Responses.json(operationList.value))
     case .fixed(.schema):
-      guard let schema = EventSchemas.text(named: path.first?.value ?? "") else {
+      guard let schema = SchemaFiles.text(named: path.first?.value ?? "") else {
         throw OperationError(
-          .notFound, "There is no such schema; there are \(EventSchemas.names.joined(separator: ", ")).")
+          .notFound, "There is no such schema; there are \(SchemaFiles.names.joined(separator: ", ")).")
       }
       return .response(Responses.schema(schema))
     case .fixed(.metrics):

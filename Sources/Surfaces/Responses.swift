@@ -1,9 +1,7 @@
-import Events
 import Formats
 import Metrics
 import Net
 import Operations
-import Sessions
 
 /// The answers of the HTTP surface: the same headers on all of them, and one shape for every error.
 enum Responses {
@@ -50,14 +48,14 @@ enum Responses {
     response(200, type: "text/plain; charset=utf-8", Array(text.utf8))
   }
 
-  static func schema(_ text: String) -> HTTPResponse { response(200, type: EventSchemas.contentType, Array(text.utf8)) }
+  static func schema(_ text: String) -> HTTPResponse { response(200, type: SchemaFiles.contentType, Array(text.utf8)) }
 
   static func metrics(_ text: [UInt8]) -> HTTPResponse { response(200, type: MetricsText.contentType, text) }
 
   static func empty(_ status: Int) -> HTTPResponse { response(status, type: nil, []) }
 
   static func error(_ error: OperationError) -> HTTPResponse {
-    var response = json(document(of: error), status: error.httpStatus)
+    var response = json(error.document, status: error.httpStatus)
     switch error.code {
     case .authRequired: response.headers.append("WWW-Authenticate", "Bearer")
     case .authInvalid: response.headers.append("WWW-Authenticate", "Bearer error=\"invalid_token\"")
@@ -89,7 +87,7 @@ enum Responses {
       case .badRequest(let why): "Invalid request: \(why)."
       default: fault.message.prefix(1).uppercased() + fault.message.dropFirst() + "."
       }
-    var response = json(document(of: OperationError(code, message)), status: fault.status)
+    var response = json(OperationError(code, message).document, status: fault.status)
     if case .upgradeRequired = fault { offerUpgrade(in: &response) }
     trace.mark(&response.headers)
     return response
@@ -99,7 +97,7 @@ enum Responses {
   static func upgradeRequired() -> HTTPResponse {
     let error = OperationError(
       .invalidRequest, "Invalid request: a WebSocket is served here; send 'Upgrade: websocket'.")
-    var response = json(document(of: error), status: HTTPFault.upgradeRequired.status)
+    var response = json(error.document, status: HTTPFault.upgradeRequired.status)
     offerUpgrade(in: &response)
     return response
   }
@@ -107,44 +105,6 @@ enum Responses {
   private static func offerUpgrade(in response: inout HTTPResponse) {
     response.headers.append("Upgrade", "websocket")
     response.headers.append("Sec-WebSocket-Version", "13")
-  }
-
-  /// `{"error":{"code","message"}}`, and the way that the call took where it went to another server.
-  static func document(of error: OperationError) -> [UInt8] {
-    var json = JSONWriter()
-    json.beginObject()
-    json.key("error")
-    write(error, to: &json)
-    json.endObject()
-    return json.finish()
-  }
-
-  static func write(_ error: OperationError, to json: inout JSONWriter) {
-    json.beginObject()
-    json.key("code")
-    json.string(error.codeText)
-    json.key("message")
-    json.string(error.message)
-    writePath(of: error, to: &json)
-    json.endObject()
-  }
-
-  /// `details`, and `server_path` and `failed_hop` for a call that has left this server.
-  static func writePath(of error: OperationError, to json: inout JSONWriter) {
-    if !error.serverPath.isEmpty {
-      json.key("server_path")
-      json.beginArray()
-      for name in error.serverPath { json.string(name) }
-      json.endArray()
-    }
-    if let hop = error.failedHop {
-      json.key("failed_hop")
-      json.string(hop)
-    }
-    if let details = error.details {
-      json.key("details")
-      json.raw(details.bytes)
-    }
   }
 
   private static func response(_ status: Int, type: String?, _ body: [UInt8]) -> HTTPResponse {

@@ -76,7 +76,7 @@ package final class Tickets: Sendable {
 
 /// The `auth` domain, as the world knows it.
 package enum AuthContract: Contract {
-  static let ticket = Endpoint(
+  static let ticket = TypedOperation(
     "auth.ticket", "Makes a ticket that opens one WebSocket within 30 seconds, as '?ticket='.", nil,
     .post("/auth/ws-ticket"), .changes, takes: NoInput.self, gives: Tickets.Ticket.self
   ).notThroughHubs(

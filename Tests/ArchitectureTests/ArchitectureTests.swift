@@ -6,7 +6,8 @@ struct ArchitectureTests {
   private static let floors: [String: Int] = [
     "CSys": 0, "CUV": 0, "CHTTPParser": 0, "CCrypto": 0, "CSQLite": 0, "CZstd": 0, "CPCRE2": 0, "CTOML": 0,
     "TerminalEngine": 0, "Formats": 0, "Sys": 0, "Net": 0, "Store": 0, "Causality": 0, "Metrics": 0,
-    "Keeper": 1, "Sessions": 1, "Events": 1, "Cluster": 1, "Operations": 2, "Surfaces": 3, "Commands": 4, "roost": 4,
+    "Keeper": 1, "Sessions": 1, "Events": 1, "Cluster": 1, "Operations": 2, "Surfaces": 3, "Domains": 3,
+    "Commands": 4, "roost": 4,
   ]
 
   /// Within floors 0, 1 and 4 there is an order too: who may import whom.
@@ -56,6 +57,21 @@ struct ArchitectureTests {
           #expect(mayImport(target, module), "\(file) imports \(module)")
         }
       }
+    }
+  }
+
+  /// What a floor may not hold, though it stands below: the catalogue and what carries it know no domain.
+  private static let strangers: [String: Set<String>] = [
+    "Operations": ["Sessions", "Keeper"],
+    "Surfaces": ["Sessions", "Keeper", "Events", "TerminalEngine", "Domains"],
+    "Domains": ["Surfaces", "Keeper"],
+  ]
+
+  @Test("the catalogue and the surfaces know no domain", arguments: strangers.keys)
+  func knowsNoDomain(target: String) {
+    for file in SourceTree.swiftFiles("Sources/\(target)") {
+      let known = SourceTree.imports(file).filter { ArchitectureTests.strangers[target]?.contains($0) == true }
+      #expect(known.isEmpty, "\(file) imports \(known)")
     }
   }
 

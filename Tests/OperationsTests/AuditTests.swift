@@ -32,7 +32,7 @@ struct AuditTests {
 
   private func operation(_ name: String, _ effect: Effect, scope: Scope = .sessionsManage) -> OperationBinding {
     let seen = seen
-    return Endpoint(
+    return TypedOperation(
       name, "Does it", scope, .post("/sessions/{session}/it"), effect, takes: Input.self, gives: Output.self
     ).on { call, input in
       seen.note()
@@ -72,7 +72,7 @@ struct AuditTests {
       #expect(draft.fields["target"] == "dev")
       #expect(draft.fields["outcome"] == "allowed")
       #expect(draft.fields["address"] == "127.0.0.1:9")
-      #expect(EventTypes.auditAllowed.fault(in: draft.fields) == nil)
+      #expect(AuditEvents.allowed.fault(in: draft.fields) == nil)
       let cause = try #require(seen.causes.first ?? nil)
       #expect(cause.causationID == draft.id)
       #expect(cause.correlationID == AuditTests.correlationID)
@@ -122,7 +122,7 @@ struct AuditTests {
     let loops = try LoopGroup(count: 2)
     defer { loops.stop() }
     let loop = loops.loops[1]
-    let where_ = Endpoint(
+    let where_ = TypedOperation(
       "session.kill", "Does it", .sessionsManage, .post("/sessions/{session}/it"), .changes, takes: Input.self,
       gives: Output.self
     ).on { call, input in

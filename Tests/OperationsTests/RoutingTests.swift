@@ -46,28 +46,28 @@ struct RoutingTests {
       let performed = Counter()
       self.performed = performed
       let operations: [OperationBinding] = [
-        Endpoint(
+        TypedOperation(
           "session.screen", "Look", .sessionsRead, .get("/sessions/{session}/screen"), .reads, takes: Input.self,
           gives: Output.self
         ).on { _, input in
           performed.add()
           return Output(name: input.session.text)
         },
-        Endpoint(
+        TypedOperation(
           "session.update", "Change", .sessionsManage, .patch("/sessions/{session}"), .changes, takes: Input.self,
           gives: Output.self
         ).on { _, input in
           performed.add()
           return Output(name: input.session.text)
         },
-        Endpoint(
+        TypedOperation(
           "session.create", "Make", .sessionsManage, .post("/sessions"), .changes, status: 201, takes: CreateInput.self,
           gives: Output.self
         ).working(as: .places).on { _, input in
           performed.add()
           return Output(name: input.name?.text ?? "0")
         },
-        Endpoint("server.health", "Live", nil, .get("/health"), .reads, takes: NoInput.self, gives: Output.self)
+        TypedOperation("server.health", "Live", nil, .get("/health"), .reads, takes: NoInput.self, gives: Output.self)
           .working(as: .identity).on {
             _, _ in
             performed.add()

@@ -1,3 +1,4 @@
+import Domains
 import Formats
 import Glibc
 import Operations

@@ -9,6 +9,7 @@ import Synchronization
 import Sys
 import TestKit
 
+@testable import Domains
 @testable import Sessions
 @testable import Surfaces
 

@@ -8,6 +8,7 @@ import TestKit
 import Testing
 
 @testable import Cluster
+@testable import Domains
 @testable import Sessions
 @testable import Surfaces
 

@@ -5,6 +5,8 @@ import TestKit
 import Testing
 
 @testable import Cluster
+@testable import Domains
+@testable import Operations
 @testable import Sessions
 @testable import Surfaces
 

@@ -31,7 +31,9 @@ struct JSONRPCTests {
     let long = String(repeating: "x", count: 3 << 20)
     let catalogue = Catalogue(
       [
-        Endpoint("long.get", "Answer at length", nil, .get("/long"), .reads, takes: NoInput.self, gives: Long.self).on {
+        TypedOperation(
+          "long.get", "Answer at length", nil, .get("/long"), .reads, takes: NoInput.self, gives: Long.self
+        ).on {
           _, _ in
           calls.withLock { $0 += 1 }
           return Long(text: long)

@@ -1,6 +1,7 @@
 import Formats
 import Testing
 
+@testable import Operations
 @testable import Surfaces
 
 @Suite("JSON text")

@@ -9,6 +9,7 @@ import Store
 import TestKit
 import Testing
 
+@testable import Domains
 @testable import Surfaces
 
 @Suite("Servers behind a hub", .timeLimit(.minutes(2)))

@@ -12,6 +12,7 @@ import Synchronization
 import Sys
 import TestKit
 
+@testable import Domains
 @testable import Surfaces
 
 /// A server in this process: catalogue, store, surface and sockets as a composition puts them together.
@@ -48,7 +49,7 @@ final class LinkedServer: Sendable {
     }
   }
 
-  init(_ name: String, access: Access = .everything) async throws {
+  init(_ name: String, access: Access = .everything, domains: [Domain] = []) async throws {
     self.name = name
     let serverID = makeUUID()
     self.serverID = serverID
@@ -74,9 +75,10 @@ final class LinkedServer: Sendable {
     let map = ClusterMap(serverID: serverID, hostname: name)
     self.map = map
     let audit = AuditTrail(OwnEvents(sink: sink, serverID: serverID), loop: loops.loops[0])
-    let catalogue = Catalogue(
-      SessionOperations(store: store, server: name).all, streams: SessionStreams(store: store).all,
-      ownNames: [name, serverID], cluster: map, audit: audit)
+    let sessions = Domain(
+      SessionContract.self, SessionOperations(store: store, server: name).all, streams: SessionStreams(store: store).all
+    )
+    let catalogue = Catalogue(domains: [sessions] + domains, ownNames: [name, serverID], cluster: map, audit: audit)
     self.catalogue = catalogue
     let authenticator = Authenticator(
       ownUID: getuid(), tokens: OneToken(access: access), noAuth: false, tickets: Tickets(accounts: Accounts()),
@@ -85,6 +87,7 @@ final class LinkedServer: Sendable {
     let accepted = Accepted()
     links = accepted
     var configuration = HTTPSurface.Configuration(version: "test")
+    configuration.home = { store.loop(ofPath: $0) }
     configuration.links = LinkEntrance(loop: { _ in nil }) { catalogue, socket, call, closed in
       let links = LinkSurface(catalogue, hostname: name)
       let peer = LinkPeer(call, hubID: LinkedServer.hubID, hubHostname: "hub")
@@ -96,7 +99,7 @@ final class LinkedServer: Sendable {
       accepted.add(link)
     }
     let surface = HTTPSurface(
-      catalogue: catalogue, sessions: store, authenticator: authenticator, configuration: configuration)
+      catalogue: catalogue, authenticator: authenticator, configuration: configuration)
     http = HTTPServer(
       loops: loops, handler: surface, errorBody: { Responses.fault($0, RequestTrace($1)) })
     try await http.listen(unix: home.path + "/roost.sock")
@@ -186,10 +189,12 @@ struct LinkedServers: Sendable {
   let backend: LinkedServer
 
   static func with(
-    role: Role = .member, access: Access = .everything, _ body: (LinkedServers) async throws -> Void
+    role: Role = .member, access: Access = .everything, domains: () -> [Domain] = { [] },
+    _ body: (LinkedServers) async throws -> Void
   ) async throws {
     let servers = LinkedServers(
-      hub: try await LinkedServer("hub"), backend: try await LinkedServer("web1", access: access))
+      hub: try await LinkedServer("hub", domains: domains()),
+      backend: try await LinkedServer("web1", access: access, domains: domains()))
     try await servers.connect(role)
     do {
       try await body(servers)

@@ -1,11 +1,12 @@
 import Testing
 
+@testable import Domains
 @testable import Surfaces
 
 @Suite("Events of another server in a stream")
 struct RelayedEventTests {
   private func text(_ message: String) -> String? {
-    EventStreamContract.serverSentEvent(Array(message.utf8)).map { String(decoding: $0, as: UTF8.self) }
+    EventContract.serverSentEvent(Array(message.utf8)).map { String(decoding: $0, as: UTF8.self) }
   }
 
   @Test("an event is one line, whatever stands between its parts, with its number and type")

@@ -24,35 +24,35 @@ enum Sample {
 
   static let operations = bindings.map(\.operation)
   static let bindings: [OperationBinding] = [
-    Endpoint(
+    TypedOperation(
       "session.list", "List the sessions", .sessionsRead, .get("/sessions"), .reads, takes: ListInput.self,
       gives: [Record].self
     ).on { _, input in
       (input.tag ?? []).map { Record(name: $0.text) }
     },
-    Endpoint(
+    TypedOperation(
       "session.create", "Start a session", .sessionsManage, .post("/sessions"), .changes, status: 201,
       takes: CreateInput.self, gives: Record.self
     ).on { _, input in Record(name: input.name?.text ?? "\(input.rows ?? 0)")
     },
-    Endpoint(
+    TypedOperation(
       "session.get", "Tell of a session", .sessionsRead, .get("/sessions/{session}"), .reads, takes: NameInput.self,
       gives: Record.self
     ).on { _, input in
       guard input.session.text != "none" else { throw SessionError.notFound("none") }
       return Record(name: input.session.text)
     },
-    Endpoint(
+    TypedOperation(
       "session.remove", "End a session", .sessionsManage, .delete("/sessions/{session}"), .changes,
       takes: NameInput.self
     ).on { _, _ in
     },
-    Endpoint(
+    TypedOperation(
       "session.input", "Type bytes", .sessionsInput, .post("/sessions/{session}/input"), .changesOften,
       rawField: "data", takes: TypeInput.self, gives: Length.self
     ).on { _, input in Length(length: input.data.bytes.count)
     },
-    Endpoint(
+    TypedOperation(
       "server.health", "Say that the server is up", nil, .get("/health"), .reads, takes: NoInput.self,
       gives: Health.self
     ).on { _, _ in
@@ -61,7 +61,7 @@ enum Sample {
   ]
 
   static let streams = [
-    StreamEndpoint(
+    TypedStream(
       .init(.webSocket, "ws.session_raw", "/sessions/{session}/ws/raw", "WebSocket: the terminal's bytes"),
       scopes: [.sessionsRead], takes: NameInput.self
     ).on { _, _ in

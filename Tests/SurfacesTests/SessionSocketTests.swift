@@ -7,6 +7,7 @@ import TerminalEngine
 import TestKit
 import Testing
 
+@testable import Domains
 @testable import Sessions
 @testable import Surfaces
 

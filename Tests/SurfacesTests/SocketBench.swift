@@ -6,6 +6,7 @@ import Sys
 import TerminalEngine
 import TestKit
 
+@testable import Domains
 @testable import Sessions
 @testable import Surfaces
 

@@ -66,7 +66,7 @@ actor SocketRelay {
   }
 
   /// Called once, when the client's socket is open.
-  func start() {
+  package func start() {
     client.handler = ClientSide(self)
     guard let remote else { return }
     remote.handler = RemoteSide(self)

@@ -72,16 +72,19 @@ package struct Stream: Sendable {
     package let subscribe: String
     package let unsubscribe: String
     package let notification: String
+    /// Whether its first message says what it is: then the members of that are the answer's, and it is answered with that message.
+    package let greets: Bool
     /// The member of the notification's parameters that a message is.
     package let member: @Sendable ([UInt8]) -> (name: String, value: ArraySlice<UInt8>)
 
     package init(
-      subscribe: String, unsubscribe: String, notification: String,
+      subscribe: String, unsubscribe: String, notification: String, greets: Bool = false,
       member: @escaping @Sendable ([UInt8]) -> (name: String, value: ArraySlice<UInt8>) = { ("message", $0[...]) }
     ) {
       self.subscribe = subscribe
       self.unsubscribe = unsubscribe
       self.notification = notification
+      self.greets = greets
       self.member = member
     }
   }

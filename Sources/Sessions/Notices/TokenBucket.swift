@@ -1,3 +1,5 @@
+import Formats
+
 /// Lets a burst through at once, and after that so many in a second. Pure: times come in as values.
 struct TokenBucket {
   let burst: Double

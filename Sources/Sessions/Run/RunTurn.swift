@@ -1,4 +1,5 @@
 import Causality
+import Formats
 import Sys
 import TerminalEngine
 

@@ -71,7 +71,7 @@ extension HTTPSurface {
 extension StreamBinding {
   /// `GET /rpc` as a WebSocket.
   static func rpc(_ rpc: JSONRPC, _ sockets: OpenSockets) -> StreamBinding {
-    StreamEndpoint(
+    TypedStream(
       .init(.webSocket, "ws.rpc", "/rpc", "WebSocket: JSON-RPC 2.0, answered as the calls end."), scopes: [],
       takes: NoInput.self
     )

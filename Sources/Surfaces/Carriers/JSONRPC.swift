@@ -159,7 +159,7 @@ struct JSONRPC: Sendable {
       json.key("status")
       json.integer(foreign.status)
     }
-    Responses.writePath(of: error, to: &json)
+    error.writePath(to: &json)
     json.endObject()
     json.endObject()
     end(&json, id: id)

@@ -39,7 +39,8 @@ actor RPCSocket: OperationSocket {
     let (rpc, asked) = (rpc, call)
     let methods = RPCSocket.methods(of: text)
     let number = start(
-      ordered: methods.contains(where: RunningRequests.ordered.contains), isLong: isLong(methods), keeping: remarks
+      ordered: methods.contains { catalogue.operation(named: $0)?.isOrdered == true }, isLong: isLong(methods),
+      keeping: remarks
     ) { await rpc.answer(text, for: asked) }
     if number == nil {
       let error = RPCSocket.tooMany
@@ -91,8 +92,8 @@ actor RPCSocket: OperationSocket {
 
   /// What waits for something by itself is in nobody's way meanwhile, and others are not to wait for it.
   private func isLong(_ methods: [String]) -> Bool {
-    methods.contains(where: RunningRequests.long.contains)
-      && !methods.contains { catalogue.operation(named: $0)?.wait != nil }
+    let operations = methods.compactMap { catalogue.operation(named: $0) }
+    return operations.contains(where: \.answersAtLength) && !operations.contains { $0.wait != nil }
   }
 
   private static func id(of text: [UInt8]) -> ArraySlice<UInt8>? {

@@ -32,6 +32,11 @@ final class Subscription: MessageSocket, @unchecked Sendable {
     self.onEnded = onEnded
   }
 
+  /// Its stream has been found, and begins next.
+  func begins() {
+    if !rpc.greets { answer(.success(result())) }
+  }
+
   /// The carrier's client has read all that it was sent.
   func drained() {
     outstanding = 0

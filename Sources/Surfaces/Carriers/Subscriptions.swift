@@ -61,6 +61,7 @@ final class Subscriptions: @unchecked Sendable {
         self?.running[number] = nil
       }
       running[last] = subscription
+      subscription.begins()
       found.begin(on: subscription, for: call, noting: sockets)
     } catch {
       reply(.failure(error))

@@ -57,7 +57,7 @@ private struct LinkInput: Decodable, Sendable, MeaningTelling {
 extension StreamBinding {
   /// `/link`. Who opened it is who asks on all its streams; what the hub is called it says on the link itself.
   static func link(_ links: LinkEntrance, _ linked: LinkedCatalogue) -> StreamBinding {
-    StreamEndpoint(
+    TypedStream(
       .init(
         .webSocket, "ws.link", "/link", "WebSocket: the link of a hub, with the subprotocol \(LinkHello.subprotocol)."),
       scopes: [.link], takes: LinkInput.self

@@ -4,51 +4,20 @@ package import Net
 package import Operations
 import Synchronization
 
-/// The hub at the other end of a link.
-package struct LinkPeer: Sendable {
-  /// The bearer of the token that opened the link, and what it allows.
-  package var principal: Principal
-  package var access: Access
-  /// Where it comes from, for people: `10.0.0.7:51234`.
-  package var address: String
-  package var hubID: String
-  package var hubHostname: String
-
-  /// - Parameter call: the one that opened the link.
-  package init(_ call: Call, hubID: String, hubHostname: String) {
-    principal = call.principal
-    access = call.access
-    address = call.peer
-    self.hubID = hubID
-    self.hubHostname = hubHostname
-  }
-
-  /// A call that the hub passes on, as one of this server.
-  /// - Parameter access: what both the hub's token and the hub's caller may do.
-  fileprivate func call(_ context: CallContext, access: Access) -> Call {
-    // What a hub says of the way is its own word, but that it was the last on it is known here.
-    let via = context.via.last == hubID ? context.via : context.via + [hubID]
-    return Call(
-      principal: .relayed(by: principal, for: context.principal), access: access, peer: address,
-      correlationID: context.correlationID, traceParent: context.traceParent, causationID: context.causationID,
-      via: via, role: context.limits.role)
-  }
-}
-
 /// What a hub asks for over its link: operations and streams of the catalogue, as over HTTP.
 package final class LinkSurface: Sendable {
-  /// Serves a stream that tells a hub of something as it changes, on its loop.
-  package typealias Directory = @Sendable (_ stream: any MessageSocket, _ peer: LinkPeer) -> Void
-
   let linked: LinkedCatalogue
   /// Of this server: names it in the path of an error.
   let hostname: String
-  private let directory: Directory?
-  private let registry: Directory?
+  private let directory: LinkPeer.Directory?
+  private let registry: LinkPeer.Directory?
   /// The limits that came with the last call, and what they left of the hub's access: most calls come with the same.
   private let narrowed = Mutex<(limits: CallContext.Limits, access: Access)?>(nil)
 
-  package init(_ linked: LinkedCatalogue, hostname: String, directory: Directory? = nil, registry: Directory? = nil) {
+  package init(
+    _ linked: LinkedCatalogue, hostname: String, directory: LinkPeer.Directory? = nil,
+    registry: LinkPeer.Directory? = nil
+  ) {
     self.linked = linked
     self.hostname = hostname
     self.directory = directory
