@@ -77,16 +77,13 @@ package final class ClusterMap: Sendable {
     if name == hostname || name == serverID { return .here }
     let members = members
     if let found = members.first(where: { $0.serverID == name }) { return .member(found) }
-    let matches: [(Member) -> Bool] = [
-      { $0.hostname == name },
-      { $0.address == name },
-      { name.utf8.count >= ClusterMap.shortestPrefix && $0.serverID?.hasPrefix(name) == true },
-    ]
-    for matches in matches {
-      let found = members.filter(matches)
-      if found.count == 1 { return .member(found[0]) }
-      if found.count > 1 { return .ambiguous(found) }
+    // What a server calls itself is its own word: it does not take the calls of another one whose id begins so.
+    let isBeginning = name.utf8.count >= ClusterMap.shortestPrefix
+    let found = members.filter {
+      $0.hostname == name || $0.address == name || isBeginning && $0.serverID?.hasPrefix(name) == true
     }
-    return .unknown
+    let isOwn = isBeginning && serverID.hasPrefix(name)
+    if found.isEmpty { return isOwn ? .here : .unknown }
+    return found.count == 1 && !isOwn ? .member(found[0]) : .ambiguous(found)
   }
 }

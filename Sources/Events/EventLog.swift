@@ -627,7 +627,14 @@ extension EventLog {
   /// it has found.
   /// - Parameter forOwner: the local user's: questions of others never keep it waiting.
   package func page(_ query: EventQuery, forOwner: Bool = false) async throws(EventError) -> EventPage {
-    try await ask(forOwner: forOwner) { reader, search throws(SystemError) in try reader.page(query, search) }
+    try await page(query, forOwner: forOwner) { $0 }
+  }
+
+  /// The same, made into something where the files are read: megabytes of events in another form take tens of milliseconds, which no loop has.
+  package func page<Answer: Sendable>(
+    _ query: EventQuery, forOwner: Bool = false, _ make: @escaping @Sendable (EventPage) -> Answer
+  ) async throws(EventError) -> Answer {
+    try await ask(forOwner: forOwner) { reader, search throws(SystemError) in make(try reader.page(query, search)) }
   }
 
   /// Asks the files, on a thread of the reader's.

@@ -470,6 +470,7 @@ final class HTTPConnection: ServedConnection, @unchecked Sendable {
     let webSocket = WebSocket(
       socket: socket, role: .server, subprotocol: upgrade.subprotocol, maxMessageBytes: upgrade.maxMessageBytes,
       pingInterval: upgrade.pingInterval, pongTimeout: upgrade.pongTimeout)
+    webSocket.holdsMessage = upgrade.holdsMessage
     let standing = old.standing
     webSocket.whenGone { [unowned webSocket] in
       server.remove(webSocket)

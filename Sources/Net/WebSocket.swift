@@ -59,6 +59,9 @@ package struct WebSocketUpgrade: Sendable {
   package var loop: EventLoop?
   /// A larger message closes with 1009.
   package var maxMessageBytes = 1 << 20
+  /// Asked on the socket's loop before more of a message that is not whole is kept, in steps of ``WebSocket/holdingStep``; with 0 when that is
+  /// over. Where it says no the socket closes with 1013.
+  package var holdsMessage: (@Sendable (_ bytes: Int) -> Bool)?
   /// A ping is sent after so long a silence of the peer. Proxies drop idle connections after 60 s.
   package var pingInterval: Duration = .seconds(30)
   /// A peer that stays silent so long after the ping, and takes no output either, is dropped.
@@ -123,6 +126,9 @@ package final class WebSocket: @unchecked Sendable {
   private var isConsuming = false
   private var unread: [UInt8] = []
   private var hasReported = false
+  /// As ``WebSocketUpgrade/holdsMessage``, and what it was told last.
+  var holdsMessage: ((Int) -> Bool)?
+  private var held = 0
   private var ending: (code: UInt16, reason: String)?
   private var gone: (() -> Void)?
 
@@ -323,6 +329,7 @@ package final class WebSocket: @unchecked Sendable {
     defer {
       isConsuming = false
       answerPing()
+      countUnfinished()
     }
     do throws(WebSocketFault) {
       while state != .ended {
@@ -340,6 +347,19 @@ package final class WebSocket: @unchecked Sendable {
       }
     } catch {
       fail(error)
+    }
+  }
+
+  /// Whoever has a thousand sockets and finishes no message would have a gigabyte here; what is less than this on each is not counted.
+  package static let holdingStep = 16 << 10
+
+  private func countUnfinished() {
+    guard let holdsMessage, state != .ended else { return }
+    let steps = decoder.unfinishedBytes / WebSocket.holdingStep * WebSocket.holdingStep
+    guard steps != held else { return }
+    held = steps
+    if !holdsMessage(steps) {
+      fail(.init(WebSocketCloseCode.tryAgainLater, "too much is unfinished; send whole messages, or less at once"))
     }
   }
 
@@ -399,6 +419,8 @@ package final class WebSocket: @unchecked Sendable {
   /// Nothing more to say: the connection goes down, the handler hears of it now.
   private func end(_ code: UInt16, _ reason: String) {
     state = .ended
+    if held > 0 { _ = holdsMessage?(0) }
+    holdsMessage = nil
     if ending == nil { ending = (code, reason) }
     silence?.close()
     closing?.close()

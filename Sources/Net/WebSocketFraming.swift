@@ -10,7 +10,6 @@ enum WebSocketOpcode: UInt8 {
   var isControl: Bool { rawValue >= 8 }
 }
 
-/// Close codes (RFC 6455 §7.4).
 /// Close codes (RFC 6455 §7.4.1).
 package enum WebSocketCloseCode {
   package static let normal: UInt16 = 1000
@@ -22,6 +21,8 @@ package enum WebSocketCloseCode {
   package static let abnormal: UInt16 = 1006
   package static let invalidPayload: UInt16 = 1007
   package static let tooBig: UInt16 = 1009
+  /// What is asked for is more than there is room for now (IANA).
+  package static let tryAgainLater: UInt16 = 1013
 
   /// May this code stand in a close frame? Registered ones and those for applications.
   static func isValidOnWire(_ code: UInt16) -> Bool {
@@ -79,6 +80,9 @@ struct WebSocketDecoder {
   private var message: [UInt8] = []
   private var utf8 = UTF8Validator()
   private var control: [UInt8] = []
+
+  /// Bytes of a message that has begun and is not whole.
+  var unfinishedBytes: Int { message.count }
 
   init(role: Role, maxMessageBytes: Int) {
     self.role = role

@@ -86,12 +86,14 @@ package actor SessionStore {
   /// Names of sessions that stay with the keeper, since this server has no descriptors for them.
   package private(set) var left: [String] = []
   var entries: [String: Entry] = [:]
-  /// What ``find(_:)`` answers from: the sessions of `entries` by name, for every thread.
+  /// What ``find(_:)`` answers from: the sessions of `entries` by name and by id, for every thread. No name has the form of an id.
   private nonisolated let directory = Mutex<[String: Listing]>([:])
   /// By their ids, the makers of sessions that were made for somebody else than the local user: known before their programs run.
   nonisolated let makers = Mutex<[String: String]>([:])
   /// All sessions, in no order.
-  nonisolated var sessions: [Session] { directory.withLock { $0.values.map(\.session) } }
+  nonisolated var sessions: [Session] {
+    directory.withLock { directory in directory.compactMap { $0.key == $0.value.session.id ? $0.value.session : nil } }
+  }
   /// What whoever attached last said of the surroundings of his terminal; `nil` for a variable that is not set there.
   private nonisolated let surroundings = Mutex<[String: String?]>([:])
   /// Names by the sessions' ids, which the keeper knows them by.
@@ -117,6 +119,7 @@ package actor SessionStore {
 
   private struct Listing: Sendable {
     let session: Session
+    let name: SessionName
     let tags: Set<Tag>
   }
 
@@ -155,10 +158,17 @@ package actor SessionStore {
 
   // MARK: finding
 
-  /// A session and its tags. From anywhere: a request for a session need not wait for the store's loop.
-  package nonisolated func find(_ name: SessionName) throws(SessionError) -> (session: Session, tags: Set<Tag>) {
-    guard let listing = directory.withLock({ $0[name.text] }) else { throw .notFound(name.text) }
-    return (listing.session, listing.tags)
+  /// The session of that name or id, with its name and tags. From anywhere: a request for a session need not wait for the store's loop.
+  package nonisolated func find(
+    _ reference: SessionName
+  ) throws(SessionError) -> (session: Session, name: SessionName, tags: Set<Tag>) {
+    guard let listing = directory.withLock({ $0[reference.text] }) else { throw .notFound(reference.text) }
+    return (listing.session, listing.name, listing.tags)
+  }
+
+  private func entry(of reference: SessionName) throws(SessionError) -> Entry {
+    guard let entry = entries[names[reference.text] ?? reference.text] else { throw .notFound(reference.text) }
+    return entry
   }
 
   /// Where the session of that name lives; `nil` for a name that is nobody's. From anywhere.
@@ -333,10 +343,20 @@ package actor SessionStore {
   private func enter(_ session: Session, _ label: SessionLabel, _ program: WatchedProgram) {
     entries[label.name.text] = Entry(
       session: session, order: nextOrder, name: label.name, tags: label.tags, label: label, program: program)
-    directory.withLock { $0[label.name.text] = Listing(session: session, tags: label.tags) }
+    list(session, label.name, label.tags)
     nextOrder += 1
     makers.withLock { $0[session.id] = label.maker }
     names[session.id] = label.name.text
+  }
+
+  private nonisolated func list(_ session: Session, _ name: SessionName, _ tags: Set<Tag>, insteadOf old: String? = nil)
+  {
+    let listing = Listing(session: session, name: name, tags: tags)
+    directory.withLock {
+      if let old { $0[old] = nil }
+      $0[name.text] = listing
+      $0[session.id] = listing
+    }
   }
 
   /// Takes over the sessions that the keeper still holds from an earlier server of this name. Their programs have gone on; what was on
@@ -365,7 +385,7 @@ package actor SessionStore {
       return
     }
     // Two servers' sessions cannot share a name here; the id tells them apart.
-    if entries[label.name.text] != nil,
+    if entries[label.name.text] != nil || label.name.isIDLike,
       let other = try? SessionName("\(label.name.text.prefix(50))-\(kept.id.prefix(8))")
     {
       label.name = other
@@ -409,6 +429,7 @@ package actor SessionStore {
 
   private func reserve(_ wanted: SessionName?, for holders: [String]) throws(SessionError) -> SessionName {
     if let wanted {
+      try requireNoID(wanted)
       guard entries[wanted.text] == nil, reserved[wanted.text] == nil else { throw conflict(wanted) }
       reserved[wanted.text] = holders
       return wanted
@@ -422,6 +443,15 @@ package actor SessionStore {
     }
   }
 
+  /// Who calls a session by its id is never to reach another one that bears it as a name.
+  private func requireNoID(_ name: SessionName) throws(SessionError) {
+    guard name.isIDLike else { return }
+    throw SessionError(
+      .invalidSessionName,
+      "Invalid session name: it has the form of an id, by which sessions are called too; choose another."
+    )
+  }
+
   private func conflict(_ name: SessionName) -> SessionError {
     SessionError(
       .sessionNameConflict, "A session named \(name) exists already; choose another name, or remove that one.")
@@ -433,7 +463,9 @@ package actor SessionStore {
   package func update(
     _ name: SessionName, newName: SessionName?, add: [Tag], remove: [Tag], sizePolicy: SizePolicy? = nil
   ) async throws(SessionError) -> Session {
-    guard var entry = entries[name.text] else { throw .notFound(name.text) }
+    var entry = try entry(of: name)
+    let name = entry.name
+    if let newName, newName != name { try requireNoID(newName) }
     if let newName, newName != name, entries[newName.text] != nil || reserved[newName.text] != nil {
       throw conflict(newName)
     }
@@ -451,11 +483,7 @@ package actor SessionStore {
     if let sizePolicy { entry.label.sizePolicy = sizePolicy }
     entries[name.text] = nil
     entries[entry.name.text] = entry
-    let listing = Listing(session: entry.session, tags: tags)
-    directory.withLock {
-      $0[name.text] = nil
-      $0[entry.name.text] = listing
-    }
+    list(entry.session, entry.name, tags, insteadOf: name.text)
     names[entry.session.id] = entry.name.text
     if entry.name != name { tell(.renamed(old: name.text, new: entry.name.text)) }
     if !added.isEmpty || !removed.isEmpty { tell(.tagsChanged(entry.name.text, added: added, removed: removed)) }
@@ -469,7 +497,7 @@ package actor SessionStore {
   /// Ends a session's program and everything it started: `signal` first, and SIGKILL to what is left after `grace`. Returns when that is
   /// done; the session stays listed. Throws ``SessionError/Code/programsRemain`` when something is there still a moment after the grace.
   package func kill(_ name: SessionName, signal: Signal, grace: Duration) async throws(SessionError) -> Session {
-    guard let entry = entries[name.text] else { throw .notFound(name.text) }
+    let entry = try entry(of: name)
     if let remains = try await end(entry, signal, grace: grace) {
       throw .remaining("The session \(name) has not ended", remains)
     }
@@ -562,7 +590,7 @@ package actor SessionStore {
   /// Ends a session at once and takes it off the list. Throws ``SessionError/Code/programsRemain``, and leaves it listed, when something that
   /// it started cannot be ended.
   package func remove(_ name: SessionName) async throws(SessionError) {
-    guard let entry = entries[name.text] else { throw .notFound(name.text) }
+    let entry = try entry(of: name)
     let id = entry.session.id
     var left = leftOver(of: id)
     if entry.ended == nil {
@@ -584,8 +612,11 @@ package actor SessionStore {
 
   private func drop(_ name: String, because cause: Cause? = nil) async {
     guard let entry = entries.removeValue(forKey: name) else { return }
-    directory.withLock { $0[name] = nil }
     let id = entry.session.id
+    directory.withLock {
+      $0[name] = nil
+      $0[id] = nil
+    }
     makers.withLock { $0[id] = nil }
     names[id] = nil
     entry.removal?.cancel()

@@ -98,6 +98,26 @@ struct RegistryTests {
     #expect(member.address == "http://b")
   }
 
+  @Test("a server that calls itself the beginning of another's id takes none of its calls")
+  func liar() async throws {
+    let registry = try await harness.start()
+    let beginning = String(firstID.prefix(8))
+    let ownBeginning = String(registry.map.serverID.prefix(8))
+    for (address, id, hostname) in [("http://a", firstID, "web"), ("http://b", secondID, beginning)] {
+      if address == "http://b" {
+        guard case .member(let member) = registry.map.resolve(beginning) else { return #expect(Bool(false)) }
+        #expect(member.address == "http://a")
+      }
+      _ = try await registry.add(NewBackend(address: address, terms: BackendTerms(role: .member)), by: "x")
+      #expect(await harness.control(address)?.answer(id, hostname) == .accepted)
+    }
+    guard case .ambiguous = registry.map.resolve(beginning) else { return #expect(Bool(false), "the liar has it") }
+    #expect(await registryError { try await registry.get(beginning) }?.code == .serverAmbiguous)
+    guard case .here = registry.map.resolve(ownBeginning) else {
+      return #expect(Bool(false), "the beginning of this server's own id is this server")
+    }
+  }
+
   @Test("roles change at once, are told of, and survive a restart")
   func roles() async throws {
     var registry = try await harness.start()

@@ -58,11 +58,14 @@ extension Registry {
     let address = (try? BackendAddress(name))?.text
     let rules: [@Sendable (BackendRecord) -> Bool] = [
       { $0.serverID == name || $0.key == name },
-      { $0.hostname == name },
+      // What a server calls itself takes nothing from one whose id begins so.
+      {
+        $0.hostname == name
+          || name.utf8.count >= ClusterMap.shortestPrefix && $0.serverID?.hasPrefix(name) == true
+      },
       { $0.address.text == address ?? name },
       // As people type it.
       { $0.address.authority + $0.address.prefix == name },
-      { name.utf8.count >= ClusterMap.shortestPrefix && $0.serverID?.hasPrefix(name) == true },
     ]
     let records = entries.map(\.record)
     for rule in rules {

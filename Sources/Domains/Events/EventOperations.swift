@@ -26,8 +26,10 @@ package struct EventOperations: Sendable {
       EventContract.query.on { call, input in
         var query = try input.query()
         query.admits = call.access.admitting
-        let page = try await log.page(query, forOwner: call.principal.holder == nil)
-        return EventPageOutput(page, as: input.format ?? .roost, isList: input.list ?? false)
+        let (form, isList) = (input.format ?? .roost, input.list ?? false)
+        return try await log.page(query, forOwner: call.principal.holder == nil) {
+          EventPageOutput($0, as: form, isList: isList)
+        }
       },
       EventContract.status.on { call, _ in
         // Its numbers are those of everybody's events.
@@ -246,8 +248,9 @@ package struct EventOperations: Sendable {
         query.limit = (input.limit ?? .standard).value
         query.isDescending = true
         query.admits = call.access.admitting
-        let page = try await log.page(query, forOwner: call.principal.holder == nil)
-        return EventPageOutput(page, as: .roost, isCounted: true)
+        return try await log.page(query, forOwner: call.principal.holder == nil) {
+          EventPageOutput($0, as: .roost, isCounted: true)
+        }
       },
       EventContract.busHealth.on { call, _ in
         await log.whenOpen()

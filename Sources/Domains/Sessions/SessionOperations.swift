@@ -34,13 +34,14 @@ package struct SessionOperations: Sendable {
   /// The session that a call names, if it exists and the caller may reach it. One that is out of reach looks like one that is not there.
   package func session(_ name: SessionName, for call: Call) throws(OperationError) -> Session {
     call.note?.target = name.text
-    let found: (session: Session, tags: Set<Tag>)
+    let found: (session: Session, name: SessionName, tags: Set<Tag>)
     do {
       found = try store.find(name)
     } catch {
       throw OperationError(error)
     }
-    guard call.access.covers(name: name.text, tags: found.tags) else {
+    call.note?.target = found.name.text
+    guard call.access.covers(name: found.name.text, tags: found.tags) else {
       throw OperationError(SessionError.notFound(name.text)).asRefusal
     }
     return found.session

@@ -30,10 +30,14 @@ extension HTTPSurface {
     let opening = try await catalogue.open(
       binding, through: entrance, arguments, offering: HTTPSurface.subprotocols(request), for: call)
     let sockets = authenticator.sockets
-    return .upgrade(
-      WebSocketUpgrade(subprotocol: opening.subprotocol, loop: opening.loop) { webSocket in
-        opening.start(webSocket, sockets.add(webSocket, call))
-      })
+    var upgrade = WebSocketUpgrade(subprotocol: opening.subprotocol, loop: opening.loop) { webSocket in
+      opening.start(webSocket, sockets.add(webSocket, call))
+    }
+    if call.principal.holder != nil {
+      let unfinished = UnfinishedMessage(accounts: catalogue.accounts, principal: call.principal)
+      upgrade.holdsMessage = { unfinished.hold($0) }
+    }
+    return .upgrade(upgrade)
   }
 
   private func eventStream(
