@@ -55,7 +55,7 @@ package enum Share: String, Sendable, CaseIterable {
   package var text: String {
     switch self {
     case .connections: "connections"
-    case .bodyBytes: "bytes of request bodies on their way"
+    case .bodyBytes: "bytes of request bodies, and of messages of WebSockets that are not whole"
     case .serverSockets: "sockets that follow this server"
     case .eventFollowers: "clients that follow events"
     case .tickets: "tickets that wait to be used"
