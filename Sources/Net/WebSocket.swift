@@ -421,6 +421,9 @@ package final class WebSocket: @unchecked Sendable {
     state = .ended
     if held > 0 { _ = holdsMessage?(0) }
     holdsMessage = nil
+    // The peer may be in no hurry to leave.
+    decoder.discard()
+    unread = []
     if ending == nil { ending = (code, reason) }
     silence?.close()
     closing?.close()

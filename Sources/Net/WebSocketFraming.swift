@@ -84,6 +84,9 @@ struct WebSocketDecoder {
   /// Bytes of a message that has begun and is not whole.
   var unfinishedBytes: Int { message.count }
 
+  /// Lets go of them: nothing more will be read.
+  mutating func discard() { message = [] }
+
   init(role: Role, maxMessageBytes: Int) {
     self.role = role
     self.maxMessageBytes = maxMessageBytes
