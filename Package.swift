@@ -114,7 +114,7 @@ var targets: [Target] = [
       "Net", "Sys",
       "Formats", "TestKit", "Store",
     ]),
-  tests("CommandsTests", ["Commands", "Formats", "Net", "Store", "Sys", "TestKit"]),
+  tests("CommandsTests", ["Commands", "Cluster", "Events", "Formats", "Net", "Store", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests(
     "RoostTests",

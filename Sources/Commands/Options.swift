@@ -1,3 +1,4 @@
+import Cluster
 import Events
 
 /// The options, each said once; a command lists those it takes.
@@ -211,7 +212,7 @@ package enum Options {
     "--order", placeholder: "ORDER", kind: .choice(["asc", "desc"]), defaultText: "the newest, oldest of them first",
     help: "begin with the oldest, or with the newest")
   package static let eventFormat = OptionDefinition(
-    "--format", short: "f", placeholder: "FORMAT", kind: .choice(["roost", "cloudevents", "hub"]),
+    "--format", short: "f", placeholder: "FORMAT", kind: .choice(EventForm.allCases.map(\.rawValue)),
     help: "print events as JSON of this form, one a line")
   package static let followLimit = OptionDefinition(
     "--limit", short: "n", placeholder: "N", kind: .integer(1...Int.max), defaultText: "no end",
@@ -244,7 +245,7 @@ package enum Options {
 
   // MARK: The servers behind one
 
-  private static let roles = ["none", "observer", "member", "drain", "hub"]
+  private static let roles = Role.allCases.map(\.rawValue)
   package static let backendRole = OptionDefinition(
     "--role", placeholder: "ROLE", kind: .choice(roles), defaultText: "none", help: "what it may be used for")
   package static let promotedRole = OptionDefinition(

@@ -1,0 +1,35 @@
+import Cluster
+import Events
+import Testing
+
+@testable import Commands
+
+@Suite("What an option lets choose from is what the server knows")
+struct ChoiceTests {
+  @Test("each role can be given to a server, in the order of the enum")
+  func roles() {
+    let given = OptionKinds.named("--role")
+    #expect(!given.isEmpty)
+    for kind in given { #expect(kind == .choice(Role.allCases.map(\.rawValue))) }
+  }
+
+  @Test("each form of an event can be asked for", arguments: EventForm.allCases)
+  func eventForms(form: EventForm) {
+    let lists = OptionKinds.named("--format").filter { offers($0, form) }
+    #expect(!lists.isEmpty)
+  }
+
+  private func offers(_ kind: ValueKind, _ form: EventForm) -> Bool {
+    guard case .choice(let choices) = kind else { return false }
+    return choices.contains(form.rawValue)
+  }
+}
+
+/// The kinds of values that options of one name take anywhere in the table of commands.
+private enum OptionKinds {
+  static func named(_ name: String) -> [ValueKind] { kinds(of: name, in: CommandTable.root) }
+
+  private static func kinds(of name: String, in command: CommandDefinition) -> [ValueKind] {
+    command.options.filter { $0.name == name }.map(\.kind) + command.subcommands.flatMap { kinds(of: name, in: $0) }
+  }
+}
