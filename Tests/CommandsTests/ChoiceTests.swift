@@ -1,5 +1,6 @@
 import Cluster
 import Events
+import Store
 import Testing
 
 @testable import Commands
@@ -17,6 +18,12 @@ struct ChoiceTests {
   func eventForms(form: EventForm) {
     let lists = OptionKinds.named("--format").filter { offers($0, form) }
     #expect(!lists.isEmpty)
+  }
+
+  @Test("each scope of a token can be given, and no other")
+  func scopes() {
+    // In an order of their own: help and completions have always listed what is read and published before files.
+    #expect(tokenScopes.sorted() == Scope.allCases.map(\.rawValue).sorted())
   }
 
   private func offers(_ kind: ValueKind, _ form: EventForm) -> Bool {
