@@ -114,7 +114,9 @@ var targets: [Target] = [
       "Net", "Sys",
       "Formats", "TestKit", "Store",
     ]),
-  tests("CommandsTests", ["Commands", "Cluster", "Events", "Formats", "Net", "Store", "Sys", "TestKit"]),
+  tests(
+    "CommandsTests",
+    ["Commands", "Operations", "Sessions", "Cluster", "Events", "Formats", "Net", "Store", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests(
     "RoostTests",

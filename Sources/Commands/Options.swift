@@ -1,5 +1,7 @@
 import Cluster
 import Events
+import Operations
+import Sessions
 
 /// The options, each said once; a command lists those it takes.
 package enum Options {
@@ -143,7 +145,7 @@ package enum Options {
   package static let cancelRun = OptionDefinition(
     "--cancel", placeholder: "RUN", kind: .text, help: "take this run out of the queue, or interrupt the 'active' one")
   package static let remoteShell = OptionDefinition(
-    "--shell", placeholder: "SHELL", kind: .choice(["bash", "zsh", "fish"]),
+    "--shell", placeholder: "SHELL", kind: .choice(ShellIntegration.Shell.allCases.map(\.rawValue)),
     help: "what reads the terminal somewhere else")
   package static let integrateTimeout = OptionDefinition(
     "--timeout", placeholder: "DURATION", kind: .duration, defaultText: "10s",
@@ -209,7 +211,8 @@ package enum Options {
   package static let allEvents = OptionDefinition("--all", help: "all that match, however many")
   package static let reverse = OptionDefinition("--reverse", short: "r", help: "newest first, as --order desc")
   package static let order = OptionDefinition(
-    "--order", placeholder: "ORDER", kind: .choice(["asc", "desc"]), defaultText: "the newest, oldest of them first",
+    "--order", placeholder: "ORDER", kind: .choice(EventOrder.allCases.map(\.rawValue)),
+    defaultText: "the newest, oldest of them first",
     help: "begin with the oldest, or with the newest")
   package static let eventFormat = OptionDefinition(
     "--format", short: "f", placeholder: "FORMAT", kind: .choice(EventForm.allCases.map(\.rawValue)),

@@ -1,5 +1,7 @@
 import Cluster
 import Events
+import Operations
+import Sessions
 import Store
 import Testing
 
@@ -18,6 +20,16 @@ struct ChoiceTests {
   func eventForms(form: EventForm) {
     let lists = OptionKinds.named("--format").filter { offers($0, form) }
     #expect(!lists.isEmpty)
+  }
+
+  @Test("events can be asked for in each order")
+  func orders() {
+    #expect(OptionKinds.named("--order").contains(.choice(EventOrder.allCases.map(\.rawValue))))
+  }
+
+  @Test("each shell that there is an integration for can be named as the one that reads elsewhere")
+  func shells() {
+    #expect(OptionKinds.named("--shell").contains(.choice(ShellIntegration.Shell.allCases.map(\.rawValue))))
   }
 
   @Test("each scope of a token can be given, and no other")
