@@ -1,4 +1,5 @@
 import Cluster
+import Domains
 import Events
 import Operations
 import Sessions
