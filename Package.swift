@@ -116,7 +116,7 @@ var targets: [Target] = [
     ]),
   tests(
     "CommandsTests",
-    ["Commands", "Operations", "Sessions", "Cluster", "Events", "Formats", "Net", "Store", "Sys", "TestKit"]),
+    ["Commands", "Domains", "Operations", "Sessions", "Cluster", "Events", "Formats", "Net", "Store", "Sys", "TestKit"]),
   tests("ArchitectureTests", []),
   tests(
     "RoostTests",

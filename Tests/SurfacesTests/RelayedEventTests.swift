@@ -27,4 +27,26 @@ struct RelayedEventTests {
       "{\"gap\":5}", "{\"type\":\"a\"", "{\"type\":\"a\"}\n\ndata: x",
     ])
   func hostile(message: String) { #expect(text(message) == nil) }
+
+  @Test("an event of the log itself is told as it would be after a look at all of it")
+  func own() {
+    for message in [
+      #"{"seq":7,"id":"a","time":"t","type":"a.b","subject":"x","data":{"n":[1,"}"]}}"#,
+      #"{"specversion":"1.0","id":"a","type":"a.b","sequence":"12","data":null}"#,
+    ] {
+      var own: [UInt8] = []
+      let isTold = Array(message.utf8).withUnsafeBytes { EventContract.ownServerSentEvent($0, &own) }
+      #expect(isTold)
+      #expect(String(decoding: own, as: UTF8.self) == text(message))
+    }
+    for message in [
+      "", "{", "{}", #"{"type":"a","x""#, #"{"seq":1"#, #"{"gap":{"from":1,"to":2}}"#,
+      #"{"type":"a\u0041","seq":1,"x":1}"#,
+      #"{"connected":true,"next":4}"#, #"{"type":"a.b","subject":"x"}"#,
+    ] {
+      var own: [UInt8] = []
+      let isTold = Array(message.utf8).withUnsafeBytes { EventContract.ownServerSentEvent($0, &own) }
+      #expect(!isTold && own.isEmpty, "\(message)")
+    }
+  }
 }

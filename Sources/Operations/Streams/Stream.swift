@@ -32,6 +32,9 @@ package struct Stream: Sendable {
   package private(set) var resumesBy: String?
   /// A message as one of server-sent events (HTML §9.2), with the empty line at its end; `nil` for what is not passed on.
   package private(set) var serverSentEvent: @Sendable ([UInt8]) -> [UInt8]? = Stream.plainEvent
+  /// The same, added to what is being sent, for a message that this server has made and that need not be looked through; `false` where it has to.
+  package private(set) var ownServerSentEvent: OwnEvent?
+  package typealias OwnEvent = @Sendable (UnsafeRawBufferPointer, inout [UInt8]) -> Bool
 
   /// Where a stream is opened, and what carries it.
   package struct Entrance: Sendable {
@@ -164,10 +167,11 @@ extension Stream {
 
   /// The same stream, whose messages are server-sent events in a way of their own.
   func asEvents(
-    resumesBy field: String, _ event: @escaping @Sendable ([UInt8]) -> [UInt8]?
+    resumesBy field: String, own: OwnEvent?, _ event: @escaping @Sendable ([UInt8]) -> [UInt8]?
   ) -> Stream {
     var stream = self
     stream.resumesBy = field
+    stream.ownServerSentEvent = own
     stream.serverSentEvent = event
     return stream
   }
@@ -194,6 +198,8 @@ package struct StreamOpening: Sendable {
   package var subprotocol: String?
   /// Where it lives; `nil` for where its socket is.
   package var loop: EventLoop?
+  /// Whether its messages are another server's.
+  package var isRelayed = false
   /// Begins, on that loop. Sets the socket's handler, and calls `closed` there once, when the socket has closed for good.
   package var start: @Sendable (_ socket: any MessageSocket, _ closed: @escaping @Sendable () -> Void) -> Void
 

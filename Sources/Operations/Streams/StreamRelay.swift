@@ -48,7 +48,7 @@ struct StreamRelay: Sendable {
     if isRecorded { record(nil, since: began) }
     let (unclaimed, name) = (UnclaimedSocket(socket), member.name)
     let reopening = reopening(on: socket.loop, subprotocol: socket.subprotocol)
-    return StreamOpening(subprotocol: socket.subprotocol, loop: socket.loop) { client, closed in
+    var opening = StreamOpening(subprotocol: socket.subprotocol, loop: socket.loop) { client, closed in
       guard let socket = unclaimed.claim() else {
         closed()
         return client.close(code: LinkStream.lost, reason: "")
@@ -56,6 +56,8 @@ struct StreamRelay: Sendable {
       let relay = SocketRelay(client, socket, server: name, reopening: reopening, onClosed: closed)
       relay.assumeIsolated { $0.start() }
     }
+    opening.isRelayed = true
+    return opening
   }
 
   /// Opens the stream at a backend. An error names the servers on the way.

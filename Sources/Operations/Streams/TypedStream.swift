@@ -72,7 +72,10 @@ extension TypedStream {
   package func reopening(_ reopening: Stream.Reopening) -> TypedStream { with { $0.reopening(reopening) } }
 
   /// The same stream, whose messages are server-sent events in a way of their own.
-  package func asEvents(resumesBy field: String, _ event: @escaping @Sendable ([UInt8]) -> [UInt8]?) -> TypedStream {
-    with { $0.asEvents(resumesBy: field, event) }
+  /// - Parameter own: a shorter way for messages of this server's own making.
+  package func asEvents(
+    resumesBy field: String, own: Stream.OwnEvent? = nil, _ event: @escaping @Sendable ([UInt8]) -> [UInt8]?
+  ) -> TypedStream {
+    with { $0.asEvents(resumesBy: field, own: own, event) }
   }
 }

@@ -17,18 +17,24 @@ final class EventStreamSocket: MessageSocket, @unchecked Sendable {
   let subprotocol: String? = nil
   private let writer: HTTPBodyWriter
   private let event: @Sendable ([UInt8]) -> [UInt8]?
+  private let own: Stream.OwnEvent?
   private var ownHandler: (any WebSocketHandler)?
   private var isEnding = false
   private var hasEnded = false
   private var timer: LoopTimer?
   private var waiter: CheckedContinuation<Void, Never>?
 
-  /// - Parameter event: a message as an event; `nil` for one that ends the stream.
-  init(_ writer: HTTPBodyWriter, peer: PeerAddress, event: @escaping @Sendable ([UInt8]) -> [UInt8]?) {
+  /// - Parameters:
+  ///   - event: a message as an event; `nil` for one that ends the stream.
+  ///   - own: a shorter way, where the messages are this server's own.
+  init(
+    _ writer: HTTPBodyWriter, peer: PeerAddress, event: @escaping @Sendable ([UInt8]) -> [UInt8]?, own: Stream.OwnEvent?
+  ) {
     loop = writer.loop
     self.writer = writer
     self.peer = peer
     self.event = event
+    self.own = own
   }
 
   /// Carries a stream until it or its client ends.
@@ -127,8 +133,11 @@ final class EventStreamSocket: MessageSocket, @unchecked Sendable {
   func send(_ texts: WebSocketTexts) {
     guard isOpen else { return }
     var piece: [UInt8] = []
-    piece.reserveCapacity(texts.count * 5 / 4)
-    texts.forEach { text in if let event = event(Array(text)) { piece += event } }
+    piece.reserveCapacity(texts.count * 3 / 2)
+    texts.forEach { text in
+      if let own, own(text, &piece) { return }
+      if let event = event(Array(text)) { piece += event }
+    }
     if !piece.isEmpty { put(piece) }
   }
 

@@ -54,7 +54,9 @@ extension HTTPSurface {
     let opening = try await catalogue.open(binding, through: entrance, arguments, for: call)
     let authenticator = authenticator
     return .stream(Responses.eventStream()) { writer in
-      let socket = EventStreamSocket(writer, peer: request.peer, event: stream.serverSentEvent)
+      let socket = EventStreamSocket(
+        writer, peer: request.peer, event: stream.serverSentEvent,
+        own: opening.isRelayed ? nil : stream.ownServerSentEvent)
       await socket.carry {
         opening.begin(on: $0, for: call, noting: authenticator.sockets)
       } while: {
