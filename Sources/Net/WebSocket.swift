@@ -229,7 +229,7 @@ package final class WebSocket: @unchecked Sendable {
 
   private func dropIfUnread() {
     if socket.queuedBytes > WebSocket.maxQueuedBytes {
-      ending = ending ?? (1013, "the peer does not read")
+      ending = ending ?? (WebSocketCloseCode.tryAgainLater, "the peer does not read")
       state = .ended
       socket.close(NetError(.tooLarge, "the peer does not read"))
     }

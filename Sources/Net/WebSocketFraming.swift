@@ -15,14 +15,20 @@ package enum WebSocketCloseCode {
   package static let normal: UInt16 = 1000
   package static let goingAway: UInt16 = 1001
   package static let protocolError: UInt16 = 1002
+  package static let unsupportedData: UInt16 = 1003
   /// Never on the wire: the peer's close frame had no code.
   package static let noStatus: UInt16 = 1005
   /// Never on the wire: the connection ended without a close frame.
   package static let abnormal: UInt16 = 1006
   package static let invalidPayload: UInt16 = 1007
+  package static let policyViolation: UInt16 = 1008
   package static let tooBig: UInt16 = 1009
+  package static let internalError: UInt16 = 1011
+  package static let serviceRestart: UInt16 = 1012
   /// What is asked for is more than there is room for now (IANA).
   package static let tryAgainLater: UInt16 = 1013
+  /// Never on the wire: TLS could not be agreed on.
+  package static let tlsFailed: UInt16 = 1015
 
   /// May this code stand in a close frame? Registered ones and those for applications.
   static func isValidOnWire(_ code: UInt16) -> Bool {

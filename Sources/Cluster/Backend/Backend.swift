@@ -118,7 +118,9 @@ package actor Backend: BackendControl {
     if lost, let link {
       let followed = [directoryStream?.id, registryStream?.id]
       link.assumeIsolated {
-        $0.closeStreams(1008, "the role of this server is '\(role.rawValue)' now") { !followed.contains($0) }
+        $0.closeStreams(WebSocketCloseCode.policyViolation, "the role of this server is '\(role.rawValue)' now") {
+          !followed.contains($0)
+        }
       }
     }
     followDirectory()
@@ -381,7 +383,9 @@ package actor Backend: BackendControl {
     Link(
       loop: loop, side: .dialler, peer: peer,
       events: Link.Events(
-        accepted: { stream, _ in stream.close(code: 1008, reason: "a hub serves nothing to its backends") },
+        accepted: { stream, _ in
+          stream.close(code: WebSocketCloseCode.policyViolation, reason: "a hub serves nothing to its backends")
+        },
         lost: { [weak self] reason in self?.assumeIsolated { $0.lost(reason) } },
         pong: { [weak self] time in self?.assumeIsolated { $0.answered(in: time) } },
         late: { [weak self] time in self?.assumeIsolated { $0.isLate(time) } },

@@ -244,7 +244,7 @@ package final class LinkHost: Sendable {
   ) {
     socket.handler = nil
     socket.send(text: LinkReply.refused(refusal).encoded())
-    socket.close(code: 1008, reason: refusal.code.rawValue)
+    socket.close(code: WebSocketCloseCode.policyViolation, reason: refusal.code.rawValue)
     closed()
   }
 

@@ -6,7 +6,7 @@ package import Net
 /// Nothing is delivered before a handler is set.
 package final class LinkStream: MessageSocket {
   /// The close code of a stream whose way was lost for good ("service restart", RFC 6455 registry).
-  package static let lost: UInt16 = 1012
+  package static let lost = WebSocketCloseCode.serviceRestart
 
   package let link: Link
   package let peer: PeerAddress

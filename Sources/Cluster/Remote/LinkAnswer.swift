@@ -76,7 +76,7 @@ actor LinkAnswer<Value: Sendable> {
 
   private func cancel() {
     guard outcome == nil else { return }
-    stream.close(code: 1000, reason: "cancelled")
+    stream.close(code: WebSocketCloseCode.normal, reason: "cancelled")
     end(
       .failure(
         RemoteFailure(
@@ -86,7 +86,7 @@ actor LinkAnswer<Value: Sendable> {
 
   private func giveUp(after patience: Duration) {
     guard outcome == nil else { return }
-    stream.close(code: 1000, reason: "not answered in time")
+    stream.close(code: WebSocketCloseCode.normal, reason: "not answered in time")
     end(
       .failure(
         RemoteFailure(
@@ -101,19 +101,23 @@ actor LinkAnswer<Value: Sendable> {
   }
 
   private func received(_ text: [UInt8]) {
-    guard outcome == nil else { return stream.close(code: 1002, reason: "one answer is enough") }
+    guard outcome == nil else {
+      return stream.close(code: WebSocketCloseCode.protocolError, reason: "one answer is enough")
+    }
     guard let value = read(.text(text)) else { return garbled() }
     end(.success(value))
   }
 
   private func received(failure: [UInt8]) {
-    guard outcome == nil else { return stream.close(code: 1002, reason: "one answer is enough") }
+    guard outcome == nil else {
+      return stream.close(code: WebSocketCloseCode.protocolError, reason: "one answer is enough")
+    }
     guard let failure = RemoteFailure(parsing: failure) else { return garbled() }
     end(.failure(failure))
   }
 
   private func garbled() {
-    stream.close(code: 1002, reason: "not an answer")
+    stream.close(code: WebSocketCloseCode.protocolError, reason: "not an answer")
     end(.failure(.unavailable("The answer of \(server) could not be read.", server: server)))
   }
 

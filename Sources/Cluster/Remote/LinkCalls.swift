@@ -36,7 +36,7 @@ package struct LinkCalls: Sendable {
       case .none: break
       case .json(let bytes):
         guard String(validating: bytes, as: UTF8.self) != nil else {
-          stream.close(code: 1000, reason: "")
+          stream.close(code: WebSocketCloseCode.normal, reason: "")
           throw RemoteFailure(
             code: "invalid_request", message: "Invalid request: the body is not valid JSON.", status: 400, path: [])
         }

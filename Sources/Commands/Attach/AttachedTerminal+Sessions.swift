@@ -130,7 +130,7 @@ extension AttachedTerminal {
     Task {
       do throws(CommandFailure) {
         let opened = try await open(next, scrollback: 0)
-        guard end == nil else { return opened.close(code: 1000, reason: "") }
+        guard end == nil else { return opened.close(code: WebSocketCloseCode.normal, reason: "") }
         letGo(for: opened, next)
       } catch {
         isOpening = false
@@ -158,7 +158,7 @@ extension AttachedTerminal {
       lastShown?.name = left.name
     }
     take(opened)
-    former?.close(code: 1000, reason: "another session is shown")
+    former?.close(code: WebSocketCloseCode.normal, reason: "another session is shown")
     target = next
     status = StatusLine(title: next.title)
     status.isReadOnly = options.readOnly

@@ -163,7 +163,7 @@ actor AttachedTerminal: WebSocketHandler {
     } else {
       terminal.abandon()
     }
-    socket?.close(code: 1000, reason: "detached")
+    socket?.close(code: WebSocketCloseCode.normal, reason: "detached")
     return end
   }
 
@@ -641,7 +641,7 @@ actor AttachedTerminal: WebSocketHandler {
       show(bytes)
       if paintedStatus.isEmpty { paintStatus() }
     case .closed(let code, let reason):
-      finishAfterOutput(announced ?? (code == 1000 ? .detached(reason: reason) : .lost(reason)))
+      finishAfterOutput(announced ?? (code == WebSocketCloseCode.normal ? .detached(reason: reason) : .lost(reason)))
     }
   }
 

@@ -92,7 +92,7 @@ actor EventFollower: WebSocketHandler {
       show(frames)
       if position != before { backoff.reset() }
       if remaining == 0 {
-        socket?.close(code: 1000, reason: "")
+        socket?.close(code: WebSocketCloseCode.normal, reason: "")
         return true
       }
       socket?.resumeReading()

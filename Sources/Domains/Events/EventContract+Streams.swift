@@ -53,51 +53,73 @@ extension EventContract {
   /// The same for an event as it stands in this server's log, in one line: its number and type are at its beginning, and what comes behind them is
   /// not looked at. `false` for what does not begin so.
   static func ownServerSentEvent(_ message: UnsafeRawBufferPointer, _ text: inout [UInt8]) -> Bool {
-    var at = 1
-    func string() -> Range<Int>? {
-      guard at < message.count, message[at] == UInt8(ascii: "\"") else { return nil }
-      at += 1
-      let start = at
-      while at < message.count, message[at] != UInt8(ascii: "\"") {
-        if message[at] == UInt8(ascii: "\\") { return nil }
-        at += 1
-      }
-      guard at < message.count else { return nil }
-      defer { at += 1 }
-      return start..<at
-    }
-    func skip(_ byte: UInt8) -> Bool {
-      guard at < message.count, message[at] == byte else { return false }
-      at += 1
-      return true
-    }
-    func name(_ range: Range<Int>, is word: StaticString) -> Bool {
-      range.count == word.utf8CodeUnitCount
-        && memcmp(message.baseAddress! + range.lowerBound, word.utf8Start, range.count) == 0
-    }
-    guard message.first == UInt8(ascii: "{") else { return false }
-    var (number, type): (Range<Int>?, Range<Int>?)
-    while number == nil || type == nil {
-      guard let key = string(), skip(UInt8(ascii: ":")), at < message.count else { return false }
-      if (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(message[at]) {
-        let start = at
-        while at < message.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(message[at]) { at += 1 }
-        if name(key, is: "seq") { number = start..<at }
-      } else {
-        guard let value = string() else { return false }
-        // CloudEvents have it as text.
-        if name(key, is: "sequence") { number = value } else if name(key, is: "type") { type = value }
-      }
-      guard skip(UInt8(ascii: ",")) else { return false }
-    }
-    guard let number, let type else { return false }
-    text.append(contentsOf: "id: ".utf8)
-    text.append(contentsOf: message[number])
-    text.append(contentsOf: "\nevent: ".utf8)
-    text.append(contentsOf: message[type])
-    text.append(contentsOf: "\ndata: ".utf8)
+    guard let head = OwnEventHead(message) else { return false }
+    let size = 20 + head.number.count + head.type.count + message.count
+    text.reserveCapacity(text.count + size)
+    text.append(contentsOf: idField)
+    text.append(contentsOf: head.number)
+    text.append(contentsOf: eventField)
+    text.append(contentsOf: head.type)
+    text.append(contentsOf: dataField)
     text.append(contentsOf: message)
-    text.append(contentsOf: "\n\n".utf8)
+    text.append(contentsOf: emptyLine)
     return true
+  }
+
+  private static let (idField, eventField) = (Array("id: ".utf8), Array("\nevent: ".utf8))
+  private static let (dataField, emptyLine) = (Array("\ndata: ".utf8), Array("\n\n".utf8))
+}
+
+/// The number and type of an event, which stand among the plain members at its beginning.
+private struct OwnEventHead {
+  let number: UnsafeRawBufferPointer
+  let type: UnsafeRawBufferPointer
+
+  init?(_ message: UnsafeRawBufferPointer) {
+    guard let start = message.baseAddress, message.first == UInt8(ascii: "{") else { return nil }
+    let end = message.count
+    var at = 1
+    var (number, type): (UnsafeRawBufferPointer?, UnsafeRawBufferPointer?)
+    while number == nil || type == nil {
+      guard let key = OwnEventHead.string(start, &at, end), at < end, message[at] == UInt8(ascii: ":") else {
+        return nil
+      }
+      at += 1
+      guard at < end else { return nil }
+      if message[at] == UInt8(ascii: "\"") {
+        guard let value = OwnEventHead.string(start, &at, end) else { return nil }
+        // CloudEvents have it as text.
+        if OwnEventHead.equals(key, "sequence") {
+          number = value
+        } else if OwnEventHead.equals(key, "type") {
+          type = value
+        }
+      } else {
+        let from = at
+        while at < end, message[at] &- UInt8(ascii: "0") < 10 { at += 1 }
+        guard at > from else { return nil }
+        if OwnEventHead.equals(key, "seq") { number = UnsafeRawBufferPointer(start: start + from, count: at - from) }
+      }
+      guard at < end, message[at] == UInt8(ascii: ",") else { return nil }
+      at += 1
+    }
+    guard let number, let type else { return nil }
+    self.number = number
+    self.type = type
+  }
+
+  /// A string without escapes, with what is between its quotation marks.
+  private static func string(_ start: UnsafeRawPointer, _ at: inout Int, _ end: Int) -> UnsafeRawBufferPointer? {
+    guard at < end, start.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: "\"") else { return nil }
+    let from = at + 1
+    guard let close = memchr(start + from, Int32(UInt8(ascii: "\"")), end - from) else { return nil }
+    let count = UnsafeRawPointer(close) - (start + from)
+    guard memchr(start + from, Int32(UInt8(ascii: "\\")), count) == nil else { return nil }
+    at = from + count + 1
+    return UnsafeRawBufferPointer(start: start + from, count: count)
+  }
+
+  private static func equals(_ text: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
+    text.count == word.utf8CodeUnitCount && memcmp(text.baseAddress!, word.utf8Start, text.count) == 0
   }
 }

@@ -84,7 +84,7 @@ actor EventSocket {
     guard webSocket.isOpen else { return }
     webSocket.send(text: OperationError(.invalidRequest, "Invalid request: \(why).").document)
     if webSocket.queuedBytes > RunningRequests.maximumQueued {
-      webSocket.close(code: 1008, reason: "the client does not read")
+      webSocket.close(code: WebSocketCloseCode.policyViolation, reason: "the client does not read")
     }
   }
 

@@ -35,7 +35,8 @@ package actor RegistryFeed {
   private func open(isAllowed: Bool) {
     socket.handler = self
     guard isAllowed else {
-      return socket.close(code: 1008, reason: "this needs the scope '\(Scope.sessionsRead.rawValue)'")
+      return socket.close(
+        code: WebSocketCloseCode.policyViolation, reason: "this needs the scope '\(Scope.sessionsRead.rawValue)'")
     }
     observer = map.observe { [weak self, loop] in
       loop.execute { [weak self] in self?.assumeIsolated { $0.changed() } }

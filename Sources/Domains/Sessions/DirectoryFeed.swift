@@ -215,7 +215,9 @@ package actor DirectoryFeed {
   }
 
   /// A hub has nothing to say here.
-  private func received() { socket.close(code: 1008, reason: "the directory takes no messages") }
+  private func received() {
+    socket.close(code: WebSocketCloseCode.policyViolation, reason: "the directory takes no messages")
+  }
 }
 
 extension DirectoryFeed: BoardFollower {

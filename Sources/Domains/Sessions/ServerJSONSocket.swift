@@ -264,7 +264,7 @@ actor ServerJSONSocket: OperationSocket {
     feedOutstanding.append((feed, bytes))
     guard unread.counts(feedOutstanding.reduce(0) { $0 + $1.bytes }) else {
       closed()
-      return webSocket.close(code: 1013, reason: UnreadOutput.reason)
+      return webSocket.close(code: WebSocketCloseCode.tryAgainLater, reason: UnreadOutput.reason)
     }
   }
 

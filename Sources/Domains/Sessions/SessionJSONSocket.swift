@@ -62,7 +62,11 @@ actor SessionJSONSocket: OperationSocket {
       return (session.addObserver(self, client: client, interval: .seconds(3600), idleAfter: nil), false)
     }
     ending = joined.observer
-    if joined.isFull { close(1013, "too many clients follow this session") } else if ending == nil { end() }
+    if joined.isFull {
+      close(WebSocketCloseCode.tryAgainLater, "too many clients follow this session")
+    } else if ending == nil {
+      end()
+    }
   }
 
   // MARK: Requests
@@ -238,7 +242,7 @@ actor SessionJSONSocket: OperationSocket {
     let bytes = events.reduce(0) { $0 + $1.count }
     if webSocket.queuedBytes == 0 { return feed.assumeIsolated { $0.taken(bytes) } }
     feedOutstanding += bytes
-    if !unread.counts(feedOutstanding) { close(1013, UnreadOutput.reason) }
+    if !unread.counts(feedOutstanding) { close(WebSocketCloseCode.tryAgainLater, UnreadOutput.reason) }
   }
 
   private func drained() {
@@ -253,7 +257,7 @@ actor SessionJSONSocket: OperationSocket {
   private func end() {
     if isClosed { return }
     feed?.assumeIsolated { $0.flush() }
-    close(1000, "session ended")
+    close(WebSocketCloseCode.normal, "session ended")
   }
 
   private func close(_ code: UInt16, _ reason: String) {
@@ -280,7 +284,7 @@ extension SessionJSONSocket: FeedSink {
   }
 
   nonisolated func accessEnded(_ feed: SessionFeed) {
-    assumeIsolated { $0.close(1008, "access to this session has ended") }
+    assumeIsolated { $0.close(WebSocketCloseCode.policyViolation, "access to this session has ended") }
   }
 }
 

@@ -108,7 +108,7 @@ actor SessionRawSocket {
     case .success(let id):
       // The session may have ended, and closed this, while it showed the screen.
       if isClosed { session.assumeIsolated { $0.removeViewer(id) } } else { viewer = id }
-    case .failure(let error): close(1013, error.message)
+    case .failure(let error): close(WebSocketCloseCode.tryAgainLater, error.message)
     }
   }
 
@@ -117,7 +117,7 @@ actor SessionRawSocket {
   private func receivedControl(_ text: [UInt8]) {
     if isClosed { return }
     guard let members = JSONText.members(of: text[...]) else {
-      return close(1003, "text is control here: one JSON object")
+      return close(WebSocketCloseCode.unsupportedData, "text is control here: one JSON object")
     }
     if members.contains(where: { $0.name == "repaint" }), let viewer {
       session.assumeIsolated { $0.repaintViewer(viewer) }
@@ -130,7 +130,7 @@ actor SessionRawSocket {
     func field(_ name: String) -> ArraySlice<UInt8>? { fields.last { $0.name == name }?.value }
     func number(_ name: String) -> Int { field(name).flatMap { JSONText.integer($0) } ?? 0 }
     let (rows, columns) = (number("rows"), number("cols"))
-    guard rows > 0, columns > 0 else { return close(1003, "resize wants rows and cols") }
+    guard rows > 0, columns > 0 else { return close(WebSocketCloseCode.unsupportedData, "resize wants rows and cols") }
     let synchronizes = field("synchronized").flatMap { JSONText.firstByte($0) } == UInt8(ascii: "t")
     setScreen(
       ViewerScreen(
@@ -237,7 +237,7 @@ actor SessionRawSocket {
     if isClosed || !isAllowed() { return false }
     // Asked before: what the socket has been handed is held until its client reads, or it is gone.
     guard unread.counts(webSocket.queuedBytes + bytes.count) else {
-      leave(1013, UnreadOutput.reason)
+      leave(WebSocketCloseCode.tryAgainLater, UnreadOutput.reason)
       return false
     }
     webSocket.send(binary: bytes)
@@ -251,7 +251,7 @@ actor SessionRawSocket {
     guard !isClosed else { return false }
     guard call.principal.holder != nil, bytes > Catalogue.uncountedAnswer else { return true }
     pictureLease = accounts.lease(.pictureBytes, bytes, for: call.principal)
-    if pictureLease == nil { leave(1013, "this token has too many large screens painted") }
+    if pictureLease == nil { leave(WebSocketCloseCode.tryAgainLater, "this token has too many large screens painted") }
     return pictureLease != nil
   }
 
@@ -260,7 +260,7 @@ actor SessionRawSocket {
     let access = call.access
     if access.sessions == nil, access.tags == nil { return true }
     if session.assumeIsolated({ access.covers(name: $0.name.text, tags: $0.tags) }) { return true }
-    leave(1008, "access to this session has ended")
+    leave(WebSocketCloseCode.policyViolation, "access to this session has ended")
     return false
   }
 
@@ -291,7 +291,7 @@ actor SessionRawSocket {
         if let signal { json.string(signal) } else { json.null() }
       }
     }
-    close(1000, "session ended")
+    close(WebSocketCloseCode.normal, "session ended")
   }
 
   private func dismissed(_ reason: String) {
@@ -302,7 +302,7 @@ actor SessionRawSocket {
         json.string(reason)
       }
     }
-    close(1000, reason)
+    close(WebSocketCloseCode.normal, reason)
   }
 
   private func resized(_ size: TerminalSize) {

@@ -170,7 +170,7 @@ actor SocketRelay {
     remote = nil
     isRemotePaused = false
     // 1006: the way ended without a word.
-    guard code == LinkStream.lost || code == 1006 else {
+    guard code == LinkStream.lost || code == WebSocketCloseCode.abnormal else {
       let (code, reason) = SocketRelay.passedOn(code, reason, gone: "")
       return end(code, reason)
     }
@@ -206,8 +206,8 @@ actor SocketRelay {
   /// Codes that a connection's end stands for are never sent (RFC 6455 §7.4.1).
   private static func passedOn(_ code: UInt16, _ reason: String, gone: String) -> (UInt16, String) {
     switch code {
-    case 1005: (1000, "")
-    case 1006, 1015: (1001, gone)
+    case WebSocketCloseCode.noStatus: (WebSocketCloseCode.normal, "")
+    case WebSocketCloseCode.abnormal, WebSocketCloseCode.tlsFailed: (WebSocketCloseCode.goingAway, gone)
     default: (code, reason)
     }
   }
@@ -243,9 +243,9 @@ actor SocketRelay {
 
   private func adopt(_ socket: any MessageSocket) {
     search = nil
-    guard !isOver else { return socket.close(code: 1001, reason: "the client is gone") }
+    guard !isOver else { return socket.close(code: WebSocketCloseCode.goingAway, reason: "the client is gone") }
     guard socket.subprotocol == client.subprotocol else {
-      socket.close(code: 1002, reason: "another subprotocol than before")
+      socket.close(code: WebSocketCloseCode.protocolError, reason: "another subprotocol than before")
       return end(LinkStream.lost, lost)
     }
     remote = socket
@@ -265,7 +265,7 @@ actor SocketRelay {
 
   private func giveUp(_ why: String) {
     if reopening?.isAttach == true { control("detached", why) }
-    end(1011, why)
+    end(WebSocketCloseCode.internalError, why)
   }
 }
 

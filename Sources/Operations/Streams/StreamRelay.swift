@@ -93,7 +93,7 @@ struct StreamRelay: Sendable {
           code: error.codeText, message: error.message, status: error.httpStatus, path: error.serverPath)
       }
       guard socket.loop === loop else {
-        socket.loop.execute { socket.close(code: 1001, reason: "") }
+        socket.loop.execute { socket.close(code: WebSocketCloseCode.goingAway, reason: "") }
         throw .unavailable("\(member.name) is reached in another way now.", server: member.name)
       }
       return socket
@@ -167,6 +167,6 @@ final class UnclaimedSocket: @unchecked Sendable {
 
   deinit {
     guard let socket else { return }
-    socket.loop.execute { socket.close(code: 1001, reason: "the client is gone") }
+    socket.loop.execute { socket.close(code: WebSocketCloseCode.goingAway, reason: "the client is gone") }
   }
 }

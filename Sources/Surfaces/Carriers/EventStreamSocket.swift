@@ -52,7 +52,7 @@ final class EventStreamSocket: MessageSocket, @unchecked Sendable {
         }
       }
     } onCancel: {
-      loop.execute { self.ended(1006, "") }
+      loop.execute { self.ended(WebSocketCloseCode.abnormal, "") }
     }
   }
 
@@ -81,7 +81,7 @@ final class EventStreamSocket: MessageSocket, @unchecked Sendable {
 
   private func keepAlive(_ isAllowed: Bool) {
     guard isOpen else { return }
-    guard isAllowed else { return close(code: 1008, reason: "") }
+    guard isAllowed else { return close(code: WebSocketCloseCode.policyViolation, reason: "") }
     // Who has not read what there is need not be told that there may be more.
     if queuedBytes == 0 { put(ServerSentEvent.comment("keepalive")) }
   }
@@ -95,7 +95,7 @@ final class EventStreamSocket: MessageSocket, @unchecked Sendable {
       try writer.put(bytes)
     } catch {
       // Not from inside the user's own call.
-      loop.execute { self.ended(1006, "") }
+      loop.execute { self.ended(WebSocketCloseCode.abnormal, "") }
     }
   }
 
@@ -123,9 +123,11 @@ final class EventStreamSocket: MessageSocket, @unchecked Sendable {
 
   func send(text: [UInt8]) {
     guard isOpen else { return }
-    guard let event = event(text) else { return close(code: 1003, reason: "no event") }
+    guard let event = event(text) else { return close(code: WebSocketCloseCode.unsupportedData, reason: "no event") }
     put(event)
-    if queuedBytes > EventStreamSocket.maximumQueued { close(code: 1013, reason: "the client does not read") }
+    if queuedBytes > EventStreamSocket.maximumQueued {
+      close(code: WebSocketCloseCode.tryAgainLater, reason: "the client does not read")
+    }
   }
 
   func send(text: String) { send(text: Array(text.utf8)) }
@@ -142,8 +144,8 @@ final class EventStreamSocket: MessageSocket, @unchecked Sendable {
   }
 
   // Bytes are no text, and an event is text.
-  func send(binary: UnsafeRawBufferPointer) { close(code: 1003, reason: "no event") }
-  func send(binary: [UInt8]) { close(code: 1003, reason: "no event") }
+  func send(binary: UnsafeRawBufferPointer) { close(code: WebSocketCloseCode.unsupportedData, reason: "no event") }
+  func send(binary: [UInt8]) { close(code: WebSocketCloseCode.unsupportedData, reason: "no event") }
 
   var queuedBytes: Int { hasEnded ? 0 : writer.queuedBytes }
 

@@ -44,7 +44,9 @@ final class OpenSockets: Sendable {
     let sockets = state.withLock { state in
       state.sockets.filter { $0.value.token == id }.sorted { $0.key < $1.key }.map(\.value.socket)
     }
-    for socket in sockets { socket.loop.execute { socket.close(code: 1008, reason: "token revoked") } }
+    for socket in sockets {
+      socket.loop.execute { socket.close(code: WebSocketCloseCode.policyViolation, reason: "token revoked") }
+    }
   }
 }
 
@@ -78,7 +80,11 @@ private final class Expiry: @unchecked Sendable {
     let left = Duration.milliseconds(end.milliseconds - Timestamp.now().milliseconds)
     timer = loop.schedule(after: min(max(left, .zero), Expiry.longest)) { [weak self] in
       guard let self else { return }
-      if Timestamp.now() < end { look() } else { socket?.close(code: 1008, reason: "token expired") }
+      if Timestamp.now() < end {
+        look()
+      } else {
+        socket?.close(code: WebSocketCloseCode.policyViolation, reason: "token expired")
+      }
     }
   }
 }

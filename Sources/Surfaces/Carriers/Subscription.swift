@@ -44,7 +44,7 @@ final class Subscription: MessageSocket, @unchecked Sendable {
   }
 
   /// The client wants no more of it, or is gone.
-  func end() { ended(1000, "") }
+  func end() { ended(WebSocketCloseCode.normal, "") }
 
   private func ended(_ code: UInt16, _ reason: String) {
     if hasEnded { return }
@@ -127,8 +127,8 @@ final class Subscription: MessageSocket, @unchecked Sendable {
   func send(text: String) { send(text: Array(text.utf8)) }
   func send(_ texts: WebSocketTexts) { texts.forEach { send(text: Array($0)) } }
   // Bytes are no JSON.
-  func send(binary: UnsafeRawBufferPointer) { close(code: 1003, reason: "no JSON") }
-  func send(binary: [UInt8]) { close(code: 1003, reason: "no JSON") }
+  func send(binary: UnsafeRawBufferPointer) { close(code: WebSocketCloseCode.unsupportedData, reason: "no JSON") }
+  func send(binary: [UInt8]) { close(code: WebSocketCloseCode.unsupportedData, reason: "no JSON") }
 
   var queuedBytes: Int { min(outstanding, carrier.queuedBytes) }
   var isOpen: Bool { !isEnding && !hasEnded && carrier.isOpen }

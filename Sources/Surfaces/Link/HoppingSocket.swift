@@ -128,7 +128,9 @@ package final class HoppingSocket: MessageSocket, @unchecked Sendable {
   private func give(_ message: Message) {
     loop.preconditionCurrent()
     guard isOpen else { return }
-    if pass(message) > HoppingSocket.maximumQueued { close(code: 1013, reason: "the peer does not read") }
+    if pass(message) > HoppingSocket.maximumQueued {
+      close(code: WebSocketCloseCode.tryAgainLater, reason: "the peer does not read")
+    }
   }
 
   /// Returns the bytes that are queued with it.
@@ -267,7 +269,7 @@ package final class HoppingSocket: MessageSocket, @unchecked Sendable {
 
   fileprivate func streamEnded(_ code: UInt16, _ reason: String) {
     // A peer that has said good-bye said it after its messages. Where the way was lost nobody waits for a user that does not read.
-    if code == 1006 || code == 1012 {
+    if code == WebSocketCloseCode.abnormal || code == WebSocketCloseCode.serviceRestart {
       loop.execute { [self] in ended(code, reason) }
       return
     }
