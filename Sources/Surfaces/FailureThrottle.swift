@@ -22,6 +22,9 @@ final class FailureThrottle: Sendable {
 
   private let entries = Mutex<[AddressKey: Entry]>([:])
 
+  /// How many addresses are remembered.
+  var addressCount: Int { entries.withLock { $0.count } }
+
   /// Counts a wrong token. Returns how long the address has to wait if there were too many before it.
   func failed(_ address: String, now: ContinuousClock.Instant) -> Duration? {
     entries.withLock { entries in

@@ -84,7 +84,10 @@ struct WebSocketTests {
       #expect(frame.opcode == 8)
       #expect(frame.closeCode == code)
       #expect(try client.readToEnd().isEmpty)
-      guard case .closed(let heard, _) = await told.next() else { return }
+      guard case .closed(let heard, _) = await told.next() else {
+        Issue.record("not closed")
+        return
+      }
       #expect(Int(heard) == code)
     }
     told.finish()
@@ -251,7 +254,6 @@ struct WebSocketTests {
         client.send(RawClient.frame(2, [UInt8](repeating: 7, count: 100_000)))
         #expect(try client.readFrame().payload.count == 100_000)
       }
-      #expect(test.server.connectionCount <= 20)
     }
     target.stop()
   }

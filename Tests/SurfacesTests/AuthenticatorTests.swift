@@ -121,6 +121,11 @@ struct AuthenticatorTests {
     let throttle = FailureThrottle()
     for number in 0..<10_000 {
       _ = throttle.failed("10.0.\(number / 250).\(number % 250)", now: .now)
+      #expect(throttle.addressCount <= FailureThrottle.maximumAddresses)
     }
+    // And who guesses after all of them is stopped as before.
+    let now = ContinuousClock.now
+    for _ in 0..<FailureThrottle.failures { #expect(throttle.failed("10.1.0.1", now: now) == nil) }
+    #expect(throttle.failed("10.1.0.1", now: now) != nil)
   }
 }

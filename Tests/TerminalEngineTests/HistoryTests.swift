@@ -144,7 +144,7 @@ struct HistoryTests {
       return packed
     }
     #expect(count > 0)
-    #expect(sealed.saved >= 0)
+    #expect(sealed.saved > 0)
     #expect(sealed.isDone)
     for line in stride(from: 0, to: 3970, by: 13) {
       #expect(terminal.lineText(line) == original.lineText(line))
