@@ -1,3 +1,4 @@
+import Causality
 import Synchronization
 
 /// How many records each of many is good for within a minute. Those above are counted and told of in one record when the minute is over, so
@@ -20,6 +21,8 @@ final class AuditQuota: Sendable {
     var leftOut = 0
     /// The first that was left out.
     var sample: AuditEntry?
+    /// Whose the sample is.
+    var account: Cause.Account?
   }
 
   /// Stands for all that are too many to be told apart.
@@ -31,7 +34,9 @@ final class AuditQuota: Sendable {
   init(perMinute limit: Int) { self.limit = limit }
 
   /// Takes one record out of a key's quota. Returns the key that it was counted for.
-  func take(_ key: String, _ record: AuditEntry, now: ContinuousClock.Instant) -> (key: String, verdict: Verdict) {
+  func take(
+    _ key: String, _ record: AuditEntry, of account: Cause.Account? = nil, now: ContinuousClock.Instant
+  ) -> (key: String, verdict: Verdict) {
     entries.withLock { entries in
       var key = key
       if entries[key] == nil, entries.count >= Self.maximumKeys {
@@ -52,9 +57,13 @@ final class AuditQuota: Sendable {
       }
       entry.leftOut = 1
       entry.sample = record
+      entry.account = account
       return (key, .leaveOut(summaryAfter: Self.window - (now - entry.start)))
     }
   }
+
+  /// On whose account the record goes that ``leftOut(_:)`` gives.
+  func account(of key: String) -> Cause.Account? { entries.withLock { $0[key]?.account } }
 
   /// One record for all of a key that were left out, made from the first of them; `nil` when none were. The key begins anew.
   func leftOut(_ key: String) -> AuditEntry? {

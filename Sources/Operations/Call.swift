@@ -1,3 +1,4 @@
+package import Causality
 package import Cluster
 package import Formats
 package import Store
@@ -59,6 +60,16 @@ package enum Principal: Sendable, Equatable, CustomStringConvertible {
     case .token(let id, _): id
     case .anonymous: "anonymous"
     case .relayed(let hub, let name): "\(hub.holder ?? "hub") for \(name)"
+    }
+  }
+
+  /// On whose account the events go that this principal's calls leave in the log: a hub answers for all whom it names.
+  package var account: Cause.Account? {
+    switch self {
+    case .localUser: nil
+    case .token(let id, _): Cause.Account(id: id, principal: description)
+    case .anonymous: Cause.Account(id: "anonymous", principal: description)
+    case .relayed(let hub, _): hub.account ?? Cause.Account(id: "hub", principal: hub.description)
     }
   }
 

@@ -6,11 +6,18 @@ import Synchronization
 /// The audit of calls that come in streams, such as keystrokes one by one: the first is recorded at once, those after it once a second, all
 /// in one record with their number.
 ///
-/// Each stream is one operation of one caller on one target under one correlation id. A call costs about a hundred nanoseconds here: two
+/// What an account does beyond its ``RecordAllowance`` is such a stream, too: of one operation, whatever its targets and users, all in one record with
+/// their number twice a minute.
+///
+/// Each other stream is one operation of one caller on one target under one correlation id. A call costs about a hundred nanoseconds here: two
 /// locks that nobody contends for.
 package final class RepeatedAudit: Sendable {
   /// Least time between two records.
   static let interval = Duration.seconds(1)
+  /// The same where the caller's account has not much left: a hundred who type at the same time leave ten events a second.
+  static let lowInterval = Duration.seconds(10)
+  /// The same for what is beyond an account's allowance.
+  static let gatheringInterval = Duration.seconds(30)
 
   private struct Window {
     /// When the next record may be written.
@@ -20,7 +27,8 @@ package final class RepeatedAudit: Sendable {
     var cause: Cause?
     var isTimed = false
 
-    mutating func add(_ entry: AuditEntry, _ cause: Cause?) {
+    /// - Parameter isSame: whether all are of one target, and the latest name of that counts.
+    mutating func add(_ entry: AuditEntry, _ cause: Cause?, isSame: Bool) {
       guard var sum = pending else {
         pending = entry
         self.cause = cause
@@ -29,7 +37,15 @@ package final class RepeatedAudit: Sendable {
       sum.calls += entry.calls
       sum.duration = max(sum.duration, entry.duration)
       if let bytes = entry.bytes { sum.bytes = (sum.bytes ?? 0) + bytes }
-      sum.target = entry.target
+      if isSame {
+        sum.target = entry.target
+      } else {
+        // What is not said of all is said of none.
+        if sum.target != entry.target { sum.target = nil }
+        if sum.server != entry.server { sum.server = nil }
+        if sum.via != entry.via { sum.via = [] }
+        if sum.address != entry.address { sum.address = "many" }
+      }
       pending = sum
     }
   }
@@ -48,6 +64,8 @@ package final class RepeatedAudit: Sendable {
   private let address: String
   private let via: [String]
   private let caller: Cause
+  /// Whether it is what is beyond an account's allowance, and pays for itself.
+  private let isGathering: Bool
   private let loop: EventLoop
   private let state = Mutex(State())
 
@@ -58,6 +76,19 @@ package final class RepeatedAudit: Sendable {
     address = call.peer
     via = call.via
     caller = call.cause()
+    isGathering = false
+    self.loop = loop
+  }
+
+  init(gatheringFor trail: AuditTrail, operation: String, of account: Cause.Account, loop: EventLoop) {
+    self.trail = trail
+    self.operation = operation
+    target = ""
+    address = "many"
+    via = []
+    // A record stands for many calls: it belongs to the correlation of none.
+    caller = Cause(correlationID: "", principal: account.principal)
+    isGathering = true
     self.loop = loop
   }
 
@@ -67,13 +98,19 @@ package final class RepeatedAudit: Sendable {
 
   /// A call begins. Its causation is the record that it will be part of.
   package func begin() -> Cause {
-    state.withLock { state in
-      if let cause = state.cause { return cause }
+    var cause = caller
+    cause.causationID = state.withLock { state in
+      if let known = state.cause { return known.causationID }
+      if let account = caller.account, !trail.admits(account, now: .now) { return nil }
       var cause = caller
       cause.causationID = trail.promise()
       state.cause = cause
-      return cause
+      return cause.causationID
     }
+    if cause.causationID == nil, let account = caller.account {
+      cause.causationID = trail.gathering(operation, of: account).begin().causationID
+    }
+    return cause
   }
 
   /// A call that ``begin()`` has announced was performed.
@@ -95,23 +132,42 @@ package final class RepeatedAudit: Sendable {
     end(AuditEntry(operation: operation, target: target, error: error, address: address, via: via), now: .now)
   }
 
+  private enum Step {
+    case record(id: String)
+    case flush(after: Duration)
+    case gather(Cause.Account)
+    case wait
+  }
+
   /// `cause` is the call's own, where it is not the stream's.
   func end(_ entry: AuditEntry, now: ContinuousClock.Instant, by cause: Cause? = nil) {
     let code = entry.error?.code
-    let step: (record: String?, delay: Duration?) = state.withLock { state in
+    let step: Step = state.withLock { state in
       var window = code.map { state.failed[$0] ?? Window() } ?? state.performed
       defer { if let code { state.failed[code] = window } else { state.performed = window } }
-      if window.pending == nil, window.until.map({ $0 <= now }) ?? true {
-        window.until = now + RepeatedAudit.interval
-        return (RepeatedAudit.takeID(code, &state), nil)
+      if window.pending == nil {
+        // A record of what was performed was paid for when the first call of it began.
+        if let account = caller.account, code != nil || state.cause == nil, !trail.admits(account, now: now) {
+          return .gather(account)
+        }
+        if isGathering {
+          window.until = now + RepeatedAudit.gatheringInterval
+        } else if window.until.map({ $0 <= now }) ?? true {
+          window.until = now + trail.interval(for: caller.account, now: now)
+          return .record(id: RepeatedAudit.takeID(code, &state))
+        }
       }
-      window.add(entry, cause)
-      if window.isTimed { return (nil, nil) }
+      window.add(entry, cause, isSame: !isGathering)
+      if window.isTimed { return .wait }
       window.isTimed = true
-      return (nil, window.until.map { $0 - now } ?? .zero)
+      return .flush(after: window.until.map { $0 - now } ?? .zero)
     }
-    if let id = step.record { trail.record(entry, id: id, of: cause ?? caller) }
-    if let delay = step.delay { loop.fire(after: delay) { [self] in flush(code) } }
+    switch step {
+    case .record(let id): trail.write(entry, id: id, of: cause ?? caller)
+    case .flush(let delay): loop.fire(after: delay) { [self] in flush(code) }
+    case .gather(let account): trail.gathering(operation, of: account).end(entry, now: now)
+    case .wait: break
+    }
   }
 
   private static func takeID(_ code: ErrorCode?, _ state: inout State) -> String {
@@ -126,12 +182,17 @@ package final class RepeatedAudit: Sendable {
     let due: (entry: AuditEntry, cause: Cause?, id: String)? = state.withLock { state in
       var window = code.map { state.failed[$0] ?? Window() } ?? state.performed
       let (pending, cause) = (window.pending, window.cause)
-      window = Window(until: pending == nil ? window.until : now + RepeatedAudit.interval)
+      window = Window(until: pending == nil ? window.until : now + trail.interval(for: caller.account, now: now))
       if let code { state.failed[code] = window } else { state.performed = window }
       return pending.map { ($0, cause, RepeatedAudit.takeID(code, &state)) }
     }
-    if let due { trail.record(due.entry, id: due.id, of: due.cause ?? caller) }
+    guard var due else { return }
+    if isGathering { due.entry.operation = operation }
+    trail.write(due.entry, id: due.id, of: due.cause ?? (isGathering ? fresh : caller))
   }
+
+  /// The caller, in a correlation of its own.
+  private var fresh: Cause { Cause(correlationID: makeUUID(), principal: caller.principal) }
 
   /// Writes what has been counted and not been recorded yet: when the stream ends.
   package func flush() {

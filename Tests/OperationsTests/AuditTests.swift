@@ -51,11 +51,12 @@ struct AuditTests {
 
   /// A catalogue with these operations and a trail on a loop of its own.
   private func withCatalogue(
-    _ operations: [OperationBinding], _ body: (Catalogue, EventLoop) async throws -> Void
+    _ operations: [OperationBinding], allowance: RecordAllowance = RecordAllowance(),
+    _ body: (Catalogue, EventLoop) async throws -> Void
   ) async throws {
     let loop = try EventLoop(name: "audit")
     defer { loop.stop() }
-    let trail = AuditTrail(OwnEvents(sink: sink, serverID: serverID), loop: loop)
+    let trail = AuditTrail(OwnEvents(sink: sink, serverID: serverID), loop: loop, allowance: allowance)
     try await body(Catalogue(operations, ownNames: ["here"], audit: trail), loop)
   }
 
@@ -190,6 +191,139 @@ struct AuditTests {
       #expect(sink.drafts.last?.fields["calls"] == 50)
       #expect(sink.drafts.last?.type == "audit.refused")
     }
+  }
+
+  // MARK: Beyond an account's allowance
+
+  /// How many calls of an outcome the records stand for.
+  private func calls(_ outcome: String) -> Int {
+    sink.drafts.filter { $0.type == "audit.\(outcome)" }.reduce(0) { $0 + ($1.fields["calls"].integer ?? 1) }
+  }
+
+  @Test("beyond its allowance an account's calls are gathered by operation and outcome, and none is lost")
+  func gathered() async throws {
+    let operations = [operation("session.kill", .changes), operation("session.resize", .changes)]
+    try await withCatalogue(operations, allowance: RecordAllowance(burst: 10, perSecond: 0)) { catalogue, _ in
+      for index in 0..<90 {
+        let name = index % 3 == 0 ? "session.resize" : "session.kill"
+        let body = index % 9 == 8 ? #"{"fails":true}"# : "{}"
+        _ = try? await catalogue.perform(name, arguments(body), for: call(id: makeUUID()))
+      }
+      #expect(sink.drafts.count == 10)
+      catalogue.audit?.flush()
+      #expect((calls("allowed"), calls("failed")) == (80, 10))
+      let sums = sink.drafts.dropFirst(10)
+      #expect(sums.count == 3)
+      #expect(sums.allSatisfy { $0.principal == "token:ci" && $0.fields["target"] == "dev" })
+      #expect(Set(sums.map(\.correlationID)).count == 3)
+      let ids = Set(sink.drafts.map(\.id))
+      #expect(seen.causes.enumerated().allSatisfy { $1?.causationID.map(ids.contains) == true || $0 % 9 == 8 })
+    }
+  }
+
+  @Test("the local user has no allowance to use up") func localUser() async throws {
+    try await withCatalogue(
+      [operation("session.kill", .changes)], allowance: RecordAllowance(burst: 1, perSecond: 0)
+    ) { catalogue, _ in
+      let own = Call(principal: .localUser(uid: 1000), access: .everything, peer: "unix")
+      for _ in 0..<20 { _ = try await catalogue.perform("session.kill", arguments(), for: own) }
+      #expect(sink.drafts.count == 20)
+    }
+  }
+
+  @Test("whom a hub says to ask counts as the hub, whoever that is; the records still name him") func hub() async throws
+  {
+    try await withCatalogue(
+      [operation("session.get", .reads, scope: .sessionsRead)], allowance: RecordAllowance(burst: 10, perSecond: 0)
+    ) { catalogue, _ in
+      for user in 0..<100 {
+        let call = Call(
+          principal: .relayed(by: .token(id: "1", name: "hub"), for: "user:\(user)"), access: Access(scopes: []),
+          peer: "10.0.0.1:\(user)")
+        _ = try? await catalogue.perform("session.get", arguments(), for: call)
+      }
+      #expect(sink.drafts.map(\.principal) == (0..<10).map { "token:hub for user:\($0)" })
+      catalogue.audit?.flush()
+      #expect(sink.drafts.count == 11)
+      #expect(sink.drafts.last?.principal == "token:hub")
+      #expect(sink.drafts.last?.fields["calls"] == 90)
+      #expect(sink.drafts.last?.fields["address"] == "many")
+    }
+  }
+
+  @Test("typing under a correlation id of its own for each key is gathered, too") func typing() async throws {
+    try await withCatalogue(
+      [operation("session.input", .changesOften)], allowance: RecordAllowance(burst: 10, perSecond: 0)
+    ) { catalogue, loop in
+      for index in 0..<100 {
+        let body = index % 2 == 0 ? #"{"fails":true}"# : "{}"
+        _ = try? await catalogue.perform("session.input", arguments(body), for: call(id: makeUUID()))
+      }
+      // One socket a key.
+      for _ in 0..<100 {
+        let stream = try #require(catalogue.audit).stream("session.input", target: "dev", call(), loop: loop)
+        _ = stream.begin()
+        stream.performed(bytes: 1)
+        stream.flush()
+      }
+      #expect(sink.drafts.count <= 10)
+      catalogue.audit?.flush()
+      #expect((calls("allowed"), calls("failed")) == (150, 50))
+      #expect(sink.drafts.count <= 12)
+    }
+  }
+
+  @Test("strangers have one allowance, from however many addresses they come") func strangers() async throws {
+    try await withCatalogue([]) { catalogue, _ in
+      let trail = try #require(catalogue.audit)
+      let now = ContinuousClock.now
+      let error = OperationError(.authInvalid, "Who are you?")
+      for index in 0..<5000 {
+        trail.refuseAtDoor(
+          AuditEntry(operation: "session.get", target: "x", error: error, address: "127.0.\(index / 250).1:\(index)"),
+          source: "\(index / 5)", of: Cause(correlationID: makeUUID()), now: now)
+      }
+      #expect(sink.drafts.count == Int(RecordAllowance.strangersBurst))
+      trail.flush()
+      #expect(sink.drafts.count == Int(RecordAllowance.strangersBurst) + 1)
+      #expect(calls("refused") == 5000)
+      #expect(sink.drafts.last?.fields["address"] == "many")
+      #expect(sink.drafts.last?.fields["operation"] == "http")
+    }
+  }
+}
+
+@Suite("How many events an account may leave")
+struct RecordAllowanceTests {
+  private let start = ContinuousClock.now
+  private let allowance = RecordAllowance(burst: 10, perSecond: 2)
+  private let one = Cause.Account(id: "1", principal: "token:one")
+
+  private func taken(_ account: Cause.Account, at seconds: Int) -> Int {
+    (0..<100).filter { _ in allowance.take(account, now: start + .seconds(seconds)) }.count
+  }
+
+  @Test("so many at once, so many a second from then on, and each has his own") func refills() {
+    #expect(taken(one, at: 0) == 10)
+    #expect(allowance.isUsedUp(one, now: start))
+    #expect(taken(one, at: 1) == 2)
+    #expect(taken(Cause.Account(id: "2", principal: "token:one"), at: 1) == 10)
+    #expect(!allowance.take(one, 3, now: start + .seconds(2)))
+    #expect(allowance.take(one, 2, now: start + .seconds(2)))
+    #expect(allowance.isLow(one, now: start + .seconds(4)))
+    #expect(!allowance.isLow(one, now: start + .seconds(5)))
+    #expect(taken(one, at: 100) == 10)
+    // A moment that was read earlier.
+    #expect(taken(one, at: 99) == 0)
+  }
+
+  @Test("accounts beyond those that are remembered share one") func accounts() {
+    for id in 1...RecordAllowance.maximumAccounts {
+      #expect(allowance.take(Cause.Account(id: "\(id)", principal: nil), now: start))
+    }
+    #expect(taken(Cause.Account(id: "x", principal: nil), at: 0) == 10)
+    #expect(taken(Cause.Account(id: "y", principal: nil), at: 0) == 0)
+    #expect(taken(Cause.Account(id: "y", principal: nil), at: 60) == 10)
   }
 }
 
