@@ -42,6 +42,7 @@ actor Server {
   private let cursors: CursorStore
   private let events: OwnEvents
   private let audit: AuditTrail
+  private let news: NewsAllowance
   private let cluster: ServerCluster
   private let quarantine = Quarantine { complain($0) }
   /// Why the server is there: it points at the event of its start.
@@ -127,10 +128,13 @@ actor Server {
     self.tokens = tokens
     cursors = CursorStore(paths: paths, quarantine: quarantine) { tokens.isGood(id: $0) }
     let events = OwnEvents(sink: log, serverID: identity.id, types: EventTypes.all)
-    store.announcer = { events.emit($0) }
+    let audit = AuditTrail(events, loop: loops.loops[0])
+    let news = NewsAllowance(events, audit.allowance, loop: loops.loops[0])
+    store.announcer = { news.emit($0) }
     store.tellsClipboard = options.tellsClipboard
     self.events = events
-    audit = AuditTrail(events, loop: loops.loops[0])
+    self.audit = audit
+    self.news = news
     beginning = Cause(correlationID: makeUUID(), causationID: makeUUID())
     self.store = SessionStore(loops: loops, keeper: keeper, options: store)
     cluster = ServerCluster(
@@ -307,6 +311,7 @@ actor Server {
     await http?.close(graceful: Server.closeGrace)
     await store.closeKeeper()
     audit.flush()
+    news.flush()
     log.close()
     if options.socketPath == nil { unlink(paths.socket) }
     hasStopped = true

@@ -16,7 +16,7 @@ struct Chronicle {
   var command: Cause?
   /// Who asked for the session's end.
   var ending: Cause?
-  /// Clients that have been announced and have not left, by their numbers.
+  /// Clients that have been told of and have not left, by their numbers.
   var attachments: [Int: Attachment] = [:]
   /// The state that was told of last, and when.
   var state: SessionState?

@@ -15,15 +15,19 @@ extension Session {
   /// Tells of something. Returns the cause of what follows from it.
   @discardableResult
   private func announce(_ news: SessionAnnouncement.News, because cause: Cause?) -> Cause? {
+    tell(news, because: cause)?.cause
+  }
+
+  private func tell(_ news: SessionAnnouncement.News, because cause: Cause?) -> (cause: Cause, isTold: Bool)? {
     recordChanged(.fact)
     guard let announcer = chronicle.announcer else { return nil }
     let id = makeUUID()
     var cause = cause ?? Cause(correlationID: makeUUID())
-    announcer(
+    let isTold = announcer(
       SessionAnnouncement(
         id: id, sessionID: self.id, name: name.text, tags: tags.map(\.text).sorted(), cause: cause, news: news))
-    cause.causationID = id
-    return cause
+    if isTold { cause.causationID = id }
+    return (cause, isTold)
   }
 
   /// What happens by itself: nobody asked for it, though somebody may have led to it.
@@ -86,7 +90,8 @@ extension Session {
   func announceAttached(_ number: Int, _ client: ClientInfo) {
     recordChanged(.fact)
     if exit == nil { tellViewers(.clients(clientCount)) }
-    guard exit == nil, let cause = announce(.attached(number: number, client), because: client.cause ?? Cause.current)
+    guard exit == nil,
+      let (cause, isTold) = tell(.attached(number: number, client), because: client.cause ?? Cause.current), isTold
     else { return }
     chronicle.attachments[number] = Chronicle.Attachment(client: client, cause: cause)
   }

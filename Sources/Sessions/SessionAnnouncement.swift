@@ -50,5 +50,6 @@ package struct SessionAnnouncement: Sendable {
   package let news: News
 }
 
-/// Hears of everything that happens to the sessions of a server. Called on the session's loop; must not wait.
-package typealias SessionAnnouncer = @Sendable (SessionAnnouncement) -> Void
+/// Hears of everything that happens to the sessions of a server. Called on the session's loop; must not wait. Returns whether that is told of by
+/// itself; `false` where it is only counted, and nothing can point at it.
+package typealias SessionAnnouncer = @Sendable (SessionAnnouncement) -> Bool

@@ -73,7 +73,8 @@ struct EventEmissionTests {
       let seen = Set(events.compactMap { $0["type"].string })
       let expected = EventTypes.all.map(\.name).filter {
         ![
-          "session.adopted", "session.commands_left_out", "server.stopping", "audit.failed", "events.repaired",
+          "session.adopted", "session.commands_left_out", "session.news_left_out", "server.stopping", "audit.failed",
+          "events.repaired",
           "events.recovered",
         ].contains($0) && !$0.hasPrefix("servers.")
       }

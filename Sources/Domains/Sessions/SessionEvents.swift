@@ -4,7 +4,7 @@ import Operations
 enum SessionEvents {
   static let all = [
     created, adopted, renamed, tagged, attached, detached, commandStarted, commandFinished, commandsLeftOut,
-    stateChanged, bell, notification, progress, titleChanged, clipboard, ended, removed,
+    newsLeftOut, stateChanged, bell, notification, progress, titleChanged, clipboard, ended, removed,
   ]
 
   /// What every event of a session says of it. With name and tags at that time a reader's access to the session can be told from the
@@ -84,6 +84,16 @@ enum SessionEvents {
       EventField("count", .integer, "how many commands neither of whose events is in the log"),
       EventField("first", .integer, "number of the first of them"),
       EventField("last", .integer, "number of the last"),
+    ])
+
+  static let newsLeftOut = session(
+    "news_left_out",
+    "More was done to a session by one token than is told of one by one (1,000 events at once, then 40 a second, its calls among them): how much was not, within half a minute",
+    [
+      EventField(
+        "clients", .integer, "how many clients neither of whose events, `attached` and `detached`, is in the log"),
+      EventField("renamed", .integer, "how many times it was given another name"),
+      EventField("tagged", .integer, "how many times its tags were changed"),
     ])
 
   static let stateChanged = session(

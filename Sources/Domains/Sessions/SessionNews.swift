@@ -1,6 +1,8 @@
+import Causality
 import Formats
 import Operations
 package import Sessions
+import Store
 
 // What sessions announce, as events.
 extension OwnEvents {
@@ -15,6 +17,22 @@ extension OwnEvents {
     for (name, value) in members { if let value { all.append(.init(name, value)) } }
     emit(
       type, id: announcement.id, origin: announcement.sessionID, because: announcement.cause,
+      type.data(of: .object(all)))
+  }
+
+  /// Emits how much an account has done to a session that was not told of by itself. It stands for many calls, so it belongs to the
+  /// correlation of none.
+  func emit(
+    _ leftOut: LeftOutNews, of session: (id: String, name: String, tags: [String]), by account: Cause.Account
+  ) {
+    var all: [JSON.Member] = [.init("session", .string(session.name))]
+    if !session.tags.isEmpty { all.append(.init("tags", .array(session.tags.map { .string($0) }))) }
+    all.append(.init("clients", .integer(leftOut.clients)))
+    all.append(.init("renamed", .integer(leftOut.names)))
+    all.append(.init("tagged", .integer(leftOut.tags)))
+    let type = SessionEvents.newsLeftOut
+    emit(
+      type, origin: session.id, because: Cause(correlationID: makeUUID(), principal: account.principal),
       type.data(of: .object(all)))
   }
 
