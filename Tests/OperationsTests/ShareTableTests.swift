@@ -33,7 +33,8 @@ struct ShareTableTests {
     }
     #expect(named.count > 10)
     let targets = [
-      "RoostTests", "NetTests", "OperationsTests", "SurfacesTests", "TerminalEngineTests", "CommandsTests",
+      "RoostTests", "NetTests", "OperationsTests", "DomainsTests", "SurfacesTests", "ClusterTests", "CommandsTests",
+      "TerminalEngineTests",
     ]
     for suite in Set(named) {
       #expect(targets.contains { access("\(root)Tests/\($0)/\(suite).swift", R_OK) == 0 }, "\(suite)")
