@@ -39,6 +39,11 @@ package final class ClusterMap: Sendable {
   /// The shortest beginning of a server id that stands for it.
   package static let shortestPrefix = 8
 
+  /// Whether a name is the beginning of a server's id, and long enough to stand for it.
+  static func isBeginning(_ name: String, of serverID: String?) -> Bool {
+    name.utf8.count >= shortestPrefix && serverID?.hasPrefix(name) == true
+  }
+
   /// Of this server.
   package let serverID: String
   package let hostname: String
@@ -78,11 +83,10 @@ package final class ClusterMap: Sendable {
     let members = members
     if let found = members.first(where: { $0.serverID == name }) { return .member(found) }
     // What a server calls itself is its own word: it does not take the calls of another one whose id begins so.
-    let isBeginning = name.utf8.count >= ClusterMap.shortestPrefix
     let found = members.filter {
-      $0.hostname == name || $0.address == name || isBeginning && $0.serverID?.hasPrefix(name) == true
+      $0.hostname == name || $0.address == name || ClusterMap.isBeginning(name, of: $0.serverID)
     }
-    let isOwn = isBeginning && serverID.hasPrefix(name)
+    let isOwn = ClusterMap.isBeginning(name, of: serverID)
     if found.isEmpty { return isOwn ? .here : .unknown }
     return found.count == 1 && !isOwn ? .member(found[0]) : .ambiguous(found)
   }

@@ -187,7 +187,8 @@ actor Server {
       Domain(AuthContract.self, [tickets.binding]),
     ]
     let catalogue = Catalogue(
-      domains: domains, ownNames: [hostname, identity.id], cluster: cluster.map, audit: audit, accounts: accounts,
+      domains.flatMap(\.operations), streams: domains.flatMap(\.streams), ownNames: [hostname, identity.id],
+      cluster: cluster.map, audit: audit, accounts: accounts,
       tenures: tenures, limitedLabels: limitedLabels, complain: complain)
     var configuration = HTTPSurface.Configuration(version: roostVersion)
     configuration.hostNames = [hostname, identity.hostname]

@@ -44,18 +44,6 @@ package struct Catalogue: Sendable {
     self.bindings = Dictionary(bindings.map { ($0.operation.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// The catalogue of a server.
-  package init(
-    domains: [Domain], ownNames: Set<String>, cluster: ClusterMap? = nil, audit: AuditTrail? = nil,
-    accounts: Accounts = Accounts(), tenures: TokenTenures? = nil,
-    limitedLabels: @escaping @Sendable () throws -> LimitedLabels = { .none },
-    complain: @escaping @Sendable (String) -> Void = { _ in }
-  ) {
-    self.init(
-      domains.flatMap(\.operations), streams: domains.flatMap(\.streams), ownNames: ownNames, cluster: cluster,
-      audit: audit, accounts: accounts, tenures: tenures, limitedLabels: limitedLabels, complain: complain)
-  }
-
   package func operation(named name: String) -> Operation? { bindings[name]?.operation }
 
   /// Performs an operation for a caller. ``Cause/current`` is the call meanwhile, and its causation the audit event that the call will leave.

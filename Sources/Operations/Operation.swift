@@ -82,7 +82,7 @@ package struct Operation: Sendable {
   package let route: Route
   package let effect: Effect
   /// What it means to a server that is in a role for somebody: roles are checked by it, on both sides of a link.
-  package private(set) var work: Work
+  package internal(set) var work: Work
   /// HTTP status of success.
   package let status: Int
   package var input: Schema { lazyInput.value }
@@ -93,21 +93,21 @@ package struct Operation: Sendable {
   /// What bounds how long it waits for something; `nil` for what is done at once.
   package private(set) var wait: Wait?
   /// Whether it may wait for a moment, without a bound that its caller gives.
-  private(set) var mayPause = false
+  var mayPause = false
   /// What its caller takes a part of while it is performed.
-  package private(set) var share: Share?
+  package internal(set) var share: Share?
   /// Where it is told which name and tags a session gets; `nil` where it gets none.
-  package private(set) var labels: LabelFields?
+  package internal(set) var labels: LabelFields?
   /// What to do instead of asking for it through a hub; `nil` for what may be asked for so.
-  package private(set) var insteadOfHub: String?
+  package internal(set) var insteadOfHub: String?
   /// The field that takes the body of a REST request as it is, where the body is not JSON.
   package let rawField: String?
   /// Whether its effects must come in the order asked for: keystrokes that overtake each other are another text.
-  package private(set) var isOrdered = false
+  package internal(set) var isOrdered = false
   /// Whether its answers can be megabytes.
-  package private(set) var answersAtLength = false
+  package internal(set) var answersAtLength = false
   /// What an `Accept` header can ask for beside the answer's own form.
-  package private(set) var forms: [AnswerForm] = []
+  package internal(set) var forms: [AnswerForm] = []
 
   init(
     _ name: String, _ summary: String, _ scope: Scope?, _ route: Route, _ effect: Effect, status: Int,
@@ -130,72 +130,10 @@ extension Operation {
   /// Whether the calls of one caller take turns (``CallerTurns``): what only looks, and neither waits for anything nor has a share of its own.
   var takesTurns: Bool { effect == .reads && wait == nil && share == nil }
 
-  /// The same operation, which waits for something.
-  func waiting(_ wait: Wait) -> Operation {
-    var operation = self
-    operation.wait = wait
-    // How long is said once: here.
-    operation.lazyInput = Lazy { [lazyInput] in
-      lazyInput.value.giving(wait)
-    }
-    return operation
-  }
-
-  /// The same operation, which may wait for a moment until what it is for is ready for it.
-  func pausing() -> Operation {
-    var operation = self
-    operation.mayPause = true
-    return operation
-  }
-
-  /// The same operation, of which one caller has so many under way and no more.
-  func sharing(_ share: Share) -> Operation {
-    var operation = self
-    operation.share = share
-    return operation
-  }
-
-  /// The same operation, which gives a session a name and tags.
-  func labelling(name: String, tags: String) -> Operation {
-    var operation = self
-    operation.labels = LabelFields(name: name, tags: tags)
-    return operation
-  }
-
-  /// The same operation, which is not passed on to other servers, nor done for a hub: what it gives is for the server that was asked, and ends with what that server knows.
-  /// - Parameter instead: what to do in its place, as a sentence.
-  func notThroughHubs(_ instead: String) -> Operation {
-    var operation = self
-    operation.insteadOfHub = instead
-    return operation
-  }
-
-  /// The same operation, whose effects come in the order asked for.
-  func ordered() -> Operation {
-    var operation = self
-    operation.isOrdered = true
-    return operation
-  }
-
-  /// The same operation, whose answers can be megabytes.
-  func answeringAtLength() -> Operation {
-    var operation = self
-    operation.answersAtLength = true
-    return operation
-  }
-
-  /// The same operation, whose answer has other forms for who accepts them.
-  func negotiating(_ forms: [AnswerForm]) -> Operation {
-    var operation = self
-    operation.forms = forms
-    return operation
-  }
-
-  /// The same operation, which is this kind of work to a server that is in a role.
-  func working(as work: Work) -> Operation {
-    var operation = self
-    operation.work = work
-    return operation
+  /// It waits for something, and says in its input how long where its caller does not: once, here.
+  mutating func wait(_ wait: Wait) {
+    self.wait = wait
+    lazyInput = Lazy { [lazyInput] in lazyInput.value.giving(wait) }
   }
 }
 

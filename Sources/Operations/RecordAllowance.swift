@@ -1,4 +1,5 @@
 package import Causality
+import Net
 import Synchronization
 
 /// How many events what each account does may leave in the log one by one: so many at once, and so many a second from then on.
@@ -18,14 +19,9 @@ package final class RecordAllowance: Sendable {
   static let maximumAccounts = 4096
   private static let overflow = ""
 
-  private struct Bucket {
-    var left: Double
-    var at: ContinuousClock.Instant
-  }
-
   private let burst: Double
   private let perSecond: Double
-  private let buckets = Mutex<[String: Bucket]>([:])
+  private let buckets = Mutex<[String: TokenBucket]>([:])
 
   package init(burst: Double = RecordAllowance.burst, perSecond: Double = RecordAllowance.perSecond) {
     (self.burst, self.perSecond) = (burst, perSecond)
@@ -33,42 +29,32 @@ package final class RecordAllowance: Sendable {
 
   /// Takes so many events out of an account's allowance, all or none. `false` when there are not as many.
   package func take(_ account: Cause.Account, _ events: Int = 1, now: ContinuousClock.Instant) -> Bool {
-    withBucket(of: account, now) { bucket in
-      guard bucket.left >= Double(events) else { return false }
-      bucket.left -= Double(events)
-      return true
-    }
+    withBucket(of: account, now) { $0.take(Double(events), at: now) }
   }
 
   /// Whether an account has none left.
   func isUsedUp(_ account: Cause.Account, now: ContinuousClock.Instant) -> Bool {
-    withBucket(of: account, now) { $0.left < 1 }
+    withBucket(of: account, now) { $0.left(at: now) < 1 }
   }
 
   /// Whether an account has less than half of what it may have at once.
   func isLow(_ account: Cause.Account, now: ContinuousClock.Instant) -> Bool {
-    withBucket(of: account, now) { $0.left < burst / 2 }
+    withBucket(of: account, now) { $0.left(at: now) < burst / 2 }
   }
 
   private func withBucket(
-    of account: Cause.Account, _ now: ContinuousClock.Instant, _ body: (inout Bucket) -> Bool
+    of account: Cause.Account, _ now: ContinuousClock.Instant, _ body: (inout TokenBucket) -> Bool
   ) -> Bool {
     buckets.withLock { buckets in
       var key = account.id
       if buckets[key] == nil, buckets.count >= Self.maximumAccounts {
-        buckets = buckets.filter { filled($0.value, now).left < burst }
+        buckets = buckets.filter { _, other in
+          var other = other
+          return other.left(at: now) < burst
+        }
         if buckets.count >= Self.maximumAccounts { key = Self.overflow }
       }
-      var bucket = filled(buckets[key] ?? Bucket(left: burst, at: now), now)
-      defer { buckets[key] = bucket }
-      return body(&bucket)
+      return body(&buckets[key, default: TokenBucket(burst: burst, perSecond: perSecond)])
     }
-  }
-
-  private func filled(_ bucket: Bucket, _ now: ContinuousClock.Instant) -> Bucket {
-    let passed = bucket.at.duration(to: now) / .seconds(1)
-    // Clocks of two threads may have been read in another order than they come here.
-    guard passed > 0 else { return bucket }
-    return Bucket(left: min(burst, bucket.left + passed * perSecond), at: now)
   }
 }

@@ -97,36 +97,40 @@ extension TypedOperation where Input == Arguments, Output == Answer {
 }
 
 extension TypedOperation {
-  private func with(_ change: (Operation) -> Operation) -> TypedOperation {
-    TypedOperation(change(operation), decode: decode, encode: encode)
+  private func with(_ change: (inout Operation) -> Void) -> TypedOperation {
+    var operation = operation
+    change(&operation)
+    return TypedOperation(operation, decode: decode, encode: encode)
   }
 
   /// The same call, which waits for something.
-  package func waiting(_ wait: Wait) -> TypedOperation { with { $0.waiting(wait) } }
+  package func waiting(_ wait: Wait) -> TypedOperation { with { $0.wait(wait) } }
 
   /// The same call, which may wait for a moment until what it is for is ready for it.
-  package func pausing() -> TypedOperation { with { $0.pausing() } }
+  package func pausing() -> TypedOperation { with { $0.mayPause = true } }
 
   /// The same call, of which one caller has so many under way and no more.
-  package func sharing(_ share: Share) -> TypedOperation { with { $0.sharing(share) } }
+  package func sharing(_ share: Share) -> TypedOperation { with { $0.share = share } }
 
   /// The same call, which gives a session a name and tags.
-  package func labelling(name: String, tags: String) -> TypedOperation { with { $0.labelling(name: name, tags: tags) } }
+  package func labelling(name: String, tags: String) -> TypedOperation {
+    with { $0.labels = LabelFields(name: name, tags: tags) }
+  }
 
   /// The same call, whose effects come in the order asked for.
-  package func ordered() -> TypedOperation { with { $0.ordered() } }
+  package func ordered() -> TypedOperation { with { $0.isOrdered = true } }
 
   /// The same call, whose answers can be megabytes.
-  package func answeringAtLength() -> TypedOperation { with { $0.answeringAtLength() } }
+  package func answeringAtLength() -> TypedOperation { with { $0.answersAtLength = true } }
 
   /// The same call, whose answer has other forms for who accepts them.
-  package func negotiating(_ forms: AnswerForm...) -> TypedOperation { with { $0.negotiating(forms) } }
+  package func negotiating(_ forms: AnswerForm...) -> TypedOperation { with { $0.forms = forms } }
 
   /// The same call, which is this kind of work to a server that is in a role.
-  package func working(as work: Work) -> TypedOperation { with { $0.working(as: work) } }
+  package func working(as work: Work) -> TypedOperation { with { $0.work = work } }
 
   /// The same call, which is not passed on to other servers, nor done for a hub: what it gives is for the server that was asked, and ends with what
   /// that server knows.
   /// - Parameter instead: what to do in its place, as a sentence.
-  package func notThroughHubs(_ instead: String) -> TypedOperation { with { $0.notThroughHubs(instead) } }
+  package func notThroughHubs(_ instead: String) -> TypedOperation { with { $0.insteadOfHub = instead } }
 }

@@ -1,3 +1,5 @@
+import Net
+
 /// How many commands of one session are announced: a few a second, and a burst before that.
 ///
 /// Marks are bytes, and a program may print as many as it likes: 5 MB of them would become 300 MB of events. What is left out is counted and

@@ -1,4 +1,5 @@
 import Formats
+import Store
 
 /// The name of a session, unique on its server: 1 to 64 bytes of letters, digits, `-`, `_` and `.`, in any script.
 ///
@@ -21,12 +22,7 @@ package struct SessionName: Sendable, Hashable, Codable, CustomStringConvertible
   package var description: String { text }
 
   /// Whether it has the form of a session's id (a UUID, in any case of its letters): no session is called so.
-  package var isIDLike: Bool {
-    text.utf8.count == 36
-      && text.utf8.enumerated().allSatisfy { index, byte in
-        [8, 13, 18, 23].contains(index) ? byte == UInt8(ascii: "-") : Character(UnicodeScalar(byte)).isHexDigit
-      }
-  }
+  package var isIDLike: Bool { isUUID(text.lowercased()) }
 
   package init(from decoder: any Decoder) throws {
     try self.init(try decoder.singleValueContainer().decode(String.self))

@@ -78,7 +78,9 @@ final class LinkedServer: Sendable {
     let sessions = Domain(
       SessionContract.self, SessionOperations(store: store, server: name).all, streams: SessionStreams(store: store).all
     )
-    let catalogue = Catalogue(domains: [sessions] + domains, ownNames: [name, serverID], cluster: map, audit: audit)
+    let catalogue = Catalogue(
+      ([sessions] + domains).flatMap(\.operations), streams: ([sessions] + domains).flatMap(\.streams),
+      ownNames: [name, serverID], cluster: map, audit: audit)
     self.catalogue = catalogue
     let authenticator = Authenticator(
       ownUID: getuid(), tokens: OneToken(access: access), noAuth: false, tickets: Tickets(accounts: Accounts()),

@@ -59,10 +59,7 @@ extension Registry {
     let rules: [@Sendable (BackendRecord) -> Bool] = [
       { $0.serverID == name || $0.key == name },
       // What a server calls itself takes nothing from one whose id begins so.
-      {
-        $0.hostname == name
-          || name.utf8.count >= ClusterMap.shortestPrefix && $0.serverID?.hasPrefix(name) == true
-      },
+      { $0.hostname == name || ClusterMap.isBeginning(name, of: $0.serverID) },
       { $0.address.text == address ?? name },
       // As people type it.
       { $0.address.authority + $0.address.prefix == name },

@@ -188,11 +188,9 @@ package actor DirectoryFeed {
   private func changed(_ sessions: [String]) {
     if case .closed = phase { return }
     // Of a session that may not be seen nothing is told, not even that something is.
-    dirty.formUnion(isLimited ? relevant(sessions) : sessions)
+    dirty.formUnion(access.isLimited ? relevant(sessions) : sessions)
     if case .ready = phase { tellChanges() }
   }
-
-  private var isLimited: Bool { access.sessions != nil || access.tags != nil || access.furtherTags != nil }
 
   /// Those that the hub may see, or has seen.
   private func relevant(_ sessions: [String]) -> [String] {

@@ -11,7 +11,7 @@ package struct Stream: Sendable {
   /// The ways in.
   package let entrances: [Entrance]
   /// What a JSON-RPC socket calls it; `nil` where none carries it.
-  package private(set) var rpc: RPC?
+  package internal(set) var rpc: RPC?
   package var input: Schema { lazyInput.value }
   private let lazyInput: Lazy<Schema>
   /// All that a caller must be allowed to do to be let in with everything that the stream can do.
@@ -19,21 +19,21 @@ package struct Stream: Sendable {
   /// What a caller needs for what he asks for.
   let needs: @Sendable (Arguments) throws(OperationError) -> Needs
   /// Of what an open stream takes one.
-  package private(set) var share: Share?
+  package internal(set) var share: Share?
   /// What to do instead of opening it through a hub; `nil` for what may be opened so.
-  package private(set) var insteadOfHub: String?
+  package internal(set) var insteadOfHub: String?
   /// Whether calls can be made over it: that it was opened at another server leaves a record here, where the calls leave none.
-  package private(set) var carriesCalls = false
+  package internal(set) var carriesCalls = false
   /// What one may do who lacks a scope, as a sentence.
-  private(set) var hints: [Scope: String] = [:]
+  var hints: [Scope: String] = [:]
   /// How it goes on by itself where the way to its server was lost; `nil` where its client has to come again.
-  private(set) var reopening: Reopening?
+  var reopening: Reopening?
   /// The field that says behind which message it is to go on, for carriers that have a place of their own for that (`Last-Event-ID`).
-  package private(set) var resumesBy: String?
+  package internal(set) var resumesBy: String?
   /// A message as one of server-sent events (HTML §9.2), with the empty line at its end; `nil` for what is not passed on.
-  package private(set) var serverSentEvent: @Sendable ([UInt8]) -> [UInt8]? = Stream.plainEvent
+  package internal(set) var serverSentEvent: @Sendable ([UInt8]) -> [UInt8]? = Stream.plainEvent
   /// The same, added to what is being sent, for a message that this server has made and that need not be looked through; `false` where it has to.
-  package private(set) var ownServerSentEvent: OwnEvent?
+  package internal(set) var ownServerSentEvent: OwnEvent?
   package typealias OwnEvent = @Sendable (UnsafeRawBufferPointer, inout [UInt8]) -> Bool
 
   /// Where a stream is opened, and what carries it.
@@ -123,59 +123,6 @@ package struct Stream: Sendable {
 }
 
 extension Stream {
-  /// The same stream, of which one caller has so many and no more.
-  func sharing(_ share: Share) -> Stream {
-    var stream = self
-    stream.share = share
-    return stream
-  }
-
-  /// The same stream, over which calls are made.
-  func carryingCalls() -> Stream {
-    var stream = self
-    stream.carriesCalls = true
-    return stream
-  }
-
-  /// The same stream, which is not passed on to other servers, nor opened for a hub.
-  func notThroughHubs(_ instead: String) -> Stream {
-    var stream = self
-    stream.insteadOfHub = instead
-    return stream
-  }
-
-  /// The same stream, with what one may do who lacks a scope.
-  func hinting(_ hint: String, without scope: Scope) -> Stream {
-    var stream = self
-    stream.hints[scope] = hint
-    return stream
-  }
-
-  /// The same stream, which a JSON-RPC socket carries too.
-  func overRPC(_ rpc: RPC) -> Stream {
-    var stream = self
-    stream.rpc = rpc
-    return stream
-  }
-
-  /// The same stream, which goes on by itself after its server was lost.
-  func reopening(_ reopening: Reopening) -> Stream {
-    var stream = self
-    stream.reopening = reopening
-    return stream
-  }
-
-  /// The same stream, whose messages are server-sent events in a way of their own.
-  func asEvents(
-    resumesBy field: String, own: OwnEvent?, _ event: @escaping @Sendable ([UInt8]) -> [UInt8]?
-  ) -> Stream {
-    var stream = self
-    stream.resumesBy = field
-    stream.ownServerSentEvent = own
-    stream.serverSentEvent = event
-    return stream
-  }
-
   /// The way in that a hub takes, whatever carries the stream here.
   var webSocket: Entrance? { entrances.first { $0.carrier == .webSocket } }
 

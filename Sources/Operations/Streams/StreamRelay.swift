@@ -18,20 +18,6 @@ struct StreamRelay: Sendable {
   /// The audit event of this hop.
   private let id = makeUUID()
 
-  init(
-    catalogue: Catalogue, stream: Stream, entrance: Stream.Entrance, member: Member, call: Call, needs: Stream.Needs,
-    arguments: Arguments, subprotocols: [String]
-  ) {
-    self.catalogue = catalogue
-    self.stream = stream
-    self.entrance = entrance
-    self.member = member
-    self.call = call
-    self.needs = needs
-    self.arguments = arguments
-    self.subprotocols = subprotocols
-  }
-
   /// Over which a client could change something, if its access and the role allow: those leave a record that they were opened.
   private var isRecorded: Bool { stream.carriesCalls || needs.work != .reads }
 

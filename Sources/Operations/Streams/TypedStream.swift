@@ -49,33 +49,41 @@ package struct StreamBinding: Sendable {
 }
 
 extension TypedStream {
-  private func with(_ change: (Stream) -> Stream) -> TypedStream { TypedStream(change(stream), known) }
+  private func with(_ change: (inout Stream) -> Void) -> TypedStream {
+    var stream = stream
+    change(&stream)
+    return TypedStream(stream, known)
+  }
 
   /// The same stream, of which one caller has so many and no more.
-  package func sharing(_ share: Share) -> TypedStream { with { $0.sharing(share) } }
+  package func sharing(_ share: Share) -> TypedStream { with { $0.share = share } }
 
   /// The same stream, over which calls are made.
-  package func carryingCalls() -> TypedStream { with { $0.carryingCalls() } }
+  package func carryingCalls() -> TypedStream { with { $0.carriesCalls = true } }
 
   /// The same stream, which is not passed on to other servers, nor opened for a hub.
-  package func notThroughHubs(_ instead: String) -> TypedStream { with { $0.notThroughHubs(instead) } }
+  package func notThroughHubs(_ instead: String) -> TypedStream { with { $0.insteadOfHub = instead } }
 
   /// The same stream, with what one may do who lacks a scope.
   package func hinting(_ hint: String, without scope: Scope) -> TypedStream {
-    with { $0.hinting(hint, without: scope) }
+    with { $0.hints[scope] = hint }
   }
 
   /// The same stream, which a JSON-RPC socket carries too.
-  package func overRPC(_ rpc: Stream.RPC) -> TypedStream { with { $0.overRPC(rpc) } }
+  package func overRPC(_ rpc: Stream.RPC) -> TypedStream { with { $0.rpc = rpc } }
 
   /// The same stream, which goes on by itself after its server was lost.
-  package func reopening(_ reopening: Stream.Reopening) -> TypedStream { with { $0.reopening(reopening) } }
+  package func reopening(_ reopening: Stream.Reopening) -> TypedStream { with { $0.reopening = reopening } }
 
   /// The same stream, whose messages are server-sent events in a way of their own.
   /// - Parameter own: a shorter way for messages of this server's own making.
   package func asEvents(
     resumesBy field: String, own: Stream.OwnEvent? = nil, _ event: @escaping @Sendable ([UInt8]) -> [UInt8]?
   ) -> TypedStream {
-    with { $0.asEvents(resumesBy: field, own: own, event) }
+    with {
+      $0.resumesBy = field
+      $0.ownServerSentEvent = own
+      $0.serverSentEvent = event
+    }
   }
 }

@@ -1,4 +1,5 @@
 package import Formats
+import Net
 import TerminalEngine
 
 /// A text that a program has its terminal show to whoever sits there (OSC 9, OSC 777, and OSC 99 of kitty).

@@ -1,27 +1,32 @@
 import Formats
 
 /// Lets a burst through at once, and after that so many in a second. Pure: times come in as values.
-struct TokenBucket {
-  let burst: Double
-  let perSecond: Double
+package struct TokenBucket: Sendable {
+  package let burst: Double
+  package let perSecond: Double
   private var tokens: Double
   private var filledAt: ContinuousClock.Instant?
 
-  init(burst: Double, perSecond: Double) {
+  package init(burst: Double, perSecond: Double) {
     (self.burst, self.perSecond) = (burst, perSecond)
     tokens = burst
   }
 
-  /// Takes a token, if there is one.
-  mutating func take(at now: ContinuousClock.Instant) -> Bool {
-    fill(at: now)
-    guard tokens >= 1 else { return false }
-    tokens -= 1
+  /// Takes so many tokens, if there are as many.
+  package mutating func take(_ count: Double = 1, at now: ContinuousClock.Instant) -> Bool {
+    guard left(at: now) >= count else { return false }
+    tokens -= count
     return true
   }
 
+  /// How many tokens there are.
+  package mutating func left(at now: ContinuousClock.Instant) -> Double {
+    fill(at: now)
+    return tokens
+  }
+
   /// How long until there is a token.
-  mutating func wait(at now: ContinuousClock.Instant) -> Duration {
+  package mutating func wait(at now: ContinuousClock.Instant) -> Duration {
     fill(at: now)
     return tokens >= 1 ? .zero : .milliseconds(Int((1 - tokens) / perSecond * 1000) + 1)
   }
