@@ -4,7 +4,6 @@ package import Formats
 package import Store
 
 extension Scope: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = Scope.sessionsRead
 }
 

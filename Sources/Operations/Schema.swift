@@ -153,6 +153,11 @@ package protocol SchemaDescribing {
   static var sample: Self { get }
 }
 
+/// A word of a list.
+extension SchemaDescribing where Self: CaseIterable & RawRepresentable<String> {
+  package static var schema: Schema { .string(format: .oneOf(allCases.map(\.rawValue))) }
+}
+
 /// A type whose answers have some members always, and `null` where nothing is known.
 package protocol NullTelling {
   /// Their names in JSON.

@@ -116,10 +116,7 @@ struct CorrelationTests {
         try await connection.send(
           RawConnection.request(
             "GET", path,
-            headers: [
-              "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "X-Correlation-ID: \(CorrelationTests.id.uppercased())",
-            ]))
+            headers: RawConnection.upgrade + ["X-Correlation-ID: \(CorrelationTests.id.uppercased())"]))
         let response = try await connection.receiveResponse()
         #expect(response.status == 101, "\(path): \(response.head)")
         #expect(response.head.contains("X-Correlation-ID: \(CorrelationTests.id)"), "\(response.head)")

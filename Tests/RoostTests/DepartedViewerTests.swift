@@ -13,10 +13,7 @@ struct DepartedViewerTests {
     try await connection.send(
       RawConnection.request(
         "GET", target,
-        headers: [
-          "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-        ] + headers))
+        headers: RawConnection.upgrade + headers))
     _ = try await connection.receive(through: "101 ")
     return connection
   }

@@ -22,14 +22,10 @@ struct EventFollowerRoomTests {
         let connection = try RawConnection(endpoint, receiveBuffer: silently ? 4096 : nil)
         // Those that do not read are streams, the others WebSockets: one account.
         let isWebSocket = !silently
-        let upgrade = [
-          "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-          "Sec-WebSocket-Version: 13",
-        ]
         try await connection.send(
           RawConnection.request(
             "GET", isWebSocket ? "/events/ws?after=0" : "/events/stream?after=0",
-            headers: ["Authorization: Bearer \(token)"] + (isWebSocket ? upgrade : [])))
+            headers: ["Authorization: Bearer \(token)"] + (isWebSocket ? RawConnection.upgrade : [])))
         let head = try await connection.receive(through: "\r\n\r\n")
         #expect(head.hasPrefix(isWebSocket ? "HTTP/1.1 101" : "HTTP/1.1 200"), "\(head)")
         return connection

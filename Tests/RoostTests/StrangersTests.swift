@@ -517,10 +517,7 @@ struct StrangersTests {
     try await connection.send(
       RawConnection.request(
         "GET", target,
-        headers: [
-          "Authorization: Bearer \(token)", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-        ] + headers))
+        headers: ["Authorization: Bearer \(token)"] + RawConnection.upgrade + headers))
     return connection
   }
 

@@ -11,10 +11,7 @@ struct UnfinishedMessageTests {
     try await connection.send(
       RawConnection.request(
         "GET", target,
-        headers: [
-          "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Authorization: Bearer \(token)",
-        ]))
+        headers: RawConnection.upgrade + ["Authorization: Bearer \(token)"]))
     _ = try await connection.receive(through: "\r\n\r\n")
     return connection
   }

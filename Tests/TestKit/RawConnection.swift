@@ -20,6 +20,12 @@ package final class RawConnection: Sendable {
     }
   }
 
+  /// What asks for a WebSocket (RFC 6455 §4.1).
+  package static let upgrade = [
+    "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+  ]
+
   /// A request with `Host`, and `Content-Length` when there is a body.
   package static func request(
     _ method: String, _ target: String, headers: [String] = [], body: String = "", host: String = "localhost"

@@ -6,7 +6,6 @@ import Sessions
 // The inputs of the event operations. Property names become JSON's snake case.
 
 extension EventForm: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = EventForm.roost
   package static let meaning = FieldMeaning(
     "format", "How events are written", standard: .string(EventForm.roost.rawValue))
@@ -70,7 +69,6 @@ package enum EventOrder: String, Sendable, Codable, CaseIterable, SchemaDescribi
   case oldestFirst = "asc"
   case newestFirst = "desc"
 
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = EventOrder.oldestFirst
 }
 

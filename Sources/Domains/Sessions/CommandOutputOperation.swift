@@ -27,7 +27,6 @@ enum OutputForm: String, Codable, Sendable, CaseIterable, SchemaDescribing {
   /// What the screen and its history show of it.
   case screen
 
-  static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   static let sample = OutputForm.text
 }
 

@@ -1,5 +1,5 @@
 import Formats
-package import Operations
+import Operations
 package import Sessions
 import Store
 
@@ -156,12 +156,10 @@ struct RunInput: Decodable, Sendable, MeaningTelling {
 
 enum RunPlace: String, Codable, Sendable, CaseIterable, SchemaDescribing {
   case shell
-  static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   static let sample = RunPlace.shell
 }
 
 extension ShellIntegration.Shell: SchemaDescribing, Decodable {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = ShellIntegration.Shell.bash
 }
 
@@ -204,7 +202,6 @@ struct RunCancelInput: Decodable, Sendable, MeaningTelling {
 }
 
 extension CommandResult.Reason: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = CommandResult.Reason.command
 }
 

@@ -13,7 +13,6 @@ extension Milliseconds {
 }
 
 extension ScreenFormat: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = ScreenFormat.styled
   static let meaning = FieldMeaning(
     "format", "How lines are told: as lists of styled spans, or as plain text",
@@ -21,32 +20,26 @@ extension ScreenFormat: SchemaDescribing {
 }
 
 extension SessionState: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = SessionState.busy
 }
 
 extension Evidence: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = Evidence.output
 }
 
 extension ProgramProgress.State: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = ProgramProgress.State.normal
 }
 
 extension SizePolicy: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = SizePolicy.latest
 }
 
 extension ViewMode: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = ViewMode.ownSize
 }
 
 extension WaitOutcome.Reason: SchemaDescribing {
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = WaitOutcome.Reason.idle
 }
 
@@ -55,7 +48,6 @@ package enum WaitKind: String, Sendable, Codable, CaseIterable, SchemaDescribing
   case idle, prompt, input, match, change, bell, notification, exit
   case looksLikePrompt = "looks_like_prompt"
 
-  package static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
   package static let sample = WaitKind.idle
 }
 
@@ -214,7 +206,6 @@ struct TypeInput: Decodable, Sendable, MeaningTelling {
 
   enum Encoding: String, Codable, Sendable, CaseIterable, SchemaDescribing {
     case utf8, base64
-    static let schema = Schema.string(format: .oneOf(allCases.map(\.rawValue)))
     static let sample = Encoding.utf8
   }
   var session: SessionName

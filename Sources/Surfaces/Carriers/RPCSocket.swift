@@ -37,10 +37,9 @@ actor RPCSocket: OperationSocket {
     let remarks = AnswerRemarks()
     call.remarks = remarks
     let (rpc, asked) = (rpc, call)
-    let methods = RPCSocket.methods(of: text)
+    let operations = RPCSocket.methods(of: text).compactMap { catalogue.operation(named: $0) }
     let number = start(
-      ordered: methods.contains { catalogue.operation(named: $0)?.isOrdered == true }, isLong: isLong(methods),
-      keeping: remarks
+      ordered: operations.contains(where: \.isOrdered), isLong: RPCSocket.isLong(operations), keeping: remarks
     ) { await rpc.answer(text, for: asked) }
     if number == nil {
       let error = RPCSocket.tooMany
@@ -91,9 +90,8 @@ actor RPCSocket: OperationSocket {
   }
 
   /// What waits for something by itself is in nobody's way meanwhile, and others are not to wait for it.
-  private func isLong(_ methods: [String]) -> Bool {
-    let operations = methods.compactMap { catalogue.operation(named: $0) }
-    return operations.contains(where: \.answersAtLength) && !operations.contains { $0.wait != nil }
+  private static func isLong(_ operations: [Operation]) -> Bool {
+    operations.contains(where: \.answersAtLength) && !operations.contains { $0.wait != nil }
   }
 
   private static func id(of text: [UInt8]) -> ArraySlice<UInt8>? {
